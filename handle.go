@@ -1,0 +1,149 @@
+package completion
+
+import (
+	"errors"
+	"net"
+	"syscall"
+	"time"
+
+	"github.com/completionport/completion/internal/core"
+	"github.com/completionport/completion/internal/sys"
+)
+
+var _ syscall.Conn = (*Socket)(nil)
+
+// Socket is a stream socket that belongs to a port for its whole life: TCP
+// over IPv4 or IPv6, or unix. It comes from an Accept, from Port.Socket to be
+// connected, or from Port.AdoptConn.
+type Socket core.Handle
+
+func (s *Socket) core() *core.Handle { return (*core.Handle)(s) }
+
+// Socket returns a socket that is not connected yet, for a Connect. The
+// networks are "tcp", "tcp4", "tcp6" and "unix"; a "tcp" socket can connect to
+// addresses of both families. Nagle's algorithm is off, as in package net.
+func (p *Port) Socket(network string) (*Socket, error) {
+	family := sys.FamilyOf(network, nil)
+	if family == 0 {
+		return nil, &OpError{Op: "socket", Err: net.UnknownNetworkError(network)}
+	}
+	fd, err := sys.Socket(family)
+	if err != nil {
+		return nil, &OpError{Op: "socket", Err: err}
+	}
+	if family != sys.Unix {
+		if err := sys.SetNoDelay(fd, true); err != nil {
+			sys.Close(fd)
+			return nil, &OpError{Op: "socket", Err: err}
+		}
+	}
+	h, err := p.add(fd, false)
+	return (*Socket)(h), err
+}
+
+// add makes a descriptor the port's, or closes it.
+func (p *Port) add(fd int, connected bool) (*core.Handle, error) {
+	h, failure := p.core.AddHandle(fd, connected)
+	if failure != nil {
+		return nil, errorOf(failure)
+	}
+	return h, nil
+}
+
+// Close refuses new operations and ends those in flight with net.ErrClosed. It
+// never blocks: the descriptor goes back to the system when the last of them
+// has ended, which is before that one can be dequeued. Closing again returns
+// net.ErrClosed.
+func (s *Socket) Close() error { return closedUnless(s.core().Close()) }
+
+// LocalAddr returns this side's address, nil if the socket is closed. It asks
+// the system each time.
+func (s *Socket) LocalAddr() net.Addr {
+	local, _ := addresses(s.core())
+	return local
+}
+
+// RemoteAddr returns the other side's address, nil if the socket is not
+// connected, any more or at all. It asks the system each time.
+func (s *Socket) RemoteAddr() net.Addr {
+	_, remote := addresses(s.core())
+	return remote
+}
+
+// addresses asks for both addresses of an open handle.
+func addresses(h *core.Handle) (local, remote net.Addr) {
+	fd, ok := h.Acquire()
+	if !ok {
+		return nil, nil
+	}
+	defer h.Release()
+	return sys.LocalAddr(fd), sys.RemoteAddr(fd)
+}
+
+// SyscallConn gives access to the descriptor, for options this package does
+// not know. Its Read and Write return errors.ErrUnsupported: waiting is the
+// port's.
+func (s *Socket) SyscallConn() (syscall.RawConn, error) { return rawConn{s.core()}, nil }
+
+// SetNoDelay turns Nagle's algorithm off (true, the default) or on.
+func (s *Socket) SetNoDelay(on bool) error {
+	return s.set("set no delay", func(fd int) error { return sys.SetNoDelay(fd, on) })
+}
+
+// SetKeepAlive makes the system probe a silent peer after idle, and at that
+// interval from then on, in whole seconds rounded up. Zero or less turns it
+// off, the default.
+func (s *Socket) SetKeepAlive(idle time.Duration) error {
+	return s.set("set keep-alive", func(fd int) error { return sys.SetKeepAlive(fd, idle) })
+}
+
+// SetReadBuffer sets the size of the system's receive buffer.
+func (s *Socket) SetReadBuffer(bytes int) error {
+	return s.set("set read buffer", func(fd int) error { return sys.SetReadBuffer(fd, bytes) })
+}
+
+// SetWriteBuffer sets the size of the system's send buffer.
+func (s *Socket) SetWriteBuffer(bytes int) error {
+	return s.set("set write buffer", func(fd int) error { return sys.SetWriteBuffer(fd, bytes) })
+}
+
+// SetResetOnClose makes closing drop what was not sent yet and send a reset:
+// linger with zero seconds.
+func (s *Socket) SetResetOnClose(on bool) error {
+	return s.set("set linger", func(fd int) error { return sys.SetResetOnClose(fd, on) })
+}
+
+func (s *Socket) set(what string, f func(fd int) error) error { return control(s.core(), what, f) }
+
+// control runs f with the descriptor of an open handle.
+func control(h *core.Handle, what string, f func(fd int) error) error {
+	fd, ok := h.Acquire()
+	if !ok {
+		return net.ErrClosed
+	}
+	defer h.Release()
+	if err := f(fd); err != nil {
+		return &OpError{Op: what, Local: sys.LocalAddr(fd), Remote: sys.RemoteAddr(fd), Err: err}
+	}
+	return nil
+}
+
+// rawConn is a handle's descriptor, lent out.
+type rawConn struct{ handle *core.Handle }
+
+// Control runs f while the descriptor is kept open. f must not close the port.
+func (r rawConn) Control(f func(fd uintptr)) error {
+	fd, ok := r.handle.Acquire()
+	if !ok {
+		return net.ErrClosed
+	}
+	defer r.handle.Release()
+	f(uintptr(fd))
+	return nil
+}
+
+// Read is not supported.
+func (r rawConn) Read(func(fd uintptr) bool) error { return errors.ErrUnsupported }
+
+// Write is not supported.
+func (r rawConn) Write(func(fd uintptr) bool) error { return errors.ErrUnsupported }

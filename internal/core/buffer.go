@@ -1,0 +1,139 @@
+package core
+
+import "sync/atomic"
+
+// Buffer is memory with one owner at a time.
+type Buffer struct {
+	data  []byte // all of it
+	n     int    // how much of it counts
+	pool  *Pool  // nil for the caller's own memory
+	next  *Buffer
+	owner atomic.Int32
+}
+
+// Owners of a buffer. Above 0 it is shared: frozen, with that many references,
+// one of them the caller's until it releases it.
+const (
+	ownedByCaller int32 = 0
+	ownedByPort   int32 = -1
+	ownedByPool   int32 = -2
+)
+
+// Sentences for wrong use; they say who owns the buffer.
+const (
+	lentBuffer     = "completion: the buffer belongs to the port until its operation has been handed out"
+	releasedBuffer = "completion: the buffer belongs to its pool: it has been released"
+	frozenBuffer   = "completion: the buffer is shared and can only be read and written from"
+)
+
+// check panics unless the caller owns the buffer; shared buffers pass if
+// reading is all that is asked for.
+func (b *Buffer) check(readOnly bool) {
+	switch owner := b.owner.Load(); {
+	case owner == ownedByPort:
+		panic(lentBuffer)
+	case owner == ownedByPool:
+		panic(releasedBuffer)
+	case owner > 0 && !readOnly:
+		panic(frozenBuffer)
+	}
+}
+
+// Set makes the buffer stand for p, all of it counting.
+func (b *Buffer) Set(p []byte) {
+	b.check(false)
+	if b.pool != nil {
+		panic("completion: Set on a buffer that belongs to a pool")
+	}
+	b.data, b.n = p[:len(p):len(p)], len(p)
+}
+
+// Bytes returns the part that counts.
+func (b *Buffer) Bytes() []byte {
+	b.check(true)
+	return b.data[:b.n]
+}
+
+// Memory returns all of it.
+func (b *Buffer) Memory() []byte {
+	b.check(false)
+	return b.data
+}
+
+// Resize says how many bytes count.
+func (b *Buffer) Resize(n int) {
+	b.check(false)
+	if n < 0 || n > len(b.data) {
+		panic("completion: Resize beyond the buffer's memory")
+	}
+	b.n = n
+}
+
+// Share freezes the buffer and begins to count its references.
+func (b *Buffer) Share() {
+	b.check(true)
+	b.owner.CompareAndSwap(ownedByCaller, 1)
+}
+
+// Release ends the caller's ownership: a pool's buffer goes back, a shared one
+// when its last operation has been handed out.
+func (b *Buffer) Release() {
+	b.check(true)
+	if b.owner.Load() > 0 {
+		if b.unlend() {
+			b.recycle()
+		}
+		return
+	}
+	if b.pool == nil {
+		return
+	}
+	// Two releases at once are a mistake; the exchange lets one of them win.
+	if !b.owner.CompareAndSwap(ownedByCaller, ownedByPool) {
+		b.check(false)
+	}
+	b.pool.put(b)
+}
+
+// recycle takes in a shared buffer that lost its last reference.
+func (b *Buffer) recycle() {
+	if b.pool == nil {
+		b.owner.Store(ownedByCaller)
+		return
+	}
+	b.owner.Store(ownedByPool)
+	b.pool.put(b)
+}
+
+// lend gives the buffer to an operation, or says why it can't.
+func (b *Buffer) lend(toRead bool) (mistake string) {
+	for {
+		owner := b.owner.Load()
+		switch {
+		case owner == ownedByPort:
+			return lentBuffer
+		case owner == ownedByPool:
+			return releasedBuffer
+		case owner > 0 && toRead:
+			return frozenBuffer
+		case owner > 0:
+			// Another write of the same bytes may be lent or handed out at once.
+			if b.owner.CompareAndSwap(owner, owner+1) {
+				return ""
+			}
+		case b.owner.CompareAndSwap(ownedByCaller, ownedByPort):
+			return ""
+		}
+	}
+}
+
+// unlend gives the buffer back to the caller. It reports true if it was shared
+// and nobody refers to it any more: then it must be recycled, without the
+// port's lock.
+func (b *Buffer) unlend() (last bool) {
+	if b.owner.Load() == ownedByPort {
+		b.owner.Store(ownedByCaller)
+		return false
+	}
+	return b.owner.Add(-1) == 0
+}

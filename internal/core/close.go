@@ -1,0 +1,77 @@
+package core
+
+import "context"
+
+// Close refuses new operations, ends those in flight, closes all handles, and
+// returns when no goroutine is in the poller or in a system call any more. It
+// reports false if the port was closed before.
+func (p *Port) Close() bool {
+	p.mu.Lock()
+	if p.closed {
+		p.mu.Unlock()
+		return false
+	}
+	p.closed, p.refusing = true, true
+	p.wakeLeader()
+	p.unlock()
+
+	p.table.all(func(h *Handle) { h.Close() })
+	p.endTimers(closing)
+
+	p.mu.Lock()
+	p.stopContexts()
+	for p.inFlight() > 0 || p.handles > 0 || p.polling || p.callbacks > 0 {
+		p.settling.Wait()
+	}
+	p.rouseAll()
+	p.unlock()
+	p.poller.Close()
+	return true
+}
+
+// Shutdown refuses new operations, ends all in flight but writes, and polls
+// until those have ended or ctx has; then it closes the port. It reports
+// whether it could wait for all, and false for open if the port was closed
+// before.
+func (p *Port) Shutdown(ctx context.Context) (all, open bool) {
+	p.mu.Lock()
+	if p.closed {
+		p.mu.Unlock()
+		return false, false
+	}
+	p.refusing = true
+	p.unlock()
+
+	p.table.all((*Handle).drain)
+	p.endTimers(draining)
+
+	p.mu.Lock()
+	if !isOver(ctx) {
+		w := p.enlist(ctx, drained)
+		p.wait(w)
+		p.dismiss(w)
+	}
+	all = p.inFlight() == 0
+	p.unlock()
+	return all, p.Close()
+}
+
+// endTimers refuses new timers and ends those that wait. Each of them has an
+// entry in the heap, or has not been begun and will be refused.
+func (p *Port) endTimers(as handleState) {
+	p.home.mu.Lock()
+	p.home.state |= as
+	p.home.mu.Unlock()
+
+	p.mu.Lock()
+	var tickets []Ticket
+	for _, e := range p.timers {
+		if e.slot.kind == Timer && e.slot.op != nil {
+			tickets = append(tickets, Ticket{e.slot, generation(e.slot.word.Load())})
+		}
+	}
+	p.mu.Unlock()
+	for _, t := range tickets {
+		p.record(t, toClose)
+	}
+}

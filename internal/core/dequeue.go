@@ -1,0 +1,199 @@
+package core
+
+import "context"
+
+// takenBetweenPolls is how many operations are dequeued before somebody looks
+// at I/O and timers again: a body that posts every turn must not starve them.
+const takenBetweenPolls = 64
+
+// Next returns a finished operation, and waits for one if need be. It returns
+// nil if ctx has ended, or if the port is closed and nothing is left.
+func (p *Port) Next(ctx context.Context) Operation {
+	if isOver(ctx) {
+		return nil
+	}
+	p.mu.Lock()
+	p.awaitItem(ctx)
+	op, orphan := p.next()
+	p.offerItems()
+	p.unlock()
+	if orphan != nil {
+		orphan.recycle()
+	}
+	return op
+}
+
+// NextBatch fills dst with finished operations, waits for the first, and
+// returns how many there are: 0 for the reasons of Next.
+func (p *Port) NextBatch(ctx context.Context, dst []Operation) int {
+	if len(dst) == 0 || isOver(ctx) {
+		return 0
+	}
+	var orphans *Buffer
+	n := 0
+	p.mu.Lock()
+	p.awaitItem(ctx)
+	for n < len(dst) {
+		op, orphan := p.next()
+		if op == nil {
+			break
+		}
+		if orphan != nil {
+			orphan.next, orphans = orphans, orphan
+		}
+		dst[n] = op
+		n++
+	}
+	p.offerItems()
+	p.unlock()
+	for orphans != nil {
+		b := orphans
+		orphans, b.next = b.next, nil
+		b.recycle()
+	}
+	return n
+}
+
+// isOver tells whether ctx has ended, which the background can't.
+func isOver(ctx context.Context) bool { return ctx.Done() != nil && ctx.Err() != nil }
+
+// awaitItem returns when there is a finished operation to take, or no more
+// reason to wait for one. mu is held on entry and on return.
+func (p *Port) awaitItem(ctx context.Context) {
+	switch {
+	case p.doneCount == 0:
+		w := p.enlist(ctx, anItem)
+		p.wait(w)
+		p.dismiss(w)
+	case p.taken >= takenBetweenPolls && p.leader == nil && !p.closed:
+		w := p.enlist(context.Background(), anItem)
+		p.leader = w
+		p.poll(w, false)
+		p.resign(w)
+		p.dismiss(w)
+	}
+}
+
+// Wait returns when the started operation has ended and hands it out. If ctx
+// ends first, the operation is cancelled, and waited for all the same.
+func (p *Port) Wait(ctx context.Context, op Operation) {
+	rec := op.self()
+	if rec.collect() {
+		return
+	}
+	if isOver(ctx) {
+		p.Cancel(op)
+		ctx = context.Background()
+	}
+	p.mu.Lock()
+	if p.mustWaitFor(rec) {
+		w := p.enlist(ctx, oneOp)
+		// The lock may have been released: the operation may have ended.
+		if p.mustWaitFor(rec) {
+			p.waitFor(w, rec)
+		}
+		p.dismiss(w)
+	}
+	p.unlock()
+	rec.collect()
+}
+
+// mustWaitFor tells whether the operation is still in flight, and panics if it
+// is not one to wait for. mu is held, and released if it panics.
+func (p *Port) mustWaitFor(rec *Record) bool {
+	mistake := ""
+	switch s := rec.slot.Load(); {
+	case s == nil:
+		mistake = "completion: Wait for an operation that was not started"
+	case s == &unwaited || s == &waited || s == &passing:
+		return false
+	case s.handle.Load().port != p:
+		mistake = "completion: Wait for an operation of another port"
+	case s.flags&started == 0:
+		mistake = "completion: Wait for an operation that was submitted to the queue"
+	case s.waiter != 0:
+		mistake = "completion: two goroutines wait for one operation"
+	}
+	if mistake != "" {
+		p.unlock()
+		panic(mistake)
+	}
+	return true
+}
+
+// waitFor waits until the operation, which is in flight, has ended. mu is held
+// on entry and on return.
+func (p *Port) waitFor(w *waiter, rec *Record) {
+	s := rec.slot.Load()
+	s.waiter = w.number + 1
+	w.ticket = Ticket{s, generation(s.word.Load())}
+	if w.ended { // before it could know what to cancel
+		p.unlock()
+		p.record(w.ticket, toCancel)
+		p.mu.Lock()
+	}
+	p.wait(w)
+}
+
+// collect hands out a started operation that has ended. It reports false if it
+// is still in flight, or was never started.
+func (r *Record) collect() bool {
+	switch s := r.slot.Load(); {
+	case s == &waited:
+		return true
+	case s != &unwaited:
+		return false
+	case !r.slot.CompareAndSwap(s, &passing): // another Wait got in between
+		panic("completion: two goroutines wait for one operation")
+	}
+	if b := r.buffer; b != nil {
+		r.buffer = nil
+		if b.unlend() {
+			b.recycle()
+		}
+	}
+	r.slot.Store(&waited)
+	return true
+}
+
+// Await starts the operation and waits for it. It reports false if the port
+// accepts nothing any more. With a context that has ended nothing reaches the
+// kernel: the operation ends as cancelled.
+func (p *Port) Await(ctx context.Context, op Operation) bool {
+	i := noIntent
+	if isOver(ctx) {
+		i = toCancel
+	}
+	one := [1]Operation{op}
+	if !p.submit(one[:], true, i) {
+		return false
+	}
+	p.Wait(ctx, op)
+	return true
+}
+
+// Cancel records the wish to cancel op, and reports whether it was recorded
+// while op was in flight.
+func (p *Port) Cancel(op Operation) bool { return p.record(TicketOf(op.self()), toCancel) }
+
+// CancelTicket is Cancel for one use of an operation.
+func (p *Port) CancelTicket(t Ticket) bool { return p.record(t, toCancel) }
+
+// SetDeadline moves the deadline of an operation in flight; 0 clears it. It
+// reports false if the operation is not in flight any more.
+func (p *Port) SetDeadline(op Operation, deadline int64) bool {
+	rec := op.self()
+	t := TicketOf(rec)
+	p.mu.Lock()
+	defer p.unlock()
+	// Slots are freed under mu only: the comparison holds until we leave.
+	if t.slot == nil || rec.slot.Load() != t.slot || t.slot.handle.Load().port != p {
+		return false
+	}
+	if st := t.slot.state(); st == free || st == finished {
+		return false
+	}
+	t.slot.deadline = deadline
+	p.schedule(t.slot)
+	return true
+}

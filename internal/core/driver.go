@@ -1,0 +1,82 @@
+package core
+
+import "syscall"
+
+// Poller tells which descriptors have become ready. It is all that differs
+// between epoll and kqueue. SetTimeout and Wait are called by one goroutine at
+// a time, the leader; the others by anyone.
+type Poller interface {
+	// Arm registers fd for both directions, edge-triggered, for its whole life.
+	// What is ready already counts as an edge. Every event of fd carries the
+	// generation, so one that is late does not reach the next owner of the
+	// descriptor's number.
+	Arm(fd int, generation uint32) syscall.Errno
+	// Disarm ends what Arm began. It is called before fd is closed.
+	Disarm(fd int)
+	// SetTimeout says until when the next Wait may last, Never for no limit. A
+	// Wake that comes after SetTimeout has returned ends that Wait.
+	SetTimeout(until int64)
+	// Wait fills in events. With block it waits for the first, else it looks
+	// once. timedOut tells that the time-out has passed or was cut short by
+	// Wake: it must be set again before the next Wait.
+	Wait(block bool, events []Event) (n int, timedOut bool)
+	// Wake ends the Wait under way, or the next. It may come too late, and it
+	// may come during and after Close; it allocates nothing.
+	Wake()
+	Close() error
+}
+
+// Event is one edge.
+type Event struct {
+	FD         int
+	Generation uint32
+	Ready      Readiness
+}
+
+// Readiness is what an edge says of a descriptor.
+type Readiness uint8
+
+const (
+	Readable Readiness = 1 << iota
+	Writable
+	// HungUp: no more data will come after what is there now. It is not taken
+	// back, and it comes with Readable or means it.
+	HungUp
+)
+
+// Kernel performs the system calls, none of which blocks. It reports errors
+// as the kernel does; Classify says what they mean.
+type Kernel interface {
+	// Now is the port's clock: nanoseconds, monotonic, above 0.
+	Now() int64
+	Read(fd int, p []byte) (int, syscall.Errno)
+	Write(fd int, p []byte) (int, syscall.Errno)
+	Accept(fd int) (int, syscall.Errno)
+	Connect(fd int, to Address) syscall.Errno
+	// Connected says how a connect under way ended: 0 if well, a WouldBlock
+	// errno if it has not.
+	Connected(fd int) syscall.Errno
+	CloseWrite(fd int) syscall.Errno
+	Close(fd int) syscall.Errno
+	// Classify says what an errno of the call that this kind of operation makes
+	// means.
+	Classify(Kind, syscall.Errno) Class
+}
+
+// Class is what an errno means to the engine.
+type Class uint8
+
+const (
+	// Failed ends the operation, and says nothing about the next.
+	Failed Class = iota
+	// WouldBlock: the direction is exhausted (EAGAIN), or a connect is under way
+	// (EINPROGRESS): an edge will come.
+	WouldBlock
+	// Again: the call did nothing and is made once more (EINTR, a connection
+	// that died in the backlog).
+	Again
+	// Fatal ends the operation and the connection: the handle remembers it.
+	Fatal
+	// BrokenPipe: the write side is gone (EPIPE); why, an earlier error said.
+	BrokenPipe
+)

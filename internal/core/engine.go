@@ -1,0 +1,292 @@
+package core
+
+import "syscall"
+
+// turnBudget is how many calls one owner makes before others get a turn.
+const turnBudget = 16
+
+// enqueue puts s behind the others of its direction, or ends it if the handle
+// refuses it. h.mu is held.
+func (h *Handle) enqueue(s *Slot, after *aftermath) {
+	d := s.kind.direction()
+	switch {
+	case s.intent != noIntent: // recorded since it was accepted
+		h.end(d, s, s.intent.failure(), after)
+	case h.state&closing != 0:
+		h.end(d, s, closedFailure, after)
+	case h.state&draining != 0 && s.kind != Write && s.kind != CloseWrite:
+		h.end(d, s, closedFailure, after)
+	case s.flags&limited != 0:
+		h.end(d, s, limitFailure, after)
+	case s.flags&overdue != 0:
+		h.end(d, s, deadlineFailure, after)
+	case h.state&failed != 0:
+		h.end(d, s, h.notConnected(s.kind), after)
+	case s.kind == Timer: // it waits in the heap, where accept has put it
+		s.set(queued)
+	default:
+		if s.kind == Connect && h.state&connected == 0 {
+			h.state |= connecting
+		}
+		s.set(queued)
+		h.queue[d].push(s)
+	}
+}
+
+// notConnected is what an operation gets on a socket whose connect failed.
+func (h *Handle) notConnected(k Kind) *Failure {
+	errno := syscall.Errno(h.errno)
+	if errno == 0 { // it was cancelled
+		errno = syscall.ENOTCONN
+	}
+	return &Failure{Code: System, Kind: k, Call: k.String(), Errno: errno, Handle: h}
+}
+
+// run performs operations of d until none can be performed now. It does
+// nothing if another goroutine owns the direction: that one will see what we
+// changed, since it looks again under the lock after each call. h.mu is held,
+// and let go of during each call.
+func (h *Handle) run(d direction, after *aftermath) {
+	if h.latch[d]&owned != 0 {
+		return
+	}
+	for budget := turnBudget; ; budget-- {
+		s := h.performable(d, after)
+		if s == nil {
+			return
+		}
+		if budget == 0 {
+			// No new edge will come for what is left.
+			h.port.listReady(h, d, after)
+			return
+		}
+		// The latch is cleared before the call: an edge that comes during it
+		// sets it again, and we try once more. Cleared after the call, that
+		// edge would be lost and the operation would sleep for ever.
+		h.latch[d] = h.latch[d]&^ready | owned
+		s.set(calling)
+		h.mu.Unlock()
+		r := h.perform(s)
+		h.mu.Lock()
+		h.latch[d] &^= owned
+		h.settle(d, s, r, after)
+	}
+}
+
+// performable returns the head of d if a call could make progress on it, and
+// ends heads that need no call. h.mu is held.
+func (h *Handle) performable(d direction, after *aftermath) *Slot {
+	for {
+		s := h.queue[d].head()
+		switch {
+		case s == nil, d == in && h.state&connecting != 0:
+			return nil
+		case s.empty():
+			h.takeOut(d, s, after)
+			h.end(d, s, nil, after)
+			continue
+		case h.latch[d]&ready == 0:
+			return nil
+		case s.flags&late != 0 && !h.borrow(s):
+			return nil
+		}
+		return s
+	}
+}
+
+// settle draws the conclusions from a call: its result, or else the intent
+// recorded meanwhile. h.mu is held.
+func (h *Handle) settle(d direction, s *Slot, r callResult, after *aftermath) {
+	s.set(queued)
+	switch r.verdict {
+	case ended, progressed:
+		h.latch[d] |= ready
+	case endedAndExhausted, progressedAndExhausted:
+		// A short read, but the end of the stream has been announced: it may
+		// have shared its edge with the data, so none will come for it.
+		if h.latch[d]&hungUp != 0 {
+			h.latch[d] |= ready
+		}
+	}
+	rec := s.record()
+	rec.n += int64(r.n)
+	if h.errno == 0 && r.fatal {
+		h.errno = uint16(r.failure.Errno)
+	}
+	switch r.verdict {
+	case ended, endedAndExhausted:
+		h.takeOut(d, s, after)
+		if r.failure == nil && s.kind == Accept {
+			s.op.Deliver(Result{Accepted: r.accepted})
+		}
+		h.end(d, s, r.failure, after)
+	default:
+		if s.flags&late != 0 && rec.n == 0 {
+			h.returnUnused(rec, after)
+		}
+		if s.intent != noIntent {
+			h.takeOut(d, s, after)
+			h.end(d, s, s.intent.failure(), after)
+		}
+	}
+}
+
+// takeOut removes s from its queue, and from its pool's if it waits there.
+// The caller owns the outcome from here on. h.mu is held.
+func (h *Handle) takeOut(d direction, s *Slot, after *aftermath) {
+	if d == in && h.latch[in]&wantsBuffer != 0 && s == h.queue[in].head() {
+		h.latch[in] &^= wantsBuffer
+		s.record().buffer.pool.leave(h, after)
+	}
+	h.queue[d].remove(s)
+}
+
+// end gives s, which stands in no queue any more, its outcome, and lets that
+// of others follow from it. h.mu is held.
+func (h *Handle) end(d direction, s *Slot, f *Failure, after *aftermath) {
+	rec := s.record()
+	rec.failure = f
+	short := f != nil && rec.n > 0
+	h.conclude(s, rec, f, after)
+	after.finished.push(s)
+	switch {
+	case s.kind == Connect:
+		h.connectEnded(f, after)
+	case s.kind == CloseWrite && f == nil:
+		h.state |= finSent
+	case s.kind == Write && short:
+		// Whatever is queued behind would start in the middle of this message.
+		for next := h.queue[out].pop(); next != nil; next = h.queue[out].pop() {
+			h.end(out, next, abortedFailure, after)
+		}
+	}
+}
+
+// conclude fixes the count, the buffer and the state of an operation that has
+// its outcome.
+func (h *Handle) conclude(s *Slot, rec *Record, f *Failure, after *aftermath) {
+	switch s.kind {
+	case Read:
+		if s.flags&late != 0 {
+			h.deliverLate(s, rec, after)
+		}
+		if rec.buffer != nil {
+			rec.buffer.n = int(rec.n)
+		}
+	case Accept:
+		if f != nil {
+			s.op.Deliver(Result{})
+		}
+	case Connect:
+		rec.n = 0
+	}
+	s.set(finished)
+}
+
+// connectEnded lets what waited for the connect go on, or fail as it did.
+func (h *Handle) connectEnded(f *Failure, after *aftermath) {
+	if h.state&connected != 0 {
+		return // a second connect: it changes nothing
+	}
+	h.state &^= connecting
+	if f == nil {
+		h.state |= connected
+		if h.queue[in].tail != nil {
+			h.port.listReady(h, in, after)
+		}
+		return
+	}
+	h.state |= failed
+	if f.Code == System && h.errno == 0 {
+		h.errno = uint16(f.Errno)
+	}
+	for _, d := range [...]direction{in, out} {
+		if s := h.queue[d].head(); s != nil && s.state() == calling {
+			continue // a read begun before the connect: the kernel answers it
+		}
+		for h.queue[d].tail != nil {
+			s := h.queue[d].head()
+			h.takeOut(d, s, after)
+			h.end(d, s, f, after)
+		}
+	}
+}
+
+// edge takes in what the poller saw and performs what has become possible.
+func (p *Port) edge(e Event) {
+	h := p.table.get(e.FD)
+	// A stale event: the number went to another descriptor meanwhile.
+	if h == nil || h.generation != e.Generation {
+		p.stale.Add(1)
+		return
+	}
+	var after aftermath
+	h.mu.Lock()
+	if e.Ready&(Readable|HungUp) != 0 {
+		h.latch[in] |= ready
+	}
+	if e.Ready&HungUp != 0 {
+		h.latch[in] |= hungUp
+	}
+	if e.Ready&Writable != 0 {
+		h.latch[out] |= ready
+	}
+	h.run(in, &after)
+	h.run(out, &after)
+	h.leave(&after)
+}
+
+// resume runs a direction that was put on the ready list.
+func (p *Port) resume(r readyDirection) {
+	var after aftermath
+	r.handle.mu.Lock()
+	r.handle.run(r.direction, &after)
+	r.handle.leave(&after)
+}
+
+// record notes an intent on the operation that a ticket names. It reports
+// whether it was recorded while the operation was in flight. An operation not
+// inside a call is ended at once.
+func (p *Port) record(t Ticket, i intent) bool {
+	if t.slot == nil {
+		return false
+	}
+	// The slot may be used again any time until its handle's lock is held and
+	// the generation compared; until then h is only a guess.
+	h := t.slot.handle.Load()
+	if h == nil || h.port != p {
+		return false
+	}
+	s := t.slot
+	var after aftermath
+	h.mu.Lock()
+	word := s.word.Load()
+	st := state(word)
+	if generation(word) != t.generation || st == free || st == finished || s.intent != noIntent {
+		h.mu.Unlock()
+		return false
+	}
+	s.intent = i
+	if st == queued {
+		h.endByIntent(s, &after)
+	}
+	h.leave(&after)
+	return true
+}
+
+// endByIntent takes a queued operation out and lets the one behind it go on.
+func (h *Handle) endByIntent(s *Slot, after *aftermath) {
+	d := s.kind.direction()
+	if s.kind == Timer {
+		h.end(d, s, s.intent.failure(), after)
+		return
+	}
+	wasHead := s == h.queue[d].head()
+	h.takeOut(d, s, after)
+	h.end(d, s, s.intent.failure(), after)
+	if wasHead && h.queue[d].tail != nil && h.latch[d]&owned == 0 {
+		// The one behind may be performable, and no edge will come for it. A
+		// canceller makes no call itself.
+		h.port.listReady(h, d, after)
+	}
+}

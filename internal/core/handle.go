@@ -1,0 +1,287 @@
+package core
+
+import (
+	"math"
+	"sync"
+	"sync/atomic"
+)
+
+// direction is one of a handle's two queues.
+type direction int
+
+const (
+	in  direction = iota // Accept, Read
+	out                  // Connect, Write, CloseWrite
+)
+
+// Handle is a descriptor that a port owns, with its two queues. It is never
+// used again for another descriptor: a stale *Handle finds it closed. 48
+// bytes: every connection has one.
+type Handle struct {
+	mu    sync.Mutex
+	port  *Port
+	queue [2]list
+	fd    int32
+	// generation tells this use of the descriptor's number from the others.
+	generation uint32
+	users      uint16 // callers between Acquire and Release
+	errno      uint16 // the first fatal errno any call gave
+	latch      [2]latch
+	state      handleState
+	turn       poolTurn // guarded by the lock of the pool it waits for
+}
+
+// latch is what is known of one direction.
+type latch uint8
+
+const (
+	// ready: an edge came, or the last call did not exhaust the direction. The
+	// owner clears it before its call, so that an edge during the call is not
+	// lost.
+	ready latch = 1 << iota
+	// owned: one goroutine performs this direction's operations, without the lock.
+	owned
+	// hungUp: the end of the stream may share an edge with the data before it,
+	// so a short read does not exhaust this direction.
+	hungUp
+	// wantsBuffer: the head stands in its pool's queue.
+	wantsBuffer
+)
+
+type handleState uint8
+
+const (
+	closing    handleState = 1 << iota // refuses operations
+	closed                             // its descriptor is gone, or about to be
+	draining                           // refuses all but writes
+	connecting                         // a first connect is under way: reads wait for it
+	connected                          // has been; a later connect that fails leaves it alone
+	failed                             // its connect failed: it can only be closed
+	finSent                            // our own half close: EPIPE is no news
+)
+
+// AddHandle makes fd the port's, whether it succeeds or not: a descriptor that
+// can't be armed is closed. Sockets begin as connected, unless they are still
+// to be connected.
+func (p *Port) AddHandle(fd int, isConnected bool) (*Handle, *Failure) {
+	// Counted as a user until it is armed, so that a Close of the port which
+	// finds it in the table does not free the number under our hands.
+	h := &Handle{port: p, fd: int32(fd), users: 1}
+	// A fresh socket can be written to: no need to wait for the edge. For
+	// reading, arming brings an edge if data is there; trying without one
+	// would cost a call that mostly finds nothing.
+	h.latch[out] = ready
+	if isConnected {
+		h.state = connected
+	}
+	p.mu.Lock()
+	if p.refusing {
+		p.mu.Unlock()
+		p.kernel.Close(fd)
+		return nil, closedFailure
+	}
+	p.generation++
+	h.generation = p.generation
+	p.handles++
+	p.table.set(fd, h)
+	p.mu.Unlock()
+	errno := p.poller.Arm(fd, h.generation)
+	if errno != 0 {
+		h.Close()
+	}
+	h.Release()
+	if errno != 0 {
+		return nil, &Failure{Code: System, Call: "arm", Errno: errno}
+	}
+	return h, nil
+}
+
+// Acquire lends the descriptor to a caller outside the engine (an option, an
+// address). ok is false once the handle is closing.
+func (h *Handle) Acquire() (fd int, ok bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.port == nil || h.state&closing != 0 || h.users == math.MaxUint16 {
+		return -1, false
+	}
+	h.users++
+	return int(h.fd), true
+}
+
+// Release ends what Acquire began.
+func (h *Handle) Release() {
+	h.mu.Lock()
+	h.users--
+	h.leave(&aftermath{})
+}
+
+// aftermath is what happened under a handle's lock and is told to the port
+// after it.
+type aftermath struct {
+	finished list // operations that have their outcome
+	kick     bool // the ready list has grown
+}
+
+// leave unlocks the handle. Whoever leaves a closing handle as the last one
+// gives the descriptor back, and what was finished meanwhile is published
+// after that: who dequeues the last completion finds the address free.
+func (h *Handle) leave(after *aftermath) {
+	last := h.state&(closing|closed) == closing && h.users == 0 && (h.latch[in]|h.latch[out])&owned == 0
+	if last {
+		h.state |= closed
+	}
+	h.mu.Unlock()
+	if last && h.fd >= 0 {
+		h.port.poller.Disarm(int(h.fd))
+		if f := h.port.takeAtClose(h); f != nil {
+			f()
+		}
+		h.port.kernel.Close(int(h.fd))
+		h.port.forget(h)
+	}
+	if after.finished.tail != nil || after.kick {
+		h.port.publish(after)
+	}
+}
+
+// Close refuses new operations, ends those in flight and gives the descriptor
+// back when the last of them has completed. It does not wait for that. It
+// reports false if the handle was closed before.
+func (h *Handle) Close() bool {
+	if h.port == nil {
+		return false
+	}
+	var after aftermath
+	h.mu.Lock()
+	first := h.state&closing == 0
+	h.state |= closing
+	h.endQueued(in, &after)
+	h.endQueued(out, &after)
+	h.leave(&after)
+	return first
+}
+
+// drain refuses and ends everything but writes on their way.
+func (h *Handle) drain() {
+	var after aftermath
+	h.mu.Lock()
+	h.state |= draining
+	h.endQueued(in, &after)
+	if h.state&connecting != 0 {
+		h.endQueued(out, &after)
+	}
+	h.leave(&after)
+}
+
+// endQueued records the intent to close on all operations of d and takes out
+// those not inside a call. h.mu is held.
+func (h *Handle) endQueued(d direction, after *aftermath) {
+	q := &h.queue[d]
+	inside := q.head()
+	if inside != nil && inside.state() == calling {
+		if inside.intent == noIntent {
+			inside.intent = toClose
+		}
+		q.pop()
+	} else {
+		inside = nil
+	}
+	for q.tail != nil {
+		s := q.head()
+		h.takeOut(d, s, after)
+		if s.intent == noIntent {
+			s.intent = toClose
+		}
+		h.end(d, s, s.intent.failure(), after)
+	}
+	if inside != nil {
+		q.push(inside)
+	}
+}
+
+// handlesPerChunk is the number of descriptors one chunk of the table covers.
+const handlesPerChunk = 512
+
+type handleChunk [handlesPerChunk]atomic.Pointer[Handle]
+
+// table finds handles by descriptor. The kernel hands out small numbers, so
+// it needs no allocator of its own. The leader reads it without a lock:
+// chunks, once there, stay, and whether an entry is the right one the
+// generation tells.
+type table struct {
+	chunks atomic.Pointer[[]*handleChunk]
+}
+
+// get returns the handle of fd, or nil.
+func (t *table) get(fd int) *Handle {
+	chunks := t.chunks.Load()
+	if i := fd / handlesPerChunk; chunks != nil && i < len(*chunks) && (*chunks)[i] != nil {
+		return (*chunks)[i][fd%handlesPerChunk].Load()
+	}
+	return nil
+}
+
+// set stores the handle of fd. Port.mu is held.
+func (t *table) set(fd int, h *Handle) {
+	i := fd / handlesPerChunk
+	var chunks []*handleChunk
+	if old := t.chunks.Load(); old != nil {
+		chunks = *old
+	}
+	if i >= len(chunks) || chunks[i] == nil {
+		// A copy: the leader may be reading the old directory.
+		grown := make([]*handleChunk, max(i+1, len(chunks)))
+		copy(grown, chunks)
+		grown[i] = new(handleChunk)
+		t.chunks.Store(&grown)
+		chunks = grown
+	}
+	chunks[i][fd%handlesPerChunk].Store(h)
+}
+
+// all calls f with every handle. Port.mu is not held: f may take any lock.
+func (t *table) all(f func(*Handle)) {
+	chunks := t.chunks.Load()
+	if chunks == nil {
+		return
+	}
+	for _, c := range *chunks {
+		for i := 0; c != nil && i < len(c); i++ {
+			if h := c[i].Load(); h != nil {
+				f(h)
+			}
+		}
+	}
+}
+
+// AtClose has f called just before the descriptor is closed, whoever closes
+// it. f must not call the port.
+func (h *Handle) AtClose(f func()) {
+	p := h.port
+	p.mu.Lock()
+	if p.atClose == nil {
+		p.atClose = make(map[*Handle]func())
+	}
+	p.atClose[h] = f
+	p.mu.Unlock()
+}
+
+func (p *Port) takeAtClose(h *Handle) func() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	f := p.atClose[h]
+	delete(p.atClose, h)
+	return f
+}
+
+// forget takes a closed handle out of the table. The number may have gone to
+// a new handle already, as the descriptor was closed first.
+func (p *Port) forget(h *Handle) {
+	p.mu.Lock()
+	if p.table.get(int(h.fd)) == h {
+		p.table.set(int(h.fd), nil)
+	}
+	p.handles--
+	p.settled()
+	p.unlock()
+}

@@ -1,0 +1,176 @@
+package core
+
+import "syscall"
+
+// verdict says what a call means for the operation and for its direction.
+type verdict uint8
+
+const (
+	ended                  verdict = iota // the operation has its outcome; the direction may have more
+	endedAndExhausted                     // the same, and the next edge brings more
+	progressed                            // some of it done; more may be possible now
+	progressedAndExhausted                // some of it done; the next edge brings more
+	wouldBlock                            // nothing done; the next edge brings more
+)
+
+// callResult is what one system call did.
+type callResult struct {
+	verdict  verdict
+	fatal    bool // the connection is gone, and failure says why
+	n        int
+	failure  *Failure
+	accepted *Handle
+}
+
+// perform makes the one call that the head of a queue is waiting for. The
+// caller owns the direction; no lock is held.
+func (h *Handle) perform(s *Slot) callResult {
+	switch s.kind {
+	case Read:
+		return h.read(s)
+	case Write:
+		return h.write(s)
+	case Accept:
+		return h.accept(s)
+	case Connect:
+		return h.connect(s)
+	default:
+		return h.closeWrite(s)
+	}
+}
+
+// systemFailure is the result of a call that ended its operation with an errno.
+func (h *Handle) systemFailure(s *Slot, call string, errno syscall.Errno) callResult {
+	f := &Failure{Code: System, Kind: s.kind, Call: call, Errno: errno, Handle: h}
+	return callResult{verdict: ended, fatal: h.port.kernel.Classify(s.kind, errno) == Fatal, failure: f}
+}
+
+func (h *Handle) read(s *Slot) callResult {
+	rec := s.record()
+	space := rec.buffer.data[rec.n:]
+	n, errno := 0, syscall.Errno(0)
+	for {
+		n, errno = h.port.kernel.Read(int(h.fd), space)
+		if errno == 0 {
+			break
+		}
+		switch h.port.kernel.Classify(s.kind, errno) {
+		case Again:
+			continue
+		case WouldBlock:
+			return callResult{verdict: wouldBlock}
+		}
+		return h.systemFailure(s, "read", errno)
+	}
+	if n == 0 {
+		return h.endOfStream(s, rec)
+	}
+	switch {
+	case n == len(space):
+		return callResult{verdict: ended, n: n}
+	case s.flags&full == 0:
+		// A short read has emptied a stream socket: the next byte brings an edge.
+		return callResult{verdict: endedAndExhausted, n: n}
+	}
+	return callResult{verdict: progressedAndExhausted, n: n}
+}
+
+// endOfStream is a read of nothing: the peer's half close, unless an earlier
+// call has learnt that it was a reset.
+func (h *Handle) endOfStream(s *Slot, rec *Record) callResult {
+	h.mu.Lock()
+	errno := syscall.Errno(h.errno)
+	h.mu.Unlock()
+	switch {
+	case errno != 0:
+		return h.systemFailure(s, "read", errno)
+	case rec.n > 0:
+		return callResult{verdict: ended, failure: unexpectedEndOfFile}
+	}
+	return callResult{verdict: ended, failure: endOfFile}
+}
+
+func (h *Handle) write(s *Slot) callResult {
+	rec := s.record()
+	rest := rec.buffer.data[rec.n:rec.buffer.n]
+	for {
+		n, errno := h.port.kernel.Write(int(h.fd), rest)
+		if errno == 0 {
+			if n == len(rest) {
+				return callResult{verdict: ended, n: n}
+			}
+			// The socket buffer is full: room brings an edge.
+			return callResult{verdict: progressedAndExhausted, n: n}
+		}
+		switch h.port.kernel.Classify(s.kind, errno) {
+		case Again:
+			continue
+		case WouldBlock:
+			return callResult{verdict: wouldBlock}
+		case BrokenPipe:
+			errno = h.whyBroken(errno)
+		}
+		return h.systemFailure(s, "write", errno)
+	}
+}
+
+// whyBroken replaces EPIPE by the errno that broke the connection, if known.
+func (h *Handle) whyBroken(errno syscall.Errno) syscall.Errno {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.errno != 0 && h.state&finSent == 0 {
+		return syscall.Errno(h.errno)
+	}
+	return errno
+}
+
+// accept makes a handle of the next connection. Running out of descriptors
+// ends this accept and leaves the listener as it was: there is no retry that
+// could spin.
+func (h *Handle) accept(s *Slot) callResult {
+	for {
+		fd, errno := h.port.kernel.Accept(int(h.fd))
+		if errno == 0 {
+			conn, failure := h.port.AddHandle(fd, true)
+			if failure != nil && failure.Code == System {
+				failure.Kind = Accept
+			}
+			return callResult{verdict: ended, accepted: conn, failure: failure}
+		}
+		switch h.port.kernel.Classify(s.kind, errno) {
+		case Again:
+			continue
+		case WouldBlock:
+			return callResult{verdict: wouldBlock}
+		}
+		return h.systemFailure(s, "accept", errno)
+	}
+}
+
+// connect asks for the connection the first time, and then how it went. It is
+// never asked for twice: a second call would start over on some systems.
+func (h *Handle) connect(s *Slot) callResult {
+	call, errno := "connect", syscall.Errno(0)
+	if rec := s.record(); rec.n == 0 {
+		rec.n = 1 // asked; conclude resets it
+		var req Request
+		s.op.Describe(&req)
+		errno = h.port.kernel.Connect(int(h.fd), req.Address)
+	} else {
+		errno = h.port.kernel.Connected(int(h.fd))
+	}
+	switch {
+	case errno == 0:
+		return callResult{verdict: ended}
+	case h.port.kernel.Classify(s.kind, errno) == WouldBlock:
+		return callResult{verdict: wouldBlock}
+	}
+	return h.systemFailure(s, call, errno)
+}
+
+func (h *Handle) closeWrite(s *Slot) callResult {
+	if errno := h.port.kernel.CloseWrite(int(h.fd)); errno != 0 {
+		return h.systemFailure(s, "shutdown", errno)
+	}
+	return callResult{verdict: ended}
+}

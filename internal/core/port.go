@@ -1,0 +1,168 @@
+package core
+
+import (
+	"sync"
+	"sync/atomic"
+)
+
+// Options of a port.
+type Options struct {
+	Poller      Poller
+	Kernel      Kernel
+	SpinWait    int64 // nanoseconds the leader looks before it parks
+	MaxInFlight int   // 0 for no limit
+}
+
+// Port is the engine of one completion port.
+type Port struct {
+	poller      Poller
+	kernel      Kernel
+	spin        int64
+	maxInFlight int
+
+	table table         // handles by descriptor
+	home  Handle        // stands for the handle of timers and posts
+	stale atomic.Uint64 // events that came too late for their handle
+
+	mu sync.Mutex // guards all below
+
+	// Slots.
+	freeSlots *Slot
+	chunks    [][]Slot
+	occupied  int
+	request   Request // filled by Describe; here, as a local would allocate
+
+	// Handles.
+	generation uint32
+	handles    int
+	atClose    map[*Handle]func()
+	ready      []readyDirection // to be run by the leader: no edge will come for them
+	readyTaken []readyDirection // the list the leader works on
+
+	// Deadlines.
+	timers  []timerEntry
+	overdue []expiry // the leader's
+
+	// Finished operations, and how they are counted.
+	done      list
+	doneCount int
+	taken     int // dequeued since the last poll
+	submitted uint64
+	completed uint64
+
+	// Waiters and the lead.
+	waiters      []*waiter
+	freeWaiters  *waiter
+	dequeuers    waiterList // parked, want a finished operation
+	awaiters     waiterList // parked, want one operation, or the port drained
+	hinted       int        // dequeuers woken for an item and not yet here
+	leader       *waiter
+	polling      bool  // the leader is in the poller or works on what it saw
+	parked       bool  // the leader may be asleep: who has news for it wakes it
+	until        int64 // until when
+	timeout      int64 // what the poller was last told; see setTimeout
+	wakeAfter    bool  // unlock wakes the leader
+	events       []Event
+	attention    atomic.Bool // news for a leader that spins
+	polls, wakes uint64
+
+	// Closing.
+	refusing  bool
+	closed    bool
+	settling  sync.Cond // broadcast when something that Close waits for has ended
+	callbacks int       // context callbacks that have begun and not ended
+}
+
+type readyDirection struct {
+	handle    *Handle
+	direction direction
+}
+
+// eventsPerPoll bounds the work between two looks at timers and waiters.
+const eventsPerPoll = 128
+
+// NewPort makes a port that performs operations with the given backend.
+func NewPort(o Options) *Port {
+	p := &Port{
+		poller:      o.Poller,
+		kernel:      o.Kernel,
+		spin:        o.SpinWait,
+		maxInFlight: o.MaxInFlight,
+		events:      make([]Event, eventsPerPoll),
+		timeout:     Never,
+	}
+	p.home.port, p.home.fd = p, -1
+	p.settling.L = &p.mu
+	return p
+}
+
+// Now is the port's clock.
+func (p *Port) Now() int64 { return p.kernel.Now() }
+
+// unlock releases mu and then wakes the leader if what was done under it is
+// news to it: no system call is made under a lock.
+func (p *Port) unlock() {
+	wake := p.wakeAfter
+	p.wakeAfter = false
+	p.mu.Unlock()
+	if wake {
+		p.poller.Wake()
+	}
+}
+
+// wakeLeader makes unlock wake the leader. Clearing parked under the lock
+// leaves one wake for one sleep. mu is held.
+func (p *Port) wakeLeader() {
+	if p.leader == nil {
+		return
+	}
+	p.attention.Store(true)
+	if p.parked {
+		p.parked = false
+		p.wakeAfter = true
+		p.wakes++
+	}
+}
+
+// listReady puts a direction on the list of those to be run by the leader. It
+// takes the port's lock, but wakes nobody: that is for publish, which follows
+// when the handle's lock is released.
+func (p *Port) listReady(h *Handle, d direction, after *aftermath) {
+	p.mu.Lock()
+	p.ready = append(p.ready, readyDirection{h, d})
+	p.mu.Unlock()
+	after.kick = true
+}
+
+// Stats is a snapshot of a port's counters.
+type Stats struct {
+	Submitted, Completed      uint64
+	InFlight, Queued, Slots   int
+	Handles, Waiting          int
+	Polls, Wakes, StaleEvents uint64
+	Leading, Parked           bool
+}
+
+// Stats returns the counters as they are at one moment.
+func (p *Port) Stats() Stats {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return Stats{
+		Submitted:   p.submitted,
+		Completed:   p.completed,
+		InFlight:    p.inFlight(),
+		Queued:      p.doneCount,
+		Slots:       p.occupied,
+		Handles:     p.handles,
+		Waiting:     p.dequeuers.count + p.awaiters.count,
+		Polls:       p.polls,
+		Wakes:       p.wakes,
+		StaleEvents: p.stale.Load(),
+		Leading:     p.leader != nil,
+		Parked:      p.parked,
+	}
+}
+
+// inFlight is how many operations were accepted and have no outcome yet. mu
+// is held.
+func (p *Port) inFlight() int { return int(p.submitted - p.completed) }

@@ -1,0 +1,129 @@
+package core
+
+import (
+	"net/netip"
+	"sync/atomic"
+)
+
+// Kind says what an operation does.
+type Kind uint8
+
+const (
+	Post Kind = iota + 1
+	Timer
+	Accept
+	Connect
+	Read
+	Write
+	CloseWrite
+)
+
+var kindNames = [...]string{"", "post", "timer", "accept", "connect", "read", "write", "closewrite"}
+
+// String is the word that error texts use.
+func (k Kind) String() string { return kindNames[k] }
+
+// direction is the queue of a handle that operations of this kind stand in.
+func (k Kind) direction() direction {
+	if k == Accept || k == Read {
+		return in
+	}
+	return out
+}
+
+// Operation is what a port performs. It is sealed twice: the parameter types
+// can't be named outside this module, and self is promoted only by embedding a
+// Record, which package completion does in its Op.
+type Operation interface {
+	// Describe fills in what is to be done. The port calls it while it accepts
+	// the operation, under its lock, and for a connect once more when it
+	// performs it.
+	Describe(*Request)
+	// Deliver puts what the operation produced into it. It is called once,
+	// before the operation is handed out, by whoever owns the outcome.
+	Deliver(Result)
+	self() *Record
+}
+
+// Request is an operation in the port's words.
+type Request struct {
+	Kind     Kind
+	Full     bool    // a read that ends only when the buffer is full
+	Handle   *Handle // nil for Post and Timer
+	Buffer   *Buffer // read into, or written from
+	Pool     *Pool   // where a late read takes its buffer
+	Address  Address // of Connect
+	Due      int64   // of Timer: when, on the port's clock
+	Deadline int64   // on the port's clock, 0 for none
+}
+
+// Address is a resolved address: a unix path if Path is set.
+type Address struct {
+	Inet netip.AddrPort
+	Path string
+}
+
+// Result is what an operation produced besides its count and its failure.
+type Result struct {
+	Accepted *Handle // of Accept
+	Buffer   *Buffer // of a late read, nil if it failed
+}
+
+// Record is the part of an operation that lives in the caller's memory. The
+// port owns it while slot points to a real slot.
+type Record struct {
+	// slot says whose the operation is: nil or &waited, the caller's; &unwaited,
+	// finished but not yet waited for; &passing, on its way to the caller; any
+	// other, in flight in that slot. It is the last thing written when an
+	// operation is handed out, so whoever sees the caller's value may use it.
+	slot    atomic.Pointer[Slot]
+	n       int64    // bytes moved so far; of a timer in flight: when it is due; of a connect: 1 once asked
+	failure *Failure // nil for success
+	buffer  *Buffer  // lent to the port by this operation
+}
+
+// Marks that stand in Record.slot for no slot.
+var unwaited, waited, passing Slot
+
+func (r *Record) self() *Record { return r }
+
+// Outcome returns the count and the failure of an operation that the caller
+// owns; ok is false while the port owns it.
+func Outcome(r *Record) (n int64, f *Failure, ok bool) {
+	if s := r.slot.Load(); s != nil && s != &waited {
+		return 0, nil, false
+	}
+	return r.n, r.failure, true
+}
+
+// claim makes the operation the port's. The exchange is the one place where
+// two submitters of the same operation meet: one of them fails.
+func (r *Record) claim(s *Slot) bool {
+	old := r.slot.Load()
+	return (old == nil || old == &waited) && r.slot.CompareAndSwap(old, s)
+}
+
+// Ticket names one use of an operation: a slot and the generation of it.
+type Ticket struct {
+	slot       *Slot
+	generation uint32
+}
+
+// TicketOf returns the ticket of an operation in flight, the zero Ticket for
+// any other.
+func TicketOf(r *Record) Ticket {
+	s := r.slot.Load()
+	if s == nil || s == &waited || s == &unwaited || s == &passing {
+		return Ticket{}
+	}
+	word := s.word.Load()
+	// The slot may have been freed and used again between the two loads; then
+	// the record no longer points to it.
+	if r.slot.Load() != s {
+		return Ticket{}
+	}
+	return Ticket{s, generation(word)}
+}
+
+// FailureOf returns the failure of an operation that has been handed out.
+func FailureOf(op Operation) *Failure { return op.self().failure }

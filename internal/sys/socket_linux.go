@@ -1,0 +1,188 @@
+package sys
+
+import (
+	"errors"
+	"net"
+	"os"
+	"syscall"
+	"time"
+
+	"github.com/completionport/completion/internal/core"
+	"golang.org/x/sys/unix"
+)
+
+// Socket opens a non-blocking stream socket.
+func Socket(family Family) (int, error) {
+	const kind = unix.SOCK_STREAM | unix.SOCK_NONBLOCK | unix.SOCK_CLOEXEC
+	domain := unix.AF_INET6
+	switch family {
+	case IPv4:
+		domain = unix.AF_INET
+	case Unix:
+		domain = unix.AF_UNIX
+	}
+	fd, err := unix.Socket(domain, kind, 0)
+	if family == Dual && errors.Is(err, unix.EAFNOSUPPORT) {
+		return Socket(IPv4)
+	}
+	if err != nil {
+		return -1, os.NewSyscallError("socket", err)
+	}
+	if domain == unix.AF_INET6 {
+		only := 1
+		if family == Dual {
+			only = 0
+		}
+		// As in package net: the system's default must not decide.
+		if err := unix.SetsockoptInt(fd, unix.IPPROTO_IPV6, unix.IPV6_V6ONLY, only); err != nil {
+			unix.Close(fd)
+			return -1, os.NewSyscallError("setsockopt", err)
+		}
+	}
+	return fd, nil
+}
+
+// Listen opens a listening socket. An empty address means any.
+func Listen(family Family, addr core.Address, o ListenOptions) (int, error) {
+	fd, err := Socket(family)
+	if err != nil {
+		return -1, err
+	}
+	if err := bindAndListen(fd, family, addr, o); err != nil {
+		unix.Close(fd)
+		return -1, err
+	}
+	return fd, nil
+}
+
+func bindAndListen(fd int, family Family, addr core.Address, o ListenOptions) error {
+	if family != Unix {
+		if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEADDR, 1); err != nil {
+			return os.NewSyscallError("setsockopt", err)
+		}
+	}
+	if o.ReusePort {
+		if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEPORT, 1); err != nil {
+			return os.NewSyscallError("setsockopt", err)
+		}
+	}
+	sa, errno := sockaddr(fd, addr)
+	if errno != 0 {
+		return os.NewSyscallError("bind", errno)
+	}
+	if err := unix.Bind(fd, sa); err != nil {
+		return os.NewSyscallError("bind", err)
+	}
+	backlog := o.Backlog
+	if backlog <= 0 {
+		backlog = 4096 // the kernel cuts it to net.core.somaxconn
+	}
+	return os.NewSyscallError("listen", unix.Listen(fd, backlog))
+}
+
+// Close closes a descriptor that no port owns yet.
+func Close(fd int) { unix.Close(fd) }
+
+// LocalAddr is getsockname(2), nil if it fails.
+func LocalAddr(fd int) net.Addr {
+	sa, err := unix.Getsockname(fd)
+	if err != nil {
+		return nil
+	}
+	return netAddr(sa)
+}
+
+// RemoteAddr is getpeername(2), nil if it fails.
+func RemoteAddr(fd int) net.Addr {
+	sa, err := unix.Getpeername(fd)
+	if err != nil {
+		return nil
+	}
+	return netAddr(sa)
+}
+
+func netAddr(sa unix.Sockaddr) net.Addr {
+	switch sa := sa.(type) {
+	case *unix.SockaddrInet4:
+		return &net.TCPAddr{IP: append(net.IP(nil), sa.Addr[:]...), Port: sa.Port}
+	case *unix.SockaddrInet6:
+		addr := &net.TCPAddr{IP: append(net.IP(nil), sa.Addr[:]...), Port: sa.Port}
+		if sa.ZoneId != 0 {
+			if ifi, err := net.InterfaceByIndex(int(sa.ZoneId)); err == nil {
+				addr.Zone = ifi.Name
+			}
+		}
+		return addr
+	case *unix.SockaddrUnix:
+		return &net.UnixAddr{Net: "unix", Name: sa.Name}
+	}
+	return nil
+}
+
+// Duplicate returns a new descriptor for the socket behind fd. It fails with
+// ENOTSOCK or EPROTOTYPE if that is no stream socket that listens, or doesn't,
+// as asked.
+func Duplicate(fd int, listening bool) (int, error) {
+	kind, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_TYPE)
+	if err != nil {
+		return -1, os.NewSyscallError("getsockopt", err)
+	}
+	accepts, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_ACCEPTCONN)
+	if err != nil {
+		return -1, os.NewSyscallError("getsockopt", err)
+	}
+	if kind != unix.SOCK_STREAM || (accepts != 0) != listening {
+		return -1, syscall.EPROTOTYPE
+	}
+	dup, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 0)
+	if err != nil {
+		return -1, os.NewSyscallError("fcntl", err)
+	}
+	// The file description is shared, and so is this flag; Go has set it.
+	if err := unix.SetNonblock(dup, true); err != nil {
+		unix.Close(dup)
+		return -1, os.NewSyscallError("fcntl", err)
+	}
+	return dup, nil
+}
+
+func setInt(fd, level, option, value int) error {
+	return os.NewSyscallError("setsockopt", unix.SetsockoptInt(fd, level, option, value))
+}
+
+func toInt(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// SetNoDelay is TCP_NODELAY.
+func SetNoDelay(fd int, on bool) error {
+	return setInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, toInt(on))
+}
+
+// SetKeepAlive is SO_KEEPALIVE with TCP_KEEPIDLE and TCP_KEEPINTVL; idle 0
+// turns it off.
+func SetKeepAlive(fd int, idle time.Duration) error {
+	if err := setInt(fd, unix.SOL_SOCKET, unix.SO_KEEPALIVE, toInt(idle > 0)); err != nil || idle <= 0 {
+		return err
+	}
+	seconds := int((idle + time.Second - 1) / time.Second) // the kernel knows whole ones
+	if err := setInt(fd, unix.IPPROTO_TCP, unix.TCP_KEEPIDLE, seconds); err != nil {
+		return err
+	}
+	return setInt(fd, unix.IPPROTO_TCP, unix.TCP_KEEPINTVL, seconds)
+}
+
+// SetReadBuffer is SO_RCVBUF.
+func SetReadBuffer(fd, bytes int) error { return setInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, bytes) }
+
+// SetWriteBuffer is SO_SNDBUF.
+func SetWriteBuffer(fd, bytes int) error { return setInt(fd, unix.SOL_SOCKET, unix.SO_SNDBUF, bytes) }
+
+// SetResetOnClose is SO_LINGER with zero seconds.
+func SetResetOnClose(fd int, on bool) error {
+	linger := unix.Linger{Onoff: int32(toInt(on))}
+	return os.NewSyscallError("setsockopt", unix.SetsockoptLinger(fd, unix.SOL_SOCKET, unix.SO_LINGER, &linger))
+}

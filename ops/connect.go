@@ -1,0 +1,38 @@
+package ops
+
+import (
+	"net"
+
+	"github.com/completionport/completion"
+	"github.com/completionport/completion/internal/core"
+)
+
+var _ completion.Operation = (*Connect)(nil)
+
+// Connect connects a socket that Port.Socket has made, as connect(2). Reads and
+// writes may be submitted behind it: they wait for it and share its failure. A
+// socket whose connect failed or was cancelled can only be closed.
+type Connect struct {
+	completion.Op
+	On *completion.Socket
+
+	// To is a resolved address: a *net.TCPAddr or a *net.UnixAddr. Any other
+	// type ends the Connect with EAFNOSUPPORT.
+	To net.Addr
+}
+
+// Describe is for the port.
+func (c *Connect) Describe(r *core.Request) {
+	c.Op.Describe(r)
+	r.Kind, r.Handle = core.Connect, (*core.Handle)(c.On)
+	switch to := c.To.(type) {
+	case *net.TCPAddr:
+		if to != nil {
+			r.Address.Inet = to.AddrPort()
+		}
+	case *net.UnixAddr:
+		if to != nil {
+			r.Address.Path = to.Name
+		}
+	}
+}

@@ -1,0 +1,77 @@
+package ops
+
+import (
+	"github.com/completionport/completion"
+	"github.com/completionport/completion/internal/core"
+)
+
+var (
+	_ completion.Operation = (*Read)(nil)
+	_ completion.Operation = (*Write)(nil)
+	_ completion.Operation = (*CloseWrite)(nil)
+)
+
+// Read reads from a stream, as read(2). It ends when some bytes have come, or
+// with Full when the whole memory of the buffer is filled.
+//
+// The end of the stream is io.EOF with 0 bytes; if it comes when a Full read
+// has some of its bytes, io.ErrUnexpectedEOF. A reset is never taken for the
+// end of the stream.
+type Read struct {
+	completion.Op
+	From *completion.Socket
+
+	// Buf is filled from its start; its length becomes N. Either Buf or Pool
+	// must be set, not both.
+	Buf *completion.Buffer
+
+	// Pool makes it a late read: it takes a buffer when there is data, so one
+	// that waits holds none. The buffer comes back in Buf, to be released by the
+	// caller, exactly if N is above 0. If the pool is empty, the read waits for
+	// its turn.
+	Pool *completion.Pool
+
+	// Full makes the read go on until the buffer is full.
+	Full bool
+}
+
+// Describe is for the port.
+func (o *Read) Describe(r *core.Request) {
+	o.Op.Describe(r)
+	r.Kind, r.Handle, r.Full = core.Read, (*core.Handle)(o.From), o.Full
+	r.Buffer, r.Pool = (*core.Buffer)(o.Buf), (*core.Pool)(o.Pool)
+}
+
+// Deliver is for the port.
+func (o *Read) Deliver(r core.Result) { o.Buf = (*completion.Buffer)(r.Buffer) }
+
+// Write sends the bytes of a buffer on a stream, as send(2): all of them, or it
+// ends with an error and the number sent.
+//
+// If it ends after some of its bytes but not all, because of an error, a cancel
+// or a deadline, whatever is queued behind it ends with
+// completion.ErrWriteAborted and sends nothing.
+type Write struct {
+	completion.Op
+	To  *completion.Socket
+	Buf *completion.Buffer
+}
+
+// Describe is for the port.
+func (o *Write) Describe(r *core.Request) {
+	o.Op.Describe(r)
+	r.Kind, r.Handle, r.Buffer = core.Write, (*core.Handle)(o.To), (*core.Buffer)(o.Buf)
+}
+
+// CloseWrite tells the peer that no more bytes will come, as shutdown(2) of the
+// sending side. It waits for the writes before it.
+type CloseWrite struct {
+	completion.Op
+	On *completion.Socket
+}
+
+// Describe is for the port.
+func (o *CloseWrite) Describe(r *core.Request) {
+	o.Op.Describe(r)
+	r.Kind, r.Handle = core.CloseWrite, (*core.Handle)(o.On)
+}

@@ -1,0 +1,36 @@
+package ops
+
+import (
+	"time"
+
+	"github.com/completionport/completion"
+	"github.com/completionport/completion/internal/core"
+)
+
+var (
+	_ completion.Operation = (*Timer)(nil)
+	_ completion.Operation = (*Post)(nil)
+)
+
+// Timer ends when After has gone by since it was submitted, at once if that is
+// zero or negative. Its Deadline, if that comes first, ends it with an error.
+type Timer struct {
+	completion.Op
+	After time.Duration
+}
+
+// Describe is for the port.
+func (o *Timer) Describe(r *core.Request) {
+	o.Op.Describe(r)
+	r.Kind, r.Due = core.Timer, int64(completion.After(o.After))
+}
+
+// Post ends at once. It carries its Value, or the type that embeds it, to
+// whoever dequeues it, as PostQueuedCompletionStatus does.
+type Post struct{ completion.Op }
+
+// Describe is for the port.
+func (o *Post) Describe(r *core.Request) {
+	o.Op.Describe(r)
+	r.Kind = core.Post
+}
