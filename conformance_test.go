@@ -1,0 +1,40 @@
+package completion_test
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/completionport/completion"
+	"github.com/completionport/completion/porttest"
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// backends are those that some system has. Where one is missing, its test says
+// so and is skipped.
+var backends = []string{"epoll"}
+
+func TestConformance(t *testing.T) {
+	for _, backend := range backends {
+		t.Run(backend, func(t *testing.T) {
+			open := func(config *completion.Config) (*completion.Port, error) {
+				var c completion.Config
+				if config != nil {
+					c = *config
+				}
+				c.Backend = backend
+				return completion.Open(&c)
+			}
+			p, err := open(nil)
+			if errors.Is(err, errors.ErrUnsupported) {
+				t.Skipf("no %s on this system", backend)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			p.Close()
+			porttest.Run(t, open)
+		})
+	}
+}

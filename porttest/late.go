@@ -1,0 +1,3 @@
+package porttest
+
+var lateCases = []testCase{}

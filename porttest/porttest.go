@@ -1,0 +1,415 @@
+// Package porttest is the conformance suite of package completion: what the
+// contract promises, as named cases that every backend must pass. A test of
+// behaviour belongs here, not to a backend.
+package porttest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"runtime"
+	"testing"
+	"time"
+
+	"github.com/completionport/completion"
+	"go.uber.org/goleak"
+)
+
+// Open opens a port of the backend to be tested.
+type Open func(config *completion.Config) (*completion.Port, error)
+
+// testCase is one promise. Its name states it.
+type testCase struct {
+	name string
+	run  func(e *env)
+}
+
+// families are the cases by the point of the contract they belong to. Each is
+// defined in the file of that name.
+var families = []struct {
+	name  string
+	cases []testCase
+}{
+	{"Submit", submitCases},
+	{"Buffers", bufferCases},
+	{"LateBuffers", lateCases},
+	{"Stream", streamCases},
+	{"Order", orderCases},
+	{"Connect", connectCases},
+	{"Accept", acceptCases},
+	{"Cancel", cancelCases},
+	{"Deadlines", deadlineCases},
+	{"Errors", errorCases},
+	{"Close", closeCases},
+	{"Shutdown", shutdownCases},
+	{"Waiting", waitingCases},
+	{"Handles", handleCases},
+}
+
+// Run runs the whole suite. Every case opens its ports anew, and afterwards
+// nothing may be left: no goroutine, no descriptor, no lent buffer, no
+// operation.
+func Run(t *testing.T, open Open) {
+	warmUp(t, open)
+	for _, family := range families {
+		t.Run(family.name, func(t *testing.T) {
+			for _, c := range family.cases {
+				t.Run(c.name, func(t *testing.T) { runCase(t, open, c) })
+			}
+		})
+	}
+}
+
+// stuckAfter is when a case is taken for hung. It is no part of any check.
+const stuckAfter = 2 * time.Minute
+
+func runCase(t *testing.T, open Open, c testCase) {
+	before := countDescriptors()
+	goroutines := goleak.IgnoreCurrent()
+	ctx, cancel := context.WithCancel(context.Background())
+	e := &env{T: t, open: open, ctx: ctx}
+	watchdog := time.AfterFunc(stuckAfter, e.dump)
+	defer watchdog.Stop()
+	c.run(e)
+	e.cleanUp()
+	cancel()
+	if t.Skipped() {
+		return
+	}
+	if err := goleak.Find(goroutines); err != nil {
+		t.Errorf("goroutines left: %v", err)
+	}
+	if after := countDescriptors(); after != before {
+		t.Errorf("%d descriptors before, %d after", before, after)
+	}
+}
+
+// warmUp makes the runtime open the descriptors that it keeps.
+func warmUp(t *testing.T, open Open) {
+	l, err := net.Listen("tcp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.Close()
+	port, err := open(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	port.Close()
+}
+
+// env is what a case works with. Whatever it makes is closed and checked after
+// the case.
+type env struct {
+	*testing.T
+	open    Open
+	ctx     context.Context // ends after the case
+	ports   []*completion.Port
+	pools   []*completion.Pool
+	closers []func() error
+}
+
+// port opens a port. config may be nil.
+func (e *env) port(config *completion.Config) *completion.Port {
+	e.Helper()
+	p, err := e.open(config)
+	if err != nil {
+		e.Fatalf("open: %v", err)
+	}
+	e.ports = append(e.ports, p)
+	return p
+}
+
+// pool makes a pool whose buffers must all be back after the case.
+func (e *env) pool(p *completion.Port, size, count int) *completion.Pool {
+	pool := p.NewPool(size, count)
+	e.pools = append(e.pools, pool)
+	return pool
+}
+
+// own makes a buffer of n bytes.
+func own(n int) *completion.Buffer { return completion.Own(make([]byte, n)) }
+
+// text makes a buffer with these bytes.
+func text(s string) *completion.Buffer { return completion.Own([]byte(s)) }
+
+// listen returns a listener on a free address of "tcp4", "tcp6" or "unix".
+func (e *env) listen(p *completion.Port, network string) *completion.Listener {
+	e.Helper()
+	l, err := p.Listen(network, e.address(network))
+	if err != nil {
+		e.Fatalf("listen %s: %v", network, err)
+	}
+	return l
+}
+
+// address is one on which a listener finds a free place.
+func (e *env) address(network string) string {
+	e.Helper()
+	switch network {
+	case "unix":
+		dir, err := os.MkdirTemp("", "porttest")
+		if err != nil {
+			e.Fatal(err)
+		}
+		e.closers = append(e.closers, func() error { return os.RemoveAll(dir) })
+		return filepath.Join(dir, "s")
+	case "tcp6":
+		l, err := net.Listen("tcp6", "[::1]:0")
+		if err != nil {
+			e.Skipf("no IPv6 here: %v", err)
+		}
+		l.Close()
+		return "[::1]:0"
+	}
+	return "127.0.0.1:0"
+}
+
+// peer is the other end of a connection: not the port's, and blocking.
+type peer struct {
+	net.Conn
+	e *env
+}
+
+// dial connects a peer to a listener.
+func (e *env) dial(addr net.Addr) *peer {
+	e.Helper()
+	c, err := net.Dial(addr.Network(), addr.String())
+	if err != nil {
+		e.Fatalf("dial: %v", err)
+	}
+	e.closers = append(e.closers, c.Close)
+	return &peer{c, e}
+}
+
+// pair returns a connected socket of the port and its peer, over TCP on IPv4.
+func (e *env) pair(p *completion.Port) (*completion.Socket, *peer) {
+	e.Helper()
+	return e.pairOn(p, "tcp4")
+}
+
+// pairOn is pair on any network. It needs nobody to poll.
+func (e *env) pairOn(p *completion.Port, network string) (*completion.Socket, *peer) {
+	e.Helper()
+	l, err := net.Listen(network, e.address(network))
+	if err != nil {
+		e.Fatalf("listen %s: %v", network, err)
+	}
+	defer l.Close()
+	type accepted struct {
+		conn net.Conn
+		err  error
+	}
+	done := make(chan accepted, 1)
+	go func() {
+		c, err := l.Accept()
+		done <- accepted{c, err}
+	}()
+	c, err := net.Dial(network, l.Addr().String())
+	if err != nil {
+		e.Fatalf("dial: %v", err)
+	}
+	other := <-done
+	if other.err != nil {
+		e.Fatalf("accept: %v", other.err)
+	}
+	e.closers = append(e.closers, other.conn.Close)
+	s, err := p.AdoptConn(c)
+	if err != nil {
+		e.Fatalf("adopt: %v", err)
+	}
+	return s, &peer{other.conn, e}
+}
+
+// send writes all of s.
+func (p *peer) send(s string) {
+	p.e.Helper()
+	if _, err := p.Write([]byte(s)); err != nil {
+		p.e.Fatalf("peer write: %v", err)
+	}
+}
+
+// receive reads n bytes.
+func (p *peer) receive(n int) string {
+	p.e.Helper()
+	b := make([]byte, n)
+	for got := 0; got < n; {
+		m, err := p.Read(b[got:])
+		if err != nil {
+			p.e.Fatalf("peer read after %d of %d bytes: %v", got, n, err)
+		}
+		got += m
+	}
+	return string(b)
+}
+
+// closeWrite sends the end of the stream.
+func (p *peer) closeWrite() {
+	p.e.Helper()
+	if err := p.Conn.(interface{ CloseWrite() error }).CloseWrite(); err != nil {
+		p.e.Fatalf("peer close write: %v", err)
+	}
+}
+
+// reset closes a TCP connection with a reset.
+func (p *peer) reset() {
+	p.e.Helper()
+	if err := p.Conn.(*net.TCPConn).SetLinger(0); err != nil {
+		p.e.Fatalf("peer linger: %v", err)
+	}
+	p.Close()
+}
+
+// submit fails the case if the port does not accept.
+func (e *env) submit(p *completion.Port, operations ...completion.Operation) {
+	e.Helper()
+	if err := p.Submit(operations...); err != nil {
+		e.Fatalf("submit: %v", err)
+	}
+}
+
+// start fails the case if the port does not accept.
+func (e *env) start(p *completion.Port, op completion.Operation) {
+	e.Helper()
+	if err := p.Start(op); err != nil {
+		e.Fatalf("start: %v", err)
+	}
+}
+
+// next dequeues one operation.
+func (e *env) next(p *completion.Port) completion.Operation {
+	e.Helper()
+	op, err := p.Next(e.ctx)
+	if err != nil {
+		e.Fatalf("next: %v", err)
+	}
+	return op
+}
+
+// expect dequeues one operation, which must be this one, and checks its error:
+// nil, or one that errors.Is finds.
+func (e *env) expect(p *completion.Port, want completion.Operation, err error) {
+	e.Helper()
+	if got := e.next(p); got != want {
+		e.Fatalf("dequeued %T %p, want %T %p", got, got, want, want)
+	}
+	e.outcome(want, err)
+}
+
+// expectAll dequeues as many operations as given, in any order: they must be
+// these, each once, and all end with err.
+func (e *env) expectAll(p *completion.Port, err error, want ...completion.Operation) {
+	e.Helper()
+	left := make(map[completion.Operation]bool)
+	for _, op := range want {
+		left[op] = true
+	}
+	for range want {
+		op := e.next(p)
+		if !left[op] {
+			e.Fatalf("dequeued %T %p, not expected or twice", op, op)
+		}
+		delete(left, op)
+		e.outcome(op, err)
+	}
+}
+
+// outcome checks the error of an operation that was handed out.
+func (e *env) outcome(op completion.Operation, want error) {
+	e.Helper()
+	is(e, op.(interface{ Err() error }).Err(), want)
+}
+
+// is checks an error: nil, or one that errors.Is finds.
+func is(e *env, got, want error) {
+	e.Helper()
+	if want == nil && got != nil || want != nil && !errors.Is(got, want) {
+		e.Fatalf("error is %v, want %v", got, want)
+	}
+}
+
+// equal checks any two values.
+func equal[T comparable](e *env, what string, got, want T) {
+	e.Helper()
+	if got != want {
+		e.Fatalf("%s is %v, want %v", what, got, want)
+	}
+}
+
+// panics checks that f panics, and returns with what.
+func panics(e *env, f func()) (message string) {
+	e.Helper()
+	defer func() {
+		e.Helper()
+		r := recover()
+		if r == nil {
+			e.Fatal("no panic")
+		}
+		message = fmt.Sprint(r)
+	}()
+	f()
+	return ""
+}
+
+// poll lets the port work once without waiting for anything of the case: it
+// posts, and dequeues until the post comes. Anything else that is dequeued
+// meanwhile fails the case.
+func (e *env) poll(p *completion.Port) {
+	e.Helper()
+	// More posts than are handed out between two polls.
+	for i := range 200 {
+		marker := newPost(i)
+		e.submit(p, marker)
+		e.expect(p, marker, nil)
+	}
+}
+
+// idle checks that nothing is finished.
+func (e *env) idle(p *completion.Port) {
+	e.Helper()
+	e.poll(p)
+	equal(e, "queued", p.Stats().Queued, 0)
+}
+
+// cleanUp closes everything and checks that nothing is left.
+func (e *env) cleanUp() {
+	e.Helper()
+	for _, f := range e.closers {
+		f()
+	}
+	for _, p := range e.ports {
+		if err := p.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
+			e.Errorf("close: %v", err)
+		}
+		for {
+			op, err := p.Next(context.Background())
+			if err != nil {
+				is(e, err, net.ErrClosed)
+				break
+			}
+			releaseBuffer(op)
+		}
+		s := p.Stats()
+		if s.Submitted != s.Completed+uint64(s.InFlight) || s.InFlight != 0 || s.Queued != 0 || s.Slots != 0 || s.Handles != 0 || s.Waiting != 0 || s.Leading {
+			e.Errorf("at rest: %+v", s)
+		}
+	}
+	for _, pool := range e.pools {
+		if n := pool.Lent(); n != 0 {
+			e.Errorf("%d buffers of a pool are still lent", n)
+		}
+	}
+}
+
+// dump tells where a hung case stands, and ends the test.
+func (e *env) dump() {
+	for i, p := range e.ports {
+		fmt.Fprintf(os.Stderr, "port %d: %+v\n", i, p.Stats())
+	}
+	stacks := make([]byte, 1<<20)
+	fmt.Fprintf(os.Stderr, "%s\n", stacks[:runtime.Stack(stacks, true)])
+	panic("porttest: " + e.Name() + " is stuck")
+}

@@ -1,0 +1,3 @@
+package porttest
+
+var streamCases = []testCase{}
