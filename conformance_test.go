@@ -15,7 +15,10 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // so and is skipped.
 var backends = []string{"epoll"}
 
-func TestConformance(t *testing.T) {
+func TestConformance(t *testing.T) { eachBackend(t, porttest.Run) }
+
+// eachBackend runs f for every backend of this system.
+func eachBackend(t *testing.T, f func(t *testing.T, open porttest.Open)) {
 	for _, backend := range backends {
 		t.Run(backend, func(t *testing.T) {
 			open := func(config *completion.Config) (*completion.Port, error) {
@@ -34,7 +37,7 @@ func TestConformance(t *testing.T) {
 				t.Fatal(err)
 			}
 			p.Close()
-			porttest.Run(t, open)
+			f(t, open)
 		})
 	}
 }
