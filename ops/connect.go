@@ -19,20 +19,24 @@ type Connect struct {
 	// To is a resolved address: a *net.TCPAddr or a *net.UnixAddr. Any other
 	// type ends the Connect with EAFNOSUPPORT.
 	To net.Addr
+
+	address core.Address // To, in the port's words
 }
 
 // Describe is for the port.
 func (c *Connect) Describe(r *core.Request) {
 	c.Op.Describe(r)
 	r.Kind, r.Handle = core.Connect, (*core.Handle)(c.On)
+	c.address = core.Address{}
+	r.Address = &c.address
 	switch to := c.To.(type) {
 	case *net.TCPAddr:
 		if to != nil {
-			r.Address.Inet = to.AddrPort()
+			c.address.Inet = to.AddrPort()
 		}
 	case *net.UnixAddr:
 		if to != nil {
-			r.Address.Path = to.Name
+			c.address.Path = to.Name
 		}
 	}
 }

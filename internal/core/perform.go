@@ -155,7 +155,7 @@ func (h *Handle) connect(s *Slot) callResult {
 		rec.n = 1 // asked; conclude resets it
 		var req Request
 		s.op.Describe(&req)
-		errno = h.port.kernel.Connect(int(h.fd), req.Address)
+		errno = h.port.kernel.Connect(int(h.fd), *req.Address)
 	} else {
 		errno = h.port.kernel.Connected(int(h.fd))
 	}

@@ -48,13 +48,13 @@ type Operation interface {
 // Request is an operation in the port's words.
 type Request struct {
 	Kind     Kind
-	Full     bool    // a read that ends only when the buffer is full
-	Handle   *Handle // nil for Post and Timer
-	Buffer   *Buffer // read into, or written from
-	Pool     *Pool   // where a late read takes its buffer
-	Address  Address // of Connect
-	Due      int64   // of Timer: when, on the port's clock
-	Deadline int64   // on the port's clock, 0 for none
+	Full     bool     // a read that ends only when the buffer is full
+	Handle   *Handle  // nil for Post and Timer
+	Buffer   *Buffer  // read into, or written from
+	Pool     *Pool    // where a late read takes its buffer
+	Address  *Address // of Connect
+	Due      int64    // of Timer: when, on the port's clock
+	Deadline int64    // on the port's clock, 0 for none
 }
 
 // Address is a resolved address: a unix path if Path is set.
@@ -118,8 +118,9 @@ func TicketOf(r *Record) Ticket {
 	}
 	word := s.word.Load()
 	// The slot may have been freed and used again between the two loads; then
-	// the record no longer points to it.
-	if r.slot.Load() != s {
+	// the record no longer points to it. One that is still free holds an
+	// operation that ended when it was accepted: nothing of it can be cancelled.
+	if r.slot.Load() != s || state(word) == free {
 		return Ticket{}
 	}
 	return Ticket{s, generation(word)}

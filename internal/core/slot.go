@@ -38,11 +38,11 @@ const (
 type state uint8
 
 const (
-	free     state = iota
-	accepted       // described, not yet in a handle's queue
-	queued         // in a handle's queue, or a timer waiting
-	calling        // at the head of its queue, inside a system call
-	finished       // its outcome is decided
+	free     state = iota // also of an operation that ends when it is accepted
+	accepted              // described, not yet in a handle's queue
+	queued                // in a handle's queue, or a timer waiting
+	calling               // at the head of its queue, inside a system call
+	finished              // its outcome is decided
 )
 
 func generation(word uint64) uint32 { return uint32(word >> 8) }
@@ -95,7 +95,9 @@ func (p *Port) takeSlot() *Slot {
 func (p *Port) freeSlot(s *Slot) {
 	s.op, s.deadline, s.waiter = nil, 0, 0
 	s.flags, s.intent = 0, noIntent
-	s.word.Store(uint64(generation(s.word.Load())+1) << 8)
+	if word := s.word.Load(); state(word) != free {
+		s.word.Store(uint64(generation(word)+1) << 8)
+	} // else it ended when it was accepted, and no ticket of it exists
 	s.next, p.freeSlots = p.freeSlots, s
 	p.occupied--
 }

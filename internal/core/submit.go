@@ -71,7 +71,6 @@ func (p *Port) accept(ops []Operation, start bool, i intent, slots []*Slot) []*S
 			s.flags |= limited
 		}
 		if s.flags&(limited|overdue) == 0 && i == noIntent && (s.kind == Post || s.flags&ripe != 0) {
-			s.set(finished)
 			p.finish(s)
 		} else {
 			s.set(accepted)
@@ -140,7 +139,9 @@ func (p *Port) describe(s *Slot, op Operation) {
 	case h.port != p:
 		panic("completion: the handle belongs to another port")
 	}
-	s.handle.Store(h)
+	if s.handle.Load() != h { // the exchange costs more than the look
+		s.handle.Store(h)
+	}
 	if req.Kind == Read || req.Kind == Write {
 		p.lend(s, rec, req)
 	}
