@@ -1,0 +1,225 @@
+package completion_test
+
+import (
+	"context"
+	"net"
+	"testing"
+	"time"
+
+	"github.com/completionport/completion"
+	"github.com/completionport/completion/ops"
+	"github.com/completionport/completion/porttest"
+)
+
+// The steady state allocates nothing: the port keeps its records, and the
+// operations, buffers and contexts are the program's.
+func TestAllocations(t *testing.T) {
+	eachBackend(t, func(t *testing.T, open porttest.Open) {
+		for _, c := range []struct {
+			name string
+			make func(t *testing.T, p *completion.Port) func()
+		}{
+			{"SubmitAndNext", submitAndNext},
+			{"SubmitAndNextBatch", submitAndNextBatch},
+			{"SubmitAndCompletions", submitAndCompletions},
+			{"EchoThroughTheQueue", func(t *testing.T, p *completion.Port) func() { return queueEcho(t, p, nil) }},
+			{"EchoThroughTheQueueLate", func(t *testing.T, p *completion.Port) func() { return queueEcho(t, p, p.NewPool(64, 2)) }},
+			{"EchoWithDeadlines", echoWithDeadlines},
+			{"Await", func(t *testing.T, p *completion.Port) func() { return awaitEcho(t, p, context.Background(), nil) }},
+			{"AwaitLate", func(t *testing.T, p *completion.Port) func() {
+				return awaitEcho(t, p, context.Background(), p.NewPool(64, 2))
+			}},
+			{"AwaitSameContext", func(t *testing.T, p *completion.Port) func() { return awaitEcho(t, p, t.Context(), nil) }},
+			{"NextSameContext", nextSameContext},
+			{"CancelAndSetDeadline", cancelAndSetDeadline},
+			{"Broadcast", broadcast},
+		} {
+			t.Run(c.name, func(t *testing.T) {
+				p, err := open(nil)
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer p.Close()
+				f := c.make(t, p)
+				if n := testing.AllocsPerRun(500, f); n != 0 {
+					t.Errorf("%v allocations per run", n)
+				}
+			})
+		}
+	})
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func submitAndNext(t *testing.T, p *completion.Port) func() {
+	post, ctx := &ops.Post{}, context.Background()
+	return func() {
+		must(t, p.Submit(post))
+		_, err := p.Next(ctx)
+		must(t, err)
+	}
+}
+
+func submitAndNextBatch(t *testing.T, p *completion.Port) func() {
+	batch, into := make([]completion.Operation, 64), make([]completion.Operation, 64)
+	for i := range batch {
+		batch[i] = &ops.Post{}
+	}
+	return func() {
+		must(t, p.Submit(batch...))
+		if n, err := p.NextBatch(context.Background(), into); n != 64 {
+			t.Fatal(n, err)
+		}
+	}
+}
+
+func submitAndCompletions(t *testing.T, p *completion.Port) func() {
+	post := &ops.Post{}
+	return func() {
+		must(t, p.Submit(post))
+		for range p.Completions(context.Background()) {
+			break
+		}
+	}
+}
+
+// loop is a socket of the port and a peer that echoes 16 bytes at a time
+// without allocating.
+func loop(t *testing.T, p *completion.Port) *completion.Socket {
+	l, err := net.Listen("tcp4", "127.0.0.1:0")
+	must(t, err)
+	defer l.Close()
+	c, err := net.Dial("tcp4", l.Addr().String())
+	must(t, err)
+	s, err := p.AdoptConn(c)
+	must(t, err)
+	peer, err := l.Accept()
+	must(t, err)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		b := make([]byte, 64)
+		for {
+			n, err := peer.Read(b)
+			if err != nil {
+				return
+			}
+			peer.Write(b[:n])
+		}
+	}()
+	t.Cleanup(func() { peer.Close(); <-done })
+	return s
+}
+
+// queueEcho makes a round trip by operations that come through the queue; the
+// read has to wait for the peer each time.
+func queueEcho(t *testing.T, p *completion.Port, pool *completion.Pool) func() {
+	s := loop(t, p)
+	write := &ops.Write{To: s, Buf: completion.Own(make([]byte, 16))}
+	read := &ops.Read{From: s, Pool: pool}
+	if pool == nil {
+		read.Buf = completion.Own(make([]byte, 64))
+	}
+	return func() {
+		must(t, p.Submit(write))
+		must(t, p.Submit(read))
+		for range 2 {
+			_, err := p.Next(context.Background())
+			must(t, err)
+		}
+		must(t, write.Err())
+		must(t, read.Err())
+		if pool != nil {
+			read.Buf.Release()
+			read.Buf = nil
+		}
+	}
+}
+
+func echoWithDeadlines(t *testing.T, p *completion.Port) func() {
+	s := loop(t, p)
+	write := &ops.Write{To: s, Buf: completion.Own(make([]byte, 16))}
+	read := &ops.Read{From: s, Buf: completion.Own(make([]byte, 64))}
+	return func() {
+		write.Deadline = completion.After(time.Hour)
+		read.Deadline = completion.After(time.Hour)
+		must(t, p.Await(context.Background(), write))
+		must(t, p.Await(context.Background(), read))
+	}
+}
+
+func awaitEcho(t *testing.T, p *completion.Port, ctx context.Context, pool *completion.Pool) func() {
+	s := loop(t, p)
+	write := &ops.Write{To: s, Buf: completion.Own(make([]byte, 16))}
+	read := &ops.Read{From: s, Pool: pool}
+	if pool == nil {
+		read.Buf = completion.Own(make([]byte, 64))
+	}
+	return func() {
+		must(t, p.Await(ctx, write))
+		must(t, p.Await(ctx, read))
+		if pool != nil {
+			read.Buf.Release()
+			read.Buf = nil
+		}
+	}
+}
+
+// nextSameContext has Next really wait, with a context that could end.
+func nextSameContext(t *testing.T, p *completion.Port) func() {
+	s := loop(t, p)
+	write := &ops.Write{To: s, Buf: completion.Own(make([]byte, 16))}
+	read := &ops.Read{From: s, Buf: completion.Own(make([]byte, 64))}
+	ctx := t.Context()
+	return func() {
+		must(t, p.Submit(write, read))
+		for range 2 {
+			_, err := p.Next(ctx)
+			must(t, err)
+		}
+	}
+}
+
+func cancelAndSetDeadline(t *testing.T, p *completion.Port) func() {
+	s := loop(t, p)
+	read := &ops.Read{From: s, Buf: completion.Own(make([]byte, 64))}
+	return func() {
+		must(t, p.Submit(read))
+		p.SetDeadline(read, completion.After(time.Hour))
+		ticket := read.Ticket()
+		if !p.CancelTicket(ticket) {
+			t.Fatal("not in flight")
+		}
+		_, err := p.Next(context.Background())
+		must(t, err)
+	}
+}
+
+func broadcast(t *testing.T, p *completion.Port) func() {
+	pool := p.NewPool(16, 1)
+	var writes [4]*ops.Write
+	var reads [4]*ops.Read
+	for i := range writes {
+		s := loop(t, p)
+		writes[i] = &ops.Write{To: s}
+		reads[i] = &ops.Read{From: s, Buf: completion.Own(make([]byte, 16)), Full: true}
+	}
+	return func() {
+		b := pool.Take()
+		b.Share()
+		for i, w := range writes {
+			w.Buf = b
+			must(t, p.Submit(w, reads[i]))
+		}
+		b.Release()
+		for range 2 * len(writes) {
+			_, err := p.Next(context.Background())
+			must(t, err)
+		}
+	}
+}

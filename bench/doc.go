@@ -1,0 +1,2 @@
+// Package bench measures the port: go test -run '^$' -bench . ./bench
+package bench

@@ -1,0 +1,106 @@
+// Package completion brings I/O completion ports to Go, on every system that
+// has a backend.
+//
+// A program gives a port operations, together with the buffers they need, and
+// gets both back when they are finished. It does not wait for readiness and
+// then make calls; it says what it wants done. One goroutine can serve any
+// number of connections, and an idle connection holds neither a goroutine nor
+// a buffer.
+//
+//	port, err := completion.Open(nil)
+//	ln, err := port.Listen("tcp", "127.0.0.1:7000")
+//	port.Submit(&ops.Accept{On: ln})
+//	for op := range port.Completions(ctx) {
+//		switch op := op.(type) {
+//		case *ops.Accept: // op.Conn, op.Err()
+//		case *ops.Read:   // op.Buf.Bytes(), op.N(), op.Err()
+//		case *ops.Write:
+//		}
+//	}
+//
+// The operations are in package ops. There are two ways to use them: Submit,
+// and then Next, NextBatch or Completions, for loops that handle whatever is
+// finished; Await, or Start and then Wait, for a goroutine that wants one
+// operation done.
+//
+// # Who runs the port
+//
+// There is no hidden goroutine. A goroutine that waits in Next, NextBatch,
+// Completions, Wait, Await or Shutdown does the port's work: one of them has
+// the lead and polls, performs what has become possible, and passes the lead on
+// when it leaves. With nobody in them I/O and deadlines may be late, but are
+// never lost. Submit may make the first system call of an operation itself.
+//
+// # Exactly once
+//
+// Every operation that Submit or Start has accepted completes exactly once:
+// with its result, an error, or because it was cancelled, overdue, or its
+// handle or port was closed. A completion goes to one goroutine.
+//
+// # Ownership
+//
+// From an accepted Submit until they are handed out, an operation and its
+// buffers belong to the port. Using a Buffer one does not own panics, and so
+// does asking an operation in flight for its outcome. Operations and buffers
+// that were handed out can be used again.
+//
+// Mistakes of the programmer panic, and nothing is accepted: a nil operation,
+// one that is in flight, a handle or pool of another port, a buffer that is
+// lent, a read with both or neither of Buf and Pool, Wait for an operation that
+// was not started or by two goroutines at once. Everything else is an outcome,
+// a closed handle included.
+//
+// # Order
+//
+// Operations of one direction of one handle (Accept and Read; Connect, Write
+// and CloseWrite) are performed in the order they were submitted. Reads and
+// writes don't wait for each other, but both wait for a Connect before them and
+// share its failure. A write sends all its bytes or ends with an error and the
+// number sent. If it ends half-way, the writes queued behind it, CloseWrite
+// included, end with ErrWriteAborted and send nothing, unless they were
+// cancelled, overdue or closed before. Which goroutine handles which
+// completion first is not promised.
+//
+// # Cancelling
+//
+// Cancelling is a request; the completion is the fact. The operation ends with
+// its natural result, if that comes first, or with ErrCanceled and the bytes
+// moved so far. The first of cancel, deadline and close to be recorded decides
+// the error. What a cancelled operation had already produced, a connection or a
+// pool's buffer, is handed out or released. Neither Cancel nor SetDeadline nor
+// Buffer.Release makes a system call on a connection.
+//
+// # Closing
+//
+// Closing a handle ends its operations with net.ErrClosed; when the last has
+// ended, the descriptor goes back to the system. Closing a port closes its
+// handles. What is finished can still be dequeued. Shutdown finishes queued
+// writes first.
+//
+// # Errors
+//
+// All errors answer errors.Is with Go's own values:
+//
+//	io.EOF                    the end of the stream, with 0 bytes
+//	io.ErrUnexpectedEOF       the end of the stream within a Full read
+//	net.ErrClosed             the handle or the port was closed
+//	os.ErrDeadlineExceeded    the deadline passed
+//	ErrCanceled               cancelled; matches context.Canceled
+//	ErrWriteAborted           a write before this one ended half-way
+//	ErrLimit                  more than Config.MaxInFlight
+//	errors.ErrUnsupported     not on this system, or not for this kind
+//
+// Anything else is an *OpError around an *os.SyscallError around a
+// syscall.Errno. A reset is never reported as io.EOF.
+//
+// # Limits
+//
+// The number of operations is bounded by the program's own objects, or by
+// Config.MaxInFlight. Data is never read without an operation that waits for
+// it. A cancel or a deadline of an operation deep in a queue walks that queue.
+//
+// # Debugging
+//
+// COMPLETIONDEBUG=backend=NAME chooses the backend of ports whose Config names
+// none.
+package completion
