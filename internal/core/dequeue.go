@@ -86,39 +86,38 @@ func (p *Port) Wait(ctx context.Context, op Operation) {
 		ctx = context.Background()
 	}
 	p.mu.Lock()
-	if p.mustWaitFor(rec) {
+	flying, mistake := p.waitable(rec)
+	if flying {
 		w := p.enlist(ctx, oneOp)
-		// The lock may have been released: the operation may have ended.
-		if p.mustWaitFor(rec) {
+		// The lock may have been released: look again.
+		if flying, mistake = p.waitable(rec); flying {
 			p.waitFor(w, rec)
 		}
 		p.dismiss(w)
 	}
 	p.unlock()
+	if mistake != "" {
+		panic(mistake)
+	}
 	rec.collect()
 }
 
-// mustWaitFor tells whether the operation is still in flight, and panics if it
-// is not one to wait for. mu is held, and released if it panics.
-func (p *Port) mustWaitFor(rec *Record) bool {
-	mistake := ""
+// waitable tells whether the operation is in flight and can be waited for, or
+// why that is a mistake. mu is held.
+func (p *Port) waitable(rec *Record) (flying bool, mistake string) {
 	switch s := rec.slot.Load(); {
 	case s == nil:
-		mistake = "completion: Wait for an operation that was not started"
+		return false, "completion: Wait for an operation that was not started"
 	case s == &unwaited || s == &waited || s == &passing:
-		return false
+		return false, ""
 	case s.handle.Load().port != p:
-		mistake = "completion: Wait for an operation of another port"
+		return false, "completion: Wait for an operation of another port"
 	case s.flags&started == 0:
-		mistake = "completion: Wait for an operation that was submitted to the queue"
+		return false, "completion: Wait for an operation that was submitted to the queue"
 	case s.waiter != 0:
-		mistake = "completion: two goroutines wait for one operation"
+		return false, "completion: two goroutines wait for one operation"
 	}
-	if mistake != "" {
-		p.unlock()
-		panic(mistake)
-	}
-	return true
+	return true, ""
 }
 
 // waitFor waits until the operation, which is in flight, has ended. mu is held

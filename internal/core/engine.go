@@ -5,32 +5,48 @@ import "syscall"
 // turnBudget is how many calls one owner makes before others get a turn.
 const turnBudget = 16
 
-// enqueue puts s behind the others of its direction, or ends it if the handle
-// refuses it. h.mu is held.
+// enqueue puts s behind the others of its direction, or ends it if it is
+// refused. h.mu is held.
 func (h *Handle) enqueue(s *Slot, after *aftermath) {
 	d := s.kind.direction()
+	refusal := s.refusal()
 	switch {
-	case s.intent != noIntent: // recorded since it was accepted
-		h.end(d, s, s.intent.failure(), after)
 	case h.state&closing != 0:
 		h.end(d, s, closedFailure, after)
 	case h.state&draining != 0 && s.kind != Write && s.kind != CloseWrite:
 		h.end(d, s, closedFailure, after)
-	case s.flags&limited != 0:
-		h.end(d, s, limitFailure, after)
-	case s.flags&overdue != 0:
-		h.end(d, s, deadlineFailure, after)
+	case refusal != noRefusal && s.kind != Connect:
+		h.end(d, s, refusal, after)
 	case h.state&failed != 0:
 		h.end(d, s, h.notConnected(s.kind), after)
 	case s.kind == Timer: // it waits in the heap, where accept has put it
 		s.set(queued)
 	default:
-		if s.kind == Connect && h.state&connected == 0 {
+		if s.kind == Connect && h.state&(connected|connecting) == 0 {
 			h.state |= connecting
+			s.opens = true
 		}
 		s.set(queued)
 		h.queue[d].push(s)
 	}
+}
+
+// noRefusal can be told from a timer's nil failure.
+var noRefusal = &Failure{}
+
+// refusal is how an operation ends that must not reach the kernel: something
+// was recorded before it was begun. A connect is queued all the same, so that
+// what was submitted behind it shares its failure.
+func (s *Slot) refusal() *Failure {
+	switch {
+	case s.intent != noIntent:
+		return s.intent.failure()
+	case s.flags&limited != 0:
+		return limitFailure
+	case s.flags&overdue != 0:
+		return deadlineFailure
+	}
+	return noRefusal
 }
 
 // notConnected is what an operation gets on a socket whose connect failed.
@@ -84,6 +100,10 @@ func (h *Handle) performable(d direction, after *aftermath) *Slot {
 		case s.empty():
 			h.takeOut(d, s, after)
 			h.end(d, s, nil, after)
+			continue
+		case s.kind == Connect && s.refusal() != noRefusal:
+			h.takeOut(d, s, after)
+			h.end(d, s, s.refusal(), after)
 			continue
 		case h.latch[d]&ready == 0:
 			return nil
@@ -150,7 +170,7 @@ func (h *Handle) end(d direction, s *Slot, f *Failure, after *aftermath) {
 	h.conclude(s, rec, f, after)
 	after.finished.push(s)
 	switch {
-	case s.kind == Connect:
+	case s.opens:
 		h.connectEnded(f, after)
 	case s.kind == CloseWrite && f == nil:
 		h.state |= finSent
@@ -183,11 +203,9 @@ func (h *Handle) conclude(s *Slot, rec *Record, f *Failure, after *aftermath) {
 	s.set(finished)
 }
 
-// connectEnded lets what waited for the connect go on, or fail as it did.
+// connectEnded lets what waited for the first connect go on, or fail as it did.
+// A later connect on the same socket changes nothing.
 func (h *Handle) connectEnded(f *Failure, after *aftermath) {
-	if h.state&connected != 0 {
-		return // a second connect: it changes nothing
-	}
 	h.state &^= connecting
 	if f == nil {
 		h.state |= connected

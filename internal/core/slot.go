@@ -20,6 +20,7 @@ type Slot struct {
 	kind   Kind
 	flags  slotFlags // fixed when accepted
 	intent intent    // guarded by Handle.mu
+	opens  bool      // the first connect of its socket; guarded by Handle.mu
 	heap   int32     // position in the timer heap plus 1; guarded by Port.mu
 	waiter int32     // number of the waiter plus 1; guarded by Port.mu
 }
@@ -94,7 +95,7 @@ func (p *Port) takeSlot() *Slot {
 // is held.
 func (p *Port) freeSlot(s *Slot) {
 	s.op, s.deadline, s.waiter = nil, 0, 0
-	s.flags, s.intent = 0, noIntent
+	s.flags, s.intent, s.opens = 0, noIntent, false
 	if word := s.word.Load(); state(word) != free {
 		s.word.Store(uint64(generation(word)+1) << 8)
 	} // else it ended when it was accepted, and no ticket of it exists
