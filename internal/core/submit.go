@@ -205,7 +205,9 @@ func (p *Port) beginAll(slots []*Slot) {
 		r.handle.mu.Lock()
 		r.handle.enqueue(s, &after)
 		r.handle.leave(&after)
-		toRun = append(toRun, r)
+		if n := len(toRun); n == 0 || toRun[n-1] != r {
+			toRun = append(toRun, r)
+		}
 	}
 	for _, r := range toRun {
 		p.resume(r)

@@ -1,0 +1,306 @@
+package core
+
+import (
+	"context"
+	"syscall"
+	"testing"
+)
+
+// script is a kernel and a poller that do what a test says, at the step it
+// says: what no real kernel can be made to do on purpose.
+type script struct {
+	t      *testing.T
+	now    int64
+	read   []func(p []byte) (int, syscall.Errno) // one a call
+	write  []func(p []byte) (int, syscall.Errno)
+	events []Event
+	calls  int
+	closed []int
+}
+
+func (k *script) Now() int64 { return k.now }
+func (k *script) Read(_ int, p []byte) (int, syscall.Errno) {
+	return k.step(&k.read, p)
+}
+func (k *script) Write(_ int, p []byte) (int, syscall.Errno) {
+	return k.step(&k.write, p)
+}
+
+func (k *script) step(steps *[]func([]byte) (int, syscall.Errno), p []byte) (int, syscall.Errno) {
+	k.calls++
+	if len(*steps) == 0 {
+		k.t.Fatalf("call %d: none was to come", k.calls)
+	}
+	f := (*steps)[0]
+	*steps = (*steps)[1:]
+	return f(p)
+}
+
+func (k *script) Accept(int) (int, syscall.Errno)    { return -1, syscall.EAGAIN }
+func (k *script) Connect(int, Address) syscall.Errno { return 0 }
+func (k *script) Connected(int) syscall.Errno        { return 0 }
+func (k *script) CloseWrite(int) syscall.Errno       { return 0 }
+func (k *script) Close(fd int) syscall.Errno         { k.closed = append(k.closed, fd); return 0 }
+func (k *script) Classify(_ Kind, e syscall.Errno) Class {
+	switch e {
+	case syscall.EAGAIN:
+		return WouldBlock
+	case syscall.EINTR:
+		return Again
+	case syscall.ECONNRESET:
+		return Fatal
+	case syscall.EPIPE:
+		return BrokenPipe
+	}
+	return Failed
+}
+
+func (k *script) Arm(int, uint32) syscall.Errno { return 0 }
+func (k *script) Disarm(int)                    {}
+func (k *script) SetTimeout(int64)              {}
+func (k *script) Wake()                         {}
+func (k *script) Wait(block bool, events []Event) (int, bool) {
+	if block && len(k.events) == 0 {
+		k.t.Fatal("the leader goes to sleep, and nothing would wake it")
+	}
+	n := copy(events, k.events)
+	k.events = k.events[n:]
+	return n, false
+}
+
+// pollerOf keeps the two Close methods apart.
+type pollerOf struct{ *script }
+
+func (pollerOf) Close() error { return nil }
+
+// operation is one of this package's tests.
+type operation struct {
+	Record
+	kind   Kind
+	handle *Handle
+	buffer Buffer
+	full   bool
+}
+
+func (o *operation) Describe(r *Request) {
+	r.Kind, r.Handle, r.Buffer, r.Full = o.kind, o.handle, &o.buffer, o.full
+}
+func (o *operation) Deliver(Result) {}
+
+func newScript(t *testing.T) (*script, *Port, *Handle) {
+	k := &script{t: t, now: 1}
+	p := NewPort(Options{Kernel: k, Poller: pollerOf{k}})
+	h, failure := p.AddHandle(7, true)
+	if failure != nil {
+		t.Fatal(failure)
+	}
+	return k, p, h
+}
+
+func newOperation(kind Kind, h *Handle, n int) *operation {
+	o := &operation{kind: kind, handle: h}
+	o.buffer.Set(make([]byte, n))
+	return o
+}
+
+func gives(n int, errno syscall.Errno) func([]byte) (int, syscall.Errno) {
+	return func([]byte) (int, syscall.Errno) { return n, errno }
+}
+
+// ends checks that o is the next finished operation, with this count and
+// failure.
+func ends(t *testing.T, p *Port, o *operation, n int64, f *Failure) {
+	t.Helper()
+	if got := p.Next(context.Background()); got != Operation(o) {
+		t.Fatalf("dequeued %v, want %v", got, o)
+	}
+	gotN, gotF, ok := Outcome(&o.Record)
+	if !ok || gotN != n || gotF != f {
+		t.Fatalf("outcome %d, %+v, %v; want %d, %+v", gotN, gotF, ok, n, f)
+	}
+}
+
+func (k *script) edge(h *Handle, r Readiness) {
+	k.events = append(k.events, Event{FD: int(h.fd), Generation: h.generation, Ready: r})
+}
+
+func TestEdgeDuringTheCallIsNotLost(t *testing.T) {
+	k, p, h := newScript(t)
+	read := newOperation(Read, h, 8)
+	k.edge(h, Readable)
+	k.read = append(k.read,
+		func([]byte) (int, syscall.Errno) {
+			// Data comes after the kernel has looked and before the owner is back.
+			p.edge(Event{FD: 7, Generation: h.generation, Ready: Readable})
+			return 0, syscall.EAGAIN
+		},
+		gives(3, 0))
+	p.Submit([]Operation{read}, false)
+	ends(t, p, read, 3, nil)
+}
+
+func TestEdgeDuringAShortWriteIsNotLost(t *testing.T) {
+	k, p, h := newScript(t)
+	write := newOperation(Write, h, 8)
+	k.write = append(k.write,
+		func([]byte) (int, syscall.Errno) {
+			p.edge(Event{FD: 7, Generation: h.generation, Ready: Writable})
+			return 5, 0
+		},
+		gives(3, 0))
+	p.Submit([]Operation{write}, false)
+	ends(t, p, write, 8, nil)
+}
+
+func TestStaleEventIsDropped(t *testing.T) {
+	k, p, h := newScript(t)
+	h.Close()
+	again, _ := p.AddHandle(7, true)
+	read := newOperation(Read, again, 8)
+	p.Submit([]Operation{read}, false)
+	k.edge(h, Readable) // of the first owner of number 7
+	k.edge(again, Readable)
+	k.read = append(k.read, gives(1, 0))
+	ends(t, p, read, 1, nil)
+	if got := p.Stats().StaleEvents; got != 1 {
+		t.Errorf("%d stale events, want 1", got)
+	}
+}
+
+func TestShortReadAfterHangUpReadsOn(t *testing.T) {
+	k, p, h := newScript(t)
+	one, two := newOperation(Read, h, 8), newOperation(Read, h, 8)
+	p.Submit([]Operation{one, two}, false)
+	k.edge(h, Readable|HungUp) // data and the end of the stream share an edge
+	k.read = append(k.read, gives(5, 0), gives(0, 0))
+	ends(t, p, one, 5, nil)
+	ends(t, p, two, 0, endOfFile)
+}
+
+func TestIntentDuringTheCall(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		n     int
+		errno syscall.Errno
+		want  *Failure
+	}{
+		{"ResultFirst", 4, 0, nil},
+		{"NoResult", 0, syscall.EAGAIN, canceledFailure},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			k, p, h := newScript(t)
+			read := newOperation(Read, h, 8)
+			k.edge(h, Readable)
+			k.read = append(k.read, func([]byte) (int, syscall.Errno) {
+				if !p.Cancel(read) || p.Cancel(read) {
+					t.Error("the first cancel is recorded, the second is not")
+				}
+				h.Close() // too late to decide anything
+				if len(k.closed) != 0 {
+					t.Error("the descriptor was closed inside a call")
+				}
+				return c.n, c.errno
+			})
+			p.Submit([]Operation{read}, false)
+			ends(t, p, read, int64(c.n), c.want)
+			if len(k.closed) != 1 {
+				t.Errorf("closed %v, want 7 once", k.closed)
+			}
+		})
+	}
+}
+
+func TestPartialWriteCancelledDuringTheCall(t *testing.T) {
+	k, p, h := newScript(t)
+	first, second, finish := newOperation(Write, h, 8), newOperation(Write, h, 8), newOperation(CloseWrite, h, 0)
+	k.write = append(k.write, func([]byte) (int, syscall.Errno) {
+		p.Cancel(first)
+		return 3, 0
+	})
+	p.Submit([]Operation{first, second, finish}, false)
+	ends(t, p, first, 3, canceledFailure)
+	ends(t, p, second, 0, abortedFailure)
+	ends(t, p, finish, 0, abortedFailure)
+}
+
+func TestInterruptedCallIsMadeAgain(t *testing.T) {
+	k, p, h := newScript(t)
+	write := newOperation(Write, h, 2)
+	k.write = append(k.write, gives(0, syscall.EINTR), gives(2, 0))
+	p.Submit([]Operation{write}, false)
+	ends(t, p, write, 2, nil)
+}
+
+// An owner that has made its share of calls leaves the rest to the ready list:
+// no edge will come for it.
+func TestBudgetLeavesTheRestToTheReadyList(t *testing.T) {
+	k, p, h := newScript(t)
+	writes := make([]Operation, 3*turnBudget)
+	for i := range writes {
+		writes[i] = newOperation(Write, h, 1)
+		k.write = append(k.write, gives(1, 0))
+	}
+	p.Submit(writes, false)
+	if k.calls >= len(writes) {
+		t.Errorf("one turn made %d calls", k.calls)
+	}
+	for _, w := range writes {
+		ends(t, p, w.(*operation), 1, nil)
+	}
+}
+
+func TestResetIsRememberedForTheReadBehind(t *testing.T) {
+	k, p, h := newScript(t)
+	write, read := newOperation(Write, h, 1), newOperation(Read, h, 8)
+	k.write = append(k.write, gives(0, syscall.ECONNRESET))
+	p.Submit([]Operation{write}, false)
+	p.Next(context.Background())
+	k.edge(h, Readable)
+	k.read = append(k.read, gives(0, 0))
+	p.Submit([]Operation{read}, false)
+	p.Next(context.Background())
+	if _, f, _ := Outcome(&read.Record); f == nil || f.Errno != syscall.ECONNRESET {
+		t.Errorf("outcome %+v, want the reset", f)
+	}
+}
+
+// A timer heap with entries corrected lazily must give the order of the
+// deadlines all the same.
+func TestTimersInOrder(t *testing.T) {
+	k, p, h := newScript(t)
+	const count = 200
+	reads := make([]*operation, count)
+	for i := range reads {
+		reads[i] = newOperation(Read, h, 1)
+		p.Submit([]Operation{reads[i]}, false)
+		p.SetDeadline(reads[i], int64(1000+(i*37)%count)) // later than it will be
+	}
+	for i := range reads {
+		p.SetDeadline(reads[i], int64(10+(i*73)%count)) // earlier
+		p.SetDeadline(reads[i], int64(500+(i*91)%count))
+	}
+	if len(p.timers) != count {
+		t.Fatalf("%d entries for %d operations", len(p.timers), count)
+	}
+	for now := int64(1); now <= 500+count; now++ {
+		k.now = now
+		k.edge(h, Writable) // something to wake up for
+		p.mu.Lock()
+		w := p.enlist(context.Background(), anItem)
+		p.leader = w
+		p.poll(w, false)
+		p.resign(w)
+		p.dismiss(w)
+		due := p.doneCount
+		p.mu.Unlock()
+		if want := now >= 500 && now < 500+count; (due == 1) != want {
+			t.Fatalf("at %d: %d have ended", now, due)
+		}
+		if due == 1 {
+			p.Next(context.Background())
+		}
+	}
+	if len(p.timers) != 0 {
+		t.Errorf("%d entries left", len(p.timers))
+	}
+}
