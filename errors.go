@@ -68,6 +68,20 @@ func errorOf(f *core.Failure) error {
 	if f == nil {
 		return nil
 	}
+	err := bareErrorOf(f)
+	if f.Code != core.System {
+		return err
+	}
+	e := &OpError{Op: f.Kind.String(), Err: err}
+	if f.Handle != nil {
+		e.Local, e.Remote = addresses(f.Handle)
+	}
+	return e
+}
+
+// bareErrorOf is errorOf without the operation and the addresses, which would
+// have to be asked for.
+func bareErrorOf(f *core.Failure) error {
 	switch f.Code {
 	case core.EndOfFile:
 		return io.EOF
@@ -84,11 +98,7 @@ func errorOf(f *core.Failure) error {
 	case core.LimitExceeded:
 		return ErrLimit
 	}
-	e := &OpError{Op: f.Kind.String(), Err: os.NewSyscallError(f.Call, f.Errno)}
-	if f.Handle != nil {
-		e.Local, e.Remote = addresses(f.Handle)
-	}
-	return e
+	return os.NewSyscallError(f.Call, f.Errno)
 }
 
 // contextError says that a wait's context ended and its operation was

@@ -25,6 +25,9 @@ type Config struct {
 	// MaxInFlight bounds the operations in flight. One above it is accepted and
 	// ends with ErrLimit. Zero means no bound but the program's own objects.
 	MaxInFlight int
+
+	// Observer, if not nil, is told of every step the port makes.
+	Observer Observer
 }
 
 // Port is an I/O completion port. All its methods may be called by any number
@@ -55,6 +58,7 @@ func Open(config *Config) (*Port, error) {
 			Kernel:      driver.kernel,
 			SpinWait:    int64(c.SpinWait),
 			MaxInFlight: c.MaxInFlight,
+			Observe:     c.Observer.trace(),
 		}),
 		backend: driver.name,
 	}, nil

@@ -70,12 +70,17 @@ func (s *stress) run() {
 	stopWatch := s.watch()
 	defer stopWatch()
 
-	var working, dequeuing, cancelling sync.WaitGroup
+	// All targets are there before the first actor runs.
+	var actors []func()
 	for range stressAwaiters {
-		s.awaiter(ctx, &working)
+		actors = append(actors, s.awaiter(ctx))
 	}
-	for range stressSubmitters {
-		s.submitter(&working)
+	for i := range stressSubmitters {
+		actors = append(actors, s.submitter(uint64(i)))
+	}
+	var working, dequeuing, cancelling sync.WaitGroup
+	for _, f := range actors {
+		working.Go(f)
 	}
 	for i := range stressDequeuers {
 		dequeuing.Go(func() { s.dequeue(ctx, i) })
@@ -122,7 +127,7 @@ func (s *stress) allowed(err error) {
 
 // awaiter sends numbers through a pair of sockets, both the port's, with one
 // operation at a time, and checks that they arrive in order.
-func (s *stress) awaiter(ctx context.Context, working *sync.WaitGroup) {
+func (s *stress) awaiter(ctx context.Context) func() {
 	from, to := s.twins()
 	var number [8]byte
 	write := &ops.Write{To: from, Buf: completion.Own(number[:])}
@@ -139,7 +144,7 @@ func (s *stress) awaiter(ctx context.Context, working *sync.WaitGroup) {
 		s.ended.Add(1)
 		return err
 	}
-	working.Go(func() {
+	return func() {
 		sent, received, partial := uint64(0), uint64(0), 0
 		for !s.over() {
 			if sent == received {
@@ -159,7 +164,7 @@ func (s *stress) awaiter(ctx context.Context, working *sync.WaitGroup) {
 			}
 			received++
 		}
-	})
+	}
 }
 
 // twins are two connected sockets of the same port.
@@ -173,7 +178,7 @@ func (s *stress) twins() (a, b *completion.Socket) {
 }
 
 // submitter keeps posts, timers, writes and late reads of its own in flight.
-func (s *stress) submitter(working *sync.WaitGroup) {
+func (s *stress) submitter(seed uint64) func() {
 	owner := make(chan *target, stressOwned)
 	from, to := s.twins()
 	pool := s.pool(s.p, 64, 2)
@@ -192,8 +197,8 @@ func (s *stress) submitter(working *sync.WaitGroup) {
 		s.targets = append(s.targets, g)
 		owner <- g
 	}
-	working.Go(func() {
-		random := rand.New(rand.NewPCG(1, uint64(len(s.targets))))
+	return func() {
+		random := rand.New(rand.NewPCG(seed, 1))
 		for !s.over() {
 			s.launch(<-owner, random)
 		}
@@ -204,7 +209,7 @@ func (s *stress) submitter(working *sync.WaitGroup) {
 			}
 			<-owner
 		}
-	})
+	}
 }
 
 // owned are the targets of one submitter.

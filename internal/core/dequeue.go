@@ -14,9 +14,13 @@ func (p *Port) Next(ctx context.Context) Operation {
 	}
 	p.mu.Lock()
 	p.awaitItem(ctx)
+	t := p.traceNext()
 	op, orphan := p.next()
 	p.offerItems()
 	p.unlock()
+	if t.Step != 0 {
+		p.tell(t)
+	}
 	if orphan != nil {
 		orphan.recycle()
 	}
@@ -30,10 +34,14 @@ func (p *Port) NextBatch(ctx context.Context, dst []Operation) int {
 		return 0
 	}
 	var orphans *Buffer
+	var traces []Trace
 	n := 0
 	p.mu.Lock()
 	p.awaitItem(ctx)
 	for n < len(dst) {
+		if t := p.traceNext(); t.Step != 0 {
+			traces = append(traces, t)
+		}
 		op, orphan := p.next()
 		if op == nil {
 			break
@@ -46,12 +54,24 @@ func (p *Port) NextBatch(ctx context.Context, dst []Operation) int {
 	}
 	p.offerItems()
 	p.unlock()
+	for _, t := range traces {
+		p.tell(t)
+	}
 	for orphans != nil {
 		b := orphans
 		orphans, b.next = b.next, nil
 		b.recycle()
 	}
 	return n
+}
+
+// traceNext describes the operation that next will take, if anybody wants to
+// know. mu is held.
+func (p *Port) traceNext() (t Trace) {
+	if s := p.done.head(); s != nil && p.observe != nil {
+		t = traceOf(StepDequeued, s)
+	}
+	return t
 }
 
 // isOver tells whether ctx has ended, which the background can't.

@@ -82,7 +82,12 @@ func (h *Handle) run(d direction, after *aftermath) {
 		h.latch[d] = h.latch[d]&^ready | owned
 		s.set(calling)
 		h.mu.Unlock()
-		r := h.perform(s)
+		var r callResult
+		if h.port.observe == nil {
+			r = h.perform(s)
+		} else {
+			r = h.observedCall(s)
+		}
 		h.mu.Lock()
 		h.latch[d] &^= owned
 		h.settle(d, s, r, after)
@@ -237,6 +242,9 @@ func (p *Port) edge(e Event) {
 	if h == nil || h.generation != e.Generation {
 		p.stale.Add(1)
 		return
+	}
+	if p.observe != nil {
+		p.tell(Trace{Step: StepReady, FD: e.FD})
 	}
 	var after aftermath
 	h.mu.Lock()

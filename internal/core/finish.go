@@ -2,6 +2,9 @@ package core
 
 // publish makes outcomes known, and tells the leader of a longer ready list.
 func (p *Port) publish(after *aftermath) {
+	if p.observe != nil {
+		p.tellFinished(&after.finished)
+	}
 	p.mu.Lock()
 	for s := after.finished.pop(); s != nil; s = after.finished.pop() {
 		p.finish(s)

@@ -34,6 +34,10 @@ func (p *Port) poll(w *waiter, block bool) {
 	p.attention.Store(false)
 	p.unlock()
 
+	slept := block && p.observe != nil
+	if slept {
+		p.tell(Trace{Step: StepAsleep, FD: -1})
+	}
 	n := 0
 	if block && p.spin > 0 {
 		n, block = p.look(w)
@@ -43,6 +47,10 @@ func (p *Port) poll(w *waiter, block bool) {
 		if n, timedOut = p.poller.Wait(block, p.events); timedOut {
 			p.timeout = unknownTimeout
 		}
+	}
+
+	if slept {
+		p.tell(Trace{Step: StepAwake, FD: -1, N: int64(n)})
 	}
 
 	p.mu.Lock()

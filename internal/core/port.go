@@ -11,6 +11,7 @@ type Options struct {
 	Kernel      Kernel
 	SpinWait    int64 // nanoseconds the leader looks before it parks
 	MaxInFlight int   // 0 for no limit
+	Observe     func(Trace)
 }
 
 // Port is the engine of one completion port.
@@ -19,6 +20,7 @@ type Port struct {
 	kernel      Kernel
 	spin        int64
 	maxInFlight int
+	observe     func(Trace) // nil for none
 
 	table table         // handles by descriptor
 	home  Handle        // stands for the handle of timers and posts
@@ -88,6 +90,7 @@ func NewPort(o Options) *Port {
 		kernel:      o.Kernel,
 		spin:        o.SpinWait,
 		maxInFlight: o.MaxInFlight,
+		observe:     o.Observe,
 		events:      make([]Event, eventsPerPoll),
 		timeout:     Never,
 	}

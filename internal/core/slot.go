@@ -23,6 +23,7 @@ type Slot struct {
 	opens  bool      // the first connect of its socket; guarded by Handle.mu
 	heap   int32     // position in the timer heap plus 1; guarded by Port.mu
 	waiter int32     // number of the waiter plus 1; guarded by Port.mu
+	serial uint32    // of the submission, for an observer
 }
 
 type slotFlags uint8

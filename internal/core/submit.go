@@ -17,8 +17,12 @@ func (p *Port) submit(ops []Operation, start bool, i intent) bool {
 		p.mu.Unlock()
 		return false
 	}
-	slots = p.accept(ops, start, i, slots)
+	var traces []Trace
+	slots = p.accept(ops, start, i, slots, &traces)
 	p.unlock()
+	for _, t := range traces {
+		p.tell(t)
+	}
 	if len(slots) == 1 {
 		p.begin(slots[0])
 		return true
@@ -30,7 +34,7 @@ func (p *Port) submit(ops []Operation, start bool, i intent) bool {
 // accept claims and describes all operations, and returns those that are still
 // to be begun. If one of them is a mistake, what was claimed before it is given
 // back and the panic goes on. mu is held, and released if it panics.
-func (p *Port) accept(ops []Operation, start bool, i intent, slots []*Slot) []*Slot {
+func (p *Port) accept(ops []Operation, start bool, i intent, slots []*Slot, traces *[]Trace) []*Slot {
 	accepting := 0 // claimed so far
 	var first *Slot
 	var last *Slot
@@ -67,10 +71,17 @@ func (p *Port) accept(ops []Operation, start bool, i intent, slots []*Slot) []*S
 		next := s.next
 		s.next = nil
 		p.submitted++
+		s.serial = uint32(p.submitted)
+		if p.observe != nil {
+			*traces = append(*traces, traceOf(StepSubmitted, s))
+		}
 		if p.maxInFlight > 0 && p.inFlight() > p.maxInFlight {
 			s.flags |= limited
 		}
 		if s.flags&(limited|overdue) == 0 && i == noIntent && (s.kind == Post || s.flags&ripe != 0) {
+			if p.observe != nil {
+				*traces = append(*traces, traceFinished(s))
+			}
 			p.finish(s)
 		} else {
 			s.set(accepted)
@@ -186,12 +197,15 @@ func (p *Port) deadlineOf(s *Slot, now int64) {
 // be performed now. Until it is queued here, nobody else can end it: others
 // only record what they want of it.
 func (p *Port) begin(s *Slot) {
-	h, d := s.handle.Load(), s.kind.direction()
+	h, d, use := s.handle.Load(), s.kind.direction(), generation(s.word.Load())
 	var after aftermath
 	h.mu.Lock()
 	h.enqueue(s, &after)
 	h.run(d, &after)
 	h.leave(&after)
+	if p.observe != nil {
+		p.tellParked(h, Ticket{s, use})
+	}
 }
 
 // beginAll begins the operations of one Submit. All are queued before the
@@ -199,8 +213,12 @@ func (p *Port) begin(s *Slot) {
 func (p *Port) beginAll(slots []*Slot) {
 	var few [8]readyDirection
 	toRun := few[:0]
+	var tickets []Ticket // for the observer
 	for _, s := range slots {
 		r := readyDirection{s.handle.Load(), s.kind.direction()}
+		if p.observe != nil {
+			tickets = append(tickets, Ticket{s, generation(s.word.Load())})
+		}
 		var after aftermath
 		r.handle.mu.Lock()
 		r.handle.enqueue(s, &after)
@@ -211,5 +229,8 @@ func (p *Port) beginAll(slots []*Slot) {
 	}
 	for _, r := range toRun {
 		p.resume(r)
+	}
+	for _, t := range tickets {
+		p.tellParked(t.slot.handle.Load(), t)
 	}
 }

@@ -1,0 +1,99 @@
+package core
+
+import "syscall"
+
+// Step names a point in the life of an operation, or in the leader's work.
+type Step uint8
+
+const (
+	StepSubmitted Step = iota + 1 // accepted
+	StepParked                    // in its queue: nothing could be done yet
+	StepReady                     // an edge came for a descriptor
+	StepCalled                    // a system call was made for it
+	StepCompleted                 // it has its outcome
+	StepDequeued                  // it was handed out
+	StepAsleep                    // the leader goes to sleep in the poller
+	StepAwake                     // the leader is back
+)
+
+// Trace is what an observer is told of one step.
+type Trace struct {
+	Step    Step
+	Kind    Kind
+	Serial  uint32 // of the submission, 0 for a step of no single operation
+	FD      int    // -1 for none
+	Time    int64  // when the step was over
+	Took    int64  // of a call
+	N       int64  // bytes; of StepAwake, events
+	Errno   syscall.Errno
+	Failure *Failure // of StepCompleted
+}
+
+// tell calls the observer, with no lock held. The caller has looked that
+// there is one: without, a step costs a comparison.
+func (p *Port) tell(t Trace) {
+	if t.Time == 0 {
+		t.Time = p.kernel.Now()
+	}
+	p.observe(t)
+}
+
+// traceOf describes an operation. The caller owns it or holds a lock that keeps it.
+func traceOf(step Step, s *Slot) Trace {
+	return Trace{Step: step, Kind: s.kind, Serial: s.serial, FD: int(s.handle.Load().fd)}
+}
+
+// observedCall is perform with a witness.
+func (h *Handle) observedCall(s *Slot) callResult {
+	p := h.port
+	t := traceOf(StepCalled, s)
+	begin := p.kernel.Now()
+	r := h.perform(s)
+	t.Time = p.kernel.Now()
+	t.Took, t.N = t.Time-begin, int64(r.n)
+	if r.verdict == wouldBlock {
+		t.Errno = syscall.EAGAIN
+	} else if r.failure != nil {
+		t.Errno = r.failure.Errno
+	}
+	p.tell(t)
+	return r
+}
+
+// tellParked reports an operation that has been begun and must wait, if it
+// still does.
+func (p *Port) tellParked(h *Handle, t Ticket) {
+	h.mu.Lock()
+	word := t.slot.word.Load()
+	// The slot may have been freed and used again: then the generation differs.
+	waits := generation(word) == t.generation && state(word) == queued
+	var parked Trace
+	if waits {
+		parked = traceOf(StepParked, t.slot)
+	}
+	h.mu.Unlock()
+	if waits {
+		p.tell(parked)
+	}
+}
+
+// tellFinished reports outcomes before they are published: after that, others
+// may own the operations.
+func (p *Port) tellFinished(l *list) {
+	for s := l.head(); s != nil; s = s.next {
+		p.tell(traceFinished(s))
+		if s == l.tail {
+			return
+		}
+	}
+}
+
+func traceFinished(s *Slot) Trace {
+	t := traceOf(StepCompleted, s)
+	rec := s.record()
+	t.Failure = rec.failure
+	if s.kind != Timer {
+		t.N = rec.n
+	}
+	return t
+}
