@@ -1,0 +1,132 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"slices"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/completionport/completion"
+	"github.com/completionport/completion/ops"
+)
+
+// diary collects what the port says of its steps.
+type diary struct {
+	mu     sync.Mutex
+	events []completion.Event
+}
+
+func (d *diary) note(e completion.Event) {
+	d.mu.Lock()
+	d.events = append(d.events, e)
+	d.mu.Unlock()
+}
+
+// since returns the events from a moment on, in the order of their times.
+func (d *diary) since(t completion.Deadline) []completion.Event {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	events := slices.DeleteFunc(slices.Clone(d.events), func(e completion.Event) bool { return e.Time < t })
+	slices.SortStableFunc(events, func(a, b completion.Event) int { return cmp.Compare(a.Time, b.Time) })
+	return events
+}
+
+// lifeOfARead has a read wait for a message, and tells what happened.
+func lifeOfARead() error {
+	var d diary
+	port, err := completion.Open(&completion.Config{Observer: d.note})
+	if err != nil {
+		return err
+	}
+	defer port.Close()
+	conn, peer, err := connect(port)
+	if err != nil {
+		return err
+	}
+	defer peer.Close()
+	ctx := context.Background()
+
+	// A read that fills its buffer to the last byte: there could be more, so the
+	// next one tries at once.
+	peer.Write([]byte("hello"))
+	read := &ops.Read{From: conn, Buf: completion.Own(make([]byte, 5))}
+	if err := port.Await(ctx, read); err != nil {
+		return err
+	}
+
+	begin := completion.After(0)
+	read.Buf.Set(make([]byte, 64))
+	if err := port.Submit(read); err != nil {
+		return err
+	}
+	go func() {
+		time.Sleep(time.Millisecond) // the peer thinks
+		peer.Write([]byte("how are you?"))
+	}()
+	op, err := port.Next(ctx)
+	if err != nil {
+		return err
+	}
+	if op != completion.Operation(read) || read.Err() != nil {
+		return fmt.Errorf("read: %w", read.Err())
+	}
+
+	fmt.Printf("The life of one read on %s, as the port tells it:\n\n", port.Backend())
+	for _, e := range d.since(begin) {
+		if told := tell(e); told != "" {
+			fmt.Printf("  %9.1f µs  %-10s %s\n", float64(e.Time-begin)/1000, e.Step, told)
+		}
+	}
+	fmt.Printf("\n  and the program has %q.\n", read.Buf.Bytes())
+	return nil
+}
+
+// connect returns a socket of the port and its peer.
+func connect(port *completion.Port) (*completion.Socket, net.Conn, error) {
+	l, err := port.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, nil, err
+	}
+	defer l.Close()
+	peer, err := net.Dial("tcp", l.Addr().String())
+	if err != nil {
+		return nil, nil, err
+	}
+	accept := &ops.Accept{On: l}
+	if err := port.Await(context.Background(), accept); err != nil {
+		peer.Close()
+		return nil, nil, err
+	}
+	return accept.Conn, peer, nil
+}
+
+// tell says what a step means.
+func tell(e completion.Event) string {
+	switch e.Step {
+	case completion.StepSubmitted:
+		return "the port owns the read and its buffer now"
+	case completion.StepCalled:
+		if errors.Is(e.Err, syscall.EAGAIN) {
+			return fmt.Sprintf("the read would block (a call of %v)", e.Took)
+		}
+		return fmt.Sprintf("the read brought %d bytes (a call of %v)", e.N, e.Took)
+	case completion.StepParked:
+		return "it waits in its queue, and holds no goroutine"
+	case completion.StepAsleep:
+		return "Next found nothing finished: it polls for all, asleep"
+	case completion.StepAwake:
+		return fmt.Sprintf("the system has %d event(s)", e.N)
+	case completion.StepReady:
+		return fmt.Sprintf("descriptor %d is ready", e.FD)
+	case completion.StepCompleted:
+		return "the read has its outcome"
+	case completion.StepDequeued:
+		return "Next hands it out: read and buffer are the program's"
+	}
+	return ""
+}

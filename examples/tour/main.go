@@ -1,0 +1,50 @@
+// Tour shows in a few seconds what a completion port does and what it costs:
+// the life of one read, and then an echo server with 1,000 connections beside
+// the same server on package net. It needs nothing but itself.
+package main
+
+import (
+	"fmt"
+	"os"
+	"time"
+)
+
+const (
+	connections = 1000
+	messageSize = 64
+	loadTime    = 3 * time.Second
+)
+
+func main() {
+	if style := os.Getenv(serverVariable); style != "" {
+		serve(style) // we are the server that the tour has started
+		return
+	}
+	if err := tour(); err != nil {
+		fmt.Fprintln(os.Stderr, "tour:", err)
+		os.Exit(1)
+	}
+}
+
+func tour() error {
+	if err := lifeOfARead(); err != nil {
+		return err
+	}
+	fmt.Printf("\nAn echo server with %d connections, %d bytes a message, in a process\n", connections, messageSize)
+	fmt.Printf("of its own; the clients are goroutines of this one.\n\n")
+	fmt.Printf("  %-22s %12s %12s %14s\n", "server", "messages/s", "CPU/message", "idle connection")
+	var results [2]result
+	for i, style := range []string{stylePort, styleNet} {
+		r, err := measure(style)
+		if err != nil {
+			return fmt.Errorf("%s: %w", style, err)
+		}
+		fmt.Printf("  %-22s %12.0f %9.2f µs %9d bytes\n", r.name, r.perSecond, r.cpu.Seconds()*1e6, r.idleBytes)
+		results[i] = r
+	}
+	port, net := results[0], results[1]
+	fmt.Printf("\n  package net takes %.2f times the CPU per message and %.0f times the\n", float64(net.cpu)/float64(port.cpu), float64(net.idleBytes)/float64(port.idleBytes))
+	fmt.Printf("  memory per idle connection. One run on a busy machine is no benchmark:\n")
+	fmt.Printf("  see bench/ for paired ones.\n")
+	return nil
+}
