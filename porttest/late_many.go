@@ -166,9 +166,9 @@ func latePassing(e *env) {
 	l.reads[3].Buf.Release()
 }
 
-// stress is what lateStress checks: each connection's bytes in their order,
+// lateStorm is what lateStress checks: each connection's bytes in their order,
 // and as many completions as submissions.
-type stress struct {
+type lateStorm struct {
 	*lateConns
 	want      string
 	got       []string // of each connection; one read of it at a time
@@ -183,7 +183,7 @@ type stress struct {
 
 // submitRead submits a connection's read and shows cancellers its ticket,
 // which may be stale by then.
-func (s *stress) submitRead(p *completion.Port, i int) {
+func (s *lateStorm) submitRead(p *completion.Port, i int) {
 	s.submitted.Add(1)
 	if err := p.Submit(&s.reads[i]); err != nil {
 		s.fail(err)
@@ -192,7 +192,7 @@ func (s *stress) submitRead(p *completion.Port, i int) {
 	s.tickets[i].Store(&t)
 }
 
-func (s *stress) fail(err error) {
+func (s *lateStorm) fail(err error) {
 	select {
 	case s.failure <- err:
 	default:
@@ -200,7 +200,7 @@ func (s *stress) fail(err error) {
 }
 
 // take works off one completion.
-func (s *stress) take(p *completion.Port, r *ops.Read) {
+func (s *lateStorm) take(p *completion.Port, r *ops.Read) {
 	s.completed.Add(1)
 	i := r.Value.(int)
 	if err := r.Err(); err != nil && !errors.Is(err, completion.ErrCanceled) {
@@ -219,7 +219,7 @@ func (s *stress) take(p *completion.Port, r *ops.Read) {
 		s.submitRead(p, i)
 	} else if s.left.Add(-1) == 0 {
 		close(s.stop)
-		for range stressDequeuers {
+		for range lateDequeuers {
 			if err := p.Submit(new(ops.Post)); err != nil {
 				s.fail(err)
 			}
@@ -227,13 +227,13 @@ func (s *stress) take(p *completion.Port, r *ops.Read) {
 	}
 }
 
-// stressDequeuers dequeue, and each has a canceller and a releaser beside it.
-const stressDequeuers = 3
+// lateDequeuers dequeue, and each has a canceller and a releaser beside it.
+const lateDequeuers = 3
 
 func lateStress(e *env) {
 	const conns, buffers, size = 50, 3, 16
 	p := e.port(nil)
-	s := &stress{
+	s := &lateStorm{
 		lateConns: newLateConns(e, p, conns, size, buffers),
 		want:      string(streamPattern(10, 600)),
 		got:       make([]string, conns),
@@ -248,7 +248,7 @@ func lateStress(e *env) {
 		s.submitRead(p, i)
 		workers.Go(func() { s.send(i) })
 	}
-	for range stressDequeuers {
+	for range lateDequeuers {
 		workers.Go(func() { s.dequeue(e, p) })
 		workers.Go(func() { s.cancel(p) })
 		releasers.Go(func() {
@@ -270,11 +270,11 @@ func lateStress(e *env) {
 	}
 	equal(e, "completed", s.completed.Load(), s.submitted.Load())
 	equal(e, "lent", s.pool.Lent(), 0)
-	submitOnly(e, p, s.submitted.Load()+stressDequeuers)
+	submitOnly(e, p, s.submitted.Load()+lateDequeuers)
 }
 
 // send sends the bytes in small pieces.
-func (s *stress) send(i int) {
+func (s *lateStorm) send(i int) {
 	for sent := 0; sent < len(s.want); {
 		n := min(1+rand.IntN(2*16), len(s.want)-sent)
 		if _, err := s.peers[i].Write([]byte(s.want[sent : sent+n])); err != nil {
@@ -286,7 +286,7 @@ func (s *stress) send(i int) {
 }
 
 // dequeue dequeues until a post tells it to leave.
-func (s *stress) dequeue(e *env, p *completion.Port) {
+func (s *lateStorm) dequeue(e *env, p *completion.Port) {
 	for op := range p.Completions(e.ctx) {
 		r, ok := op.(*ops.Read)
 		if !ok {
@@ -297,7 +297,7 @@ func (s *stress) dequeue(e *env, p *completion.Port) {
 }
 
 // cancel cancels whatever ticket it finds, also stale ones.
-func (s *stress) cancel(p *completion.Port) {
+func (s *lateStorm) cancel(p *completion.Port) {
 	for {
 		select {
 		case <-s.stop:
