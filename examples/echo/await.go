@@ -1,0 +1,53 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"net"
+	"sync"
+
+	"github.com/completionport/completion"
+	"github.com/completionport/completion/ops"
+)
+
+// serveAwait serves every client on a goroutine of its own, until the port is
+// closed.
+func serveAwait(s *server) {
+	ctx := context.Background()
+	accept := &ops.Accept{On: s.listener}
+	var clients sync.WaitGroup
+	for {
+		err := s.port.Await(ctx, accept)
+		switch {
+		case err == nil:
+			s.accepted.Add(1)
+			socket := accept.Conn
+			clients.Go(func() { s.hangUp(socket, s.echo(ctx, socket)) })
+		case errors.Is(err, net.ErrClosed):
+			clients.Wait()
+			return
+		default:
+			s.warn(err)
+			s.port.Await(ctx, &ops.Timer{After: acceptPause})
+		}
+	}
+}
+
+// echo serves one client, and returns why it ended: io.EOF if all went well.
+func (s *server) echo(ctx context.Context, socket *completion.Socket) error {
+	read := &ops.Read{From: socket, Pool: s.pool}
+	write := &ops.Write{To: socket}
+	for {
+		if err := s.port.Await(ctx, read); err != nil {
+			return err
+		}
+		write.Buf, read.Buf = read.Buf, nil
+		write.Deadline = completion.After(s.timeout)
+		err := s.port.Await(ctx, write)
+		write.Buf.Release() // ours again, however it ended
+		if err != nil {
+			return err
+		}
+		s.echoed.Add(int64(write.N()))
+	}
+}

@@ -1,0 +1,142 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"flag"
+	"io"
+	"net"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/completionport/completion"
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	if address := os.Getenv(victimEnv); address != "" {
+		victim(address)
+	}
+	goleak.VerifyTestMain(m, goleak.Cleanup(func(status int) {
+		removeBinaries()
+		os.Exit(status)
+	}))
+}
+
+// needBackend skips a test on systems where no port opens yet.
+func needBackend(t *testing.T) {
+	t.Helper()
+	port, err := completion.Open(nil)
+	if errors.Is(err, errors.ErrUnsupported) {
+		t.Skip(err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	port.Close()
+}
+
+// badUse are command lines that end with status 2 and one line that contains
+// what is said.
+var badUse = []struct {
+	name, says string
+	args       []string
+	anywhere   bool // refused before a port is opened
+}{
+	{"UnknownFlag", "-frobnicate", []string{"-frobnicate"}, true},
+	{"Argument", `"more"`, []string{"-style", "queue", "more"}, true},
+	{"Style", `"thread"`, []string{"-style", "thread"}, true},
+	{"ZeroTimeout", "0s", []string{"-timeout", "0s"}, true},
+	{"NoDuration", "soon", []string{"-timeout", "soon"}, true},
+	{"Backend", `"abacus"`, []string{"-backend", "abacus"}, true},
+	{"NoPort", "missing port", []string{"-listen", "nowhere"}, false},
+	{"BadPort", "99999", []string{"-listen", "127.0.0.1:99999"}, false},
+	{"NotHere", "192.0.2.1:1", []string{"-listen", "192.0.2.1:1"}, false},
+}
+
+func TestBadUse(t *testing.T) {
+	for _, c := range badUse {
+		t.Run(c.name, func(t *testing.T) {
+			if !c.anywhere {
+				needBackend(t)
+			}
+			var stdout, stderr bytes.Buffer
+			status := run(c.args, &stdout, &stderr)
+			checkRefusal(t, status, stdout.String(), stderr.String(), c.says)
+		})
+	}
+}
+
+// checkRefusal checks for status 2, silence on stdout and one line on stderr.
+func checkRefusal(t *testing.T, status int, stdout, stderr, says string) {
+	t.Helper()
+	if status != 2 {
+		t.Errorf("exit status %d, want 2", status)
+	}
+	if stdout != "" {
+		t.Errorf("stdout is %q", stdout)
+	}
+	line, rest, whole := strings.Cut(stderr, "\n")
+	if !whole || rest != "" || !strings.HasPrefix(line, "echo: ") || !strings.Contains(line, says) {
+		t.Errorf("stderr is %q, want one line that says %q", stderr, says)
+	}
+}
+
+func TestHelp(t *testing.T) {
+	var stdout, stderr bytes.Buffer
+	if status := run([]string{"-h"}, &stdout, &stderr); status != 0 || stderr.Len() > 0 {
+		t.Errorf("status %d, stderr %q", status, &stderr)
+	}
+	for _, name := range []string{"-listen", "-backend", "-style", "-timeout"} {
+		if !strings.Contains(stdout.String(), name) {
+			t.Errorf("help has no %s", name)
+		}
+	}
+}
+
+// TestRoundTripAllocatesNothing counts the allocations of server and client
+// together.
+func TestRoundTripAllocatesNothing(t *testing.T) {
+	needBackend(t)
+	for _, style := range []string{"queue", "await"} {
+		t.Run(style, func(t *testing.T) {
+			s, err := open([]string{"-listen", "127.0.0.1:0", "-style", style}, io.Discard)
+			if err != nil {
+				t.Fatal(err)
+			}
+			s.stderr = io.Discard
+			served := make(chan struct{})
+			go func() { s.serve(s); close(served) }()
+			c, err := net.DialTimeout("tcp", s.listener.Addr().String(), time.Minute)
+			if err != nil {
+				t.Fatal(err)
+			}
+			message := make([]byte, 100)
+			roundTrip := func() {
+				if _, err := c.Write(message); err != nil {
+					t.Fatal(err)
+				}
+				if _, err := io.ReadFull(c, message); err != nil {
+					t.Fatal(err)
+				}
+			}
+			for range 200 {
+				roundTrip()
+			}
+			if n := testing.AllocsPerRun(2000, roundTrip); n != 0 {
+				t.Errorf("%v allocations per round trip", n)
+			}
+			c.Close()
+			if err := s.drain(); err != nil {
+				t.Error(err)
+			}
+			<-served
+			if n := s.pool.Lent(); n != 0 {
+				t.Errorf("%d buffers still lent", n)
+			}
+		})
+	}
+}

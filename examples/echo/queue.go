@@ -1,0 +1,84 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"net"
+
+	"github.com/completionport/completion"
+	"github.com/completionport/completion/ops"
+)
+
+// connection is one client in queue style. Its operations are part of it and
+// are used again and again, so a round trip allocates nothing. At any time one
+// of them is in flight.
+type connection struct {
+	read  ops.Read
+	write ops.Write
+}
+
+// serveQueue serves all clients on the calling goroutine, until the port is
+// closed and everything was handed out.
+func serveQueue(s *server) {
+	accept := &ops.Accept{On: s.listener}
+	pause := &ops.Timer{After: acceptPause}
+	// Submit's one error is a port that closes: then no client is waited for.
+	s.port.Submit(accept)
+	for op := range s.port.Completions(context.Background()) {
+		switch op := op.(type) {
+		case *ops.Accept:
+			switch err := op.Err(); {
+			case err == nil:
+				s.accepted.Add(1)
+				s.welcome(op.Conn)
+				s.port.Submit(accept)
+			case !errors.Is(err, net.ErrClosed):
+				s.warn(err)
+				s.port.Submit(pause)
+			}
+		case *ops.Timer:
+			s.port.Submit(accept)
+		case *ops.Read:
+			s.received(op.Value.(*connection))
+		case *ops.Write:
+			s.sent(op.Value.(*connection))
+		}
+	}
+}
+
+// welcome begins to serve a client.
+func (s *server) welcome(socket *completion.Socket) {
+	c := new(connection)
+	c.read.From, c.read.Pool, c.read.Value = socket, s.pool, c
+	c.write.To, c.write.Value = socket, c
+	if err := s.port.Submit(&c.read); err != nil {
+		s.hangUp(socket, err)
+	}
+}
+
+// received sends back what the client sent.
+func (s *server) received(c *connection) {
+	if err := c.read.Err(); err != nil {
+		s.hangUp(c.read.From, err)
+		return
+	}
+	c.write.Buf, c.read.Buf = c.read.Buf, nil
+	c.write.Deadline = completion.After(s.timeout)
+	if err := s.port.Submit(&c.write); err != nil {
+		c.write.Buf.Release()
+		s.hangUp(c.write.To, err)
+	}
+}
+
+// sent waits for more from the client.
+func (s *server) sent(c *connection) {
+	s.echoed.Add(int64(c.write.N()))
+	c.write.Buf.Release()
+	err := c.write.Err()
+	if err == nil {
+		err = s.port.Submit(&c.read)
+	}
+	if err != nil {
+		s.hangUp(c.write.To, err)
+	}
+}
