@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"math"
 	"net"
 	"os"
 	"os/exec"
@@ -152,7 +153,7 @@ func TestTerminateWhileBusy(t *testing.T) {
 		busy.Add(busyClients)
 		for i := range uint64(busyClients) {
 			conn := c.dial()
-			group.Go(func() { send(conn, i, 1<<40) })
+			group.Go(func() { send(conn, i, math.MaxInt) })
 			group.Go(func() {
 				err := expect(conn, i, perClient)
 				busy.Done()

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"math/rand/v2"
 	"net"
 	"os"
@@ -103,7 +104,7 @@ func victim(addr string) {
 				broken <- err
 				return
 			}
-			go func() { broken <- send(conn, i, 1<<40) }()
+			go func() { broken <- send(conn, i, math.MaxInt) }()
 			if err := expect(conn, i, 1<<18); err != nil {
 				broken <- err
 				return
