@@ -1,3 +1,526 @@
 package porttest
 
-var acceptCases = []testCase{}
+import (
+	"errors"
+	"io"
+	"net"
+	"os"
+	"sync"
+	"syscall"
+
+	"github.com/completionport/completion"
+	"github.com/completionport/completion/ops"
+)
+
+var acceptCases = []testCase{
+	{"AcceptTCP4", func(e *env) { acceptOn(e, "tcp4") }},
+	{"AcceptTCP6", func(e *env) { acceptOn(e, "tcp6") }},
+	{"AcceptUnix", func(e *env) { acceptOn(e, "unix") }},
+	{"AcceptWaitsForConnection", acceptWaits},
+	{"AcceptedAddressesMatchPeer", acceptAddresses},
+	{"AcceptedSocketHasNoDelay", acceptNoDelay},
+	{"OneConnectionForEachAccept", acceptOneEach},
+	{"AcceptsInOrder", acceptOrder},
+	{"ManyConnections", acceptMany},
+	{"AcceptByManyGoroutines", acceptByMany},
+	{"AcceptAtDescriptorLimit", acceptAtDescriptorLimit},
+	{"PendingAcceptAtDescriptorLimit", acceptPendingAtLimit},
+	{"AcceptConnectionResetInBacklog", acceptReset},
+	{"AcceptConnectionClosedInBacklog", acceptClosedPeer},
+	{"CancelAccept", acceptCanceled},
+	{"CancelOneOfManyAccepts", acceptCancelOne},
+	{"CancelLosesNoConnection", acceptCancelRace},
+	{"DeadlineLosesNoConnection", acceptDeadlineRace},
+	{"CloseListenerWithAcceptsInFlight", acceptListenerClosed},
+	{"AcceptOnClosedListener", acceptAfterClose},
+	{"CloseListenerRacesConnections", acceptCloseRace},
+	{"AddressFreeWhenAcceptIsDequeued", acceptAddressFree},
+	{"UnixAddressFreeWhenAcceptIsDequeued", acceptUnixFree},
+	{"ClosedListenerKeepsAcceptedSockets", acceptOutlivesListener},
+	{"AcceptUsedAgain", acceptReused},
+}
+
+func acceptOn(e *env, network string) {
+	p := e.port(nil)
+	l := e.listen(p, network)
+	peer := e.dial(l.Addr())
+	a := &ops.Accept{On: l}
+	e.submit(p, a)
+	e.expect(p, a, nil)
+	equal(e, "N", a.N(), 0)
+	e.talks(p, a.Conn, peer)
+}
+
+// talks checks that a socket and a peer are the two ends of one connection.
+func (e *env) talks(p *completion.Port, s *completion.Socket, peer *peer) {
+	e.Helper()
+	w := &ops.Write{To: s, Buf: text("to the peer")}
+	e.submit(p, w)
+	e.expect(p, w, nil)
+	equal(e, "peer got", peer.receive(11), "to the peer")
+	peer.send("from it")
+	r := &ops.Read{From: s, Buf: own(7), Full: true}
+	e.submit(p, r)
+	e.expect(p, r, nil)
+	equal(e, "socket got", string(r.Buf.Bytes()), "from it")
+}
+
+func acceptWaits(e *env) {
+	p := e.port(nil)
+	l := e.listen(p, "tcp4")
+	a := &ops.Accept{On: l}
+	e.submit(p, a)
+	e.idle(p)
+	peer := e.dial(l.Addr())
+	e.expect(p, a, nil)
+	e.talks(p, a.Conn, peer)
+}
+
+func acceptAddresses(e *env) {
+	for _, network := range []string{"tcp4", "tcp6"} {
+		if network == "tcp6" && !hasIPv6() {
+			continue
+		}
+		p := e.port(nil)
+		l := e.listen(p, network)
+		peer := e.dial(l.Addr())
+		a := &ops.Accept{On: l}
+		e.submit(p, a)
+		e.expect(p, a, nil)
+		equal(e, "local", a.Conn.LocalAddr().String(), peer.RemoteAddr().String())
+		equal(e, "remote", a.Conn.RemoteAddr().String(), peer.LocalAddr().String())
+		equal(e, "network", a.Conn.RemoteAddr().Network(), "tcp")
+	}
+}
+
+func hasIPv6() bool {
+	l, err := net.Listen("tcp6", "[::1]:0")
+	if err != nil {
+		return false
+	}
+	l.Close()
+	return true
+}
+
+func acceptNoDelay(e *env) {
+	p := e.port(nil)
+	l := e.listen(p, "tcp4")
+	e.dial(l.Addr())
+	a := &ops.Accept{On: l}
+	e.submit(p, a)
+	e.expect(p, a, nil)
+	rc, err := a.Conn.SyscallConn()
+	is(e, err, nil)
+	on := false
+	var inner error
+	is(e, rc.Control(func(fd uintptr) { on, inner = noDelay(fd) }), nil)
+	is(e, inner, nil)
+	equal(e, "NoDelay", on, true)
+}
+
+// accepts makes n accepts.
+func accepts(l *completion.Listener, n int) []completion.Operation {
+	all := make([]completion.Operation, n)
+	for i := range all {
+		all[i] = &ops.Accept{On: l}
+	}
+	return all
+}
+
+func acceptOneEach(e *env) {
+	p := e.port(nil)
+	l := e.listen(p, "tcp4")
+	all := accepts(l, 8)
+	e.submit(p, all[:5]...)
+	peers := make(map[string]*peer)
+	for range all {
+		peer := e.dial(l.Addr())
+		peers[peer.LocalAddr().String()] = peer
+	}
+	e.expectAll(p, nil, all[:5]...)
+	e.submit(p, all[5:]...)
+	e.expectAll(p, nil, all[5:]...)
+	for _, op := range all {
+		s := op.(*ops.Accept).Conn
+		from := s.RemoteAddr().String()
+		peer := peers[from]
+		if peer == nil {
+			e.Fatalf("%s accepted twice, or nobody's", from)
+		}
+		delete(peers, from)
+		e.talks(p, s, peer)
+	}
+}
+
+func acceptOrder(e *env) {
+	p := e.port(nil)
+	l := e.listen(p, "tcp4")
+	for _, op := range accepts(l, 20) {
+		peer := e.dial(l.Addr()) // the backlog is a queue, too
+		e.submit(p, op)
+		e.expect(p, op, nil)
+		s := op.(*ops.Accept).Conn
+		equal(e, "remote", s.RemoteAddr().String(), peer.LocalAddr().String())
+	}
+	all := accepts(l, 20)
+	e.submit(p, all...)
+	for range all {
+		e.dial(l.Addr())
+	}
+	for _, op := range all {
+		e.expect(p, op, nil)
+	}
+}
+
+func acceptMany(e *env) {
+	p := e.port(nil)
+	l := e.listen(p, "tcp4")
+	const count = 500
+	all := accepts(l, count)
+	for i := 0; i < count; i += 100 {
+		e.submit(p, all[i:i+100]...)
+	}
+	locals := make(map[string]bool)
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		for range count {
+			c, err := net.Dial("tcp4", l.Addr().String())
+			if err != nil {
+				e.Errorf("dial: %v", err)
+				return
+			}
+			locals[c.LocalAddr().String()] = true
+			closeWithReset(c)
+		}
+	})
+	for range count {
+		e.outcome(e.next(p), nil)
+	}
+	wg.Wait()
+	equal(e, "connections", len(locals), count)
+	for _, op := range all {
+		is(e, op.(*ops.Accept).Conn.Close(), nil)
+	}
+	e.onceEach(p, count)
+}
+
+// closeWithReset leaves no connection in TIME_WAIT.
+func closeWithReset(c net.Conn) {
+	if tcp, ok := c.(*net.TCPConn); ok {
+		tcp.SetLinger(0)
+	}
+	c.Close()
+}
+
+func acceptByMany(e *env) {
+	p := e.port(nil)
+	l := e.listen(p, "tcp4")
+	const goroutines, each = 4, 50
+	var mu sync.Mutex
+	seen := make(map[string]int)
+	work := make([]func(), 0, goroutines+1)
+	for range goroutines {
+		work = append(work, func() {
+			for range each {
+				a := &ops.Accept{On: l}
+				if err := p.Await(e.ctx, a); err != nil {
+					e.Errorf("accept: %v", err)
+					return
+				}
+				mu.Lock()
+				seen[a.Conn.RemoteAddr().String()]++
+				mu.Unlock()
+			}
+		})
+	}
+	work = append(work, func() {
+		for range goroutines * each {
+			e.dialInBackground(l.Addr())
+		}
+	})
+	together(work...)
+	equal(e, "connections", len(seen), goroutines*each)
+}
+
+// dialInBackground is dial for goroutines: one at a time.
+func (e *env) dialInBackground(addr net.Addr) {
+	c, err := net.Dial(addr.Network(), addr.String())
+	if err != nil {
+		e.Errorf("dial: %v", err)
+		return
+	}
+	e.closers = append(e.closers, c.Close)
+}
+
+func acceptReset(e *env) {
+	p := e.port(nil)
+	l := e.listen(p, "tcp4")
+	e.dial(l.Addr()).reset()
+	living := e.dial(l.Addr())
+	a := &ops.Accept{On: l}
+	e.submit(p, a)
+	e.expect(p, a, nil)
+	if a.Conn.RemoteAddr() == nil || a.Conn.RemoteAddr().String() != living.LocalAddr().String() {
+		// This system hands dead connections out.
+		r := &ops.Read{From: a.Conn, Buf: own(1)}
+		e.submit(p, r)
+		e.expect(p, r, errnoReset)
+		is(e, a.Conn.Close(), nil)
+		e.submit(p, a)
+		e.expect(p, a, nil)
+	}
+	e.talks(p, a.Conn, living)
+}
+
+func acceptClosedPeer(e *env) {
+	p := e.port(nil)
+	l := e.listen(p, "tcp4")
+	peer := e.dial(l.Addr())
+	peer.send("last words")
+	peer.Close()
+	a := &ops.Accept{On: l}
+	e.submit(p, a)
+	e.expect(p, a, nil)
+	r := &ops.Read{From: a.Conn, Buf: own(10), Full: true}
+	end := &ops.Read{From: a.Conn, Buf: own(1)}
+	e.submit(p, r, end)
+	e.expect(p, r, nil)
+	equal(e, "text", string(r.Buf.Bytes()), "last words")
+	e.expect(p, end, io.EOF)
+}
+
+func acceptCanceled(e *env) {
+	p := e.port(nil)
+	l := e.listen(p, "tcp4")
+	a := &ops.Accept{On: l}
+	e.submit(p, a)
+	e.idle(p)
+	equal(e, "Cancel", p.Cancel(a), true)
+	e.expect(p, a, completion.ErrCanceled)
+	if a.Conn != nil {
+		e.Fatal("a cancelled accept has a connection")
+	}
+	peer := e.dial(l.Addr())
+	e.submit(p, a)
+	e.expect(p, a, nil)
+	e.talks(p, a.Conn, peer)
+}
+
+func acceptCancelOne(e *env) {
+	p := e.port(nil)
+	l := e.listen(p, "tcp4")
+	all := accepts(l, 5)
+	e.submit(p, all...)
+	for _, i := range []int{0, 2, 4} { // the head, the middle, the tail
+		equal(e, "Cancel", p.Cancel(all[i]), true)
+		e.expect(p, all[i], completion.ErrCanceled)
+	}
+	e.idle(p)
+	e.dial(l.Addr())
+	e.dial(l.Addr())
+	e.expect(p, all[1], nil)
+	e.expect(p, all[3], nil)
+}
+
+// acceptNext accepts the connection that an accept which was ended has left.
+func (e *env) acceptNext(p *completion.Port, l *completion.Listener) *completion.Socket {
+	e.Helper()
+	a := &ops.Accept{On: l}
+	e.submit(p, a)
+	e.expect(p, a, nil)
+	return a.Conn
+}
+
+func acceptCancelRace(e *env) {
+	p := e.port(nil)
+	l := e.listen(p, "tcp4")
+	canceled := 0
+	for round := range 1000 {
+		a := &ops.Accept{On: l}
+		e.submit(p, a)
+		var dialed net.Conn
+		var err error
+		var got *completion.Socket
+		if e.raceCancel(p, a, round, func() { dialed, err = net.Dial("tcp4", l.Addr().String()) }) {
+			canceled++
+			if a.Conn != nil {
+				e.Fatal("a cancelled accept has a connection")
+			}
+			got = e.acceptNext(p, l)
+		} else {
+			got = a.Conn
+		}
+		is(e, err, nil)
+		equal(e, "remote", got.RemoteAddr().String(), dialed.LocalAddr().String())
+		closeWithReset(dialed)
+		is(e, got.Close(), nil)
+	}
+	e.Logf("%d of 1000 were cancelled", canceled)
+	e.idle(p)
+}
+
+func acceptDeadlineRace(e *env) {
+	p := e.port(nil)
+	l := e.listen(p, "tcp4")
+	for range 1000 {
+		a := &ops.Accept{On: l}
+		e.submit(p, a)
+		var dialed net.Conn
+		var err error
+		var wg sync.WaitGroup
+		wg.Go(func() { dialed, err = net.Dial("tcp4", l.Addr().String()) })
+		wg.Go(func() { p.SetDeadline(a, long) })
+		if op := e.next(p); op != completion.Operation(a) {
+			e.Fatalf("dequeued %T", op)
+		}
+		wg.Wait()
+		is(e, err, nil)
+		got := a.Conn
+		if a.Err() != nil {
+			is(e, a.Err(), os.ErrDeadlineExceeded)
+			got = e.acceptNext(p, l)
+		}
+		equal(e, "remote", got.RemoteAddr().String(), dialed.LocalAddr().String())
+		closeWithReset(dialed)
+		is(e, got.Close(), nil)
+	}
+}
+
+func acceptListenerClosed(e *env) {
+	p := e.port(nil)
+	l := e.listen(p, "tcp4")
+	addr := l.Addr()
+	all := accepts(l, 5)
+	e.submit(p, all...)
+	e.idle(p)
+	is(e, l.Close(), nil)
+	e.expectAll(p, net.ErrClosed, all...)
+	for _, op := range all {
+		if op.(*ops.Accept).Conn != nil {
+			e.Fatal("a failed accept has a connection")
+		}
+	}
+	equal(e, "handles", p.Stats().Handles, 0)
+	if c, err := net.Dial(addr.Network(), addr.String()); err == nil {
+		c.Close()
+		e.Fatal("a closed listener still takes connections")
+	}
+	is(e, l.Close(), net.ErrClosed)
+}
+
+func acceptAfterClose(e *env) {
+	p := e.port(nil)
+	l := e.listen(p, "tcp4")
+	e.dial(l.Addr())
+	is(e, l.Close(), nil)
+	a := &ops.Accept{On: l}
+	e.submit(p, a)
+	e.expect(p, a, net.ErrClosed)
+	is(e, p.Await(e.ctx, a), net.ErrClosed)
+}
+
+func acceptCloseRace(e *env) {
+	p := e.port(nil)
+	for range 200 {
+		l := e.listen(p, "tcp4")
+		addr := l.Addr()
+		all := accepts(l, 3)
+		e.submit(p, all...)
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			if c, err := net.Dial(addr.Network(), addr.String()); err == nil {
+				closeWithReset(c)
+			}
+		})
+		wg.Go(func() { l.Close() })
+		for range all {
+			a := e.next(p).(*ops.Accept)
+			switch err := a.Err(); {
+			case err == nil:
+				is(e, a.Conn.Close(), nil)
+			case !errors.Is(err, net.ErrClosed) || a.Conn != nil:
+				e.Fatalf("error %v, connection %v", err, a.Conn)
+			}
+		}
+		wg.Wait()
+	}
+	e.onceEach(p, 600)
+	equal(e, "handles", p.Stats().Handles, 0)
+}
+
+func acceptAddressFree(e *env) {
+	p := e.port(nil)
+	l := e.listen(p, "tcp4")
+	for range 100 {
+		addr := l.Addr().String()
+		a := &ops.Accept{On: l}
+		e.submit(p, a)
+		var wg sync.WaitGroup
+		wg.Go(func() { l.Close() })
+		e.expect(p, a, net.ErrClosed)
+		again, err := p.Listen("tcp4", addr)
+		if err != nil {
+			e.Fatalf("listen again: %v", err)
+		}
+		wg.Wait()
+		l = again
+	}
+}
+
+func acceptUnixFree(e *env) {
+	p := e.port(nil)
+	path := e.address("unix")
+	for range 100 {
+		l, err := p.Listen("unix", path)
+		if err != nil {
+			e.Fatalf("listen again: %v", err)
+		}
+		a := &ops.Accept{On: l}
+		e.submit(p, a)
+		l.Close()
+		e.expect(p, a, net.ErrClosed)
+		if _, err := os.Lstat(path); !errors.Is(err, os.ErrNotExist) {
+			e.Fatalf("the file is still there: %v", err)
+		}
+	}
+}
+
+func acceptOutlivesListener(e *env) {
+	p := e.port(nil)
+	l := e.listen(p, "tcp4")
+	peer := e.dial(l.Addr())
+	a := &ops.Accept{On: l}
+	e.submit(p, a)
+	e.expect(p, a, nil)
+	is(e, l.Close(), nil)
+	e.talks(p, a.Conn, peer)
+}
+
+func acceptReused(e *env) {
+	p := e.port(nil)
+	l := e.listen(p, "unix")
+	a := &ops.Accept{On: l}
+	var last *completion.Socket
+	for range 100 {
+		c, err := net.Dial("unix", l.Addr().String())
+		is(e, err, nil)
+		e.submit(p, a)
+		e.expect(p, a, nil)
+		if a.Conn == last {
+			e.Fatal("the same socket twice")
+		}
+		last = a.Conn
+		is(e, last.Close(), nil)
+		c.Close()
+	}
+	is(e, l.Close(), nil)
+	e.submit(p, a)
+	e.expect(p, a, net.ErrClosed)
+	if a.Conn != nil {
+		e.Fatal("a failed accept keeps the connection of its last use")
+	}
+	var errno syscall.Errno
+	if errors.As(a.Err(), &errno) {
+		e.Fatalf("a closed listener is no error of the system: %v", a.Err())
+	}
+}

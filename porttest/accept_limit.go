@@ -1,0 +1,149 @@
+package porttest
+
+import (
+	"context"
+	"errors"
+	"os"
+	"os/exec"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/completionport/completion"
+	"github.com/completionport/completion/ops"
+)
+
+// limitedProcess, if set, tells a test process that it may run out of
+// descriptors: nobody else is in it.
+const limitedProcess = "PORTTEST_DESCRIPTOR_LIMIT"
+
+// acceptAtDescriptorLimit runs the case in a process of its own.
+func acceptAtDescriptorLimit(e *env) {
+	if os.Getenv(limitedProcess) != "" {
+		acceptWithoutDescriptors(e)
+		return
+	}
+	program, err := os.Executable()
+	if err != nil {
+		e.Fatal(err)
+	}
+	pattern := "^" + strings.ReplaceAll(e.Name(), "/", "$/^") + "$"
+	ctx, cancel := context.WithTimeout(e.ctx, stuckAfter)
+	defer cancel()
+	c := exec.CommandContext(ctx, program, "-test.run="+pattern, "-test.v", "-test.count=1")
+	c.Env = append(os.Environ(), limitedProcess+"=1")
+	output, err := c.CombinedOutput()
+	switch passed := strings.Contains(string(output), "--- PASS: "+e.Name()); {
+	case err == nil && strings.Contains(string(output), "--- SKIP: "+e.Name()):
+		e.Skip("no limit of descriptors on this system")
+	case err != nil || !passed:
+		e.Fatalf("%v\n%s", err, output)
+	}
+}
+
+func acceptWithoutDescriptors(e *env) {
+	p := e.port(nil)
+	l := e.listen(p, "tcp4")
+	const count = 3
+	for range count {
+		e.dial(l.Addr())
+	}
+	if err := limitDescriptors(); errors.Is(err, errors.ErrUnsupported) {
+		e.Skip("no limit of descriptors on this system")
+	} else if err != nil {
+		e.Fatal(err)
+	}
+	giveBack := e.takeDescriptors()
+
+	for range 2 {
+		var all []completion.Operation
+		for range count {
+			all = append(all, &ops.Accept{On: l})
+		}
+		e.submit(p, all...)
+		e.expectAll(p, syscall.EMFILE, all...)
+		for _, op := range all {
+			if op.(*ops.Accept).Conn != nil {
+				e.Fatal("a failed accept has a connection")
+			}
+		}
+	}
+	e.restful(p)
+
+	giveBack()
+	var all []completion.Operation
+	for range count {
+		all = append(all, &ops.Accept{On: l})
+	}
+	e.submit(p, all...)
+	e.expectAll(p, nil, all...)
+	for _, op := range all {
+		is(e, op.(*ops.Accept).Conn.Close(), nil)
+	}
+}
+
+// takeDescriptors opens files until there is no descriptor left.
+func (e *env) takeDescriptors() (giveBack func()) {
+	e.Helper()
+	var files []*os.File
+	for {
+		f, err := os.Open(os.DevNull)
+		if errors.Is(err, syscall.EMFILE) {
+			return func() {
+				for _, f := range files {
+					f.Close()
+				}
+			}
+		}
+		if err != nil {
+			e.Fatal(err)
+		}
+		files = append(files, f)
+	}
+}
+
+// restful checks that a port with nothing to do does nothing while it waits.
+func (e *env) restful(p *completion.Port) {
+	e.Helper()
+	before := p.Stats().Polls
+	timer := &ops.Timer{After: 20 * time.Millisecond}
+	e.submit(p, timer)
+	e.expect(p, timer, nil)
+	if polls := p.Stats().Polls - before; polls > 20 {
+		e.Fatalf("%d looks at the poller while a timer of 20 ms ran", polls)
+	}
+}
+
+// acceptPendingAtLimit has the accept in flight when the connection comes.
+func acceptPendingAtLimit(e *env) {
+	if os.Getenv(limitedProcess) == "" {
+		acceptAtDescriptorLimit(e)
+		return
+	}
+	p := e.port(nil)
+	l := e.listen(p, "tcp4")
+	a := &ops.Accept{On: l}
+	e.submit(p, a)
+	e.idle(p)
+	// It has its descriptor already.
+	c := &ops.Connect{On: e.socket(p, "tcp4"), To: l.Addr()}
+	if err := limitDescriptors(); errors.Is(err, errors.ErrUnsupported) {
+		e.Skip("no limit of descriptors on this system")
+	} else if err != nil {
+		e.Fatal(err)
+	}
+	giveBack := e.takeDescriptors()
+	e.submit(p, c)
+	if first := e.next(p); first != completion.Operation(a) && first != completion.Operation(c) {
+		e.Fatalf("dequeued %T", first)
+	}
+	e.next(p)
+	is(e, c.Err(), nil)
+	is(e, a.Err(), syscall.EMFILE)
+	e.restful(p)
+
+	giveBack()
+	e.submit(p, a)
+	e.expect(p, a, nil)
+	equal(e, "remote", a.Conn.RemoteAddr().String(), c.On.LocalAddr().String())
+}

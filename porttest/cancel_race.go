@@ -1,0 +1,368 @@
+package porttest
+
+import (
+	"context"
+	"errors"
+	"net"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/completionport/completion"
+	"github.com/completionport/completion/ops"
+)
+
+// races is how often a cancel meets a completion.
+const races = 10000
+
+// sequence is the byte at a place of a stream: a byte lost, moved twice or out
+// of order is seen.
+func sequence(place int) byte { return byte(place % 251) }
+
+// follows checks that b continues the sequence at place.
+func (e *env) follows(b []byte, place int) {
+	e.Helper()
+	for i, got := range b {
+		if got != sequence(place+i) {
+			e.Fatalf("byte %d is %d, want %d", place+i, got, sequence(place+i))
+		}
+	}
+}
+
+// readRest reads what a cancelled read has left.
+func (e *env) readRest(p *completion.Port, s *completion.Socket, n int) []byte {
+	e.Helper()
+	r := &ops.Read{From: s, Buf: own(n), Full: true}
+	e.submit(p, r)
+	e.expect(p, r, nil)
+	return r.Buf.Bytes()
+}
+
+func cancelRaceRead(e *env) {
+	p := e.port(nil)
+	s, peer := e.pairOn(p, "unix")
+	r := &ops.Read{From: s, Buf: own(8)}
+	canceled := uint64(0)
+	for i := range races {
+		e.submit(p, r)
+		if e.raceCancel(p, r, i, func() { peer.Write([]byte{sequence(i)}) }) {
+			canceled++
+			equal(e, "N", r.N(), 0)
+			e.follows(e.readRest(p, s, 1), i)
+			continue
+		}
+		equal(e, "N", r.N(), 1)
+		e.follows(r.Buf.Bytes(), i)
+	}
+	e.Logf("%d of %d were cancelled", canceled, races)
+	e.onceEach(p, races+canceled)
+}
+
+func cancelRaceLateRead(e *env) {
+	p := e.port(nil)
+	pool := e.pool(p, 8, 1)
+	s, peer := e.pairOn(p, "unix")
+	r := &ops.Read{From: s, Pool: pool}
+	for i := range races {
+		r.Buf = nil
+		e.submit(p, r)
+		if e.raceCancel(p, r, i, func() { peer.Write([]byte{sequence(i)}) }) {
+			if r.Buf != nil || r.N() != 0 {
+				e.Fatalf("a cancelled read has %d bytes", r.N())
+			}
+			e.follows(e.readRest(p, s, 1), i)
+			continue
+		}
+		e.follows(r.Buf.Bytes(), i)
+		r.Buf.Release()
+	}
+}
+
+func cancelRaceFullRead(e *env) {
+	p := e.port(nil)
+	s, peer := e.pairOn(p, "unix")
+	r := &ops.Read{From: s, Buf: own(2), Full: true}
+	for i := range races {
+		e.submit(p, r)
+		canceled := e.raceCancel(p, r, i, func() {
+			peer.Write([]byte{sequence(2 * i)})
+			peer.Write([]byte{sequence(2*i + 1)})
+		})
+		n := r.N()
+		e.follows(r.Buf.Bytes(), 2*i)
+		switch {
+		case !canceled:
+			equal(e, "N", n, 2)
+		case n > 1:
+			e.Fatalf("cancelled with all %d bytes", n)
+		default:
+			e.follows(e.readRest(p, s, 2-n), 2*i+n)
+		}
+	}
+}
+
+// drain checks that a peer gets the sequence, and returns how much of it, when
+// the stream ends.
+func (e *env) drain(peer *peer) (total int) {
+	b := make([]byte, 64<<10)
+	for {
+		n, err := peer.Read(b)
+		for i, got := range b[:n] {
+			if got != sequence(total+i) {
+				e.Errorf("byte %d is %d, want %d", total+i, got, sequence(total+i))
+				return total
+			}
+		}
+		total += n
+		if err != nil {
+			return total
+		}
+	}
+}
+
+func cancelRaceWrite(e *env) {
+	p := e.port(nil)
+	s, peer := e.pairOn(p, "unix")
+	is(e, s.SetWriteBuffer(4096), nil)
+	var wg sync.WaitGroup
+	received := 0
+	wg.Go(func() { received = e.drain(peer) })
+	const size = 16 << 10
+	memory := make([]byte, size+251)
+	for i := range memory {
+		memory[i] = sequence(i)
+	}
+	sent, canceled := 0, 0
+	w := &ops.Write{To: s, Buf: new(completion.Buffer)}
+	for i := range races {
+		w.Buf.Set(memory[sent%251:][:size])
+		e.submit(p, w)
+		if e.raceCancel(p, w, i, func() {}) {
+			canceled++
+		} else {
+			equal(e, "N", w.N(), size)
+		}
+		sent += w.N()
+	}
+	s.Close()
+	wg.Wait()
+	equal(e, "bytes received", received, sent)
+	e.Logf("%d of %d were cancelled", canceled, races)
+	e.onceEach(p, races)
+}
+
+// cancelInsideCall has other goroutines perform big writes while one cancels
+// them.
+func cancelInsideCall(e *env) {
+	p := e.port(nil)
+	const writers, rounds, size = 4, 100, 256 << 10
+	memory := make([]byte, size+251)
+	for i := range memory {
+		memory[i] = sequence(i)
+	}
+	var all [writers]func()
+	for i := range all {
+		s, peer := e.pairOn(p, "unix")
+		all[i] = func() { e.writeAgainstCancel(p, s, peer, memory, rounds) }
+	}
+	together(all[:]...)
+	e.idle(p)
+}
+
+// writeAgainstCancel writes rounds times while a goroutine does nothing but
+// cancel, and checks that the peer gets what the counts say.
+func (e *env) writeAgainstCancel(p *completion.Port, s *completion.Socket, peer *peer, memory []byte, rounds int) {
+	size := len(memory) - 251
+	var wg sync.WaitGroup
+	received, sent := 0, 0
+	wg.Go(func() { received = e.drain(peer) })
+	w := &ops.Write{To: s, Buf: new(completion.Buffer)}
+	var stop atomic.Bool
+	wg.Go(func() {
+		for !stop.Load() {
+			p.Cancel(w)
+			runtime.Gosched()
+		}
+	})
+	for range rounds {
+		w.Buf.Set(memory[sent%251:][:size])
+		err := p.Await(context.Background(), w)
+		if err != nil && !errors.Is(err, completion.ErrCanceled) || err == nil && w.N() != size {
+			e.Errorf("%d bytes, error %v", w.N(), err)
+		}
+		sent += w.N()
+	}
+	stop.Store(true)
+	s.Close()
+	wg.Wait()
+	if received != sent {
+		e.Errorf("%d bytes received of %d", received, sent)
+	}
+}
+
+func cancelRaceAccept(e *env) {
+	p := e.port(nil)
+	l := e.listen(p, "unix")
+	path := l.Addr().String()
+	a := &ops.Accept{On: l}
+	for i := range races {
+		e.submit(p, a)
+		var dialed net.Conn
+		var err error
+		s := (*completion.Socket)(nil)
+		if e.raceCancel(p, a, i, func() { dialed, err = net.Dial("unix", path) }) {
+			s = e.acceptNext(p, l)
+		} else {
+			s = a.Conn
+		}
+		is(e, err, nil)
+		is(e, s.Close(), nil)
+		dialed.Close()
+	}
+	e.idle(p)
+	equal(e, "handles", p.Stats().Handles, 1)
+}
+
+func cancelRaceTimer(e *env) {
+	p := e.port(nil)
+	timer := &ops.Timer{}
+	canceled := 0
+	for i := range races {
+		timer.After = time.Duration(i%20) * time.Microsecond
+		e.submit(p, timer)
+		if e.raceCancel(p, timer, i, func() {}) {
+			canceled++
+		}
+	}
+	e.Logf("%d of %d were cancelled", canceled, races)
+	e.onceEach(p, races)
+}
+
+func cancelRaceConnect(e *env) {
+	p := e.port(nil)
+	addr := e.serve("tcp4", func(c net.Conn) { closeWithReset(c) })
+	canceled := 0
+	for i := range 1000 {
+		s := e.socket(p, "tcp4")
+		is(e, s.SetResetOnClose(true), nil)
+		c := &ops.Connect{On: s, To: addr}
+		e.submit(p, c)
+		if e.raceCancel(p, c, i, func() {}) {
+			canceled++
+		}
+		is(e, s.Close(), nil)
+	}
+	e.Logf("%d of 1000 were cancelled", canceled)
+	e.onceEach(p, 1000)
+	equal(e, "handles", p.Stats().Handles, 0)
+}
+
+// cancelRaceAwaited is cancelRaceRead without the queue.
+func cancelRaceAwaited(e *env) {
+	p := e.port(nil)
+	s, peer := e.pairOn(p, "unix")
+	r := &ops.Read{From: s, Buf: own(8)}
+	for i := range races {
+		e.start(p, r)
+		recorded := false
+		var wg sync.WaitGroup
+		wg.Go(func() { peer.Write([]byte{sequence(i)}) })
+		wg.Go(func() { recorded = p.Cancel(r) })
+		err := p.Wait(e.ctx, r)
+		wg.Wait()
+		if err != nil {
+			is(e, err, completion.ErrCanceled)
+			equal(e, "Cancel", recorded, true)
+			e.follows(e.readRest(p, s, 1), i)
+			continue
+		}
+		e.follows(r.Buf.Bytes(), i)
+	}
+}
+
+// cancelAwaitRace ends the context of a wait while its result comes.
+func cancelAwaitRace(e *env) {
+	p := e.port(nil)
+	s, peer := e.pairOn(p, "unix")
+	r := &ops.Read{From: s, Buf: own(1)}
+	canceled := 0
+	for i := range 2000 {
+		ctx, cancel := context.WithCancel(e.ctx)
+		var wg sync.WaitGroup
+		wg.Go(func() { peer.Write([]byte{sequence(i)}) })
+		wg.Go(cancel)
+		err := p.Await(ctx, r)
+		r.Buf.Memory()[0]++ // panics if it is not ours, and is a race then
+		wg.Wait()
+		if err == nil {
+			equal(e, "byte", r.Buf.Memory()[0]-1, sequence(i))
+			continue
+		}
+		canceled++
+		is(e, err, completion.ErrCanceled)
+		is(e, err, ctx.Err())
+		e.follows(e.readRest(p, s, 1), i)
+	}
+	e.Logf("%d of 2000 were cancelled", canceled)
+}
+
+// cancelRacesSubmit cancels by pointer all the time while the operation is
+// submitted again and again, each time on another handle: a cancel that comes
+// while it changes hands must find the handle it is on now.
+func cancelRacesSubmit(e *env) {
+	p := e.port(nil)
+	one, _ := e.pairOn(p, "unix")
+	two, _ := e.pairOn(p, "unix")
+	reads := [2]*ops.Read{{From: one, Buf: own(1)}, {From: two, Buf: own(1)}}
+	var stop atomic.Bool
+	var wg sync.WaitGroup
+	for range 2 {
+		wg.Go(func() {
+			for !stop.Load() {
+				p.Cancel(reads[0])
+				p.Cancel(reads[1])
+			}
+		})
+	}
+	for i := range races {
+		r := reads[i%2]
+		r.Deadline = completion.After(20 * time.Second) // a lost cancel shows up as this
+		e.submit(p, r)
+		e.expect(p, r, completion.ErrCanceled)
+	}
+	stop.Store(true)
+	wg.Wait()
+	e.onceEach(p, races)
+}
+
+// cancelSparesStranger cancels one operation by pointer all the time, also
+// when it is over, while others come into its place in the port.
+func cancelSparesStranger(e *env) {
+	p := e.port(nil)
+	var stop atomic.Bool
+	var wg sync.WaitGroup
+	victim := &ops.Timer{}
+	wg.Go(func() {
+		for !stop.Load() {
+			p.Cancel(victim)
+		}
+	})
+	wg.Go(func() {
+		for !stop.Load() {
+			// Anybody's business but the canceller's.
+			if err := p.Await(context.Background(), &ops.Timer{After: time.Microsecond}); err != nil {
+				e.Errorf("a stranger was ended: %v", err)
+				return
+			}
+		}
+	})
+	for i := range races {
+		victim.After = time.Duration(i%3) * time.Microsecond
+		if err := p.Await(e.ctx, victim); err != nil {
+			is(e, err, completion.ErrCanceled)
+		}
+	}
+	stop.Store(true)
+	wg.Wait()
+}

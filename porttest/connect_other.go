@@ -1,0 +1,27 @@
+//go:build !unix
+
+package porttest
+
+import (
+	"net"
+	"syscall"
+)
+
+// Errors of connect, as Winsock numbers them.
+const (
+	errnoRefused     = syscall.Errno(10061)
+	errnoIsConnected = syscall.Errno(10056)
+	errnoBadFamily   = syscall.Errno(10047)
+	errnoReset       = syscall.Errno(10054)
+)
+
+// refusingAddress is one where nobody listens any more.
+func (e *env) refusingAddress() *net.TCPAddr {
+	e.Helper()
+	l, err := net.Listen("tcp4", "127.0.0.1:0")
+	if err != nil {
+		e.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().(*net.TCPAddr)
+}

@@ -1,0 +1,38 @@
+//go:build unix
+
+package porttest
+
+import (
+	"net"
+
+	"golang.org/x/sys/unix"
+)
+
+// Errors of connect, as this system numbers them.
+const (
+	errnoRefused     = unix.ECONNREFUSED
+	errnoIsConnected = unix.EISCONN
+	errnoBadFamily   = unix.EAFNOSUPPORT
+	errnoReset       = unix.ECONNRESET
+)
+
+// refusingAddress is one that is taken, so nobody else gets it, and where
+// nobody listens.
+func (e *env) refusingAddress() *net.TCPAddr {
+	e.Helper()
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM, 0)
+	if err != nil {
+		e.Fatal(err)
+	}
+	e.closers = append(e.closers, func() error { return unix.Close(fd) })
+	unix.CloseOnExec(fd)
+	if err := unix.Bind(fd, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}); err != nil {
+		e.Fatal(err)
+	}
+	name, err := unix.Getsockname(fd)
+	if err != nil {
+		e.Fatal(err)
+	}
+	bound := name.(*unix.SockaddrInet4)
+	return &net.TCPAddr{IP: net.IP(bound.Addr[:]), Port: bound.Port}
+}
