@@ -241,14 +241,28 @@ func cancelRaceTimer(e *env) {
 
 func cancelRaceConnect(e *env) {
 	p := e.port(nil)
-	addr := e.serve("tcp4", func(c net.Conn) { closeWithReset(c) })
+	addr := e.serve("tcp4", echo) // it must not hang up before the connect is seen
 	canceled := 0
 	for i := range 1000 {
 		s := e.socket(p, "tcp4")
 		is(e, s.SetResetOnClose(true), nil)
 		c := &ops.Connect{On: s, To: addr}
+		recorded, over := false, atomic.Bool{}
+		var wg sync.WaitGroup
+		wg.Go(func() { // on loopback it is over soon: begin before it does
+			for dawdle(i); !recorded && !over.Load(); {
+				recorded = p.Cancel(c)
+			}
+		})
 		e.submit(p, c)
-		if e.raceCancel(p, c, i, func() {}) {
+		if op := e.next(p); op != completion.Operation(c) {
+			e.Fatalf("dequeued %T", op)
+		}
+		over.Store(true)
+		wg.Wait()
+		if c.Err() != nil {
+			is(e, c.Err(), completion.ErrCanceled)
+			equal(e, "Cancel", recorded, true)
 			canceled++
 		}
 		is(e, s.Close(), nil)
@@ -268,7 +282,10 @@ func cancelRaceAwaited(e *env) {
 		recorded := false
 		var wg sync.WaitGroup
 		wg.Go(func() { peer.Write([]byte{sequence(i)}) })
-		wg.Go(func() { recorded = p.Cancel(r) })
+		wg.Go(func() {
+			dawdle(i)
+			recorded = p.Cancel(r)
+		})
 		err := p.Wait(e.ctx, r)
 		wg.Wait()
 		if err != nil {
@@ -291,7 +308,10 @@ func cancelAwaitRace(e *env) {
 		ctx, cancel := context.WithCancel(e.ctx)
 		var wg sync.WaitGroup
 		wg.Go(func() { peer.Write([]byte{sequence(i)}) })
-		wg.Go(cancel)
+		wg.Go(func() {
+			dawdle(i)
+			cancel()
+		})
 		err := p.Await(ctx, r)
 		r.Buf.Memory()[0]++ // panics if it is not ours, and is a race then
 		wg.Wait()
@@ -322,6 +342,7 @@ func cancelRacesSubmit(e *env) {
 			for !stop.Load() {
 				p.Cancel(reads[0])
 				p.Cancel(reads[1])
+				runtime.Gosched()
 			}
 		})
 	}
@@ -346,6 +367,7 @@ func cancelSparesStranger(e *env) {
 	wg.Go(func() {
 		for !stop.Load() {
 			p.Cancel(victim)
+			runtime.Gosched()
 		}
 	})
 	wg.Go(func() {

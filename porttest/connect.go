@@ -6,7 +6,6 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"sync"
 	"time"
 
 	"github.com/completionport/completion"
@@ -438,33 +437,6 @@ func connectAwait(e *env) {
 	equal(e, "echo", string(r.Buf.Bytes()), "hi")
 	bad := &ops.Connect{On: e.socket(p, "tcp4"), To: e.refusingAddress()}
 	is(e, p.Await(e.ctx, bad), errnoRefused)
-}
-
-func connectRacesClose(e *env) {
-	p := e.port(nil)
-	addr := e.serve("tcp4", func(net.Conn) {})
-	const rounds = 200
-	for range rounds {
-		s := e.socket(p, "tcp4")
-		is(e, s.SetResetOnClose(true), nil)
-		c := &ops.Connect{On: s, To: addr}
-		r := &ops.Read{From: s, Buf: own(1)}
-		var wg sync.WaitGroup
-		wg.Go(func() { e.submit(p, c, r) })
-		wg.Go(func() { s.Close() })
-		one, two := e.next(p), e.next(p)
-		wg.Wait()
-		if one == two {
-			e.Fatal("dequeued twice")
-		}
-		if err := c.Err(); err != nil {
-			is(e, err, net.ErrClosed)
-		}
-		if err := r.Err(); !errors.Is(err, net.ErrClosed) && !errors.Is(err, io.EOF) {
-			e.Fatalf("read: %v", err)
-		}
-	}
-	e.onceEach(p, 2*rounds)
 }
 
 func connectPeerLeaves(e *env) {

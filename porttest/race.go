@@ -29,7 +29,10 @@ func (e *env) raceCancel(p *completion.Port, op completion.Operation, round int,
 	if round%2 == 0 {
 		wg.Go(finish)
 	}
-	wg.Go(func() { recorded = p.Cancel(op) })
+	wg.Go(func() {
+		dawdle(round)
+		recorded = p.Cancel(op)
+	})
 	if round%2 != 0 {
 		wg.Go(finish)
 	}
@@ -47,6 +50,13 @@ func (e *env) raceCancel(p *completion.Port, op completion.Operation, round int,
 		e.Fatalf("round %d: cancelled, though Cancel returned false", round)
 	}
 	return true
+}
+
+// dawdle lets some time pass, from none to what a small operation takes.
+func dawdle(round int) {
+	for range 1 << (round / 2 % 12) {
+		now()
+	}
 }
 
 // onceEach checks that a port has performed that many operations, and that
