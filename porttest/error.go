@@ -1,3 +1,449 @@
 package porttest
 
-var errorCases = []testCase{}
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/completionport/completion"
+	"github.com/completionport/completion/ops"
+)
+
+var errorCases = append([]testCase{
+	{"ResetIsNotEOF", resetIsNotEOF},
+	{"ResetEndsQueuedReads", resetEndsQueuedReads},
+	{"ResetOfFullRead", resetOfFullRead},
+	{"ResetOfLateRead", resetOfLateRead},
+	{"ResetSeenByWriteThenRead", resetSeenByWriteThenRead},
+	{"ResetSeenByReadThenWrite", resetSeenByReadThenWrite},
+	{"ResetWhileWriting", resetWhileWriting},
+	{"DataBeforeReset", dataBeforeReset},
+	{"ResetRaces", resetRaces},
+	{"WriteAfterCloseWrite", writeAfterCloseWrite},
+	{"ResetAfterCloseWrite", resetAfterCloseWrite},
+	{"EOFIsBareAndRepeated", eofIsBareAndRepeated},
+	{"ErrorFields", errorFields},
+	{"ErrorText", errorText},
+	{"ErrorTimeout", errorTimeout},
+	{"RefusedConnectIsOpError", refusedConnectIsOpError},
+	{"ClosedHandleIsAnOutcome", closedHandleIsAnOutcome},
+	{"CanceledMatchesContext", canceledMatchesContext},
+	{"DeadlineIsTimeout", deadlineIsTimeout},
+	{"ErrorBelongsToOneUse", errorBelongsToOneUse},
+}, systemErrorCases...)
+
+// isReset checks that an error is the system's reset, all the way down.
+func isReset(e *env, err error, op string) {
+	e.Helper()
+	is(e, err, connectionReset)
+	var outer *completion.OpError
+	var call *os.SyscallError
+	var errno syscall.Errno
+	if !errors.As(err, &outer) || !errors.As(err, &call) || !errors.As(err, &errno) {
+		e.Fatalf("%v is %T, not an OpError around a SyscallError around an Errno", err, err)
+	}
+	equal(e, "Op", outer.Op, op)
+	equal(e, "Errno", errno, connectionReset)
+	if errors.Is(err, io.EOF) || errors.Is(err, net.ErrClosed) {
+		e.Fatalf("%v matches another error", err)
+	}
+}
+
+func resetIsNotEOF(e *env) {
+	p := e.port(nil)
+	s, other := e.pair(p)
+	read := &ops.Read{From: s, Buf: own(8)}
+	e.submit(p, read)
+	e.idle(p)
+	other.reset()
+	e.expect(p, read, connectionReset)
+	isReset(e, read.Err(), "read")
+	equal(e, "count", read.N(), 0)
+	for range 3 { // the system tells it once, the handle each time
+		isReset(e, p.Await(e.ctx, read), "read")
+	}
+}
+
+func resetEndsQueuedReads(e *env) {
+	p := e.port(nil)
+	s, other := e.pair(p)
+	var reads []completion.Operation
+	for range 4 {
+		reads = append(reads, &ops.Read{From: s, Buf: own(8)})
+	}
+	e.submit(p, reads...)
+	e.idle(p)
+	other.reset()
+	for _, r := range reads {
+		e.expect(p, r, connectionReset)
+		isReset(e, errOf(r), "read")
+	}
+}
+
+func resetOfFullRead(e *env) {
+	p := e.port(nil)
+	s, other := e.pair(p)
+	read := &ops.Read{From: s, Buf: own(8), Full: true}
+	e.submit(p, read)
+	other.send("abc")
+	e.idle(p)
+	other.reset()
+	e.expect(p, read, connectionReset)
+	isReset(e, read.Err(), "read")
+	equal(e, "count", read.N(), 3)
+	equal(e, "bytes", string(read.Buf.Bytes()), "abc")
+}
+
+func resetOfLateRead(e *env) {
+	p := e.port(nil)
+	s, other := e.pair(p)
+	pool := e.pool(p, 8, 1)
+	reads := []completion.Operation{&ops.Read{From: s, Pool: pool}, &ops.Read{From: s, Pool: pool}}
+	e.submit(p, reads...)
+	e.idle(p)
+	other.reset()
+	for _, r := range reads {
+		e.expect(p, r, connectionReset)
+		equal(e, "buffer", r.(*ops.Read).Buf, nil)
+	}
+	equal(e, "lent", pool.Lent(), 0)
+}
+
+// writeUntilBroken writes until the system has noticed that the peer is gone,
+// and returns how it said so.
+func writeUntilBroken(e *env, p *completion.Port, s *completion.Socket) error {
+	e.Helper()
+	for {
+		if err := p.Await(e.ctx, &ops.Write{To: s, Buf: text("abc")}); err != nil {
+			return err
+		}
+	}
+}
+
+// resetSeenByWriteThenRead: the write takes the error away from the system,
+// which would then report the end of the stream.
+func resetSeenByWriteThenRead(e *env) {
+	p := e.port(nil)
+	s, other := e.pair(p)
+	other.reset()
+	isReset(e, writeUntilBroken(e, p, s), "write")
+	for range 2 {
+		isReset(e, p.Await(e.ctx, &ops.Read{From: s, Buf: own(8)}), "read")
+		isReset(e, p.Await(e.ctx, &ops.Write{To: s, Buf: text("abc")}), "write")
+	}
+	pool := e.pool(p, 8, 1)
+	isReset(e, p.Await(e.ctx, &ops.Read{From: s, Pool: pool}), "read")
+}
+
+func resetSeenByReadThenWrite(e *env) {
+	p := e.port(nil)
+	s, other := e.pair(p)
+	other.reset()
+	isReset(e, p.Await(e.ctx, &ops.Read{From: s, Buf: own(8)}), "read")
+	for range 3 {
+		isReset(e, p.Await(e.ctx, &ops.Write{To: s, Buf: text("abc")}), "write")
+	}
+}
+
+func resetWhileWriting(e *env) {
+	p := e.port(nil)
+	s, other := e.narrow(p)
+	first := &ops.Write{To: s, Buf: own(tooMuch)}
+	behind := []completion.Operation{&ops.Write{To: s, Buf: own(8)}, &ops.CloseWrite{On: s}}
+	read := &ops.Read{From: s, Buf: own(8)}
+	e.submit(p, read, first)
+	e.submit(p, behind...)
+	e.idle(p)
+	other.reset()
+	e.expectInAnyOrder(p, read, first, behind[0], behind[1])
+	isReset(e, read.Err(), "read")
+	isReset(e, first.Err(), "write")
+	if n := first.N(); n <= 0 || n >= tooMuch {
+		e.Fatalf("%d bytes written", n)
+	}
+	for _, op := range behind {
+		e.outcome(op, completion.ErrWriteAborted)
+		equal(e, "count", countOf(op), 0)
+	}
+	isReset(e, p.Await(e.ctx, &ops.Write{To: s, Buf: text("abc")}), "write")
+	isReset(e, p.Await(e.ctx, &ops.Read{From: s, Buf: own(8)}), "read")
+}
+
+// expectInAnyOrder is expectAll for operations that end in different ways.
+func (e *env) expectInAnyOrder(p *completion.Port, want ...completion.Operation) {
+	e.Helper()
+	l := newLedger(e)
+	for _, op := range want {
+		l.left[op] = true
+	}
+	for range want {
+		l.take(e.next(p))
+	}
+	l.settled()
+}
+
+// dataBeforeReset: whether bytes before a reset can still be read is the
+// system's choice. Then comes the reset, and it stays.
+func dataBeforeReset(e *env) {
+	p := e.port(nil)
+	s, other := e.pair(p)
+	other.send("abc")
+	other.reset()
+	got := ""
+	read := &ops.Read{From: s, Buf: own(2)}
+	for p.Await(e.ctx, read) == nil {
+		got += string(read.Buf.Bytes())
+	}
+	if got != "" && got != "abc" {
+		e.Fatalf("read %q", got)
+	}
+	for range 3 {
+		isReset(e, read.Err(), "read")
+		equal(e, "count", read.N(), 0)
+		p.Await(e.ctx, read)
+	}
+}
+
+// resetRaces: reads and writes meet the reset in any order, from several
+// goroutines, and none takes it for the end of the stream.
+func resetRaces(e *env) {
+	p := e.port(nil)
+	for range 200 {
+		s, other := e.pair(p)
+		steps := []func(){
+			func() { other.reset() },
+			func() {
+				for range 3 {
+					checkReset(e, p.Await(e.ctx, &ops.Read{From: s, Buf: own(8)}))
+				}
+			},
+			func() {
+				var err error
+				for err == nil {
+					err = p.Await(e.ctx, &ops.Write{To: s, Buf: text("abc")})
+				}
+				checkReset(e, err)
+			},
+		}
+		together(len(steps), func(i int) { steps[i]() })
+		is(e, s.Close(), nil)
+	}
+}
+
+func checkReset(e *env, err error) {
+	e.Helper()
+	if !errors.Is(err, connectionReset) {
+		e.Errorf("error is %v, want a reset", err)
+	}
+}
+
+// writeAfterCloseWrite: our own end of the stream breaks the pipe, and concerns
+// neither reads nor their end.
+func writeAfterCloseWrite(e *env) {
+	p := e.port(nil)
+	s, other := e.pair(p)
+	is(e, p.Await(e.ctx, &ops.CloseWrite{On: s}), nil)
+	for range 2 {
+		write := &ops.Write{To: s, Buf: text("abc")}
+		is(e, p.Await(e.ctx, write), brokenPipe)
+		equal(e, "count", write.N(), 0)
+	}
+	n, err := other.Read(make([]byte, 8))
+	equal(e, "bytes", n, 0)
+	equal(e, "the peer's end", err, io.EOF)
+	other.send("abc")
+	read := &ops.Read{From: s, Buf: own(8)}
+	is(e, p.Await(e.ctx, read), nil)
+	equal(e, "read", string(read.Buf.Bytes()), "abc")
+	is(e, p.Await(e.ctx, &ops.Write{To: s, Buf: text("abc")}), brokenPipe)
+	other.closeWrite()
+	for range 2 {
+		equal(e, "end", p.Await(e.ctx, read), io.EOF)
+	}
+	is(e, p.Await(e.ctx, &ops.Write{To: s, Buf: text("abc")}), brokenPipe)
+	equal(e, "end", p.Await(e.ctx, read), io.EOF)
+}
+
+func resetAfterCloseWrite(e *env) {
+	p := e.port(nil)
+	s, other := e.pair(p)
+	is(e, p.Await(e.ctx, &ops.CloseWrite{On: s}), nil)
+	read := &ops.Read{From: s, Buf: own(8)}
+	e.submit(p, read)
+	e.idle(p)
+	other.reset()
+	e.expect(p, read, connectionReset)
+	isReset(e, p.Await(e.ctx, read), "read")
+}
+
+func eofIsBareAndRepeated(e *env) {
+	p := e.port(nil)
+	for _, network := range []string{"tcp4", "unix"} {
+		s, other := e.pairOn(p, network)
+		other.send("abc")
+		other.closeWrite()
+		read := &ops.Read{From: s, Buf: own(8)}
+		is(e, p.Await(e.ctx, read), nil)
+		equal(e, "read", string(read.Buf.Bytes()), "abc")
+		pool := e.pool(p, 8, 1)
+		for range 3 {
+			equal(e, "end", p.Await(e.ctx, read), io.EOF)
+			equal(e, "count", read.N(), 0)
+			equal(e, "length", read.Buf.Len(), 0)
+			late := &ops.Read{From: s, Pool: pool}
+			equal(e, "end", p.Await(e.ctx, late), io.EOF)
+			equal(e, "buffer", late.Buf, nil)
+			equal(e, "end", p.Await(e.ctx, &ops.Read{From: s, Buf: own(8), Full: true}), io.EOF)
+		}
+		is(e, p.Await(e.ctx, &ops.Write{To: s, Buf: text("reply")}), nil)
+		equal(e, "received", other.receive(5), "reply")
+	}
+}
+
+func errorFields(e *env) {
+	p := e.port(nil)
+	s, other := e.pair(p)
+	local := s.LocalAddr().String()
+	is(e, p.Await(e.ctx, &ops.CloseWrite{On: s}), nil)
+	write := &ops.Write{To: s, Buf: text("abc")}
+	var err *completion.OpError
+	if !errors.As(p.Await(e.ctx, write), &err) {
+		e.Fatalf("error is %T", write.Err())
+	}
+	equal(e, "Op", err.Op, "write")
+	equal(e, "Local", err.Local.String(), local)
+	equal(e, "Local's network", err.Local.Network(), "tcp")
+	equal(e, "Remote", err.Remote.String(), other.LocalAddr().String())
+	var call *os.SyscallError
+	if !errors.As(err.Err, &call) {
+		e.Fatalf("inner error is %T", err.Err)
+	}
+	if call.Syscall == "" {
+		e.Fatal("no system call")
+	}
+	equal(e, "Timeout", err.Timeout(), false)
+	want := fmt.Sprintf("write tcp %s->%s: %v", local, other.LocalAddr(), call)
+	equal(e, "text", err.Error(), want)
+	// A handle that is closed has no addresses any more.
+	is(e, s.Close(), nil)
+	if errors.As(write.Err(), &err); err.Local != nil || err.Remote != nil {
+		e.Fatalf("addresses of a closed socket: %v, %v", err.Local, err.Remote)
+	}
+	is(e, write.Err(), brokenPipe)
+}
+
+func errorText(e *env) {
+	inner := os.NewSyscallError("read", connectionReset)
+	local := &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 1}
+	remote := &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 2}
+	for _, c := range []struct {
+		err  completion.OpError
+		want string
+	}{
+		{completion.OpError{Op: "read", Err: inner}, "read: "},
+		{completion.OpError{Op: "read", Local: local, Err: inner}, "read tcp 127.0.0.1:1: "},
+		{completion.OpError{Op: "read", Remote: remote, Err: inner}, "read tcp ->127.0.0.1:2: "},
+		{completion.OpError{Op: "read", Local: local, Remote: remote, Err: inner}, "read tcp 127.0.0.1:1->127.0.0.1:2: "},
+	} {
+		equal(e, "text", c.err.Error(), c.want+inner.Error())
+		is(e, &c.err, connectionReset)
+	}
+	for _, err := range []error{completion.ErrCanceled, completion.ErrWriteAborted, completion.ErrLimit} {
+		if !strings.HasPrefix(err.Error(), "completion: ") {
+			e.Fatalf("text %q does not say whose it is", err)
+		}
+	}
+}
+
+func errorTimeout(e *env) {
+	late := &completion.OpError{Op: "read", Err: os.NewSyscallError("read", syscall.ETIMEDOUT)}
+	equal(e, "Timeout of ETIMEDOUT", late.Timeout(), true)
+	reset := &completion.OpError{Op: "read", Err: os.NewSyscallError("read", connectionReset)}
+	equal(e, "Timeout of a reset", reset.Timeout(), false)
+	other := &completion.OpError{Op: "listen", Err: net.UnknownNetworkError("x")}
+	equal(e, "Timeout of another", other.Timeout(), false)
+}
+
+func refusedConnectIsOpError(e *env) {
+	p := e.port(nil)
+	l := e.listen(p, "tcp4")
+	nobody := l.Addr()
+	is(e, l.Close(), nil)
+	s, err := p.Socket("tcp4")
+	is(e, err, nil)
+	read := &ops.Read{From: s, Buf: own(8)}
+	connect := &ops.Connect{On: s, To: nobody}
+	e.submit(p, connect, read)
+	e.expectAll(p, connectionRefused, connect, read)
+	var op *completion.OpError
+	if !errors.As(connect.Err(), &op) {
+		e.Fatalf("error is %T", connect.Err())
+	}
+	equal(e, "Op", op.Op, "connect")
+	is(e, p.Await(e.ctx, &ops.Write{To: s, Buf: text("abc")}), connectionRefused)
+}
+
+func closedHandleIsAnOutcome(e *env) {
+	p := e.port(nil)
+	s, _ := e.pair(p)
+	is(e, s.Close(), nil)
+	read, write := &ops.Read{From: s, Buf: own(8)}, &ops.Write{To: s, Buf: text("abc")}
+	is(e, p.Submit(read, write), nil)
+	e.expectAll(p, net.ErrClosed, read, write)
+	equal(e, "error", read.Err(), net.ErrClosed)
+	is(e, p.Start(read), nil)
+	equal(e, "error", p.Wait(e.ctx, read), net.ErrClosed)
+	equal(e, "error", p.Await(e.ctx, write), net.ErrClosed)
+}
+
+func canceledMatchesContext(e *env) {
+	is(e, completion.ErrCanceled, context.Canceled)
+	if errors.Is(completion.ErrCanceled, context.DeadlineExceeded) || errors.Is(completion.ErrCanceled, net.ErrClosed) {
+		e.Fatal("ErrCanceled matches what it is not")
+	}
+	p := e.port(nil)
+	timer := &ops.Timer{After: time.Hour}
+	e.submit(p, timer)
+	equal(e, "recorded", p.Cancel(timer), true)
+	e.expect(p, timer, context.Canceled)
+	equal(e, "error", timer.Err(), completion.ErrCanceled)
+}
+
+func deadlineIsTimeout(e *env) {
+	p := e.port(nil)
+	s, _ := e.pair(p)
+	read := &ops.Read{Op: completion.Op{Deadline: completion.After(5 * time.Millisecond)}, From: s, Buf: own(8)}
+	err := p.Await(e.ctx, read)
+	is(e, err, os.ErrDeadlineExceeded)
+	var t interface{ Timeout() bool }
+	equal(e, "Timeout", errors.As(err, &t) && t.Timeout(), true)
+	if errors.Is(err, context.Canceled) {
+		e.Fatal("a deadline matches a cancel")
+	}
+}
+
+// errorBelongsToOneUse: an operation used again does not keep its last error.
+func errorBelongsToOneUse(e *env) {
+	p := e.port(nil)
+	s, other := e.pair(p)
+	read := &ops.Read{From: s, Buf: own(8)}
+	equal(e, "error before the first use", read.Err(), nil)
+	e.submit(p, read)
+	p.Cancel(read)
+	e.expect(p, read, completion.ErrCanceled)
+	is(e, read.Err(), completion.ErrCanceled) // asking takes nothing away
+	other.send("abc")
+	e.submit(p, read)
+	e.expect(p, read, nil)
+	equal(e, "count", read.N(), 3)
+	e.submit(p, read)
+	p.Cancel(read)
+	e.expect(p, read, completion.ErrCanceled)
+	equal(e, "count", read.N(), 0)
+}

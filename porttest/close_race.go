@@ -1,0 +1,277 @@
+package porttest
+
+import (
+	"errors"
+	"net"
+	"sync"
+
+	"github.com/completionport/completion"
+	"github.com/completionport/completion/ops"
+)
+
+var closeRaceCases = []testCase{
+	{"CloseSocketRaces", closeSocketRaces},
+	{"ClosePortRaces", closePortRaces},
+	{"CloseListenerRaces", closeListenerRaces},
+	{"DescriptorReuseDropsStaleEvent", descriptorReuse},
+	{"LastCompletionsReachDequeuersDuringClose", lastCompletionsReachDequeuers},
+}
+
+// mix is operations of both directions of one socket.
+func mix(s *completion.Socket, pool *completion.Pool) []completion.Operation {
+	return []completion.Operation{
+		&ops.Read{From: s, Buf: own(4)},
+		&ops.Write{To: s, Buf: text("hello")},
+		&ops.Read{From: s, Pool: pool},
+		&ops.Write{To: s, Buf: text("world")},
+		&ops.Read{From: s, Buf: own(8), Full: true},
+		&ops.CloseWrite{On: s},
+		&ops.Read{From: s, Pool: pool},
+		&ops.Write{To: s, Buf: text("too late")},
+	}
+}
+
+// endedByRace tells whether an error is one that a close, a cancel or a half
+// close brings.
+func endedByRace(err error) bool {
+	return err == nil || errors.Is(err, net.ErrClosed) || errors.Is(err, completion.ErrCanceled) ||
+		errors.Is(err, completion.ErrWriteAborted) || errors.Is(err, brokenPipe)
+}
+
+// takeOut looks at an operation that a race has ended.
+func takeOut(e *env, l *ledger, op completion.Operation) {
+	l.take(op)
+	if err := errOf(op); !endedByRace(err) {
+		e.Errorf("%T ended with %v", op, err)
+	}
+	releaseBuffer(op)
+}
+
+func closeSocketRaces(e *env) {
+	p := e.port(nil)
+	pool := e.pool(p, 8, 1)
+	for range 500 {
+		s, other := e.pair(p)
+		l := newLedger(e)
+		all := mix(s, pool)
+		steps := []func(){
+			func() { l.submit(p, all[:4]...) },
+			func() { l.submit(p, all[4]); l.submit(p, all[5:]...) },
+			func() { p.Cancel(all[2]); p.Cancel(all[3]); p.Cancel(all[4]) },
+			func() { other.Write([]byte("some bytes")) },
+			func() { s.Close() },
+			func() { takeSome(e, p, l, 4) },
+			func() { takeSome(e, p, l, 4) },
+		}
+		together(len(steps), func(i int) { steps[i]() })
+		l.settled()
+		other.Close()
+		equal(e, "handles", p.Stats().Handles, 0)
+	}
+	e.idle(p)
+}
+
+// takeSome dequeues n operations.
+func takeSome(e *env, p *completion.Port, l *ledger, n int) {
+	for range n {
+		op, err := p.Next(e.ctx)
+		if err != nil {
+			e.Errorf("next: %v", err)
+			return
+		}
+		takeOut(e, l, op)
+	}
+}
+
+func closePortRaces(e *env) {
+	for range 500 {
+		p := e.port(nil)
+		pool := e.pool(p, 8, 1)
+		s, other := e.pair(p)
+		l := newLedger(e)
+		all := mix(s, pool)
+		drain := func() {
+			for op := range p.Completions(e.ctx) {
+				takeOut(e, l, op)
+			}
+		}
+		await := func() {
+			err := p.Await(e.ctx, &ops.Read{From: s, Buf: own(3)})
+			if !endedByRace(err) {
+				e.Errorf("await: %v", err)
+			}
+		}
+		steps := []func(){
+			func() { l.submit(p, all[:4]...) },
+			func() {
+				for _, op := range all[4:] {
+					l.submit(p, op)
+				}
+			},
+			func() { p.Cancel(all[2]); p.Cancel(all[4]) },
+			func() { other.Write([]byte("some bytes")) },
+			func() { is(e, p.Close(), nil) },
+			drain, drain, await,
+		}
+		together(len(steps), func(i int) { steps[i]() })
+		l.settled()
+		other.Close()
+		atRest(e, p)
+	}
+}
+
+// atRest checks that a port has nothing left.
+func atRest(e *env, p *completion.Port) {
+	e.Helper()
+	s := p.Stats()
+	equal(e, "submitted and not completed", s.Submitted-s.Completed, 0)
+	equal(e, "in flight", s.InFlight, 0)
+	equal(e, "queued", s.Queued, 0)
+	equal(e, "slots", s.Slots, 0)
+	equal(e, "waiting", s.Waiting, 0)
+	equal(e, "leading", s.Leading, false)
+}
+
+// closeListenerRaces: a connection that arrives while its listener closes is
+// handed out or closed, never lost.
+func closeListenerRaces(e *env) {
+	p := e.port(nil)
+	for range 200 {
+		l := e.listen(p, "tcp4")
+		address := l.Addr()
+		accepts := []*ops.Accept{{On: l}, {On: l}}
+		steps := []func(){
+			func() { e.submit(p, accepts[0], accepts[1]) },
+			func() { l.Close() },
+			func() {
+				if c, err := net.Dial("tcp4", address.String()); err == nil {
+					c.Close()
+				}
+			},
+		}
+		together(len(steps), func(i int) { steps[i]() })
+		for range accepts {
+			a := e.next(p).(*ops.Accept)
+			if err := a.Err(); err == nil {
+				is(e, a.Conn.Close(), nil)
+			} else {
+				is(e, err, net.ErrClosed)
+				equal(e, "connection", a.Conn, nil)
+			}
+		}
+		equal(e, "handles", p.Stats().Handles, 0)
+	}
+}
+
+// descriptorReuse closes sockets that have events on their way to a leader and
+// opens others that get their numbers. Those must see their own bytes only.
+func descriptorReuse(e *env) {
+	p := e.port(nil)
+	pool := e.pool(p, 16, 4)
+	link := newLink(e)
+	var leader sync.WaitGroup
+	leader.Go(func() {
+		for op := range p.Completions(e.ctx) {
+			e.Errorf("dequeued %T", op)
+		}
+	})
+	for i := range 2000 {
+		old, oldPeer := link.pair(p)
+		oldRead := &ops.Read{From: old, Pool: pool}
+		e.start(p, oldRead)
+		oldPeer.Write([]byte("stale"))
+		if i%2 == 0 {
+			oldPeer.Close() // an end of stream that is not the next one's
+		}
+		is(e, old.Close(), nil)
+		s, other := link.pair(p)
+		read := &ops.Read{From: s, Pool: pool}
+		e.start(p, read)
+		other.Write([]byte("fresh"))
+		is(e, p.Wait(e.ctx, read), nil)
+		equal(e, "read", string(read.Buf.Bytes()), "fresh")
+		read.Buf.Release()
+		if p.Wait(e.ctx, oldRead) == nil { // it came in time
+			equal(e, "read", string(oldRead.Buf.Bytes()), "stale")
+			oldRead.Buf.Release()
+		}
+		is(e, s.Close(), nil)
+		oldPeer.Close()
+		other.Close()
+	}
+	is(e, p.Close(), nil)
+	leader.Wait()
+}
+
+// link makes many pairs over one listener.
+type link struct {
+	e *env
+	l net.Listener
+}
+
+func newLink(e *env) *link {
+	e.Helper()
+	l, err := net.Listen("tcp4", "127.0.0.1:0")
+	if err != nil {
+		e.Fatal(err)
+	}
+	e.closers = append(e.closers, l.Close)
+	return &link{e, l}
+}
+
+// pair returns a connected socket of the port and its peer, which the caller
+// closes.
+func (k *link) pair(p *completion.Port) (*completion.Socket, net.Conn) {
+	k.e.Helper()
+	c, err := net.Dial("tcp4", k.l.Addr().String())
+	if err != nil {
+		k.e.Fatal(err)
+	}
+	other, err := k.l.Accept()
+	if err != nil {
+		k.e.Fatal(err)
+	}
+	s, err := p.AdoptConn(c)
+	if err != nil {
+		k.e.Fatal(err)
+	}
+	return s, other
+}
+
+// lastCompletionsReachDequeuers: a dequeuer is told that the port is closed
+// only when nothing is left to hand out, so all together take everything.
+func lastCompletionsReachDequeuers(e *env) {
+	link := newLink(e)
+	for range 100 {
+		p := e.port(nil)
+		l := newLedger(e)
+		var peers []net.Conn
+		for range 4 {
+			s, other := link.pair(p)
+			peers = append(peers, other)
+			for range 4 {
+				l.submit(p, &ops.Read{From: s, Buf: own(1)})
+			}
+		}
+		together(5, func(i int) {
+			if i == 0 {
+				is(e, p.Close(), nil)
+				return
+			}
+			for {
+				op, err := p.Next(e.ctx)
+				if err != nil {
+					if s := p.Stats(); s.InFlight != 0 || s.Queued != 0 {
+						e.Errorf("%v with %d in flight and %d queued", err, s.InFlight, s.Queued)
+					}
+					return
+				}
+				takeOut(e, l, op)
+			}
+		})
+		l.settled()
+		for _, c := range peers {
+			c.Close()
+		}
+	}
+}

@@ -1,0 +1,6 @@
+//go:build !unix
+
+package porttest
+
+// duplicateCases need descriptors that can be duplicated.
+var duplicateCases []testCase
