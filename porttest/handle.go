@@ -1,3 +1,327 @@
 package porttest
 
-var handleCases = []testCase{}
+import (
+	"errors"
+	"net"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/completionport/completion"
+	"github.com/completionport/completion/ops"
+)
+
+var handleCases = append([]testCase{
+	{"ListenOnEveryNetwork", listenOnEveryNetwork},
+	{"ListenOnAnyAddress", listenOnAnyAddress},
+	{"ListenOnUnknownNetwork", listenOnUnknownNetwork},
+	{"ListenOnBadAddress", listenOnBadAddress},
+	{"ListenOnAddressInUse", listenOnAddressInUse},
+	{"ReusePortSharesAnAddress", reusePort},
+	{"ConfigIsChecked", configIsChecked},
+	{"AddressesOfBothEnds", addressesOfBothEnds},
+	{"Options", options},
+	{"OptionsOfUnix", optionsOfUnix},
+	{"ResetOnClose", resetOnClose},
+	{"SyscallConnLendsDescriptor", syscallConn},
+	{"ClosedPortTakesNoHandles", closedPortTakesNoHandles},
+	{"NewSocketIsNotConnected", newSocketIsNotConnected},
+	{"HandlesOfAnotherPortPanic", handlesOfAnotherPort},
+}, adoptCases...)
+
+// connected checks that a listener accepts a connection that works.
+func connected(e *env, p *completion.Port, l *completion.Listener) {
+	e.Helper()
+	accept := &ops.Accept{On: l}
+	e.submit(p, accept)
+	other := e.dial(l.Addr())
+	e.expect(p, accept, nil)
+	talksTo(e, p, accept.Conn, other)
+	is(e, accept.Conn.Close(), nil)
+}
+
+// talksTo checks that bytes go both ways.
+func talksTo(e *env, p *completion.Port, s *completion.Socket, other *peer) {
+	e.Helper()
+	is(e, p.Await(e.ctx, &ops.Write{To: s, Buf: text("there")}), nil)
+	equal(e, "received", other.receive(5), "there")
+	other.send("back")
+	read := &ops.Read{From: s, Buf: own(4), Full: true}
+	is(e, p.Await(e.ctx, read), nil)
+	equal(e, "read", string(read.Buf.Bytes()), "back")
+}
+
+func listenOnEveryNetwork(e *env) {
+	p := e.port(nil)
+	for _, network := range []string{"tcp", "tcp4", "unix"} {
+		l := e.listen(p, network)
+		want := strings.TrimSuffix(network, "4")
+		equal(e, "network", l.Addr().Network(), want)
+		connected(e, p, l)
+		is(e, l.Close(), nil)
+		equal(e, "address after Close", l.Addr(), nil)
+	}
+	l := e.listen(p, "tcp6") // skips where there is none
+	connected(e, p, l)
+	equal(e, "IPv4", l.Addr().(*net.TCPAddr).IP.To4() == nil, true)
+}
+
+// listenOnAnyAddress: "tcp" without a host takes IPv4; so do "tcp4" and a
+// zero address.
+func listenOnAnyAddress(e *env) {
+	p := e.port(nil)
+	for _, c := range [][2]string{{"tcp", ":0"}, {"tcp4", ":0"}, {"tcp4", "0.0.0.0:0"}} {
+		l, err := p.Listen(c[0], c[1])
+		is(e, err, nil)
+		port := l.Addr().(*net.TCPAddr).Port
+		if port == 0 {
+			e.Fatal("no port in the address")
+		}
+		accept := &ops.Accept{On: l}
+		e.submit(p, accept)
+		e.dial(&net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: port})
+		e.expect(p, accept, nil)
+		is(e, accept.Conn.Close(), nil)
+		is(e, l.Close(), nil)
+	}
+}
+
+// listenFails returns the error of a Listen that must fail and leave nothing.
+func listenFails(e *env, p *completion.Port, network, address string) *completion.OpError {
+	e.Helper()
+	descriptors, handles := countDescriptors(), p.Stats().Handles
+	l, err := p.Listen(network, address)
+	var op *completion.OpError
+	if l != nil || !errors.As(err, &op) {
+		e.Fatalf("Listen(%q, %q): %v, %v", network, address, l, err)
+	}
+	equal(e, "Op", op.Op, "listen")
+	equal(e, "descriptors", countDescriptors(), descriptors)
+	equal(e, "handles", p.Stats().Handles, handles)
+	return op
+}
+
+func listenOnUnknownNetwork(e *env) {
+	p := e.port(nil)
+	for _, network := range []string{"", "tcp5", "udp", "ip", "unixgram"} {
+		err := listenFails(e, p, network, "127.0.0.1:0")
+		var unknown net.UnknownNetworkError
+		equal(e, "found", errors.As(err, &unknown), true)
+		equal(e, "network", string(unknown), network)
+		_, err2 := p.Socket(network)
+		equal(e, "found", errors.As(err2, &unknown), true)
+	}
+}
+
+func listenOnBadAddress(e *env) {
+	p := e.port(nil)
+	var addr *net.AddrError
+	for _, address := range []string{"127.0.0.1", "127.0.0.1:1:2", "[::1"} {
+		equal(e, "AddrError for "+address, errors.As(listenFails(e, p, "tcp4", address), &addr), true)
+	}
+	var dns *net.DNSError
+	err := listenFails(e, p, "tcp4", "127.0.0.1:notaport")
+	equal(e, "DNSError", errors.As(err, &dns), true)
+	listenFails(e, p, "tcp4", "127.0.0.1:65536")
+	listenFails(e, p, "tcp4", "[::1]:0")
+	listenFails(e, p, "tcp6", "127.0.0.1:0")
+	err = listenFails(e, p, "unix", e.address("unix")+"/no/such/directory")
+	is(e, err, os.ErrNotExist)
+}
+
+func listenOnAddressInUse(e *env) {
+	p := e.port(nil)
+	for _, network := range []string{"tcp4", "unix"} {
+		l := e.listen(p, network)
+		is(e, listenFails(e, p, network, l.Addr().String()), addressInUse)
+		connected(e, p, l) // a unix listener's file is still there
+	}
+}
+
+// reusePort: both listeners get connections.
+func reusePort(e *env) {
+	p := e.port(nil)
+	config := completion.ListenConfig{ReusePort: true}
+	first, err := config.Listen(p, "tcp4", "127.0.0.1:0")
+	if errors.Is(err, errors.ErrUnsupported) {
+		e.Skip("no such option here")
+	}
+	is(e, err, nil)
+	second, err := config.Listen(p, "tcp4", first.Addr().String())
+	is(e, err, nil)
+	equal(e, "address", second.Addr().String(), first.Addr().String())
+	is(e, listenFails(e, p, "tcp4", first.Addr().String()), addressInUse)
+	accepted := make(map[*completion.Listener]int)
+	a, b := &ops.Accept{On: first}, &ops.Accept{On: second}
+	e.submit(p, a, b)
+	for accepted[first] == 0 || accepted[second] == 0 {
+		other := e.dial(first.Addr())
+		op := e.next(p).(*ops.Accept)
+		e.outcome(op, nil)
+		accepted[op.On]++
+		is(e, op.Conn.Close(), nil)
+		other.Close()
+		e.submit(p, op)
+	}
+}
+
+func configIsChecked(e *env) {
+	for _, config := range []completion.Config{{SpinWait: -1}, {MaxInFlight: -1}} {
+		p, err := e.open(&config)
+		if p != nil || err == nil {
+			e.Fatalf("%+v was taken", config)
+		}
+		if !strings.Contains(err.Error(), "negative") {
+			e.Fatalf("%+v: %v", config, err)
+		}
+	}
+	p, err := completion.Open(&completion.Config{Backend: "no such backend"})
+	equal(e, "port", p, nil)
+	is(e, err, errors.ErrUnsupported)
+	if !strings.Contains(err.Error(), "no such backend") {
+		e.Fatalf("the error does not name the backend: %v", err)
+	}
+	if e.port(nil).Backend() == "" {
+		e.Fatal("a backend without a name")
+	}
+}
+
+func addressesOfBothEnds(e *env) {
+	p := e.port(nil)
+	l := e.listen(p, "tcp4")
+	accept := &ops.Accept{On: l}
+	s, err := p.Socket("tcp4")
+	is(e, err, nil)
+	equal(e, "remote before the connect", s.RemoteAddr(), nil)
+	connect := &ops.Connect{On: s, To: l.Addr()}
+	e.submit(p, accept, connect)
+	e.expectAll(p, nil, accept, connect)
+	equal(e, "remote", s.RemoteAddr().String(), l.Addr().String())
+	equal(e, "local of the accepted", accept.Conn.LocalAddr().String(), l.Addr().String())
+	equal(e, "remote of the accepted", accept.Conn.RemoteAddr().String(), s.LocalAddr().String())
+	equal(e, "network", s.LocalAddr().Network(), "tcp")
+	u := e.listen(p, "unix")
+	accept = &ops.Accept{On: u}
+	e.submit(p, accept)
+	e.dial(u.Addr())
+	e.expect(p, accept, nil)
+	equal(e, "network", accept.Conn.LocalAddr().Network(), "unix")
+	equal(e, "local", accept.Conn.LocalAddr().String(), u.Addr().String())
+}
+
+func options(e *env) {
+	p := e.port(nil)
+	s, other := e.pair(p)
+	for _, err := range []error{
+		s.SetNoDelay(false), s.SetNoDelay(true),
+		s.SetKeepAlive(90 * time.Second), s.SetKeepAlive(time.Nanosecond), s.SetKeepAlive(0), s.SetKeepAlive(-1),
+		s.SetReadBuffer(32 << 10), s.SetWriteBuffer(32 << 10),
+		s.SetResetOnClose(true), s.SetResetOnClose(false),
+	} {
+		is(e, err, nil)
+	}
+	talksTo(e, p, s, other)
+	is(e, s.Close(), nil)
+	n, err := other.Read(make([]byte, 1))
+	equal(e, "bytes", n, 0)
+	equal(e, "end", err.Error(), "EOF") // no reset: it was turned off again
+}
+
+// optionsOfUnix: what a unix socket doesn't have is an error that names both.
+func optionsOfUnix(e *env) {
+	p := e.port(nil)
+	s, other := e.pairOn(p, "unix")
+	var op *completion.OpError
+	err := s.SetNoDelay(true)
+	if !errors.As(err, &op) {
+		e.Fatalf("SetNoDelay on a unix socket: %v", err)
+	}
+	equal(e, "Op", op.Op, "set no delay")
+	is(e, s.SetReadBuffer(32<<10), nil)
+	talksTo(e, p, s, other)
+}
+
+func resetOnClose(e *env) {
+	p := e.port(nil)
+	for i := range 2 {
+		s, other := e.pair(p)
+		is(e, s.SetResetOnClose(true), nil)
+		if i == 0 {
+			is(e, s.Close(), nil)
+		} else {
+			is(e, p.Close(), nil)
+		}
+		_, err := other.Read(make([]byte, 1))
+		is(e, err, connectionReset)
+	}
+}
+
+func syscallConn(e *env) {
+	p := e.port(nil)
+	s, _ := e.pair(p)
+	l := e.listen(p, "tcp4")
+	raw, err := s.SyscallConn()
+	is(e, err, nil)
+	rawListener, err := l.SyscallConn()
+	is(e, err, nil)
+	var fds [2]uintptr
+	is(e, raw.Control(func(fd uintptr) { fds[0] = fd }), nil)
+	is(e, rawListener.Control(func(fd uintptr) { fds[1] = fd }), nil)
+	for _, fd := range fds {
+		equal(e, "open", isOpen(fd), true)
+	}
+	if fds[0] == fds[1] {
+		e.Fatal("two handles with one descriptor")
+	}
+	is(e, raw.Read(func(uintptr) bool { return true }), errors.ErrUnsupported)
+	is(e, raw.Write(func(uintptr) bool { return true }), errors.ErrUnsupported)
+	// Closed inside, the descriptor stays until Control returns.
+	is(e, raw.Control(func(fd uintptr) {
+		is(e, s.Close(), nil)
+		equal(e, "open", isOpen(fd), true)
+	}), nil)
+	is(e, l.Close(), nil)
+	for _, f := range []func(func(uintptr)) error{raw.Control, rawListener.Control} {
+		is(e, f(func(uintptr) { e.Error("called with a closed handle") }), net.ErrClosed)
+	}
+	equal(e, "handles", p.Stats().Handles, 0)
+}
+
+func closedPortTakesNoHandles(e *env) {
+	p := e.port(nil)
+	is(e, p.Close(), nil)
+	refusesHandles(e, p)
+	_, err := completion.ListenConfig{Backlog: 1}.Listen(p, "tcp4", "127.0.0.1:0")
+	is(e, err, net.ErrClosed)
+}
+
+func newSocketIsNotConnected(e *env) {
+	p := e.port(nil)
+	for _, network := range []string{"tcp", "tcp4", "unix"} {
+		s, err := p.Socket(network)
+		is(e, err, nil)
+		equal(e, "remote", s.RemoteAddr(), nil)
+		write := &ops.Write{To: s, Buf: text("abc")}
+		if p.Await(e.ctx, write) == nil {
+			e.Fatal("a write on a socket not connected ended well")
+		}
+		equal(e, "count", write.N(), 0)
+		is(e, s.Close(), nil)
+	}
+}
+
+func handlesOfAnotherPort(e *env) {
+	p, stranger := e.port(nil), e.port(nil)
+	s, _ := e.pair(p)
+	l := e.listen(p, "tcp4")
+	for _, op := range []completion.Operation{&ops.Read{From: s, Buf: own(8)}, &ops.Accept{On: l}} {
+		message := panics(e, func() { stranger.Submit(op) })
+		if !strings.Contains(message, "another port") {
+			e.Fatalf("panic says %q", message)
+		}
+		e.submit(p, op) // it is still the caller's
+		p.Cancel(op)
+		e.expect(p, op, completion.ErrCanceled)
+	}
+	e.idle(stranger)
+}

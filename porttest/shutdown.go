@@ -401,7 +401,8 @@ func shutdownsAtOnce(e *env) {
 		go func() { result <- p.Shutdown(e.ctx) }()
 	}
 	asleep(p, 4)
-	go readsAll(e, other, make([]byte, tooMuch+8))
+	var reader sync.WaitGroup
+	reader.Go(func() { readsAll(e, other, make([]byte, tooMuch+8)) })
 	closed := 0
 	for range 4 {
 		if err := <-result; err == nil {
@@ -411,6 +412,7 @@ func shutdownsAtOnce(e *env) {
 		}
 	}
 	equal(e, "ports closed", closed, 1)
+	reader.Wait()
 	e.expectAll(p, nil, all...)
 }
 
