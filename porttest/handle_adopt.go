@@ -1,10 +1,10 @@
 package porttest
 
 import (
-	"bytes"
 	"errors"
 	"net"
 	"os"
+	"sync/atomic"
 	"time"
 
 	"github.com/completionport/completion"
@@ -232,21 +232,22 @@ func unixFileRace(e *env) {
 	path := e.address("unix")
 	for turn := range 1000 {
 		p := e.port(nil)
-		steps := []func(){
-			func() {
+		var ready atomic.Int32
+		together(2, func(i int) {
+			ready.Add(1)
+			until(func() bool { return ready.Load() == 2 })
+			if i == 0 {
 				if _, err := p.Listen("unix", path); err != nil && !errors.Is(err, net.ErrClosed) {
 					e.Errorf("listen: %v", err)
 				}
-			},
-			func() {
-				// The listener needs a few steps of its own first.
-				for range turn % 50 {
-					bytes.Repeat([]byte("x"), 1000)
-				}
-				p.Close()
-			},
-		}
-		together(len(steps), func(i int) { steps[i]() })
+				return
+			}
+			// The listener needs some steps of its own: meet each of them.
+			for range turn % 100 {
+				p.Stats()
+			}
+			p.Close()
+		})
 		gone(e, path)
 	}
 }

@@ -149,18 +149,17 @@ func batchesAndSingles(e *env) {
 // queue emptied by others meanwhile. It waits on; the port is not closed.
 func emptiedQueue(e *env) {
 	p := e.port(nil)
-	for turn := range 500 {
+	for turn := range 2000 {
 		ctx, stop := context.WithCancel(e.ctx)
-		s := &shared{e: e, p: p, l: newLedger(e), want: 65 + int64(turn%8), ctx: ctx, stop: stop}
+		s := &shared{e: e, p: p, l: newLedger(e), want: 200 + int64(turn%64), ctx: ctx, stop: stop}
 		for range s.want {
 			s.l.submit(p, newPost(nil))
 		}
-		together(4, func(i int) {
-			if i%2 == 0 {
-				s.dequeue()
-			} else {
-				s.batches()
-			}
+		var ready atomic.Int32
+		together(4, func(int) {
+			ready.Add(1)
+			until(func() bool { return ready.Load() == 4 }) // all at once, or the first takes all
+			s.dequeue()
 		})
 		s.l.settled()
 	}
