@@ -83,9 +83,8 @@ func ExamplePort_Await() {
 		log.Fatal(err)
 	}
 	defer server.Close()
-	go func() {
-		c, err := server.Accept()
-		if err == nil {
+	go func() { // echoes
+		if c, err := server.Accept(); err == nil {
 			io.Copy(c, c)
 			c.Close()
 		}

@@ -119,17 +119,21 @@ func open(args []string, help io.Writer) (*server, error) {
 	case *timeout <= 0:
 		return nil, fmt.Errorf("timeout %v is not above 0", *timeout)
 	}
-	port, err := completion.Open(&completion.Config{Backend: *backend})
-	if err != nil {
-		return nil, err
+	s := &server{timeout: *timeout, serve: serve}
+	return s, s.listen(*backend, *address)
+}
+
+// listen opens the port and the listener.
+func (s *server) listen(backend, address string) (err error) {
+	if s.port, err = completion.Open(&completion.Config{Backend: backend}); err != nil {
+		return err
 	}
-	listener, err := port.Listen("tcp", *address)
-	if err != nil {
-		port.Close()
-		return nil, err
+	if s.listener, err = s.port.Listen("tcp", address); err != nil {
+		s.port.Close()
+		return err
 	}
-	pool := port.NewPool(bufferSize, bufferCount)
-	return &server{port: port, listener: listener, pool: pool, timeout: *timeout, serve: serve}, nil
+	s.pool = s.port.NewPool(bufferSize, bufferCount)
+	return nil
 }
 
 // hangUp closes a connection and counts it if it did not end well. What was
