@@ -5,7 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
+	"runtime"
 	"sync"
+	"time"
 
 	"github.com/completionport/completion"
 	"github.com/completionport/completion/ops"
@@ -129,37 +132,49 @@ func orderCheckRecords(c *peer, writers, records, size int) error {
 
 // orderAbortBatch has a write end half-way while the Submit that brought it is
 // still at work on the rest of its batch: those behind it in the batch were
-// queued behind it all the same.
+// submitted behind it all the same. Overdue timers keep that Submit at work.
 func orderAbortBatch(e *env) {
-	for range 30 {
-		p := e.port(nil)
-		s, c := e.pair(p)
-		is(e, s.SetWriteBuffer(32<<10), nil)
-		ahead := &ops.Write{To: s, Buf: completion.Own(bytes.Repeat([]byte("a"), 1<<20))}
-		big := &ops.Write{To: s, Buf: completion.Own(bytes.Repeat([]byte("b"), 16<<20))}
-		behind := &ops.Write{To: s, Buf: text("c")}
-		batch := []completion.Operation{big}
-		for range 3000 {
-			batch = append(batch, &ops.Timer{After: 1 << 60})
-		}
-		batch = append(batch, behind)
-		e.submit(p, ahead)
-		peerDone := make(chan orderTail, 1)
-		go func() { peerDone <- orderCutAt(p, c, big) }()
-		polled := make(chan error, 1)
-		go func() {
-			_, err := p.Next(e.ctx)
-			polled <- err
-		}()
-		e.submit(p, batch...)
-		is(e, <-polled, nil)
-		dequeueThese(e, p, big, behind)
-		is(e, s.Close(), nil)
-		tail := <-peerDone
-		is(e, tail.err, nil)
-		orderCheckCut(e, big, behind, tail)
-		is(e, p.Close(), nil)
+	p := e.port(nil)
+	timers := make([]ops.Timer, 5000)
+	ahead := &ops.Write{Buf: completion.Own(bytes.Repeat([]byte("a"), 1<<20))}
+	big := &ops.Write{Buf: completion.Own(bytes.Repeat([]byte("b"), 16<<20))}
+	behind := &ops.Write{Buf: text("c")}
+	batch := []completion.Operation{big}
+	for i := range timers {
+		timers[i].Deadline = completion.After(-time.Second)
+		batch = append(batch, &timers[i])
 	}
+	batch = append(batch, behind)
+	for range 12 {
+		s, c := e.pairOn(p, "unix")
+		ahead.To, big.To, behind.To = s, s, s
+		e.submit(p, ahead)
+		e.idle(p)
+		before := p.Stats().Submitted
+		tail := make(chan orderTail, 1)
+		go func() {
+			for p.Stats().Submitted == before { // until the batch is accepted
+				runtime.Gosched()
+			}
+			tail <- orderCutAt(p, c, big)
+		}()
+		dequeued := make(chan error, 1)
+		go func() { dequeued <- orderDequeue(e, p, len(batch)+1) }()
+		e.submit(p, batch...)
+		is(e, <-dequeued, nil)
+		is(e, s.Close(), nil)
+		orderCheckCut(e, big, behind, <-tail)
+	}
+}
+
+// orderDequeue dequeues n operations.
+func orderDequeue(e *env, p *completion.Port, n int) error {
+	for range n {
+		if _, err := p.Next(e.ctx); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // orderTail is what a peer got after the write ahead.
@@ -191,6 +206,7 @@ func orderCutAt(p *completion.Port, c *peer, big *ops.Write) (tail orderTail) {
 
 func orderCheckCut(e *env, big, behind *ops.Write, tail orderTail) {
 	e.Helper()
+	is(e, tail.err, nil)
 	equal(e, "bytes of the big write", tail.bs, big.N())
 	equal(e, "bytes behind it", tail.cs, behind.N())
 	half := big.N() > 0 && big.N() < 16<<20
@@ -203,45 +219,51 @@ func orderCheckCut(e *env, big, behind *ops.Write, tail orderTail) {
 	}
 }
 
-// orderCancelRace cancels writes while they are performed. Whatever comes of
-// it, the peer gets the bytes that the writes say they have sent.
+// orderCancelRace cancels a write when so many bytes have come. Whatever comes
+// of it, the peer gets the bytes that the writes say they have sent.
 func orderCancelRace(e *env) {
-	const writes, size = 4, 40_000
+	const writes, size = 4, 200_000
 	p := e.port(nil)
 	outcomes := make(map[error]int)
-	for round := range 100 {
-		s, c := e.pair(p)
-		is(e, s.SetWriteBuffer(8<<10), nil)
-		received := make(chan []byte, 1)
-		go func() {
-			b, _ := io.ReadAll(c)
-			received <- b
-		}()
+	for round := range 60 {
+		s, c := e.pairOn(p, "unix")
 		var batch []completion.Operation
 		for i := range writes {
 			b := bytes.Repeat([]byte{byte('a' + i)}, size)
 			batch = append(batch, &ops.Write{To: s, Buf: completion.Own(b)})
 		}
-		cancelled := make(chan struct{})
 		e.submit(p, batch...)
-		victim := batch[round%writes].(*ops.Write)
-		ticket := victim.Ticket()
-		go func() {
-			p.CancelTicket(ticket)
-			close(cancelled)
-		}()
+		victim := batch[round%writes]
+		received := make(chan []byte, 1)
+		go func() { received <- orderCancelAfter(p, c, victim, rand.IntN(writes*size)) }()
 		dequeueThese(e, p, batch...)
-		<-cancelled
 		is(e, s.Close(), nil)
 		var want []byte
 		for i, op := range batch {
 			w := op.(*ops.Write)
 			want = append(want, bytes.Repeat([]byte{byte('a' + i)}, w.N())...)
-			outcomes[orderKind(e, w, op == completion.Operation(victim), size)]++
+			outcomes[orderKind(e, w, op == victim, size)]++
 		}
 		is(e, streamSame(<-received, want), nil)
 	}
 	e.Logf("outcomes: %v", outcomes)
+}
+
+// orderCancelAfter lets the peer read all, and cancels a write when it has got
+// so many bytes. The write may have been handed out by then.
+func orderCancelAfter(p *completion.Port, c *peer, victim completion.Operation, bytes int) (all []byte) {
+	buf := make([]byte, 16<<10)
+	for cancelled := false; ; {
+		n, err := c.Read(buf)
+		all = append(all, buf[:n]...)
+		if !cancelled && len(all) >= bytes {
+			cancelled = true
+			p.Cancel(victim)
+		}
+		if err != nil {
+			return all
+		}
+	}
 }
 
 // orderKind checks a write's outcome for itself and returns which it is.

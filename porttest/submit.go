@@ -449,7 +449,7 @@ func submitRaceOfPorts(e *env) {
 
 // submitMany has operations submitted anew by whoever dequeues them.
 func submitMany(e *env) {
-	const operations, uses, dequeuers = 16, 500, 4
+	const operations, uses, dequeuers = 2, 3000, 4
 	p := e.port(nil)
 	ctx, stop := context.WithCancel(e.ctx)
 	defer stop()
@@ -475,6 +475,11 @@ func submitMany(e *env) {
 				} else if left.Add(-1) == 0 {
 					stop()
 				}
+			}
+			if ctx.Err() == nil {
+				err := errors.New("Completions ended with the port open")
+				failed.Store(&err)
+				stop()
 			}
 		})
 	}
