@@ -225,7 +225,7 @@ func orderCancelRace(e *env) {
 	const writes, size = 4, 200_000
 	p := e.port(nil)
 	outcomes := make(map[error]int)
-	for round := range 60 {
+	for round := range 40 {
 		s, c := e.pairOn(p, "unix")
 		var batch []completion.Operation
 		for i := range writes {
