@@ -73,18 +73,20 @@ func runCase(t *testing.T, open Open, c testCase) {
 	e := &env{T: t, open: open, ctx: ctx}
 	watchdog := time.AfterFunc(stuckAfter, e.dump)
 	defer watchdog.Stop()
+	defer func() { // also if the case fails
+		e.cleanUp()
+		cancel()
+		if t.Skipped() || t.Failed() {
+			return
+		}
+		if err := goleak.Find(goroutines); err != nil {
+			t.Errorf("goroutines left: %v", err)
+		}
+		if after := countDescriptors(); after != before {
+			t.Errorf("%d descriptors before, %d after", before, after)
+		}
+	}()
 	c.run(e)
-	e.cleanUp()
-	cancel()
-	if t.Skipped() {
-		return
-	}
-	if err := goleak.Find(goroutines); err != nil {
-		t.Errorf("goroutines left: %v", err)
-	}
-	if after := countDescriptors(); after != before {
-		t.Errorf("%d descriptors before, %d after", before, after)
-	}
 }
 
 // warmUp makes the runtime open the descriptors that it keeps.

@@ -11,18 +11,21 @@ type Buffer struct {
 	owner atomic.Int32
 }
 
-// Owners of a buffer. Above 0 it is shared: frozen, with that many references,
-// one of them the caller's until it releases it.
+// Owners of a buffer. Above 0 it is shared: frozen, with one reference for each
+// operation it is lent to, and the caller's until it releases it.
 const (
 	ownedByCaller int32 = 0
 	ownedByPort   int32 = -1
 	ownedByPool   int32 = -2
+
+	callersShare int32 = 1 << 30
 )
 
 // Sentences for wrong use; they say who owns the buffer.
 const (
 	lentBuffer     = "completion: the buffer belongs to the port until its operation has been handed out"
 	releasedBuffer = "completion: the buffer belongs to its pool: it has been released"
+	sharedAway     = "completion: the buffer belongs to the writes that share it: it has been released"
 	frozenBuffer   = "completion: the buffer is shared and can only be read and written from"
 )
 
@@ -34,6 +37,8 @@ func (b *Buffer) check(readOnly bool) {
 		panic(lentBuffer)
 	case owner == ownedByPool:
 		panic(releasedBuffer)
+	case owner > 0 && owner < callersShare:
+		panic(sharedAway)
 	case owner > 0 && !readOnly:
 		panic(frozenBuffer)
 	}
@@ -72,7 +77,7 @@ func (b *Buffer) Resize(n int) {
 // Share freezes the buffer and begins to count its references.
 func (b *Buffer) Share() {
 	b.check(true)
-	b.owner.CompareAndSwap(ownedByCaller, 1)
+	b.owner.CompareAndSwap(ownedByCaller, callersShare)
 }
 
 // Release ends the caller's ownership: a pool's buffer goes back, a shared one
@@ -80,9 +85,7 @@ func (b *Buffer) Share() {
 func (b *Buffer) Release() {
 	b.check(true)
 	if b.owner.Load() > 0 {
-		if b.unlend() {
-			b.recycle()
-		}
+		b.releaseShare()
 		return
 	}
 	if b.pool == nil {
@@ -90,9 +93,27 @@ func (b *Buffer) Release() {
 	}
 	// Two releases at once are a mistake; the exchange lets one of them win.
 	if !b.owner.CompareAndSwap(ownedByCaller, ownedByPool) {
-		b.check(false)
+		panic(releasedBuffer)
 	}
 	b.pool.put(b)
+}
+
+// releaseShare gives the caller's own reference up. Operations may be lent and
+// handed out meanwhile; of two releases at once, one is a mistake and finds
+// the reference gone.
+func (b *Buffer) releaseShare() {
+	for {
+		owner := b.owner.Load()
+		if owner < callersShare {
+			panic(sharedAway)
+		}
+		if b.owner.CompareAndSwap(owner, owner-callersShare) {
+			if owner == callersShare {
+				b.recycle()
+			}
+			return
+		}
+	}
 }
 
 // recycle takes in a shared buffer that lost its last reference.
@@ -114,6 +135,8 @@ func (b *Buffer) lend(toRead bool) (mistake string) {
 			return lentBuffer
 		case owner == ownedByPool:
 			return releasedBuffer
+		case owner > 0 && owner < callersShare:
+			return sharedAway
 		case owner > 0 && toRead:
 			return frozenBuffer
 		case owner > 0:

@@ -80,16 +80,19 @@ func isOver(ctx context.Context) bool { return ctx.Done() != nil && ctx.Err() !=
 // awaitItem returns when there is a finished operation to take, or no more
 // reason to wait for one. mu is held on entry and on return.
 func (p *Port) awaitItem(ctx context.Context) {
-	switch {
-	case p.doneCount == 0:
-		w := p.enlist(ctx, anItem)
-		p.wait(w)
-		p.dismiss(w)
-	case p.taken >= takenBetweenPolls && p.leader == nil && !p.closed:
+	if p.doneCount > 0 && p.taken >= takenBetweenPolls && p.leader == nil && !p.closed {
 		w := p.enlist(context.Background(), anItem)
 		p.leader = w
 		p.poll(w, false)
 		p.resign(w)
+		p.dismiss(w)
+	}
+	// The poll has let the lock go, and so may dismiss: others may have taken
+	// what was there.
+	for over := false; p.doneCount == 0 && !over; {
+		w := p.enlist(ctx, anItem)
+		p.wait(w)
+		over = w.ended || p.closed && p.inFlight() == 0
 		p.dismiss(w)
 	}
 }

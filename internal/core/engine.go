@@ -182,7 +182,11 @@ func (h *Handle) end(d direction, s *Slot, f *Failure, after *aftermath) {
 	case s.kind == Write && short:
 		// Whatever is queued behind would start in the middle of this message.
 		for next := h.queue[out].pop(); next != nil; next = h.queue[out].pop() {
-			h.end(out, next, abortedFailure, after)
+			if next.intent != noIntent {
+				h.end(out, next, next.intent.failure(), after)
+			} else {
+				h.end(out, next, abortedFailure, after)
+			}
 		}
 	}
 }

@@ -16,6 +16,8 @@ type script struct {
 	events []Event
 	calls  int
 	closed []int
+	onWait func()
+	woken  bool
 }
 
 func (k *script) Now() int64 { return k.now }
@@ -58,8 +60,16 @@ func (k *script) Classify(_ Kind, e syscall.Errno) Class {
 func (k *script) Arm(int, uint32) syscall.Errno { return 0 }
 func (k *script) Disarm(int)                    {}
 func (k *script) SetTimeout(int64)              {}
-func (k *script) Wake()                         {}
+func (k *script) Wake()                         { k.woken = true }
 func (k *script) Wait(block bool, events []Event) (int, bool) {
+	if f := k.onWait; f != nil {
+		k.onWait = nil
+		f()
+	}
+	if k.woken {
+		k.woken = false
+		return 0, true
+	}
 	if block && len(k.events) == 0 {
 		k.t.Fatal("the leader goes to sleep, and nothing would wake it")
 	}
@@ -247,6 +257,29 @@ func TestBudgetLeavesTheRestToTheReadyList(t *testing.T) {
 	for _, w := range writes {
 		ends(t, p, w.(*operation), 1, nil)
 	}
+}
+
+// A dequeuer that owes a look at I/O lets the lock go for it. What lay in the
+// queue may be gone afterwards, and that must not look like the end.
+func TestItemTakenByAnotherDuringTheLook(t *testing.T) {
+	k, p, _ := newScript(t)
+	taken, left := &operation{kind: Post}, &operation{kind: Post}
+	p.Submit([]Operation{taken}, false)
+	p.taken = takenBetweenPolls
+	k.onWait = func() {
+		ends(t, p, taken, 0, nil)
+		p.Submit([]Operation{left}, false)
+		k.onWait = nil
+	}
+	ends(t, p, left, 0, nil)
+
+	p.Submit([]Operation{taken}, false)
+	p.taken = takenBetweenPolls
+	k.onWait = func() {
+		ends(t, p, taken, 0, nil)
+		k.onWait = func() { p.Submit([]Operation{left}, false) }
+	}
+	ends(t, p, left, 0, nil)
 }
 
 func TestResetIsRememberedForTheReadBehind(t *testing.T) {

@@ -174,28 +174,34 @@ func (h *Handle) drain() {
 }
 
 // endQueued records the intent to close on all operations of d and takes out
-// those not inside a call. h.mu is held.
+// those not inside a call. All are marked before the first is ended: a write
+// that ends half-way must not abort those that are closed as it is. h.mu is
+// held.
 func (h *Handle) endQueued(d direction, after *aftermath) {
 	q := &h.queue[d]
-	inside := q.head()
-	if inside != nil && inside.state() == calling {
-		if inside.intent == noIntent {
-			inside.intent = toClose
+	head := q.head()
+	if head == nil {
+		return
+	}
+	for s := head; ; s = s.next {
+		if s.intent == noIntent {
+			s.intent = toClose
 		}
+		if s == q.tail {
+			break
+		}
+	}
+	inside := head.state() == calling
+	if inside {
 		q.pop()
-	} else {
-		inside = nil
 	}
 	for q.tail != nil {
 		s := q.head()
 		h.takeOut(d, s, after)
-		if s.intent == noIntent {
-			s.intent = toClose
-		}
 		h.end(d, s, s.intent.failure(), after)
 	}
-	if inside != nil {
-		q.push(inside)
+	if inside {
+		q.push(head)
 	}
 }
 

@@ -98,9 +98,9 @@ func Outcome(r *Record) (n int64, f *Failure, ok bool) {
 
 // claim makes the operation the port's. The exchange is the one place where
 // two submitters of the same operation meet: one of them fails.
-func (r *Record) claim(s *Slot) bool {
+func (r *Record) claim(s *Slot) (claimed, wasWaited bool) {
 	old := r.slot.Load()
-	return (old == nil || old == &waited) && r.slot.CompareAndSwap(old, s)
+	return (old == nil || old == &waited) && r.slot.CompareAndSwap(old, s), old == &waited
 }
 
 // Ticket names one use of an operation: a slot and the generation of it.

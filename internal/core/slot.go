@@ -29,12 +29,14 @@ type Slot struct {
 type slotFlags uint8
 
 const (
-	started slotFlags = 1 << iota // its outcome goes to Wait, not to the queue
-	late                          // takes its buffer when data is there
-	full                          // ends only when the buffer is full
-	limited                       // over the limit: fails without being begun
-	overdue                       // its deadline had passed when it was accepted
-	ripe                          // a timer that was due when it was accepted
+	started   slotFlags = 1 << iota // its outcome goes to Wait, not to the queue
+	late                            // takes its buffer when data is there
+	full                            // ends only when the buffer is full
+	limited                         // over the limit: fails without being begun
+	overdue                         // its deadline had passed when it was accepted
+	ripe                            // a timer that was due when it was accepted
+	lent                            // it was given a buffer
+	collected                       // it had been waited for before
 )
 
 type state uint8

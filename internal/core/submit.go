@@ -1,5 +1,10 @@
 package core
 
+import (
+	"cmp"
+	"slices"
+)
+
 // Submit accepts all operations or none. With start, their outcomes go to
 // Wait, else to the queue. It reports false if the port accepts nothing any
 // more; mistakes of the programmer panic.
@@ -35,16 +40,19 @@ func (p *Port) submit(ops []Operation, start bool, i intent) bool {
 // to be begun. If one of them is a mistake, what was claimed before it is given
 // back and the panic goes on. mu is held, and released if it panics.
 func (p *Port) accept(ops []Operation, start bool, i intent, slots []*Slot, traces *[]Trace) []*Slot {
-	accepting := 0 // claimed so far
-	var first *Slot
-	var last *Slot
+	var first, last *Slot
+	correct := false
 	defer func() {
-		if accepting < len(ops) {
-			p.unaccept(first)
-			p.mu.Unlock()
+		if correct {
+			return
+		}
+		isNil := last.op == nil && last.flags&collected == 0
+		p.refuse(first)
+		if isNil { // a nil pointer in the interface: make a sentence of it
+			recover()
+			panic(nilOperation)
 		}
 	}()
-	now := int64(0)
 	for _, op := range ops {
 		s := p.takeSlot()
 		if first == nil {
@@ -53,32 +61,29 @@ func (p *Port) accept(ops []Operation, start bool, i intent, slots []*Slot, trac
 			last.next = s
 		}
 		last = s
-		p.describe(s, op)
+		p.claim(s, op)
 		if start {
 			s.flags |= started
 		}
+	}
+	correct = true
+	// Nothing can fail any more.
+	now := int64(0)
+	for s := first; s != nil; {
+		next := s.next
+		s.next = nil
 		s.intent = i
+		p.commit(s)
 		if s.due() != 0 {
 			if now == 0 {
 				now = p.kernel.Now()
 			}
 			p.deadlineOf(s, now)
 		}
-		accepting++
-	}
-	// Nothing can fail any more.
-	for s := first; s != nil; {
-		next := s.next
-		s.next = nil
-		p.submitted++
-		s.serial = uint32(p.submitted)
 		if p.observe != nil {
 			*traces = append(*traces, traceOf(StepSubmitted, s))
 		}
-		if p.maxInFlight > 0 && p.inFlight() > p.maxInFlight {
-			s.flags |= limited
-		}
-		if s.flags&(limited|overdue) == 0 && i == noIntent && (s.kind == Post || s.flags&ripe != 0) {
+		if s.endsAtOnce() {
 			if p.observe != nil {
 				*traces = append(*traces, traceFinished(s))
 			}
@@ -93,56 +98,71 @@ func (p *Port) accept(ops []Operation, start bool, i intent, slots []*Slot, trac
 	return slots
 }
 
-// unaccept undoes what accept did to a chain of slots. mu is held.
-func (p *Port) unaccept(s *Slot) {
-	for s != nil {
+// endsAtOnce tells whether the operation needs neither a handle nor time.
+func (s *Slot) endsAtOnce() bool {
+	return s.flags&(limited|overdue) == 0 && s.intent == noIntent && (s.kind == Post || s.flags&ripe != 0)
+}
+
+// refuse undoes claim for a chain of slots and releases mu.
+func (p *Port) refuse(first *Slot) {
+	for s := first; s != nil; {
 		next := s.next
-		if s.op != nil { // claimed
-			rec := s.record()
-			if rec.buffer != nil {
-				// It was lent a moment ago; a shared one still has the caller's
-				// own reference.
-				if !isDoor(rec.buffer) {
-					rec.buffer.unlend()
-				}
-				rec.buffer = nil
-			}
-			rec.slot.Store(nil)
+		if s.op != nil {
+			p.unclaim(s)
 		}
 		p.freeSlot(s)
 		s = next
 	}
+	p.mu.Unlock()
 }
 
-func isDoor(b *Buffer) bool { return b.pool != nil && b == &b.pool.door }
+const nilOperation = "completion: nil operation"
 
-// describe makes op the port's, in slot s. mu is held.
-func (p *Port) describe(s *Slot, op Operation) {
-	if op == nil {
-		panic("completion: nil operation")
+// unclaim gives an operation back as it was. mu is held.
+func (p *Port) unclaim(s *Slot) {
+	if s.flags&lent != 0 {
+		p.describe(s)
+		// A shared buffer still has the caller's own reference.
+		p.request.Buffer.unlend()
 	}
-	rec := op.self()
-	if !rec.claim(s) {
+	was := (*Slot)(nil)
+	if s.flags&collected != 0 {
+		was = &waited
+	}
+	s.record().slot.Store(was)
+}
+
+// describe fills p.request. mu is held.
+func (p *Port) describe(s *Slot) {
+	p.request = Request{}
+	s.op.Describe(&p.request)
+}
+
+// claim makes op the port's, in slot s, and its buffer too, or panics. It
+// leaves the rest of the operation alone: if a later one of the same Submit is
+// a mistake, this one still has its last outcome. mu is held.
+func (p *Port) claim(s *Slot, op Operation) {
+	if op == nil {
+		panic(nilOperation)
+	}
+	claimed, wasWaited := op.self().claim(s)
+	if !claimed {
+		s.flags |= collected // not a nil pointer
 		panic("completion: the operation is in flight: it belongs to the port until it has been handed out")
 	}
 	s.op = op
-	rec.n, rec.failure, rec.buffer = 0, nil, nil
-	req := &p.request
-	*req = Request{}
-	op.Describe(req)
-	s.kind, s.deadline = req.Kind, req.Deadline
-	if req.Full {
-		s.flags |= full
+	if wasWaited {
+		s.flags |= collected
 	}
+	p.describe(s)
+	req := &p.request
+	s.kind, s.deadline = req.Kind, req.Deadline
 	h := req.Handle
 	switch req.Kind {
 	case 0:
 		panic("completion: not an operation: embed one of package ops")
-	case Post:
+	case Post, Timer:
 		h = &p.home
-	case Timer:
-		h = &p.home
-		rec.n = req.Due
 	}
 	switch {
 	case h == nil:
@@ -154,12 +174,12 @@ func (p *Port) describe(s *Slot, op Operation) {
 		s.handle.Store(h)
 	}
 	if req.Kind == Read || req.Kind == Write {
-		p.lend(s, rec, req)
+		p.lend(s, req)
 	}
 }
 
 // lend takes the operation's buffer over.
-func (p *Port) lend(s *Slot, rec *Record, req *Request) {
+func (p *Port) lend(s *Slot, req *Request) {
 	switch {
 	case req.Kind == Write && req.Buffer == nil:
 		panic("completion: a write without a buffer")
@@ -171,13 +191,37 @@ func (p *Port) lend(s *Slot, rec *Record, req *Request) {
 		panic("completion: the pool belongs to another port")
 	case req.Pool != nil:
 		s.flags |= late
-		rec.buffer = &req.Pool.door
-		return
+	default:
+		if mistake := req.Buffer.lend(req.Kind == Read); mistake != "" {
+			panic(mistake)
+		}
+		s.flags |= lent
 	}
-	if mistake := req.Buffer.lend(req.Kind == Read); mistake != "" {
-		panic(mistake)
+	if req.Full {
+		s.flags |= full
 	}
-	rec.buffer = req.Buffer
+}
+
+// commit makes an operation that was claimed one in flight. mu is held.
+func (p *Port) commit(s *Slot) {
+	rec := s.record()
+	rec.n, rec.failure = 0, nil
+	switch s.kind {
+	case Timer:
+		p.describe(s)
+		rec.n = p.request.Due
+	case Read, Write:
+		p.describe(s)
+		rec.buffer = p.request.Buffer
+		if s.flags&late != 0 {
+			rec.buffer = &p.request.Pool.door
+		}
+	}
+	p.submitted++
+	s.serial = uint32(p.submitted)
+	if p.maxInFlight > 0 && p.inFlight() > p.maxInFlight {
+		s.flags |= limited
+	}
 }
 
 // deadlineOf schedules a deadline or a timer, or marks one that has passed
@@ -208,29 +252,40 @@ func (p *Port) begin(s *Slot) {
 	}
 }
 
-// beginAll begins the operations of one Submit. All are queued before the
-// first is performed: one that ends half-way must find those behind it.
+// beginAll begins the operations of one Submit. Those of one handle are queued
+// under one hold of its lock, before the first of them is performed: a write
+// that ends half-way must find those behind it.
 func (p *Port) beginAll(slots []*Slot) {
-	var few [8]readyDirection
-	toRun := few[:0]
 	var tickets []Ticket // for the observer
-	for _, s := range slots {
-		r := readyDirection{s.handle.Load(), s.kind.direction()}
-		if p.observe != nil {
+	if p.observe != nil {
+		for _, s := range slots {
 			tickets = append(tickets, Ticket{s, generation(s.word.Load())})
 		}
-		var after aftermath
-		r.handle.mu.Lock()
-		r.handle.enqueue(s, &after)
-		r.handle.leave(&after)
-		if n := len(toRun); n == 0 || toRun[n-1] != r {
-			toRun = append(toRun, r)
-		}
 	}
-	for _, r := range toRun {
-		p.resume(r)
+	slices.SortStableFunc(slots, byHandle)
+	for len(slots) > 0 {
+		h, n := slots[0].handle.Load(), 1
+		for n < len(slots) && slots[n].handle.Load() == h {
+			n++
+		}
+		var after aftermath
+		h.mu.Lock()
+		for _, s := range slots[:n] {
+			h.enqueue(s, &after)
+		}
+		h.run(in, &after)
+		h.run(out, &after)
+		h.leave(&after)
+		slots = slots[n:]
 	}
 	for _, t := range tickets {
 		p.tellParked(t.slot.handle.Load(), t)
 	}
+}
+
+// byHandle brings the operations of one handle together. A handle that was
+// closed may have had the descriptor of another.
+func byHandle(a, b *Slot) int {
+	h, i := a.handle.Load(), b.handle.Load()
+	return cmp.Or(cmp.Compare(h.fd, i.fd), cmp.Compare(h.generation, i.generation))
 }
