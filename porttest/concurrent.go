@@ -28,6 +28,7 @@ func until(reached func() bool) {
 }
 
 // asleep waits until n goroutines sleep in the port, the leader included.
+// Nothing may end their sleep before the case does.
 func asleep(p *completion.Port, n int) {
 	until(func() bool {
 		s := p.Stats()

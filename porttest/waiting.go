@@ -147,7 +147,8 @@ func panickingBody(e *env) {
 		e.next(p)
 	}
 	// With another one asleep meanwhile.
-	go func() { parked <- p.Await(e.ctx, &ops.Timer{After: 5 * time.Millisecond}) }()
+	s, other := e.pair(p)
+	go func() { parked <- p.Await(e.ctx, &ops.Read{From: s, Buf: own(1)}) }()
 	asleep(p, 1)
 	e.submit(p, newPost(nil))
 	panics(e, func() {
@@ -155,6 +156,7 @@ func panickingBody(e *env) {
 			panic("body")
 		}
 	})
+	other.send("x")
 	is(e, <-parked, nil)
 	othersGoOn(e, p)
 }
