@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"os"
 	"syscall"
 
 	"github.com/completionport/completion/internal/sys"
@@ -20,7 +19,7 @@ func (p *Port) AdoptConn(c net.Conn) (*Socket, error) {
 	if err != nil {
 		return nil, &OpError{Op: "adopt", Err: err}
 	}
-	h, err := p.add(fd, true)
+	h, err := p.add(fd, true, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -36,20 +35,17 @@ func (p *Port) AdoptListener(l net.Listener) (*Listener, error) {
 	if err != nil {
 		return nil, &OpError{Op: "adopt", Err: err}
 	}
-	path := ""
 	unix, isUnix := l.(*net.UnixListener)
+	path := ""
 	if name := l.Addr().String(); isUnix && name != "" && name[0] != '@' {
 		path = name
 	}
-	adopted, err := p.addListener(fd, !isUnix, "")
+	adopted, err := p.addListener(fd, !isUnix, path)
 	if err != nil {
 		return nil, err
 	}
-	if isUnix { // from here on the file is the adopted one's
+	if isUnix { // the file is the adopted one's
 		unix.SetUnlinkOnClose(false)
-		if path != "" {
-			adopted.core().AtClose(func() { os.Remove(path) })
-		}
 	}
 	l.Close()
 	return adopted, nil

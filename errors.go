@@ -107,5 +107,8 @@ func contextError(err error, ctx context.Context) error {
 	if ctx.Err() == nil || !errors.Is(err, ErrCanceled) {
 		return err
 	}
-	return fmt.Errorf("%w: %w", err, context.Cause(ctx))
+	if cause := context.Cause(ctx); cause != ctx.Err() {
+		return fmt.Errorf("%w: %w: %w", err, ctx.Err(), cause)
+	}
+	return fmt.Errorf("%w: %w", err, ctx.Err())
 }

@@ -37,13 +37,13 @@ func (p *Port) Socket(network string) (*Socket, error) {
 			return nil, &OpError{Op: "socket", Err: err}
 		}
 	}
-	h, err := p.add(fd, false)
+	h, err := p.add(fd, false, nil)
 	return (*Socket)(h), err
 }
 
 // add makes a descriptor the port's, or closes it.
-func (p *Port) add(fd int, connected bool) (*core.Handle, error) {
-	h, failure := p.core.AddHandle(fd, connected)
+func (p *Port) add(fd int, connected bool, atClose func()) (*core.Handle, error) {
+	h, failure := p.core.AddHandle(fd, connected, atClose)
 	if failure != nil {
 		return nil, errorOf(failure)
 	}

@@ -53,7 +53,11 @@ func (c ListenConfig) Listen(p *Port, network, address string) (*Listener, error
 	if resolved.Path != "" && resolved.Path[0] != '@' {
 		path = resolved.Path
 	}
-	return p.addListener(fd, family != sys.Unix, path)
+	l, err := p.addListener(fd, family != sys.Unix, path)
+	if err != nil && path != "" {
+		os.Remove(path)
+	}
+	return l, err
 }
 
 // addListener makes a listening descriptor the port's, or closes it. path is
@@ -66,17 +70,12 @@ func (p *Port) addListener(fd int, isTCP bool, path string) (*Listener, error) {
 			return nil, &OpError{Op: "listen", Err: err}
 		}
 	}
-	h, err := p.add(fd, true)
-	if err != nil {
-		if path != "" {
-			os.Remove(path)
-		}
-		return nil, err
-	}
+	var removeFile func()
 	if path != "" {
-		h.AtClose(func() { os.Remove(path) })
+		removeFile = func() { os.Remove(path) }
 	}
-	return (*Listener)(h), nil
+	h, err := p.add(fd, true, removeFile)
+	return (*Listener)(h), err
 }
 
 // resolve turns an address of package net into one that needs no resolver.

@@ -238,7 +238,7 @@ func acceptByMany(e *env) {
 			e.dialInBackground(l.Addr())
 		}
 	})
-	together(work...)
+	allOf(work...)
 	equal(e, "connections", len(seen), goroutines*each)
 }
 

@@ -313,7 +313,7 @@ func cancelByMany(e *env) {
 				recorded.Add(1)
 			}
 		}
-		together(cancel, cancel, cancel, cancel)
+		allOf(cancel, cancel, cancel, cancel)
 		equal(e, "cancels recorded", recorded.Load(), 1)
 		e.expect(p, r, completion.ErrCanceled)
 	}

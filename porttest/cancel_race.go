@@ -166,7 +166,7 @@ func cancelInsideCall(e *env) {
 		s, peer := e.pairOn(p, "unix")
 		all[i] = func() { e.writeAgainstCancel(p, s, peer, memory, rounds) }
 	}
-	together(all[:]...)
+	allOf(all[:]...)
 	e.idle(p)
 }
 

@@ -63,7 +63,7 @@ func closeSocketRaces(e *env) {
 			func() { takeSome(e, p, l, 4) },
 			func() { takeSome(e, p, l, 4) },
 		}
-		together(len(steps), func(i int) { steps[i]() })
+		allOf(steps...)
 		l.settled()
 		other.Close()
 		equal(e, "handles", p.Stats().Handles, 0)
@@ -113,7 +113,7 @@ func closePortRaces(e *env) {
 			func() { is(e, p.Close(), nil) },
 			drain, drain, await,
 		}
-		together(len(steps), func(i int) { steps[i]() })
+		allOf(steps...)
 		l.settled()
 		other.Close()
 		atRest(e, p)
@@ -149,7 +149,7 @@ func closeListenerRaces(e *env) {
 				}
 			},
 		}
-		together(len(steps), func(i int) { steps[i]() })
+		allOf(steps...)
 		for range accepts {
 			a := e.next(p).(*ops.Accept)
 			if err := a.Err(); err == nil {

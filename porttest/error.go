@@ -231,7 +231,7 @@ func resetRaces(e *env) {
 				checkReset(e, err)
 			},
 		}
-		together(len(steps), func(i int) { steps[i]() })
+		allOf(steps...)
 		is(e, s.Close(), nil)
 	}
 }

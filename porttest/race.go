@@ -10,14 +10,8 @@ import (
 // errorOf is the error of an operation of any type.
 func errorOf(op completion.Operation) error { return op.(interface{ Err() error }).Err() }
 
-// together runs functions at the same time and returns when all have.
-func together(fs ...func()) {
-	var wg sync.WaitGroup
-	for _, f := range fs {
-		wg.Go(f)
-	}
-	wg.Wait()
-}
+// allOf runs functions at the same time and returns when all have.
+func allOf(fs ...func()) { together(len(fs), func(i int) { fs[i]() }) }
 
 // raceCancel dequeues op, which is in flight, while one goroutine cancels it
 // and another makes its natural result happen. It reports whether it came back

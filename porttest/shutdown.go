@@ -480,7 +480,7 @@ func shutdownRaces(e *env) {
 				}
 			},
 		}
-		together(len(steps), func(i int) { steps[i]() })
+		allOf(steps...)
 		l.settled()
 		got, err := io.ReadAll(other)
 		is(e, err, nil)

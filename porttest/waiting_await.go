@@ -214,9 +214,6 @@ func awaitWithContextDone(e *env) {
 	equal(e, "read", string(read.Buf.Bytes()), "abc")
 }
 
-// echo sends back what it gets.
-func echo(c net.Conn) { io.Copy(c, c) }
-
 // pingPongOfMany: each goroutine talks over its own socket.
 func pingPongOfMany(e *env, config *completion.Config) {
 	p := e.port(config)

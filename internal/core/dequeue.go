@@ -215,7 +215,7 @@ func (p *Port) SetDeadline(op Operation, deadline int64) bool {
 	if st := t.slot.state(); st == free || st == finished {
 		return false
 	}
-	t.slot.deadline = deadline
+	t.slot.deadline = reachable(deadline)
 	p.schedule(t.slot)
 	return true
 }

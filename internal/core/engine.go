@@ -110,7 +110,13 @@ func (h *Handle) performable(d direction, after *aftermath) *Slot {
 			h.takeOut(d, s, after)
 			h.end(d, s, s.refusal(), after)
 			continue
-		case h.latch[d]&ready == 0:
+		case s.kind == Connect && !s.opens:
+			// Not for the kernel to say: Linux takes the second call for a question
+			// about the first.
+			h.takeOut(d, s, after)
+			h.end(d, s, &Failure{Code: System, Kind: Connect, Call: "connect", Errno: syscall.EISCONN, Handle: h}, after)
+			continue
+		case h.latch[d]&ready == 0 || h.latch[d]&undecided != 0:
 			return nil
 		case s.flags&late != 0 && !h.borrow(s):
 			return nil
@@ -123,20 +129,22 @@ func (h *Handle) performable(d direction, after *aftermath) *Slot {
 // recorded meanwhile. h.mu is held.
 func (h *Handle) settle(d direction, s *Slot, r callResult, after *aftermath) {
 	s.set(queued)
-	switch r.verdict {
-	case ended, progressed:
-		h.latch[d] |= ready
-	case endedAndExhausted, progressedAndExhausted:
-		// A short read, but the end of the stream has been announced: it may
-		// have shared its edge with the data, so none will come for it.
-		if h.latch[d]&hungUp != 0 {
-			h.latch[d] |= ready
-		}
-	}
+	h.setLatch(d, r.verdict)
 	rec := s.record()
 	rec.n += int64(r.n)
 	if h.errno == 0 && r.fatal {
 		h.errno = uint16(r.failure.Errno)
+	}
+	h.settleOther(d, after)
+	if r.gone {
+		// The kernel tells a reset to one call only. If one is under way in the
+		// other direction, it may be that one.
+		if h.errno == 0 && h.latch[1-d]&owned != 0 {
+			h.latch[d] |= undecided
+			r.verdict = wouldBlock
+		} else {
+			r.failure = h.whyGone(s)
+		}
 	}
 	switch r.verdict {
 	case ended, endedAndExhausted:
@@ -153,6 +161,29 @@ func (h *Handle) settle(d direction, s *Slot, r callResult, after *aftermath) {
 			h.takeOut(d, s, after)
 			h.end(d, s, s.intent.failure(), after)
 		}
+	}
+}
+
+// setLatch notes whether the call has exhausted its direction. h.mu is held.
+func (h *Handle) setLatch(d direction, v verdict) {
+	switch v {
+	case ended, progressed:
+		h.latch[d] |= ready
+	case endedAndExhausted, progressedAndExhausted:
+		// A short read, but the end of the stream has been announced: it may
+		// have shared its edge with the data, so none will come for it.
+		if h.latch[d]&hungUp != 0 {
+			h.latch[d] |= ready
+		}
+	}
+}
+
+// settleOther lets the other direction look again if it has waited for the call
+// that is over now. h.mu is held.
+func (h *Handle) settleOther(d direction, after *aftermath) {
+	if h.latch[1-d]&undecided != 0 {
+		h.latch[1-d] &^= undecided
+		h.port.listReady(h, 1-d, after)
 	}
 }
 
@@ -282,7 +313,8 @@ func (p *Port) record(t Ticket, i intent) bool {
 		return false
 	}
 	// The slot may be used again any time until its handle's lock is held and
-	// the generation compared; until then h is only a guess.
+	// the generation compared; until then h is only a guess. In flight means that
+	// the handle was stored before: it is compared after the word.
 	h := t.slot.handle.Load()
 	if h == nil || h.port != p {
 		return false
@@ -292,7 +324,8 @@ func (p *Port) record(t Ticket, i intent) bool {
 	h.mu.Lock()
 	word := s.word.Load()
 	st := state(word)
-	if generation(word) != t.generation || st == free || st == finished || s.intent != noIntent {
+	if generation(word) != t.generation || st == free || st == finished ||
+		s.handle.Load() != h || s.intent != noIntent {
 		h.mu.Unlock()
 		return false
 	}

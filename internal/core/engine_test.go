@@ -100,7 +100,7 @@ func (o *operation) Deliver(Result) {}
 func newScript(t *testing.T) (*script, *Port, *Handle) {
 	k := &script{t: t, now: 1}
 	p := NewPort(Options{Kernel: k, Poller: pollerOf{k}})
-	h, failure := p.AddHandle(7, true)
+	h, failure := p.AddHandle(7, true, nil)
 	if failure != nil {
 		t.Fatal(failure)
 	}
@@ -165,7 +165,7 @@ func TestEdgeDuringAShortWriteIsNotLost(t *testing.T) {
 func TestStaleEventIsDropped(t *testing.T) {
 	k, p, h := newScript(t)
 	h.Close()
-	again, _ := p.AddHandle(7, true)
+	again, _ := p.AddHandle(7, true, nil)
 	read := newOperation(Read, again, 8)
 	p.Submit([]Operation{read}, false)
 	k.edge(h, Readable) // of the first owner of number 7

@@ -31,10 +31,11 @@ func (p *Port) finish(s *Slot) {
 		return
 	}
 	number := s.waiter
-	p.freeSlot(s)
 	// From here on the operation may be handed out by a Wait that needs no
-	// lock: it is not touched any more.
+	// lock: it is not touched any more. This comes before the slot is free for
+	// others, as in next.
 	rec.slot.Store(&unwaited)
+	p.freeSlot(s)
 	if number != 0 {
 		w := p.waiters[number-1]
 		w.finished = true

@@ -46,6 +46,9 @@ const (
 	hungUp
 	// wantsBuffer: the head stands in its pool's queue.
 	wantsBuffer
+	// undecided: the connection has ended, and the call under way in the other
+	// direction may be learning why. Both look again when that call is over.
+	undecided
 )
 
 type handleState uint8
@@ -62,8 +65,10 @@ const (
 
 // AddHandle makes fd the port's, whether it succeeds or not: a descriptor that
 // can't be armed is closed. Sockets begin as connected, unless they are still
-// to be connected.
-func (p *Port) AddHandle(fd int, isConnected bool) (*Handle, *Failure) {
+// to be connected. atClose, if not nil, is called just before the descriptor
+// is closed, whoever closes it, but not if AddHandle fails; it must not call
+// the port.
+func (p *Port) AddHandle(fd int, isConnected bool, atClose func()) (*Handle, *Failure) {
 	// Counted as a user until it is armed, so that a Close of the port which
 	// finds it in the table does not free the number under our hands.
 	h := &Handle{port: p, fd: int32(fd), users: 1}
@@ -80,6 +85,12 @@ func (p *Port) AddHandle(fd int, isConnected bool) (*Handle, *Failure) {
 		p.kernel.Close(fd)
 		return nil, closedFailure
 	}
+	if atClose != nil {
+		if p.atClose == nil {
+			p.atClose = make(map[*Handle]func())
+		}
+		p.atClose[h] = atClose
+	}
 	p.generation++
 	h.generation = p.generation
 	p.handles++
@@ -87,6 +98,7 @@ func (p *Port) AddHandle(fd int, isConnected bool) (*Handle, *Failure) {
 	p.mu.Unlock()
 	errno := p.poller.Arm(fd, h.generation)
 	if errno != 0 {
+		p.takeAtClose(h)
 		h.Close()
 	}
 	h.Release()
@@ -260,18 +272,7 @@ func (t *table) all(f func(*Handle)) {
 	}
 }
 
-// AtClose has f called just before the descriptor is closed, whoever closes
-// it. f must not call the port.
-func (h *Handle) AtClose(f func()) {
-	p := h.port
-	p.mu.Lock()
-	if p.atClose == nil {
-		p.atClose = make(map[*Handle]func())
-	}
-	p.atClose[h] = f
-	p.mu.Unlock()
-}
-
+// takeAtClose returns what is to be called before h is closed, if anything.
 func (p *Port) takeAtClose(h *Handle) func() {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -17,6 +17,7 @@ const (
 type callResult struct {
 	verdict  verdict
 	fatal    bool // the connection is gone, and failure says why
+	gone     bool // it is gone (0 bytes read, EPIPE), and something else says why
 	n        int
 	failure  *Failure
 	accepted *Handle
@@ -63,7 +64,7 @@ func (h *Handle) read(s *Slot) callResult {
 		return h.systemFailure(s, "read", errno)
 	}
 	if n == 0 {
-		return h.endOfStream(s, rec)
+		return callResult{verdict: ended, gone: true}
 	}
 	switch {
 	case n == len(space):
@@ -73,21 +74,6 @@ func (h *Handle) read(s *Slot) callResult {
 		return callResult{verdict: endedAndExhausted, n: n}
 	}
 	return callResult{verdict: progressedAndExhausted, n: n}
-}
-
-// endOfStream is a read of nothing: the peer's half close, unless an earlier
-// call has learnt that it was a reset.
-func (h *Handle) endOfStream(s *Slot, rec *Record) callResult {
-	h.mu.Lock()
-	errno := syscall.Errno(h.errno)
-	h.mu.Unlock()
-	switch {
-	case errno != 0:
-		return h.systemFailure(s, "read", errno)
-	case rec.n > 0:
-		return callResult{verdict: ended, failure: unexpectedEndOfFile}
-	}
-	return callResult{verdict: ended, failure: endOfFile}
 }
 
 func (h *Handle) write(s *Slot) callResult {
@@ -108,20 +94,27 @@ func (h *Handle) write(s *Slot) callResult {
 		case WouldBlock:
 			return callResult{verdict: wouldBlock}
 		case BrokenPipe:
-			errno = h.whyBroken(errno)
+			return callResult{verdict: ended, gone: true}
 		}
 		return h.systemFailure(s, "write", errno)
 	}
 }
 
-// whyBroken replaces EPIPE by the errno that broke the connection, if known.
-func (h *Handle) whyBroken(errno syscall.Errno) syscall.Errno {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if h.errno != 0 && h.state&finSent == 0 {
-		return syscall.Errno(h.errno)
+// whyGone says why a read brought nothing, or why a write met a broken pipe:
+// the errno that any call of this handle was given, or else what it looks
+// like. h.mu is held.
+func (h *Handle) whyGone(s *Slot) *Failure {
+	rec := s.record()
+	errno := syscall.Errno(h.errno)
+	switch {
+	case s.kind == Write && (errno == 0 || h.state&finSent != 0):
+		errno = syscall.EPIPE
+	case errno == 0 && rec.n > 0:
+		return unexpectedEndOfFile
+	case errno == 0:
+		return endOfFile
 	}
-	return errno
+	return &Failure{Code: System, Kind: s.kind, Call: s.kind.String(), Errno: errno, Handle: h}
 }
 
 // accept makes a handle of the next connection. Running out of descriptors
@@ -131,7 +124,7 @@ func (h *Handle) accept(s *Slot) callResult {
 	for {
 		fd, errno := h.port.kernel.Accept(int(h.fd))
 		if errno == 0 {
-			conn, failure := h.port.AddHandle(fd, true)
+			conn, failure := h.port.AddHandle(fd, true, nil)
 			if failure != nil && failure.Code == System {
 				failure.Kind = Accept
 			}

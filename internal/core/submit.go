@@ -156,7 +156,7 @@ func (p *Port) claim(s *Slot, op Operation) {
 	}
 	p.describe(s)
 	req := &p.request
-	s.kind, s.deadline = req.Kind, req.Deadline
+	s.kind, s.deadline = req.Kind, reachable(req.Deadline)
 	h := req.Handle
 	switch req.Kind {
 	case 0:
@@ -209,7 +209,7 @@ func (p *Port) commit(s *Slot) {
 	switch s.kind {
 	case Timer:
 		p.describe(s)
-		rec.n = p.request.Due
+		rec.n = reachable(p.request.Due)
 	case Read, Write:
 		p.describe(s)
 		rec.buffer = p.request.Buffer

@@ -3,6 +3,18 @@ package core
 // Never is a time that does not come.
 const Never = int64(1<<63 - 2)
 
+// reachable brings a deadline into the range that clocks can handle: all of the
+// past is one moment, and what is more than a century away does not come.
+func reachable(deadline int64) int64 {
+	switch {
+	case deadline < 0:
+		return 1
+	case deadline > Never/2:
+		return Never
+	}
+	return deadline
+}
+
 // timerEntry says that slot wants a look at when. There is at most one per
 // slot, and it is corrected lazily: moving a deadline back, or ending the
 // operation, leaves the entry where it is, to be put right when it surfaces.
