@@ -73,11 +73,13 @@ func (p *Port) accept(ops []Operation, start bool, i intent, slots []*Slot, trac
 		next := s.next
 		s.next = nil
 		s.intent = i
+		if now == 0 && (s.deadline != 0 || s.kind == Timer) {
+			// Before a timer says when it is due: only those that are due at once
+			// may overtake those that others still have to poll for.
+			now = p.kernel.Now()
+		}
 		p.commit(s)
 		if s.due() != 0 {
-			if now == 0 {
-				now = p.kernel.Now()
-			}
 			p.deadlineOf(s, now)
 		}
 		if p.observe != nil {
