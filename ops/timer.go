@@ -13,7 +13,8 @@ var (
 )
 
 // Timer ends when After has gone by since it was submitted, at once if that is
-// zero or negative. Its Deadline, if that comes first, ends it with an error.
+// zero or negative. Timers that have to wait end in the order in which they are
+// due. Its Deadline, if that comes first, ends it with an error.
 type Timer struct {
 	completion.Op
 	After time.Duration
@@ -22,7 +23,10 @@ type Timer struct {
 // Describe is for the port.
 func (o *Timer) Describe(r *core.Request) {
 	o.Op.Describe(r)
-	r.Kind, r.Due = core.Timer, int64(completion.After(o.After))
+	r.Kind, r.Due = core.Timer, 1 // long ago
+	if o.After > 0 {
+		r.Due = int64(completion.After(o.After))
+	}
 }
 
 // Post ends at once. It carries its Value, or the type that embeds it, to
