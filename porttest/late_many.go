@@ -294,7 +294,7 @@ func (s *lateStorm) dequeue(e *env, p *completion.Port) {
 		}
 		s.take(p, r)
 	}
-	s.fail(errors.New("Completions ended with the port open"))
+	s.fail(errors.New("dequeuing ended with the port open"))
 }
 
 // cancel cancels whatever ticket it finds, also stale ones.

@@ -477,7 +477,7 @@ func submitMany(e *env) {
 				}
 			}
 			if ctx.Err() == nil {
-				err := errors.New("Completions ended with the port open")
+				err := errors.New("dequeuing ended with the port open")
 				failed.Store(&err)
 				stop()
 			}
