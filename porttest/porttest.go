@@ -47,6 +47,7 @@ var families = []struct {
 	{"Shutdown", shutdownCases},
 	{"Waiting", waitingCases},
 	{"Handles", handleCases},
+	{"Observer", observerCases},
 }
 
 // Run runs the whole suite. Every case opens its ports anew, and afterwards

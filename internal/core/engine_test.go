@@ -297,6 +297,49 @@ func TestResetIsRememberedForTheReadBehind(t *testing.T) {
 	}
 }
 
+// The kernel tells a reset to one call only. A read of nothing, or a broken
+// pipe, that comes while the other direction is in a call must not be taken for
+// the end before that call has said what it was told.
+func TestResetToldToTheOtherDirection(t *testing.T) {
+	t.Run("ReadOfNothing", func(t *testing.T) {
+		k, p, h := newScript(t)
+		write, read := newOperation(Write, h, 1), newOperation(Read, h, 8)
+		p.Submit([]Operation{read}, false)
+		k.read = append(k.read, gives(0, 0), gives(0, 0))
+		k.write = append(k.write, func([]byte) (int, syscall.Errno) {
+			p.edge(Event{FD: 7, Generation: h.generation, Ready: Readable | HungUp})
+			return 0, syscall.ECONNRESET
+		})
+		p.Submit([]Operation{write}, false)
+		bothReset(t, p, write, read)
+	})
+	t.Run("BrokenPipe", func(t *testing.T) {
+		k, p, h := newScript(t)
+		write, read := newOperation(Write, h, 1), newOperation(Read, h, 8)
+		p.Submit([]Operation{read}, false)
+		k.write = append(k.write, gives(0, syscall.EPIPE), gives(0, syscall.EPIPE))
+		k.read = append(k.read, func([]byte) (int, syscall.Errno) {
+			p.Submit([]Operation{write}, false)
+			return 0, syscall.ECONNRESET
+		})
+		k.edge(h, Readable)
+		bothReset(t, p, read, write)
+	})
+}
+
+// bothReset checks that first and then second end with the reset.
+func bothReset(t *testing.T, p *Port, first, second *operation) {
+	t.Helper()
+	for _, want := range []*operation{first, second} {
+		if got := p.Next(context.Background()); got != Operation(want) {
+			t.Fatalf("dequeued %v, want %v", got, want)
+		}
+		if _, f, _ := Outcome(&want.Record); f == nil || f.Errno != syscall.ECONNRESET {
+			t.Errorf("%v: outcome %+v, want the reset", want.kind, f)
+		}
+	}
+}
+
 // A timer heap with entries corrected lazily must give the order of the
 // deadlines all the same.
 func TestTimersInOrder(t *testing.T) {

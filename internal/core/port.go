@@ -99,9 +99,6 @@ func NewPort(o Options) *Port {
 	return p
 }
 
-// Now is the port's clock.
-func (p *Port) Now() int64 { return p.kernel.Now() }
-
 // unlock releases mu and then wakes the leader if what was done under it is
 // news to it: no system call is made under a lock.
 func (p *Port) unlock() {

@@ -1,0 +1,171 @@
+package porttest
+
+import (
+	"cmp"
+	"errors"
+	"os"
+	"slices"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/completionport/completion"
+	"github.com/completionport/completion/ops"
+)
+
+var observerCases = []testCase{
+	{"LifeOfARead", observeRead},
+	{"WouldBlock", observeWouldBlock},
+	{"EveryOperationOfABatch", observeBatch},
+	{"OutcomeOfACancel", observeCancel},
+	{"PanicLosesNoCompletion", observePanic},
+	{"AskedByManyAtOnce", observeMany},
+}
+
+// log keeps the events of an observer.
+type log struct {
+	mu     sync.Mutex
+	events []completion.Event
+}
+
+func (l *log) note(e completion.Event) {
+	l.mu.Lock()
+	l.events = append(l.events, e)
+	l.mu.Unlock()
+}
+
+// of returns the events of one operation in the order of their times.
+func (l *log) of(operation uint32) []completion.Event {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	events := slices.DeleteFunc(slices.Clone(l.events), func(e completion.Event) bool { return e.Operation != operation })
+	slices.SortStableFunc(events, func(a, b completion.Event) int { return cmp.Compare(a.Time, b.Time) })
+	return events
+}
+
+// steps checks the steps of one operation.
+func (l *log) steps(e *env, operation uint32, kind string, want ...completion.Step) []completion.Event {
+	e.Helper()
+	events := l.of(operation)
+	var got []completion.Step
+	for _, event := range events {
+		got = append(got, event.Step)
+		equal(e, "kind", event.Kind, kind)
+	}
+	if !slices.Equal(got, want) {
+		e.Fatalf("steps of operation %d are %v, want %v", operation, got, want)
+	}
+	return events
+}
+
+func observed(e *env) (*completion.Port, *log) {
+	l := new(log)
+	return e.port(&completion.Config{Observer: l.note}), l
+}
+
+func observeRead(e *env) {
+	p, l := observed(e)
+	s, other := e.pair(p)
+	read := &ops.Read{From: s, Buf: own(64)}
+	e.submit(p, read)
+	other.send("abc")
+	e.expect(p, read, nil)
+	events := l.steps(e, 1, "read", completion.StepSubmitted, completion.StepParked,
+		completion.StepCalled, completion.StepCompleted, completion.StepDequeued)
+	call, end := events[2], events[3]
+	equal(e, "bytes of the call", call.N, 3)
+	equal(e, "bytes of the completion", end.N, 3)
+	is(e, end.Err, nil)
+	if call.Took < 0 || call.FD < 0 {
+		e.Fatalf("call: %+v", call)
+	}
+	ready := slices.IndexFunc(l.of(0), func(event completion.Event) bool {
+		return event.Step == completion.StepReady && event.FD == call.FD && event.Time <= call.Time
+	})
+	if ready < 0 {
+		e.Fatalf("no readiness before the call: %+v", l.of(0))
+	}
+}
+
+func observeWouldBlock(e *env) {
+	p, l := observed(e)
+	s, other := e.pair(p)
+	read := &ops.Read{From: s, Buf: own(3)}
+	e.submit(p, read)
+	other.send("abc") // fills the buffer: there could be more
+	e.expect(p, read, nil)
+	e.submit(p, read)
+	other.send("d")
+	e.expect(p, read, nil)
+	events := l.steps(e, 2, "read", completion.StepSubmitted, completion.StepCalled, completion.StepParked,
+		completion.StepCalled, completion.StepCompleted, completion.StepDequeued)
+	is(e, events[1].Err, syscall.EAGAIN)
+}
+
+func observeBatch(e *env) {
+	p, l := observed(e)
+	s, other := e.pair(p)
+	post, timer, read, write := newPost(nil), &ops.Timer{After: time.Hour}, &ops.Read{From: s, Buf: own(8)}, &ops.Write{To: s, Buf: text("x")}
+	e.submit(p, post, timer, read, write)
+	e.expectAll(p, nil, post, write)
+	l.steps(e, 1, "post", completion.StepSubmitted, completion.StepCompleted, completion.StepDequeued)
+	l.steps(e, 2, "timer", completion.StepSubmitted, completion.StepParked)
+	l.steps(e, 3, "read", completion.StepSubmitted, completion.StepParked)
+	l.steps(e, 4, "write", completion.StepSubmitted, completion.StepCalled, completion.StepCompleted, completion.StepDequeued)
+	equal(e, "received", other.receive(1), "x")
+}
+
+func observeCancel(e *env) {
+	p, l := observed(e)
+	s, _ := e.pair(p)
+	read := &ops.Read{From: s, Buf: own(8)}
+	e.start(p, read)
+	p.Cancel(read)
+	is(e, p.Wait(e.ctx, read), completion.ErrCanceled)
+	// A started operation is not dequeued.
+	events := l.steps(e, 1, "read", completion.StepSubmitted, completion.StepParked, completion.StepCompleted)
+	is(e, events[2].Err, completion.ErrCanceled)
+}
+
+// observePanic: the observer panics at its first call, and is not asked again.
+func observePanic(e *env) {
+	var calls sync.Mutex
+	count := 0
+	stderr := os.Stderr
+	null, err := os.Open(os.DevNull)
+	if err != nil {
+		e.Fatal(err)
+	}
+	defer null.Close()
+	os.Stderr = null // where the panic is reported
+	defer func() { os.Stderr = stderr }()
+	p := e.port(&completion.Config{Observer: func(completion.Event) {
+		calls.Lock()
+		defer calls.Unlock()
+		count++
+		panic(errors.New("an observer's mistake"))
+	}})
+	s, other := e.pair(p)
+	read := &ops.Read{From: s, Buf: own(8)}
+	for range 10 {
+		e.submit(p, read)
+		other.send("abc")
+		e.expect(p, read, nil)
+	}
+	equal(e, "calls", count, 1)
+}
+
+func observeMany(e *env) {
+	p, l := observed(e)
+	const each = 200
+	together(4, func(int) {
+		for range each {
+			if err := p.Await(e.ctx, newPost(nil)); err != nil {
+				e.Error(err)
+			}
+		}
+	})
+	for i := range uint32(4 * each) {
+		l.steps(e, i+1, "post", completion.StepSubmitted, completion.StepCompleted)
+	}
+}
