@@ -1,0 +1,349 @@
+package echo
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"io"
+	"maps"
+	"net"
+	"os"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) {
+	RunChild()
+	goleak.VerifyTestMain(m)
+}
+
+func linuxOnly(t *testing.T) {
+	t.Helper()
+	if runtime.GOOS != "linux" {
+		t.Skip("the load runs on Linux only")
+	}
+}
+
+func startLoad(t *testing.T, addr string, conns int) *Load {
+	t.Helper()
+	load, err := StartLoad(addr, -1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := load.Connect(conns); err != nil {
+		t.Error(load.Close())
+		t.Fatal(err)
+	}
+	return load
+}
+
+func closeWithout(t *testing.T, close func() error) {
+	t.Helper()
+	if err := close(); err != nil {
+		t.Error(err)
+	}
+}
+
+// Every program echoes every byte, and its process does as it is told.
+func TestProgramsEcho(t *testing.T) {
+	linuxOnly(t)
+	for _, program := range Programs {
+		t.Run(program, func(t *testing.T) {
+			server, err := StartServer(ServerOptions{Spec: Spec{Program: program}, Buffer: 4096})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer closeWithout(t, server.Close)
+			load := startLoad(t, server.Addr, 4)
+			defer closeWithout(t, load.Close)
+			before, err := server.CPU()
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, w := range works {
+				r, err := load.Run(w)
+				if err != nil {
+					t.Fatalf("%+v: %v", w, err)
+				}
+				if r.P50 <= 0 || r.P99 < r.P50 || r.Max < r.P99 || r.Elapsed < r.Max || r.CPU <= 0 {
+					t.Errorf("%+v: implausible: %+v", w, r)
+				}
+			}
+			if after, err := server.CPU(); err != nil || after <= before {
+				t.Errorf("CPU %v before, %v after: %v", before, after, err)
+			}
+			checkMemory(t, server)
+		})
+	}
+}
+
+// works are messages below, at and far above the size of the buffers; the last
+// of them do not fit into the sockets, so writes are cut short on both sides.
+var works = []Work{
+	{Messages: 300, Size: 64, Verify: true},
+	{Messages: 300, Size: 4096, Verify: true},
+	{Messages: 100, Size: 20_000, Verify: true},
+	{Messages: 4, Size: 4 << 20, Verify: true},
+	{Messages: 3, Size: 1, Verify: true},
+	{Messages: 200, Size: 1, Verify: true, Renew: true},
+	{Messages: 300, Size: 64},
+}
+
+func checkMemory(t *testing.T, server *Server) {
+	t.Helper()
+	m, err := server.Memory()
+	if err != nil || m.Heap < 10<<10 || m.Stack < 10<<10 || m.Resident < m.Heap+m.Stack {
+		t.Errorf("implausible memory %+v: %v", m, err)
+	}
+}
+
+// A program in this process ends without leaving anything.
+func TestProgramsClose(t *testing.T) {
+	linuxOnly(t)
+	for _, program := range Programs {
+		t.Run(program, func(t *testing.T) {
+			defer goleak.VerifyNone(t)
+			serving, err := Serve(Spec{Program: program}, 4096)
+			if err != nil {
+				t.Fatal(err)
+			}
+			load := startLoad(t, serving.Addr(), 4)
+			for _, size := range []int{100, 10_000} {
+				if _, err := load.Run(Work{Messages: 8, Size: size, Verify: true}); err != nil {
+					t.Error(err)
+				}
+			}
+			closeWithout(t, load.Close)
+			serving.Close()
+		})
+	}
+}
+
+// A peer that sends more than the system holds before it reads keeps the server
+// from writing, and then from reading.
+func TestProgramsWaitForPeer(t *testing.T) {
+	linuxOnly(t)
+	sent := make([]byte, 32<<20)
+	for i := range sent {
+		sent[i] = pattern(0, 0, i)
+	}
+	for _, program := range Programs {
+		t.Run(program, func(t *testing.T) {
+			serving, err := Serve(Spec{Program: program}, 4096)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer serving.Close()
+			conn, err := net.Dial("tcp", serving.Addr())
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer conn.Close()
+			if got := sendThenRead(t, conn, sent); !bytes.Equal(got, sent) {
+				t.Error("what came back is not what was sent")
+			}
+		})
+	}
+}
+
+// sendThenRead sends until nothing moves any more, and only then reads, too.
+func sendThenRead(t *testing.T, conn net.Conn, p []byte) []byte {
+	conn.SetWriteDeadline(time.Now().Add(100 * time.Millisecond))
+	n, err := conn.Write(p)
+	if !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Logf("%d bytes did not fill the sockets: %v", n, err)
+	}
+	conn.SetWriteDeadline(time.Time{})
+	var writing sync.WaitGroup
+	writing.Go(func() { conn.Write(p[n:]) })
+	got := make([]byte, len(p))
+	if _, err := io.ReadFull(conn, got); err != nil {
+		t.Error(err)
+		conn.Close()
+	}
+	writing.Wait()
+	return got
+}
+
+// What goes wrong in a child is said by the parent.
+func TestChildErrors(t *testing.T) {
+	linuxOnly(t)
+	if _, err := StartServer(ServerOptions{Spec: Spec{Program: "queue", Backend: "none"}}); err == nil || !strings.Contains(err.Error(), `backend "none"`) {
+		t.Errorf("a backend that does not exist: %v", err)
+	}
+	serving, err := Serve(Spec{Program: "net"}, 4096)
+	if err != nil {
+		t.Fatal(err)
+	}
+	serving.Close() // nobody listens there any more
+	load, err := StartLoad(serving.Addr(), -1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer closeWithout(t, load.Close)
+	if err := load.Connect(3); err == nil || !strings.Contains(err.Error(), "connection 1 of 3: connect: connection refused") {
+		t.Errorf("a refused connection: %v", err)
+	}
+	if _, err := load.Run(Work{Messages: 0, Size: 1}); err == nil || !strings.Contains(err.Error(), "no work") {
+		t.Errorf("no work: %v", err)
+	}
+}
+
+// A server that goes away ends the load's work with a reason.
+func TestLoadNoticesEnd(t *testing.T) {
+	linuxOnly(t)
+	server, err := StartServer(ServerOptions{Spec: Spec{Program: "net"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	load := startLoad(t, server.Addr, 2)
+	defer closeWithout(t, load.Close)
+	closeWithout(t, server.Close)
+	if _, err := load.Run(Work{Messages: 10, Size: 1}); err == nil || !strings.Contains(err.Error(), "connection 1 of 2, message 1") {
+		t.Errorf("a load without a server: %v", err)
+	}
+}
+
+// A server that echoes wrongly does not get away with it.
+func TestLoadVerifies(t *testing.T) {
+	linuxOnly(t)
+	for want, answer := range map[string]func([]byte) []byte{
+		"byte 7 came back changed":             func(p []byte) []byte { p[7]++; return p },
+		"101 bytes came back, 100 were sent":   func(p []byte) []byte { return append(p, 0) },
+		"the server has closed it":             func(p []byte) []byte { return nil },
+		"byte 1 came back changed":             func(p []byte) []byte { return append(p[:1], p[:len(p)-1]...) },
+		"connection 1 of 1, message 1: byte 0": func(p []byte) []byte { return make([]byte, len(p)) },
+	} {
+		listener, err := net.Listen("tcp", anyPort)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var served sync.WaitGroup
+		served.Go(func() { answerOnce(t, listener, answer) })
+		load := startLoad(t, listener.Addr().String(), 1)
+		if _, err := load.Run(Work{Messages: 5, Size: 100, Verify: true}); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("instead of %q: %v", want, err)
+		}
+		closeWithout(t, load.Close)
+		served.Wait()
+		listener.Close()
+	}
+}
+
+// answerOnce echoes the first byte, and then gives that answer to a message.
+func answerOnce(t *testing.T, listener net.Listener, answer func([]byte) []byte) {
+	conn, err := listener.Accept()
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	defer conn.Close()
+	p := make([]byte, 200)
+	for _, f := range []func([]byte) []byte{slices.Clone[[]byte], answer} {
+		n, err := conn.Read(p)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		conn.Write(f(p[:n]))
+	}
+}
+
+func TestParse(t *testing.T) {
+	for _, text := range []string{"queue", "floor", "await,backend=epoll", "queue,backend=epoll,spin=20µs,exe=./old"} {
+		s, err := Parse(text)
+		if err != nil || s.String() != text {
+			t.Errorf("%q is parsed as %q: %v", text, s, err)
+		}
+	}
+	for _, text := range []string{"", "epoll", "queue,", "queue,spin=fast", "queue,colour=red"} {
+		if s, err := Parse(text); err == nil {
+			t.Errorf("%q is parsed as %q", text, s)
+		}
+	}
+}
+
+func TestMachine(t *testing.T) {
+	linuxOnly(t)
+	before, err := MachineCPU()
+	if err != nil || before <= 0 {
+		t.Fatal(before, err)
+	}
+	spent, _ := OwnCPU()
+	for now := spent; now < spent+50*time.Millisecond; now, _ = OwnCPU() {
+	}
+	if after, err := MachineCPU(); err != nil || after <= before {
+		t.Errorf("busy for %v, then %v, after 50 ms of work: %v", before, after, err)
+	}
+	if cpus, err := CPUs(); err != nil || len(cpus) == 0 {
+		t.Error(cpus, err)
+	}
+}
+
+// Pinning holds for the whole process, and not for this one.
+func TestPinned(t *testing.T) {
+	linuxOnly(t)
+	before, err := CPUs()
+	if err != nil || len(before) < 2 {
+		t.Skip("pinning takes two CPUs: ", before, err)
+	}
+	place, err := Pinned()
+	if err != nil {
+		t.Fatal(err)
+	}
+	setup, err := Open(ServerOptions{Spec: Spec{Program: "net"}}, place, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer closeWithout(t, setup.Close)
+	for process, cpu := range map[*child]int{setup.Server.process: place.Server, setup.Load.process: place.Load} {
+		var cpus []int
+		if err := process.ask(command{Name: "cpus"}, &cpus); err != nil || !slices.Equal(cpus, []int{cpu}) {
+			t.Errorf("the %s runs on %v, not on %d: %v", process.name, cpus, cpu, err)
+		}
+	}
+	if after, _ := CPUs(); !slices.Equal(after, before) {
+		t.Errorf("this process ran on %v, now on %v", before, after)
+	}
+}
+
+// The hog burns while it is told to.
+func TestHog(t *testing.T) {
+	linuxOnly(t)
+	setup, err := Open(ServerOptions{Spec: Spec{Program: "net"}, Hog: true}, Anywhere, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer closeWithout(t, setup.Close)
+	r, err := setup.Measure(Work{Messages: 10, Size: 1, Verify: true})
+	if err != nil || r.PerMessage(r.ServerCPU) < 1e6 {
+		t.Errorf("with a hog %v of CPU for 10 messages: %v", r.ServerCPU, err)
+	}
+	if err := setup.Server.Burn(false); err != nil { // twice does no harm
+		t.Error(err)
+	}
+}
+
+func TestParseSummary(t *testing.T) {
+	const table = `% time     seconds  usecs/call     calls    errors syscall
+------ ----------- ----------- --------- --------- ------------------
+ 60.00    0.000600           3       200           sendto
+ 40.00    0.000400           2       210        10 read
+  0.00    0.000000           0         1           read
+------ ----------- ----------- --------- --------- ------------------
+100.00    0.001000           2       411        10 total
+`
+	calls, err := parseSummary(bufio.NewScanner(strings.NewReader(table)))
+	if want := map[string]float64{"sendto": 200, "read": 211}; err != nil || !maps.Equal(calls, want) {
+		t.Errorf("%v: %v", calls, err)
+	}
+	if calls, err := parseSummary(bufio.NewScanner(strings.NewReader(""))); err == nil {
+		t.Errorf("an empty table gives %v", calls)
+	}
+}

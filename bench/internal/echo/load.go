@@ -1,0 +1,54 @@
+package echo
+
+import "time"
+
+// Load is a load process: a client with a number of connections to one server.
+type Load struct{ process *child }
+
+// Work is one measurement: a closed loop, in which each connection has one
+// message under way until Messages in all have come back.
+type Work struct {
+	Messages int
+	Size     int
+	Verify   bool // compare every byte, against a pattern that no two messages share
+	Renew    bool // each message on a new connection, closed after it
+}
+
+// Result is what the load saw of one Work.
+type Result struct {
+	Elapsed       time.Duration
+	CPU           time.Duration // of the load process
+	P50, P99, Max time.Duration // from a message's send to its last byte back
+}
+
+// StartLoad starts a load process on the server at that address. A CPU of -1
+// leaves the choice to the system.
+func StartLoad(addr string, cpu int) (*Load, error) {
+	process, err := start("load", "", role{Target: addr}, cpu, nil, nil)
+	if err != nil {
+		return nil, err
+	}
+	return &Load{process}, nil
+}
+
+// Connect makes so many connections more. One byte goes there and back on each
+// before the next is made, so afterwards the server waits on all of them.
+func (l *Load) Connect(conns int) error {
+	return l.process.ask(command{Name: "connect", Conns: conns}, nil)
+}
+
+// Run does the work on all connections.
+func (l *Load) Run(w Work) (Result, error) {
+	var r Result
+	err := l.process.ask(command{Name: "run", Work: &w}, &r)
+	return r, err
+}
+
+// Close ends the process, which resets its connections, and waits for it.
+func (l *Load) Close() error { return l.process.Close() }
+
+// pattern is one byte of a message: of connection i, its serial and its place.
+func pattern(i, serial, place int) byte {
+	x := uint32(i)*2654435761 ^ uint32(serial)*2246822519 ^ uint32(place)*3266489917
+	return byte(x>>24 ^ x>>13)
+}

@@ -1,0 +1,58 @@
+package echo
+
+import (
+	"net"
+	"sync"
+)
+
+// goNet is the program as it is mostly written in Go. Its name keeps clear of
+// the package's.
+type goNet struct {
+	listener net.Listener
+	buffer   int
+	running  sync.WaitGroup
+}
+
+func serveNet(buffer int) (Serving, error) {
+	listener, err := net.Listen("tcp", anyPort)
+	if err != nil {
+		return nil, err
+	}
+	n := &goNet{listener: listener, buffer: buffer}
+	n.running.Go(n.run)
+	return n, nil
+}
+
+func (n *goNet) Addr() string { return n.listener.Addr().String() }
+
+// Close waits for the peers to go: a list of connections, to close them here,
+// would be counted as memory that package net needs.
+func (n *goNet) Close() {
+	n.listener.Close()
+	n.running.Wait()
+}
+
+func (n *goNet) run() {
+	for {
+		conn, err := n.listener.Accept()
+		if err != nil {
+			acceptFailed(err)
+			return
+		}
+		n.running.Go(func() { n.serve(conn) })
+	}
+}
+
+func (n *goNet) serve(conn net.Conn) {
+	defer conn.Close()
+	buffer := make([]byte, n.buffer)
+	for {
+		count, err := conn.Read(buffer)
+		if err != nil {
+			return
+		}
+		if _, err := conn.Write(buffer[:count]); err != nil {
+			return
+		}
+	}
+}

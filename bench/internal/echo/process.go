@@ -1,0 +1,168 @@
+package echo
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"time"
+)
+
+// childVariable holds, in a child's environment, what it is to be.
+const childVariable = "COMPLETION_BENCH_CHILD"
+
+// role is what a child is to be: a server, or the load on the one at Target.
+type role struct {
+	Server *ServerOptions
+	Target string
+}
+
+// command is what the parent asks of a child, one line of JSON each way.
+type command struct {
+	Name  string
+	Conns int   `json:",omitempty"`
+	Work  *Work `json:",omitempty"`
+	On    bool  `json:",omitempty"`
+}
+
+// answer is the child's line.
+type answer struct {
+	Error string          `json:",omitempty"`
+	Value json.RawMessage `json:",omitempty"`
+}
+
+// RunChild does not return in a process that was started as a child. It is to
+// be called before anything else.
+func RunChild() {
+	text, ok := os.LookupEnv(childVariable)
+	if !ok {
+		return
+	}
+	os.Unsetenv(childVariable)
+	var r role
+	err := json.Unmarshal([]byte(text), &r)
+	switch {
+	case err != nil:
+	case r.Server != nil:
+		err = runServer(*r.Server)
+	default:
+		err = runLoad(r.Target)
+	}
+	respond(nil, err)
+	os.Exit(1)
+}
+
+// obey answers commands until the parent closes its end, which it also does by
+// dying. That is noticed while a command is at work, too.
+func obey(handle func(command) (any, error)) error {
+	commands := make(chan command)
+	go func() {
+		for in := json.NewDecoder(os.Stdin); ; {
+			var c command
+			if in.Decode(&c) != nil {
+				os.Exit(0)
+			}
+			commands <- c
+		}
+	}()
+	for c := range commands {
+		answer := handle
+		if c.Name == "cpus" {
+			answer = func(command) (any, error) { return CPUs() }
+		}
+		if err := respond(answer(c)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// respond writes the child's line.
+func respond(value any, failure error) error {
+	var a answer
+	if failure != nil {
+		a.Error = failure.Error()
+	} else {
+		var err error
+		if a.Value, err = json.Marshal(value); err != nil {
+			return err
+		}
+	}
+	return json.NewEncoder(os.Stdout).Encode(a)
+}
+
+// child is a process that obeys this one.
+type child struct {
+	name string
+	cmd  *exec.Cmd
+	in   io.WriteCloser
+	out  *json.Decoder
+}
+
+// start starts exe as a child in that role. A CPU of -1 leaves the choice to
+// the system. wrap is put before the command line.
+func start(name, exe string, r role, cpu int, wrap, env []string) (*child, error) {
+	text, err := json.Marshal(r)
+	if err != nil {
+		return nil, err
+	}
+	if exe == "" {
+		if exe, err = os.Executable(); err != nil {
+			return nil, err
+		}
+	}
+	line := append(wrap, exe)
+	cmd := exec.Command(line[0], line[1:]...)
+	cmd.Env = append(append(os.Environ(), env...), childVariable+"="+string(text))
+	cmd.Stderr = os.Stderr
+	cmd.WaitDelay = 10 * time.Second
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		return nil, err
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := startOn(cpu, cmd.Start); err != nil {
+		return nil, fmt.Errorf("echo: starting the %s: %w", name, err)
+	}
+	return &child{name: name, cmd: cmd, in: in, out: json.NewDecoder(out)}, nil
+}
+
+// ask sends a command and waits for the answer.
+func (c *child) ask(what command, value any) error {
+	if err := json.NewEncoder(c.in).Encode(what); err != nil {
+		return fmt.Errorf("echo: the %s is gone: %w", c.name, err)
+	}
+	return c.listen(value)
+}
+
+// listen waits for a line of the child.
+func (c *child) listen(value any) error {
+	var a answer
+	if err := c.out.Decode(&a); err != nil {
+		if errors.Is(err, io.EOF) {
+			err = io.ErrUnexpectedEOF
+		}
+		return fmt.Errorf("echo: the %s gave no answer: %w", c.name, err)
+	}
+	if a.Error != "" {
+		return fmt.Errorf("echo: the %s: %s", c.name, a.Error)
+	}
+	if value == nil {
+		return nil
+	}
+	return json.Unmarshal(a.Value, value)
+}
+
+// Close ends the process and waits for it.
+func (c *child) Close() error {
+	c.in.Close()
+	if err := c.cmd.Wait(); err != nil {
+		return fmt.Errorf("echo: the %s: %w", c.name, err)
+	}
+	return nil
+}

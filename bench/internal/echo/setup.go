@@ -1,0 +1,110 @@
+package echo
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Place says which CPUs server and load run on, -1 for any.
+type Place struct{ Server, Load int }
+
+// Anywhere leaves the choice to the system.
+var Anywhere = Place{-1, -1}
+
+// Pinned puts the server on the first CPU and the load on the second.
+func Pinned() (Place, error) {
+	cpus, err := CPUs()
+	if err != nil {
+		return Place{}, err
+	}
+	if len(cpus) < 2 {
+		return Place{}, fmt.Errorf("echo: pinning takes two CPUs, there is %d", len(cpus))
+	}
+	return Place{cpus[0], cpus[1]}, nil
+}
+
+// Setup is a server with a load that is connected to it.
+type Setup struct {
+	Server *Server
+	Load   *Load
+	hog    bool
+}
+
+// Sample is one measurement of a Setup.
+type Sample struct {
+	Result
+	Messages  int
+	ServerCPU time.Duration
+}
+
+// PerMessage is a part of a sample for one message, in nanoseconds.
+func (s Sample) PerMessage(d time.Duration) float64 { return float64(d) / float64(s.Messages) }
+
+// Open starts both processes and makes the connections.
+func Open(o ServerOptions, p Place, conns int) (*Setup, error) {
+	o.CPU, o.Pin = p.Server, p.Server >= 0
+	server, err := StartServer(o)
+	if err != nil {
+		return nil, err
+	}
+	s := &Setup{Server: server, hog: o.Hog}
+	if s.Load, err = StartLoad(server.Addr, p.Load); err == nil {
+		err = s.Load.Connect(conns)
+	}
+	if err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
+}
+
+// Measure does the work and takes the server's CPU time before and after it,
+// when nothing is under way.
+func (s *Setup) Measure(w Work) (Sample, error) {
+	before, err := s.Server.CPU()
+	if err != nil {
+		return Sample{}, err
+	}
+	result, err := s.run(w)
+	if err != nil {
+		return Sample{}, err
+	}
+	after, err := s.Server.CPU()
+	return Sample{result, w.Messages, after - before}, err
+}
+
+// run does the work, beside the hog if there is one. Hogs of servers that are
+// not measured are quiet.
+func (s *Setup) run(w Work) (Result, error) {
+	if !s.hog {
+		return s.Load.Run(w)
+	}
+	if err := s.Server.Burn(true); err != nil {
+		return Result{}, err
+	}
+	result, err := s.Load.Run(w)
+	return result, errors.Join(err, s.Server.Burn(false))
+}
+
+// Calibrate warms both sides up and returns how many messages of that work
+// take about so long.
+func (s *Setup) Calibrate(w Work, about time.Duration) (int, error) {
+	for w.Messages = 64; ; w.Messages *= 2 {
+		r, err := s.run(w)
+		if err != nil {
+			return 0, err
+		}
+		if r.Elapsed >= about/3 {
+			return max(1, int(float64(w.Messages)*float64(about)/float64(r.Elapsed))), nil
+		}
+	}
+}
+
+// Close ends both processes, the load first.
+func (s *Setup) Close() error {
+	var err error
+	if s.Load != nil {
+		err = s.Load.Close()
+	}
+	return errors.Join(err, s.Server.Close())
+}
