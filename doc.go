@@ -101,6 +101,8 @@
 //
 // # Debugging
 //
-// COMPLETIONDEBUG=backend=NAME chooses the backend of ports whose Config names
-// none.
+// COMPLETIONDEBUG is a list of settings with commas between. The setting
+// backend=NAME chooses the backend of ports whose Config names none;
+// wait=park or wait=block says how a loop that waits for completions sleeps: as
+// a goroutine, or in a system call.
 package completion

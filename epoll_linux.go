@@ -2,6 +2,7 @@ package completion
 
 import (
 	"os"
+	"sync"
 	"syscall"
 	"time"
 
@@ -13,17 +14,24 @@ var _ core.Poller = (*epoll)(nil)
 
 var drivers = []opener{{"epoll", openEpoll}}
 
-// epoll is the poller of Linux. The leader does not block in epoll_wait: the
-// epoll descriptor is itself pollable, so it parks in Go's own poller, as a
-// goroutine that reads does. That costs no thread, and a deadline in the past
-// wakes it for a fraction of what an eventfd would take.
+// epoll is the poller of Linux. There are two ways to wait. The epoll descriptor
+// is itself pollable, so the leader can park in Go's own poller, as a goroutine
+// that reads does: that costs no thread, and a deadline in the past wakes it
+// for a fraction of what an eventfd takes. Or it blocks in epoll_wait, which
+// saves Go's poller and scheduler on the way to sleep and back.
 type epoll struct {
-	fd   int
-	file *os.File // keeps fd registered with Go's poller
-	raw  syscall.RawConn
-	wait func(uintptr) bool // look, bound once
+	fd    int
+	event int      // an eventfd, to wake a leader that blocks
+	file  *os.File // keeps fd registered with Go's poller
+	raw   syscall.RawConn
+	wait  func(uintptr) bool // look, bound once
 
-	// The leader's, during one Wait.
+	// closing keeps Wake from writing to a descriptor that is somebody else's.
+	closing sync.RWMutex
+	closed  bool
+
+	// The leader's.
+	until  int64
 	buffer []sys.EpollEvent
 	events []core.Event
 	n      int
@@ -34,11 +42,14 @@ func openEpoll() (driver, error) {
 	if err != nil {
 		return driver{}, os.NewSyscallError("epoll_create1", err)
 	}
-	e := &epoll{fd: fd, file: os.NewFile(uintptr(fd), "epoll")}
+	e := &epoll{fd: fd, event: -1, until: core.Never, file: os.NewFile(uintptr(fd), "epoll")}
 	e.raw, err = e.file.SyscallConn()
 	if err == nil {
 		// Fails if Go's poller does not take the descriptor.
 		err = e.file.SetReadDeadline(time.Time{})
+	}
+	if err == nil {
+		e.event, err = sys.EventCreate(fd)
 	}
 	if err != nil {
 		e.file.Close()
@@ -56,8 +67,9 @@ func (e *epoll) Arm(fd int, generation uint32) syscall.Errno {
 // Disarm is EPOLL_CTL_DEL. The descriptor is open and armed: it can't fail.
 func (e *epoll) Disarm(fd int) { sys.EpollDel(e.fd, fd) }
 
-// SetTimeout sets the deadline of the next park.
+// SetTimeout sets the end of the next wait.
 func (e *epoll) SetTimeout(until int64) {
+	e.until = until
 	if until == core.Never {
 		e.file.SetReadDeadline(time.Time{})
 		return
@@ -65,42 +77,73 @@ func (e *epoll) SetTimeout(until int64) {
 	e.file.SetReadDeadline(sys.Time(until))
 }
 
-// Wake sets a deadline in the past. Only the leader sets others, so a wake-up
-// stays until the leader has seen it. After Close it does nothing.
-func (e *epoll) Wake() { e.file.SetReadDeadline(sys.Time(1)) }
+// Wake ends a wait. A parked leader gets a deadline in the past: only leaders
+// set others, so it stays until one has seen it.
+func (e *epoll) Wake(how core.Waiting) {
+	if how != core.Block {
+		e.file.SetReadDeadline(sys.Time(1))
+		return
+	}
+	e.closing.RLock()
+	if !e.closed {
+		sys.EventSignal(e.event)
+	}
+	e.closing.RUnlock()
+}
 
-// Wait looks, and parks until there is something to see. Go's poller calls
-// look before it parks, after it has made itself ready for the next edge, so
-// an event between the two is not lost.
-func (e *epoll) Wait(block bool, events []core.Event) (n int, timedOut bool) {
+// Wait looks, and sleeps until there is something to see.
+func (e *epoll) Wait(how core.Waiting, events []core.Event) (n int, timedOut bool) {
+	if len(e.buffer) < len(events) {
+		e.buffer = make([]sys.EpollEvent, len(events))
+	}
 	e.events, e.n = events, 0
-	if !block {
+	switch how {
+	case core.Look:
 		e.look(0)
-		return e.n, false
+	case core.Block:
+		timedOut = e.block()
+	default:
+		// Go's poller calls look before it parks, after it has made itself ready for
+		// the next edge, so an event between the two is not lost.
+		if err := e.raw.Read(e.wait); err != nil {
+			// The time-out: look was not called then, and with steady wake-ups
+			// would never be.
+			e.look(0)
+			return e.n, true
+		}
 	}
-	if err := e.raw.Read(e.wait); err != nil {
-		// The time-out: look was not called then, and with steady wake-ups
-		// would never be.
-		e.look(0)
-		return e.n, true
-	}
-	return e.n, false
+	return e.n, timedOut
 }
 
 // look asks epoll without waiting, and tells whether it found something.
 func (e *epoll) look(uintptr) bool {
-	if len(e.buffer) < len(e.events) {
-		e.buffer = make([]sys.EpollEvent, len(e.events))
+	e.take(sys.EpollPoll(e.fd, e.buffer[:len(e.events)]))
+	return e.n > 0
+}
+
+// block waits in the system. A wake-up is an event that take leaves out.
+func (e *epoll) block() (timedOut bool) {
+	left := int64(-1)
+	if e.until != core.Never {
+		left = max(e.until-sys.Now(), 0)
 	}
-	e.n = sys.EpollPoll(e.fd, e.buffer[:len(e.events)])
-	for i, event := range e.buffer[:e.n] {
-		e.events[i] = core.Event{
+	e.take(sys.EpollWait(e.fd, e.buffer[:len(e.events)], left))
+	return e.n == 0 && left >= 0
+}
+
+// take translates n events, but for those of the eventfd.
+func (e *epoll) take(n int) {
+	for _, event := range e.buffer[:n] {
+		if event.Pad == 0 {
+			continue
+		}
+		e.events[e.n] = core.Event{
 			FD:         int(event.Fd),
 			Generation: uint32(event.Pad),
 			Ready:      readiness(event.Events),
 		}
+		e.n++
 	}
-	return e.n > 0
 }
 
 // readiness translates epoll's bits. An error or a hang-up concerns both
@@ -119,5 +162,11 @@ func readiness(bits uint32) core.Readiness {
 	return r
 }
 
-// Close gives the descriptor back.
-func (e *epoll) Close() error { return e.file.Close() }
+// Close gives the descriptors back.
+func (e *epoll) Close() error {
+	e.closing.Lock()
+	e.closed = true
+	sys.Close(e.event)
+	e.closing.Unlock()
+	return e.file.Close()
+}

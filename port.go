@@ -28,6 +28,8 @@ type Config struct {
 
 	// Observer, if not nil, is told of every step the port makes.
 	Observer Observer
+
+	loopWait core.Waiting // how a loop sleeps
 }
 
 // Port is an I/O completion port. All its methods may be called by any number
@@ -57,6 +59,7 @@ func Open(config *Config) (*Port, error) {
 			Poller:      driver.poller,
 			Kernel:      driver.kernel,
 			SpinWait:    int64(c.SpinWait),
+			LoopWait:    c.loopWait,
 			MaxInFlight: c.MaxInFlight,
 			Observe:     c.Observer.trace(),
 		}),
@@ -72,15 +75,20 @@ func (c *Config) check() error {
 	case c.MaxInFlight < 0:
 		return &configError{"MaxInFlight is negative"}
 	}
-	if c.Backend != "" {
-		return nil
-	}
 	for setting := range strings.SplitSeq(os.Getenv("COMPLETIONDEBUG"), ",") {
 		key, value, _ := strings.Cut(setting, "=")
 		switch key {
 		case "":
 		case "backend":
-			c.Backend = value
+			if c.Backend == "" {
+				c.Backend = value
+			}
+		case "wait":
+			how, ok := map[string]core.Waiting{"park": core.Park, "block": core.Block}[value]
+			if !ok {
+				return &configError{"COMPLETIONDEBUG has no wait=" + value}
+			}
+			c.loopWait = how
 		default:
 			return &configError{"COMPLETIONDEBUG has no setting " + key}
 		}

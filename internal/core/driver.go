@@ -16,15 +16,30 @@ type Poller interface {
 	// SetTimeout says until when the next Wait may last, Never for no limit. A
 	// Wake that comes after SetTimeout has returned ends that Wait.
 	SetTimeout(until int64)
-	// Wait fills in events. With block it waits for the first, else it looks
-	// once. timedOut tells that the time-out has passed or was cut short by
-	// Wake: it must be set again before the next Wait.
-	Wait(block bool, events []Event) (n int, timedOut bool)
-	// Wake ends the Wait under way, or the next. It may come too late, and it
-	// may come during and after Close; it allocates nothing.
-	Wake()
+	// Wait fills in events, and waits for the first in the way it is told.
+	// timedOut tells that the time-out has passed or was cut short by Wake: it
+	// must be set again before the next Wait.
+	Wait(how Waiting, events []Event) (n int, timedOut bool)
+	// Wake ends the Wait under way in that way, or the next. It may come too
+	// late, and it may come during and after Close; it allocates nothing.
+	Wake(how Waiting)
 	Close() error
 }
+
+// Waiting is how a leader waits for events.
+type Waiting uint8
+
+const (
+	// Look: not at all.
+	Look Waiting = iota
+	// Park: asleep as a goroutine. It leaves the thread to others, which is right
+	// for one of many goroutines that await.
+	Park
+	// Block: in a system call. It wakes up without Go's scheduler, which is
+	// right for a loop that has the port to itself. A poller that can only do
+	// one of the two does that.
+	Block
+)
 
 // Event is one edge.
 type Event struct {

@@ -60,8 +60,8 @@ func (k *script) Classify(_ Kind, e syscall.Errno) Class {
 func (k *script) Arm(int, uint32) syscall.Errno { return 0 }
 func (k *script) Disarm(int)                    {}
 func (k *script) SetTimeout(int64)              {}
-func (k *script) Wake()                         { k.woken = true }
-func (k *script) Wait(block bool, events []Event) (int, bool) {
+func (k *script) Wake(Waiting)                  { k.woken = true }
+func (k *script) Wait(how Waiting, events []Event) (int, bool) {
 	if f := k.onWait; f != nil {
 		k.onWait = nil
 		f()
@@ -70,7 +70,7 @@ func (k *script) Wait(block bool, events []Event) (int, bool) {
 		k.woken = false
 		return 0, true
 	}
-	if block && len(k.events) == 0 {
+	if how != Look && len(k.events) == 0 {
 		k.t.Fatal("the leader goes to sleep, and nothing would wake it")
 	}
 	n := copy(events, k.events)

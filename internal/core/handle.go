@@ -91,7 +91,9 @@ func (p *Port) AddHandle(fd int, isConnected bool, atClose func()) (*Handle, *Fa
 		}
 		p.atClose[h] = atClose
 	}
-	p.generation++
+	if p.generation++; p.generation == 0 { // a poller's own events carry 0
+		p.generation = 1
+	}
 	h.generation = p.generation
 	p.handles++
 	p.table.set(fd, h)

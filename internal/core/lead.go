@@ -25,33 +25,19 @@ func (p *Port) poll(w *waiter, block bool) {
 	}
 	p.polls++
 	p.polling, p.taken = true, 0
-	p.until = 0
-	block = block && len(p.ready) == 0
-	if block {
-		p.until = p.nextTimer()
+	p.until, p.how = 0, Look
+	if block && len(p.ready) == 0 {
+		p.until, p.how = p.nextTimer(), Park
+		if w.want == anItem {
+			p.how = p.loopWait
+		}
 		p.parked = p.spin == 0
 	}
+	how := p.how
 	p.attention.Store(false)
 	p.unlock()
 
-	slept := block && p.observe != nil
-	if slept {
-		p.tell(Trace{Step: StepAsleep, FD: -1})
-	}
-	n := 0
-	if block && p.spin > 0 {
-		n, block = p.look(w)
-	}
-	if n == 0 {
-		var timedOut bool
-		if n, timedOut = p.poller.Wait(block, p.events); timedOut {
-			p.timeout = unknownTimeout
-		}
-	}
-
-	if slept {
-		p.tell(Trace{Step: StepAwake, FD: -1, N: int64(n)})
-	}
+	n := p.sleep(w, how)
 
 	p.mu.Lock()
 	p.parked = false
@@ -71,6 +57,27 @@ func (p *Port) poll(w *waiter, block bool) {
 	p.settled()
 }
 
+// sleep waits for events in the way that poll has chosen. No lock is held.
+func (p *Port) sleep(w *waiter, how Waiting) (n int) {
+	slept := how != Look && p.observe != nil
+	if slept {
+		p.tell(Trace{Step: StepAsleep, FD: -1})
+	}
+	if how != Look && p.spin > 0 {
+		n, how = p.look(w, how)
+	}
+	if n == 0 {
+		var timedOut bool
+		if n, timedOut = p.poller.Wait(how, p.events); timedOut {
+			p.timeout = unknownTimeout
+		}
+	}
+	if slept {
+		p.tell(Trace{Step: StepAwake, FD: -1, N: int64(n)})
+	}
+	return n
+}
+
 // setTimeout tells the poller how long it may wait. One that ends earlier than
 // needed is left alone: it costs a look, setting it anew costs the same each
 // time. Setting it needs the lock released; if that let news in, setTimeout
@@ -88,13 +95,13 @@ func (p *Port) setTimeout(w *waiter) bool {
 }
 
 // look spins: it polls without waiting until there is an event, news, or the
-// spin time is over. It reports whether the leader should wait for events
-// after that. No lock is held.
-func (p *Port) look(w *waiter) (n int, block bool) {
+// spin time is over. It returns how the leader should wait for events after
+// that. No lock is held.
+func (p *Port) look(w *waiter, how Waiting) (int, Waiting) {
 	for end := p.kernel.Now() + p.spin; ; {
-		n, _ = p.poller.Wait(false, p.events)
+		n, _ := p.poller.Wait(Look, p.events)
 		if n > 0 || p.attention.Load() {
-			return n, false
+			return n, Look
 		}
 		if now := p.kernel.Now(); now >= end {
 			break
@@ -105,10 +112,10 @@ func (p *Port) look(w *waiter) (n int, block bool) {
 	p.mu.Lock()
 	defer p.unlock()
 	if p.satisfied(w) || p.attention.Load() {
-		return 0, false
+		return 0, Look
 	}
 	p.parked = true
-	return 0, true
+	return 0, how
 }
 
 // takeReady takes over the ready list. mu is held.

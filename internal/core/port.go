@@ -9,8 +9,9 @@ import (
 type Options struct {
 	Poller      Poller
 	Kernel      Kernel
-	SpinWait    int64 // nanoseconds the leader looks before it parks
-	MaxInFlight int   // 0 for no limit
+	SpinWait    int64   // nanoseconds the leader looks before it sleeps
+	LoopWait    Waiting // how a leader sleeps that wants any finished operation
+	MaxInFlight int     // 0 for no limit
 	Observe     func(Trace)
 }
 
@@ -19,6 +20,7 @@ type Port struct {
 	poller      Poller
 	kernel      Kernel
 	spin        int64
+	loopWait    Waiting
 	maxInFlight int
 	observe     func(Trace) // nil for none
 
@@ -59,11 +61,12 @@ type Port struct {
 	awaiters     waiterList // parked, want one operation, or the port drained
 	hinted       int        // dequeuers woken for an item and not yet here
 	leader       *waiter
-	polling      bool  // the leader is in the poller or works on what it saw
-	parked       bool  // the leader may be asleep: who has news for it wakes it
-	until        int64 // until when
-	timeout      int64 // what the poller was last told; see setTimeout
-	wakeAfter    bool  // unlock wakes the leader
+	polling      bool    // the leader is in the poller or works on what it saw
+	parked       bool    // the leader may be asleep: who has news for it wakes it
+	how          Waiting // and this is how
+	until        int64   // until when
+	timeout      int64   // what the poller was last told; see setTimeout
+	wakeAfter    bool    // unlock wakes the leader
 	events       []Event
 	attention    atomic.Bool // news for a leader that spins
 	polls, wakes uint64
@@ -89,10 +92,14 @@ func NewPort(o Options) *Port {
 		poller:      o.Poller,
 		kernel:      o.Kernel,
 		spin:        o.SpinWait,
+		loopWait:    o.LoopWait,
 		maxInFlight: o.MaxInFlight,
 		observe:     o.Observe,
 		events:      make([]Event, eventsPerPoll),
 		timeout:     Never,
+	}
+	if p.loopWait == Look {
+		p.loopWait = Park
 	}
 	p.home.port, p.home.fd = p, -1
 	p.settling.L = &p.mu
@@ -102,11 +109,11 @@ func NewPort(o Options) *Port {
 // unlock releases mu and then wakes the leader if what was done under it is
 // news to it: no system call is made under a lock.
 func (p *Port) unlock() {
-	wake := p.wakeAfter
+	wake, how := p.wakeAfter, p.how
 	p.wakeAfter = false
 	p.mu.Unlock()
 	if wake {
-		p.poller.Wake()
+		p.poller.Wake(how)
 	}
 }
 

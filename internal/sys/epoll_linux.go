@@ -50,6 +50,44 @@ func EpollDel(epoll, fd int) syscall.Errno {
 	return asErrno(unix.EpollCtl(epoll, unix.EPOLL_CTL_DEL, fd, nil))
 }
 
+// EventCreate opens an eventfd and adds it to an epoll descriptor. Its events
+// carry the generation 0, which no handle has. It is edge-triggered, so nobody
+// has to read it.
+func EventCreate(epoll int) (int, error) {
+	fd, err := unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
+	if err != nil {
+		return -1, err
+	}
+	event := unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLET&0xffffffff, Fd: int32(fd)}
+	if err := unix.EpollCtl(epoll, unix.EPOLL_CTL_ADD, fd, &event); err != nil {
+		unix.Close(fd)
+		return -1, err
+	}
+	return fd, nil
+}
+
+// EventSignal adds one to an eventfd, which is an edge. It would have to be
+// called 2^64 times to fail.
+func EventSignal(fd int) {
+	one := uint64(1)
+	unix.RawSyscall(unix.SYS_WRITE, uintptr(fd), uintptr(unsafe.Pointer(&one)), 8)
+}
+
+// EpollWait waits in the system, for so many nanoseconds, rounded up to
+// milliseconds, or without an end if they are negative.
+func EpollWait(epoll int, events []EpollEvent, nanoseconds int64) int {
+	timeout := -1
+	if nanoseconds >= 0 {
+		const most = 1<<31 - 1
+		timeout = int(min((nanoseconds+999_999)/1_000_000, most))
+	}
+	n, _, errno := unix.Syscall6(unix.SYS_EPOLL_PWAIT, uintptr(epoll), uintptr(unsafe.Pointer(unsafe.SliceData(events))), uintptr(len(events)), uintptr(timeout), 0, 0)
+	if errno != 0 { // EINTR: the next wait finds it
+		return 0
+	}
+	return int(n)
+}
+
 // EpollPoll looks once, without waiting.
 func EpollPoll(epoll int, events []EpollEvent) int {
 	n, _, errno := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(epoll), uintptr(unsafe.Pointer(unsafe.SliceData(events))), uintptr(len(events)), 0, 0, 0)
