@@ -226,8 +226,9 @@ func (p *Port) Shutdown(ctx context.Context) error {
 	return closedUnless(open)
 }
 
-// Stats are the counters of a port at one moment. When nothing is being done,
-// Submitted == Completed + InFlight and Slots == InFlight + Queued.
+// Stats are the counters of a port at one moment. Submitted and Completed are
+// counted as operations come and go, InFlight and Slots by the records in use;
+// Submitted == Completed + InFlight says that none was lost.
 type Stats struct {
 	Submitted uint64 // operations accepted
 	Completed uint64 // operations that have ended

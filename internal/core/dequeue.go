@@ -131,8 +131,10 @@ func (p *Port) waitable(rec *Record) (flying bool, mistake string) {
 	switch s := rec.slot.Load(); {
 	case s == nil:
 		return false, "completion: Wait for an operation that was not started"
-	case s == &unwaited || s == &waited || s == &passing:
+	case s == &unwaited || s == &waited:
 		return false, ""
+	case s == &passing:
+		return false, "completion: two goroutines wait for one operation"
 	case s.handle.Load().port != p:
 		return false, "completion: Wait for an operation of another port"
 	case s.flags&started == 0:

@@ -157,7 +157,7 @@ func (p *Port) Stats() Stats {
 	return Stats{
 		Submitted:   p.submitted,
 		Completed:   p.completed,
-		InFlight:    p.inFlight(),
+		InFlight:    p.occupied - p.doneCount, // not from the counters: they must agree
 		Queued:      p.doneCount,
 		Slots:       p.occupied,
 		Handles:     p.handles,
