@@ -35,9 +35,9 @@ func (k Kind) direction() direction {
 // can't be named outside this module, and self is promoted only by embedding a
 // Record, which package completion does in its Op.
 type Operation interface {
-	// Describe fills in what is to be done. The port calls it while it accepts
-	// the operation, under its lock, and for a connect once more when it
-	// performs it.
+	// Describe fills in what is to be done. The port calls it under its lock
+	// while it accepts the operation, first to check it and then to take it, and
+	// for a connect once more when it performs it: it must say the same each time.
 	Describe(*Request)
 	// Deliver puts what the operation produced into it. It is called once,
 	// before the operation is handed out, by whoever owns the outcome.

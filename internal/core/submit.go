@@ -23,7 +23,7 @@ func (p *Port) submit(ops []Operation, start bool, i intent) bool {
 		return false
 	}
 	var traces []Trace
-	slots = p.accept(ops, start, i, slots, &traces)
+	slots = p.commitAll(p.claimAll(ops, start), i, slots, &traces)
 	p.unlock()
 	for _, t := range traces {
 		p.tell(t)
@@ -36,11 +36,11 @@ func (p *Port) submit(ops []Operation, start bool, i intent) bool {
 	return true
 }
 
-// accept claims and describes all operations, and returns those that are still
-// to be begun. If one of them is a mistake, what was claimed before it is given
-// back and the panic goes on. mu is held, and released if it panics.
-func (p *Port) accept(ops []Operation, start bool, i intent, slots []*Slot, traces *[]Trace) []*Slot {
-	var first, last *Slot
+// claimAll makes all operations the port's and returns the chain of their
+// slots. If one of them is a mistake, what was claimed before it is given back
+// and the panic goes on. mu is held, and released if it panics.
+func (p *Port) claimAll(ops []Operation, start bool) (first *Slot) {
+	var last *Slot
 	correct := false
 	defer func() {
 		if correct {
@@ -67,7 +67,12 @@ func (p *Port) accept(ops []Operation, start bool, i intent, slots []*Slot, trac
 		}
 	}
 	correct = true
-	// Nothing can fail any more.
+	return first
+}
+
+// commitAll puts a chain of claimed operations in flight, and appends to slots
+// those that are still to be begun. mu is held.
+func (p *Port) commitAll(first *Slot, i intent, slots []*Slot, traces *[]Trace) []*Slot {
 	now := int64(0)
 	for s := first; s != nil; {
 		next := s.next
