@@ -6,7 +6,7 @@ import "context"
 // returns when no goroutine is in the poller or in a system call any more. It
 // reports false if the port was closed before.
 func (p *Port) Close() bool {
-	p.mu.Lock()
+	p.lock()
 	if p.closed {
 		p.mu.Unlock()
 		return false
@@ -18,10 +18,10 @@ func (p *Port) Close() bool {
 	p.table.all(func(h *Handle) { h.Close() })
 	p.endTimers(closing)
 
-	p.mu.Lock()
+	p.lock()
 	p.stopContexts()
 	for p.inFlight() > 0 || p.handles > 0 || p.polling || p.callbacks > 0 {
-		p.settling.Wait()
+		p.awaitSettled()
 	}
 	p.rouseAll()
 	p.unlock()
@@ -34,7 +34,7 @@ func (p *Port) Close() bool {
 // whether it could wait for all, and false for open if the port was closed
 // before.
 func (p *Port) Shutdown(ctx context.Context) (all, open bool) {
-	p.mu.Lock()
+	p.lock()
 	if p.closed {
 		p.mu.Unlock()
 		return false, false
@@ -45,7 +45,7 @@ func (p *Port) Shutdown(ctx context.Context) (all, open bool) {
 	p.table.all((*Handle).drain)
 	p.endTimers(draining)
 
-	p.mu.Lock()
+	p.lock()
 	if !isOver(ctx) {
 		w := p.enlist(ctx, drained)
 		p.wait(w)
@@ -59,11 +59,11 @@ func (p *Port) Shutdown(ctx context.Context) (all, open bool) {
 // endTimers refuses new timers and ends those that wait. Each of them has an
 // entry in the heap, or has not been begun and will be refused.
 func (p *Port) endTimers(as handleState) {
-	p.home.mu.Lock()
+	p.home.lock()
 	p.home.state |= as
 	p.home.mu.Unlock()
 
-	p.mu.Lock()
+	p.lock()
 	var tickets []Ticket
 	for _, e := range p.timers {
 		if e.slot.kind == Timer && e.slot.op != nil {

@@ -33,7 +33,7 @@ func (p *Port) enlist(ctx context.Context, want want) *waiter {
 	p.unlock()
 	stopped := old == nil || old.stop()
 	r.stop = context.AfterFunc(ctx, r.contextEnded)
-	p.mu.Lock()
+	p.lock()
 	if !stopped {
 		p.expectCallback(old)
 	}
@@ -73,7 +73,7 @@ func (p *Port) dismiss(w *waiter) {
 func (r *registration) contextEnded() {
 	w := r.waiter
 	p := w.port
-	p.mu.Lock()
+	p.lock()
 	r.ran = true
 	var ticket Ticket
 	if w.registered == r { // else the record serves another context by now
@@ -88,7 +88,7 @@ func (r *registration) contextEnded() {
 	}
 	if r.awaited {
 		p.callbacks--
-		p.settling.Broadcast()
+		p.somethingSettled()
 	}
 	p.unlock()
 	p.record(ticket, toCancel)
@@ -123,7 +123,7 @@ func (p *Port) stopContexts() {
 			late = append(late, r)
 		}
 	}
-	p.mu.Lock()
+	p.lock()
 	for _, r := range late {
 		p.expectCallback(r)
 	}

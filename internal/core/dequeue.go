@@ -12,7 +12,7 @@ func (p *Port) Next(ctx context.Context) Operation {
 	if isOver(ctx) {
 		return nil
 	}
-	p.mu.Lock()
+	p.lock()
 	p.awaitItem(ctx)
 	t := p.traceNext()
 	op, orphan := p.next()
@@ -36,7 +36,7 @@ func (p *Port) NextBatch(ctx context.Context, dst []Operation) int {
 	var orphans *Buffer
 	var traces []Trace
 	n := 0
-	p.mu.Lock()
+	p.lock()
 	p.awaitItem(ctx)
 	for n < len(dst) {
 		if t := p.traceNext(); t.Step != 0 {
@@ -101,6 +101,7 @@ func (p *Port) awaitItem(ctx context.Context) {
 // ends first, the operation is cancelled, and waited for all the same.
 func (p *Port) Wait(ctx context.Context, op Operation) {
 	rec := op.self()
+	p.step()
 	if rec.collect() {
 		return
 	}
@@ -108,7 +109,7 @@ func (p *Port) Wait(ctx context.Context, op Operation) {
 		p.Cancel(op)
 		ctx = context.Background()
 	}
-	p.mu.Lock()
+	p.lock()
 	flying, mistake := p.waitable(rec)
 	if flying {
 		w := p.enlist(ctx, oneOp)
@@ -122,6 +123,7 @@ func (p *Port) Wait(ctx context.Context, op Operation) {
 	if mistake != "" {
 		panic(mistake)
 	}
+	p.step()
 	rec.collect()
 }
 
@@ -154,7 +156,7 @@ func (p *Port) waitFor(w *waiter, rec *Record) {
 	if w.ended { // before it could know what to cancel
 		p.unlock()
 		p.record(w.ticket, toCancel)
-		p.mu.Lock()
+		p.lock()
 	}
 	p.wait(w)
 }
@@ -198,7 +200,10 @@ func (p *Port) Await(ctx context.Context, op Operation) bool {
 
 // Cancel records the wish to cancel op, and reports whether it was recorded
 // while op was in flight.
-func (p *Port) Cancel(op Operation) bool { return p.record(TicketOf(op.self()), toCancel) }
+func (p *Port) Cancel(op Operation) bool {
+	p.step()
+	return p.record(TicketOf(op.self()), toCancel)
+}
 
 // CancelTicket is Cancel for one use of an operation.
 func (p *Port) CancelTicket(t Ticket) bool { return p.record(t, toCancel) }
@@ -208,7 +213,7 @@ func (p *Port) CancelTicket(t Ticket) bool { return p.record(t, toCancel) }
 func (p *Port) SetDeadline(op Operation, deadline int64) bool {
 	rec := op.self()
 	t := TicketOf(rec)
-	p.mu.Lock()
+	p.lock()
 	defer p.unlock()
 	// Slots are freed under mu only: the comparison holds until we leave.
 	if t.slot == nil || rec.slot.Load() != t.slot || t.slot.handle.Load().port != p {

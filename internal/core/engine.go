@@ -88,7 +88,7 @@ func (h *Handle) run(d direction, after *aftermath) {
 		} else {
 			r = h.observedCall(s)
 		}
-		h.mu.Lock()
+		h.lock()
 		h.latch[d] &^= owned
 		h.settle(d, s, r, after)
 	}
@@ -272,6 +272,7 @@ func (h *Handle) connectEnded(f *Failure, after *aftermath) {
 
 // edge takes in what the poller saw and performs what has become possible.
 func (p *Port) edge(e Event) {
+	p.step()
 	h := p.table.get(e.FD)
 	// A stale event: the number went to another descriptor meanwhile.
 	if h == nil || h.generation != e.Generation {
@@ -282,7 +283,7 @@ func (p *Port) edge(e Event) {
 		p.tell(Trace{Step: StepReady, FD: e.FD})
 	}
 	var after aftermath
-	h.mu.Lock()
+	h.lock()
 	if e.Ready&(Readable|HungUp) != 0 {
 		h.latch[in] |= ready
 	}
@@ -300,7 +301,7 @@ func (p *Port) edge(e Event) {
 // resume runs a direction that was put on the ready list.
 func (p *Port) resume(r readyDirection) {
 	var after aftermath
-	r.handle.mu.Lock()
+	r.handle.lock()
 	r.handle.run(r.direction, &after)
 	r.handle.leave(&after)
 }
@@ -315,13 +316,14 @@ func (p *Port) record(t Ticket, i intent) bool {
 	// The slot may be used again any time until its handle's lock is held and
 	// the generation compared; until then h is only a guess. In flight means that
 	// the handle was stored before: it is compared after the word.
+	p.step()
 	h := t.slot.handle.Load()
 	if h == nil || h.port != p {
 		return false
 	}
 	s := t.slot
 	var after aftermath
-	h.mu.Lock()
+	h.lock()
 	word := s.word.Load()
 	st := state(word)
 	if generation(word) != t.generation || st == free || st == finished ||

@@ -5,7 +5,7 @@ func (p *Port) publish(after *aftermath) {
 	if p.observe != nil {
 		p.tellFinished(&after.finished)
 	}
-	p.mu.Lock()
+	p.lock()
 	for s := after.finished.pop(); s != nil; s = after.finished.pop() {
 		p.finish(s)
 	}
@@ -77,5 +77,5 @@ func (p *Port) settled() {
 	if p.inFlight() == 0 {
 		p.rouseAll()
 	}
-	p.settling.Broadcast()
+	p.somethingSettled()
 }

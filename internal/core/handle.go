@@ -79,7 +79,7 @@ func (p *Port) AddHandle(fd int, isConnected bool, atClose func()) (*Handle, *Fa
 	if isConnected {
 		h.state = connected
 	}
-	p.mu.Lock()
+	p.lock()
 	if p.refusing {
 		p.mu.Unlock()
 		p.kernel.Close(fd)
@@ -113,7 +113,7 @@ func (p *Port) AddHandle(fd int, isConnected bool, atClose func()) (*Handle, *Fa
 // Acquire lends the descriptor to a caller outside the engine (an option, an
 // address). ok is false once the handle is closing.
 func (h *Handle) Acquire() (fd int, ok bool) {
-	h.mu.Lock()
+	h.lock()
 	defer h.mu.Unlock()
 	if h.port == nil || h.state&closing != 0 || h.users == math.MaxUint16 {
 		return -1, false
@@ -124,7 +124,7 @@ func (h *Handle) Acquire() (fd int, ok bool) {
 
 // Release ends what Acquire began.
 func (h *Handle) Release() {
-	h.mu.Lock()
+	h.lock()
 	h.users--
 	h.leave(&aftermath{})
 }
@@ -166,7 +166,7 @@ func (h *Handle) Close() bool {
 		return false
 	}
 	var after aftermath
-	h.mu.Lock()
+	h.lock()
 	first := h.state&closing == 0
 	h.state |= closing
 	h.endQueued(in, &after)
@@ -178,7 +178,7 @@ func (h *Handle) Close() bool {
 // drain refuses and ends everything but writes on their way.
 func (h *Handle) drain() {
 	var after aftermath
-	h.mu.Lock()
+	h.lock()
 	h.state |= draining
 	h.endQueued(in, &after)
 	if h.state&connecting != 0 {
@@ -276,7 +276,7 @@ func (t *table) all(f func(*Handle)) {
 
 // takeAtClose returns what is to be called before h is closed, if anything.
 func (p *Port) takeAtClose(h *Handle) func() {
-	p.mu.Lock()
+	p.lock()
 	defer p.mu.Unlock()
 	f := p.atClose[h]
 	delete(p.atClose, h)
@@ -286,7 +286,7 @@ func (p *Port) takeAtClose(h *Handle) func() {
 // forget takes a closed handle out of the table. The number may have gone to
 // a new handle already, as the descriptor was closed first.
 func (p *Port) forget(h *Handle) {
-	p.mu.Lock()
+	p.lock()
 	if p.table.get(int(h.fd)) == h {
 		p.table.set(int(h.fd), nil)
 	}

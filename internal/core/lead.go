@@ -39,7 +39,7 @@ func (p *Port) poll(w *waiter, block bool) {
 
 	n := p.sleep(w, how)
 
-	p.mu.Lock()
+	p.lock()
 	p.parked = false
 	ready := p.takeReady()
 	if len(p.timers) > 0 {
@@ -50,7 +50,7 @@ func (p *Port) poll(w *waiter, block bool) {
 
 	p.perform(p.events[:n], ready, overdue)
 
-	p.mu.Lock()
+	p.lock()
 	clear(ready)
 	p.overdue = p.overdue[:0]
 	p.polling = false
@@ -89,7 +89,7 @@ func (p *Port) setTimeout(w *waiter) bool {
 	}
 	p.unlock()
 	p.poller.SetTimeout(until)
-	p.mu.Lock()
+	p.lock()
 	p.timeout = until
 	return !p.satisfied(w) && p.nextTimer() >= until
 }
@@ -109,7 +109,7 @@ func (p *Port) look(w *waiter, how Waiting) (int, Waiting) {
 		runtime.Gosched()
 	}
 	// The same look as in poll: news since then must not be slept on.
-	p.mu.Lock()
+	p.lock()
 	defer p.unlock()
 	if p.satisfied(w) || p.attention.Load() {
 		return 0, Look

@@ -63,7 +63,7 @@ func (h *Handle) observedCall(s *Slot) callResult {
 // tellParked reports an operation that has been begun and must wait, if it
 // still does.
 func (p *Port) tellParked(h *Handle, t Ticket) {
-	h.mu.Lock()
+	h.lock()
 	word := t.slot.word.Load()
 	// The slot may have been freed and used again: then the generation differs.
 	waits := generation(word) == t.generation && state(word) == queued

@@ -59,7 +59,7 @@ func (p *Pool) pop() *Buffer {
 
 // Take returns a buffer to the caller, or nil if there is none to spare.
 func (p *Pool) Take() *Buffer {
-	p.mu.Lock()
+	p.lock()
 	defer p.mu.Unlock()
 	if p.available() <= 0 {
 		return nil
@@ -83,7 +83,7 @@ func (p *Pool) put(b *Buffer) {
 // waited longest. That handle's lock may not be held here, so it is only put
 // on the ready list.
 func (p *Pool) giveBack(b *Buffer, after *aftermath) {
-	p.mu.Lock()
+	p.lock()
 	b.next, p.free = p.free, b
 	p.stock++
 	p.promise(after)
@@ -107,7 +107,7 @@ func (p *Pool) promise(after *aftermath) {
 
 // borrow finds a buffer for h, or makes h wait its turn and returns nil.
 func (p *Pool) borrow(h *Handle) *Buffer {
-	p.mu.Lock()
+	p.lock()
 	defer p.mu.Unlock()
 	switch {
 	case h.turn == promisedTurn:
@@ -127,7 +127,7 @@ func (p *Pool) borrow(h *Handle) *Buffer {
 
 // leave ends h's wait. What was promised to it goes to the next.
 func (p *Pool) leave(h *Handle, after *aftermath) {
-	p.mu.Lock()
+	p.lock()
 	switch h.turn {
 	case waitingTurn:
 		i := slices.Index(p.waiting, h)
@@ -142,7 +142,7 @@ func (p *Pool) leave(h *Handle, after *aftermath) {
 
 // Lent is how many of the pool's buffers are not in it.
 func (p *Pool) Lent() int {
-	p.mu.Lock()
+	p.lock()
 	defer p.mu.Unlock()
 	return p.made - p.stock
 }

@@ -13,6 +13,7 @@ type Options struct {
 	LoopWait    Waiting // how a leader sleeps that wants any finished operation
 	MaxInFlight int     // 0 for no limit
 	Observe     func(Trace)
+	Steps       Steps // nil but in a simulator
 }
 
 // Port is the engine of one completion port.
@@ -23,6 +24,7 @@ type Port struct {
 	loopWait    Waiting
 	maxInFlight int
 	observe     func(Trace) // nil for none
+	steps       Steps       // nil for none
 
 	table table         // handles by descriptor
 	home  Handle        // stands for the handle of timers and posts
@@ -75,6 +77,7 @@ type Port struct {
 	refusing  bool
 	closed    bool
 	settling  sync.Cond // broadcast when something that Close waits for has ended
+	settlings uint64    // how often
 	callbacks int       // context callbacks that have begun and not ended
 }
 
@@ -95,6 +98,7 @@ func NewPort(o Options) *Port {
 		loopWait:    o.LoopWait,
 		maxInFlight: o.MaxInFlight,
 		observe:     o.Observe,
+		steps:       o.Steps,
 		events:      make([]Event, eventsPerPoll),
 		timeout:     Never,
 	}
@@ -135,7 +139,7 @@ func (p *Port) wakeLeader() {
 // takes the port's lock, but wakes nobody: that is for publish, which follows
 // when the handle's lock is released.
 func (p *Port) listReady(h *Handle, d direction, after *aftermath) {
-	p.mu.Lock()
+	p.lock()
 	p.ready = append(p.ready, readyDirection{h, d})
 	p.mu.Unlock()
 	after.kick = true
@@ -152,7 +156,7 @@ type Stats struct {
 
 // Stats returns the counters as they are at one moment.
 func (p *Port) Stats() Stats {
-	p.mu.Lock()
+	p.lock()
 	defer p.mu.Unlock()
 	return Stats{
 		Submitted:   p.submitted,

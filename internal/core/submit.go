@@ -17,7 +17,7 @@ func (p *Port) submit(ops []Operation, start bool, i intent) bool {
 	// Most calls bring one operation or few: no allocation for those.
 	var few [8]*Slot
 	slots := few[:0]
-	p.mu.Lock()
+	p.lock()
 	if p.refusing {
 		p.mu.Unlock()
 		return false
@@ -250,7 +250,7 @@ func (p *Port) deadlineOf(s *Slot, now int64) {
 func (p *Port) begin(s *Slot) {
 	h, d, use := s.handle.Load(), s.kind.direction(), generation(s.word.Load())
 	var after aftermath
-	h.mu.Lock()
+	h.lock()
 	h.enqueue(s, &after)
 	h.run(d, &after)
 	h.leave(&after)
@@ -276,7 +276,7 @@ func (p *Port) beginAll(slots []*Slot) {
 			n++
 		}
 		var after aftermath
-		h.mu.Lock()
+		h.lock()
 		for _, s := range slots[:n] {
 			h.enqueue(s, &after)
 		}

@@ -118,8 +118,8 @@ func (p *Port) park(w *waiter) {
 		p.awaiters.push(w)
 	}
 	p.unlock()
-	<-w.wake
-	p.mu.Lock()
+	w.sleep()
+	p.lock()
 	if w.hinted {
 		w.hinted = false
 		p.hinted--

@@ -1,0 +1,78 @@
+package core
+
+import "sync"
+
+// Steps decides which goroutine goes on next, at every point where another one
+// could get in between. It is how a simulator makes any schedule happen; a port
+// of a program has none, and a point costs it a comparison.
+type Steps interface {
+	// Step is called where nothing is locked that a lock-free access relies on:
+	// others may go on before it returns.
+	Step()
+	// Lock locks mu, whose holder may be waiting in one of these methods.
+	Lock(mu *sync.Mutex)
+	// Sleep returns when awake reports true, which it does at the latest when
+	// another goroutine has done what the caller waits for.
+	Sleep(awake func() bool)
+}
+
+// step lets others go on.
+func (p *Port) step() {
+	if p.steps != nil {
+		p.steps.Step()
+	}
+}
+
+// lock locks the port.
+func (p *Port) lock() {
+	if p.steps != nil {
+		p.steps.Lock(&p.mu)
+		return
+	}
+	p.mu.Lock()
+}
+
+// lock locks the handle.
+func (h *Handle) lock() {
+	if h.port != nil && h.port.steps != nil {
+		h.port.steps.Lock(&h.mu)
+		return
+	}
+	h.mu.Lock()
+}
+
+// lock locks the pool.
+func (p *Pool) lock() {
+	if p.port.steps != nil {
+		p.port.steps.Lock(&p.mu)
+		return
+	}
+	p.mu.Lock()
+}
+
+// sleep is a waiter's sleep. No lock is held.
+func (w *waiter) sleep() {
+	if steps := w.port.steps; steps != nil {
+		steps.Sleep(func() bool { return len(w.wake) > 0 })
+	}
+	<-w.wake
+}
+
+// awaitSettled returns when something that Close waits for has ended. mu is
+// held on entry and on return.
+func (p *Port) awaitSettled() {
+	if p.steps == nil {
+		p.settling.Wait()
+		return
+	}
+	seen := p.settlings
+	p.mu.Unlock()
+	p.steps.Sleep(func() bool { return p.settlings != seen })
+	p.lock()
+}
+
+// somethingSettled makes Close look again. mu is held.
+func (p *Port) somethingSettled() {
+	p.settlings++
+	p.settling.Broadcast()
+}
