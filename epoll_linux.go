@@ -24,7 +24,7 @@ type epoll struct {
 	event int      // an eventfd, to wake a leader that blocks
 	file  *os.File // keeps fd registered with Go's poller
 	raw   syscall.RawConn
-	wait  func(uintptr) bool // look, bound once
+	wait  func(uintptr) bool // attempt, bound once
 
 	// closing keeps Wake from writing to a descriptor that is somebody else's.
 	closing sync.RWMutex
@@ -35,6 +35,7 @@ type epoll struct {
 	buffer []sys.EpollEvent
 	events []core.Event
 	n      int
+	serve  func(int) (int, bool)
 }
 
 func openEpoll() (driver, error) {
@@ -55,7 +56,7 @@ func openEpoll() (driver, error) {
 		e.file.Close()
 		return driver{}, err
 	}
-	e.wait = e.look
+	e.wait = e.attempt
 	return driver{name: "epoll", poller: e, kernel: sys.Kernel{}}, nil
 }
 
@@ -92,34 +93,49 @@ func (e *epoll) Wake(how core.Waiting) {
 }
 
 // Wait looks, and sleeps until there is something to see.
-func (e *epoll) Wait(how core.Waiting, events []core.Event) (n int, timedOut bool) {
+func (e *epoll) Wait(how core.Waiting, events []core.Event, serve func(int) (int, bool)) (n int, timedOut bool) {
 	if len(e.buffer) < len(events) {
 		e.buffer = make([]sys.EpollEvent, len(events))
 	}
-	e.events, e.n = events, 0
+	e.events, e.n, e.serve = events, 0, serve
 	switch how {
 	case core.Look:
-		e.look(0)
+		e.look()
 	case core.Block:
 		timedOut = e.block()
+		for e.served() {
+			timedOut = e.block()
+		}
 	default:
-		// Go's poller calls look before it parks, after it has made itself ready for
-		// the next edge, so an event between the two is not lost.
+		// Go's poller calls wait before it parks, after it has made itself ready for
+		// the next edge, so an event between the two is not lost; and again after
+		// each edge, without making itself ready anew: an edge from then on is kept.
 		if err := e.raw.Read(e.wait); err != nil {
-			// The time-out: look was not called then, and with steady wake-ups
+			// The time-out: wait was not called then, and with steady wake-ups
 			// would never be.
-			e.look(0)
+			e.look()
 			return e.n, true
 		}
 	}
 	return e.n, timedOut
 }
 
-// look asks epoll without waiting, and tells whether it found something.
-func (e *epoll) look(uintptr) bool {
-	e.take(sys.EpollPoll(e.fd, e.buffer[:len(e.events)]))
-	return e.n > 0
+// attempt is what Go's poller calls to know whether to go on waiting.
+func (e *epoll) attempt(uintptr) (over bool) {
+	e.look()
+	return e.n > 0 && !e.served()
 }
+
+// served lets the leader serve others, and tells whether it waits on after it.
+func (e *epoll) served() (again bool) {
+	if e.n > 0 {
+		e.n, again = e.serve(e.n)
+	}
+	return again
+}
+
+// look asks epoll without waiting.
+func (e *epoll) look() { e.take(sys.EpollPoll(e.fd, e.buffer[:len(e.events)])) }
 
 // block waits in the system. A wake-up is an event that take leaves out.
 func (e *epoll) block() (timedOut bool) {

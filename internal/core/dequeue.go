@@ -13,7 +13,7 @@ func (p *Port) Next(ctx context.Context) Operation {
 		return nil
 	}
 	p.lock()
-	p.awaitItem(ctx)
+	p.awaitItems(ctx, 1)
 	t := p.traceNext()
 	op, orphan := p.next()
 	p.offerItems()
@@ -37,7 +37,7 @@ func (p *Port) NextBatch(ctx context.Context, dst []Operation) int {
 	var traces []Trace
 	n := 0
 	p.lock()
-	p.awaitItem(ctx)
+	p.awaitItems(ctx, len(dst))
 	for n < len(dst) {
 		if t := p.traceNext(); t.Step != 0 {
 			traces = append(traces, t)
@@ -77,13 +77,14 @@ func (p *Port) traceNext() (t Trace) {
 // isOver tells whether ctx has ended, which the background can't.
 func isOver(ctx context.Context) bool { return ctx.Done() != nil && ctx.Err() != nil }
 
-// awaitItem returns when there is a finished operation to take, or no more
-// reason to wait for one. mu is held on entry and on return.
-func (p *Port) awaitItem(ctx context.Context) {
+// awaitItems returns when there is a finished operation to take, or no more
+// reason to wait for one. There may be more if more are wanted and at hand. mu
+// is held on entry and on return.
+func (p *Port) awaitItems(ctx context.Context, room int) {
 	if p.doneCount > 0 && p.taken >= takenBetweenPolls && p.leader == nil && !p.closed {
 		w := p.enlist(context.Background(), anItem)
 		p.leader = w
-		p.poll(w, false)
+		p.round(w)
 		p.resign(w)
 		p.dismiss(w)
 	}
@@ -91,6 +92,7 @@ func (p *Port) awaitItem(ctx context.Context) {
 	// what was there.
 	for over := false; p.doneCount == 0 && !over; {
 		w := p.enlist(ctx, anItem)
+		w.room = room
 		p.wait(w)
 		over = w.ended || p.closed && p.inFlight() == 0
 		p.dismiss(w)

@@ -18,8 +18,10 @@ type Poller interface {
 	SetTimeout(until int64)
 	// Wait fills in events, and waits for the first in the way it is told.
 	// timedOut tells that the time-out has passed or was cut short by Wake: it
-	// must be set again before the next Wait.
-	Wait(how Waiting, events []Event) (n int, timedOut bool)
+	// must be set again before the next Wait. If it has waited, or was to, it
+	// calls serve with the number of events before it returns: how many of them
+	// are left for the caller, and whether it is to wait again in the same way.
+	Wait(how Waiting, events []Event, serve func(n int) (left int, again bool)) (n int, timedOut bool)
 	// Wake ends the Wait under way in that way, or the next. It may come too
 	// late, and it may come during and after Close; it allocates nothing.
 	Wake(how Waiting)

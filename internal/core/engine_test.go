@@ -61,7 +61,7 @@ func (k *script) Arm(int, uint32) syscall.Errno { return 0 }
 func (k *script) Disarm(int)                    {}
 func (k *script) SetTimeout(int64)              {}
 func (k *script) Wake(Waiting)                  { k.woken = true }
-func (k *script) Wait(how Waiting, events []Event) (int, bool) {
+func (k *script) Wait(how Waiting, events []Event, _ func(int) (int, bool)) (int, bool) {
 	if f := k.onWait; f != nil {
 		k.onWait = nil
 		f()

@@ -6,9 +6,111 @@ import "runtime"
 // it must be set before the next wait, whatever it is.
 const unknownTimeout = Never + 1
 
-// poll is the leader's work: wait for readiness or the next deadline, perform
-// what has become possible, and end what the clock ends. Without block it
-// takes one look. w has the lead; mu is held on entry and on return.
+// eventsPerClock is how many events are worked on between two looks at the
+// clock, if there are deadlines.
+const eventsPerClock = 16
+
+// lead is one step of the leader's work: perform what is known to be possible,
+// one event at a time, or else wait for more. w has the lead; mu is held on
+// entry and on return.
+//
+// One event at a time, because what follows from it mostly concerns the same
+// connection: the reply is written while the socket is still in the caches.
+func (p *Port) lead(w *waiter) {
+	switch {
+	case len(p.ready) > 0:
+		p.work(0, 0)
+	case len(p.seen) > 0:
+		now := int64(0)
+		if len(p.seen)%eventsPerClock == 0 {
+			now = p.now()
+		}
+		before := p.roused
+		p.work(1, now)
+		if p.roused != before && len(p.seen) > 0 && !p.satisfied(w) {
+			p.stepAside(w)
+		}
+	case p.standby != nil: // it is about to look
+		p.leader = nil
+		p.park(w)
+	default:
+		p.poll(w, true)
+	}
+}
+
+// stepAside lets a waiter that was served go first, while its connection is
+// still in the caches: if it comes back to wait, it takes the lead and the next
+// event, and so on through all of them. Each of them may also stay away and
+// work, so one who stepped aside stands by: it does not sleep, and takes the
+// lead when it gets its turn and nobody has it. w has the lead, mu is held on
+// entry and on return.
+func (p *Port) stepAside(w *waiter) {
+	p.leader = nil
+	if p.standby != nil {
+		p.park(w)
+		return
+	}
+	p.standby = w
+	p.unlock()
+	if p.steps != nil {
+		p.steps.Step()
+	} else {
+		runtime.Gosched()
+	}
+	p.lock()
+	p.standby = nil
+}
+
+// round performs all that is possible now, I/O and deadlines, without waiting.
+// w has the lead; mu is held on entry and on return.
+func (p *Port) round(w *waiter) {
+	if len(p.seen) == 0 {
+		p.poll(w, false)
+	}
+	if !p.closed {
+		p.work(len(p.seen), p.now())
+	}
+}
+
+// now is the time if a deadline may have passed, else 0. mu is held.
+func (p *Port) now() int64 {
+	if len(p.timers) == 0 {
+		return 0
+	}
+	return p.kernel.Now()
+}
+
+// work performs the ready list, the first events of those seen, and what is
+// overdue now. It is called by the leader; mu is held on entry and on return.
+func (p *Port) work(events int, now int64) {
+	p.polling = true
+	if events > 0 {
+		p.taken = 0
+	}
+	seen := p.seen[:events]
+	p.seen = p.seen[events:]
+	ready := p.takeReady()
+	overdue := p.expired(now)
+	p.unlock()
+	for _, e := range seen {
+		p.edge(e)
+	}
+	for _, r := range ready {
+		p.resume(r)
+	}
+	for _, e := range overdue {
+		p.record(e.ticket, e.intent())
+	}
+	p.lock()
+	clear(ready)
+	p.overdue = overdue[:0]
+	p.polling = false
+	p.settled()
+}
+
+// poll waits for readiness or the next deadline, and notes what it saw. Without
+// block it takes one look. w has the lead, and all events that were seen before
+// have been worked on; mu is held on entry and on return.
 //
 // A wake-up is never lost. Whoever has news publishes it under mu and then, if
 // parked is set, wakes the poller. The leader sets the time-out first, looks
@@ -40,21 +142,12 @@ func (p *Port) poll(w *waiter, block bool) {
 	n := p.sleep(w, how)
 
 	p.lock()
-	p.parked = false
-	ready := p.takeReady()
-	if len(p.timers) > 0 {
-		p.overdue = p.expired(p.kernel.Now())
-	}
-	overdue := p.overdue
-	p.unlock()
-
-	p.perform(p.events[:n], ready, overdue)
-
-	p.lock()
-	clear(ready)
-	p.overdue = p.overdue[:0]
-	p.polling = false
+	p.parked, p.polling = false, false
+	p.seen = p.events[:n]
 	p.settled()
+	if now := p.now(); !p.closed && now > 0 && p.nextTimer() <= now {
+		p.work(0, now)
+	}
 }
 
 // sleep waits for events in the way that poll has chosen. No lock is held.
@@ -68,7 +161,7 @@ func (p *Port) sleep(w *waiter, how Waiting) (n int) {
 	}
 	if n == 0 {
 		var timedOut bool
-		if n, timedOut = p.poller.Wait(how, p.events); timedOut {
+		if n, timedOut = p.poller.Wait(how, p.events, p.serve); timedOut {
 			p.timeout = unknownTimeout
 		}
 	}
@@ -76,6 +169,29 @@ func (p *Port) sleep(w *waiter, how Waiting) (n int) {
 		p.tell(Trace{Step: StepAwake, FD: -1, N: int64(n)})
 	}
 	return n
+}
+
+// serveAsleep performs a single event while the leader is in the poller, and
+// tells how many are left for it and whether it goes on waiting there: then the
+// poller need not look again before it sleeps. That is how a leader serves
+// others that await. It keeps to the protocol of poll. No lock is held.
+func (p *Port) serveAsleep(n int) (left int, again bool) {
+	if n != 1 || p.spin > 0 || p.observe != nil {
+		return n, false
+	}
+	p.lock()
+	p.parked = false
+	p.unlock()
+	p.edge(p.events[0])
+	p.lock()
+	defer p.unlock()
+	if p.closed || p.satisfied(p.leader) || len(p.ready) > 0 || p.nextTimer() < p.timeout {
+		return 0, false
+	}
+	p.polls++
+	p.until = p.nextTimer()
+	p.parked = true
+	return 0, true
 }
 
 // setTimeout tells the poller how long it may wait. One that ends earlier than
@@ -99,7 +215,7 @@ func (p *Port) setTimeout(w *waiter) bool {
 // that. No lock is held.
 func (p *Port) look(w *waiter, how Waiting) (int, Waiting) {
 	for end := p.kernel.Now() + p.spin; ; {
-		n, _ := p.poller.Wait(Look, p.events)
+		n, _ := p.poller.Wait(Look, p.events, nil)
 		if n > 0 || p.attention.Load() {
 			return n, Look
 		}
@@ -123,21 +239,4 @@ func (p *Port) takeReady() []readyDirection {
 	ready := p.ready
 	p.ready, p.readyTaken = p.readyTaken[:0], ready
 	return ready
-}
-
-// perform works off one poll. No lock is held.
-func (p *Port) perform(events []Event, ready []readyDirection, overdue []expiry) {
-	for _, e := range events {
-		p.edge(e)
-	}
-	for _, r := range ready {
-		p.resume(r)
-	}
-	for _, e := range overdue {
-		i := toExpire
-		if e.fires {
-			i = toFire
-		}
-		p.record(e.ticket, i)
-	}
 }

@@ -23,8 +23,9 @@ type Port struct {
 	spin        int64
 	loopWait    Waiting
 	maxInFlight int
-	observe     func(Trace) // nil for none
-	steps       Steps       // nil for none
+	observe     func(Trace)           // nil for none
+	steps       Steps                 // nil for none
+	serve       func(int) (int, bool) // serveAsleep, bound once
 
 	table table         // handles by descriptor
 	home  Handle        // stands for the handle of timers and posts
@@ -63,7 +64,10 @@ type Port struct {
 	awaiters     waiterList // parked, want one operation, or the port drained
 	hinted       int        // dequeuers woken for an item and not yet here
 	leader       *waiter
-	polling      bool    // the leader is in the poller or works on what it saw
+	standby      *waiter // stepped aside: runs soon, and takes the lead if nobody has it
+	roused       uint    // waiters woken so far
+	seen         []Event // from the last poll, not yet worked on
+	polling      bool    // the leader is in the poller or works on an event
 	parked       bool    // the leader may be asleep: who has news for it wakes it
 	how          Waiting // and this is how
 	until        int64   // until when
@@ -107,6 +111,7 @@ func NewPort(o Options) *Port {
 	}
 	p.home.port, p.home.fd = p, -1
 	p.settling.L = &p.mu
+	p.serve = p.serveAsleep
 	return p
 }
 

@@ -91,6 +91,13 @@ type expiry struct {
 	fires  bool
 }
 
+func (e expiry) intent() intent {
+	if e.fires {
+		return toFire
+	}
+	return toExpire
+}
+
 // dropTimer removes the first entry. Port.mu is held.
 func (p *Port) dropTimer() {
 	last := len(p.timers) - 1

@@ -17,6 +17,7 @@ type waiter struct {
 	wake   chan struct{} // holds one; sent to once per sleep, by whoever unlists it
 
 	want     want
+	room     int  // how many items it can take
 	finished bool // its operation has ended
 	ended    bool // its context has
 	hinted   bool // woken for an item
@@ -31,14 +32,16 @@ type waiter struct {
 
 // waiterList is a doubly linked list of parked waiters, newest first.
 type waiterList struct {
-	head  *waiter
-	count int
+	head, tail *waiter
+	count      int
 }
 
 func (l *waiterList) push(w *waiter) {
 	w.list, w.prev, w.next = l, nil, l.head
 	if l.head != nil {
 		l.head.prev = w
+	} else {
+		l.tail = w
 	}
 	l.head = w
 	l.count++
@@ -52,6 +55,8 @@ func (l *waiterList) remove(w *waiter) {
 	}
 	if w.next != nil {
 		w.next.prev = w.prev
+	} else {
+		l.tail = w.prev
 	}
 	w.list, w.prev, w.next = nil, nil, nil
 	l.count--
@@ -61,13 +66,13 @@ func (l *waiterList) remove(w *waiter) {
 // have it. Whoever waits polls: if nobody has the lead, it takes it. mu is held
 // on entry and on return, and released in between.
 func (p *Port) wait(w *waiter) {
-	for !p.satisfied(w) {
+	for !p.satisfied(w) || p.hasMore(w) {
 		switch {
 		case p.closed: // Close ends what is in flight and rouses us after it
 			p.resign(w)
 			p.park(w)
 		case p.leader == w:
-			p.poll(w, true)
+			p.lead(w)
 		case p.leader == nil:
 			p.leader = w
 		default:
@@ -89,10 +94,22 @@ func (p *Port) satisfied(w *waiter) bool {
 	}
 }
 
+// hasMore tells whether a dequeuer that has the lead and an item works on the
+// next event before it leaves: because it wants more items, or because others
+// sleep who wait for it while the item is worked on. mu is held.
+func (p *Port) hasMore(w *waiter) bool {
+	if p.leader != w || w.want != anItem || len(p.seen) == 0 || p.standby != nil || p.closed || w.ended {
+		return false
+	}
+	return p.doneCount < w.room || p.dequeuers.count+p.awaiters.count > 0
+}
+
 // resign gives the lead, if w has it, to a parked waiter. A waiter that was
-// made leader while it got what it wanted passes it on here, too. mu is held.
+// made leader while it got what it wanted passes it on here, too; and so does
+// one that stood by, if nobody has it. The heir is the one that has waited
+// longest, since it is the likeliest to wait on. mu is held.
 func (p *Port) resign(w *waiter) {
-	if p.leader != w {
+	if p.leader != nil && p.leader != w {
 		return
 	}
 	p.leader = nil
@@ -100,9 +117,12 @@ func (p *Port) resign(w *waiter) {
 		p.settled()
 		return
 	}
-	heir := p.dequeuers.head
+	if p.standby != nil {
+		return
+	}
+	heir := p.dequeuers.tail
 	if heir == nil {
-		heir = p.awaiters.head
+		heir = p.awaiters.tail
 	}
 	if heir != nil {
 		p.leader = heir
@@ -130,6 +150,7 @@ func (p *Port) park(w *waiter) {
 func (p *Port) rouse(w *waiter) {
 	switch {
 	case w.list != nil:
+		p.roused++
 		w.list.remove(w)
 		w.wake <- struct{}{} // never blocks: unlisted once per sleep
 	case p.leader == w:
