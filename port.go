@@ -234,7 +234,7 @@ type Stats struct {
 	Completed uint64 // operations that have ended
 	InFlight  int    // accepted and not ended
 	Queued    int    // ended and not dequeued
-	Slots     int    // records in use, counted by themselves
+	Slots     int    // operations that the port holds, counted by its records
 	Handles   int    // open handles
 	Waiting   int    // goroutines asleep, besides the one that polls
 	Leading   bool   // some goroutine has the lead: it polls for all

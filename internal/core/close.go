@@ -67,7 +67,7 @@ func (p *Port) endTimers(as handleState) {
 	var tickets []Ticket
 	for _, e := range p.timers {
 		if e.slot.kind == Timer && e.slot.op != nil {
-			tickets = append(tickets, Ticket{e.slot, generation(e.slot.word.Load())})
+			tickets = append(tickets, e.slot.ticket())
 		}
 	}
 	p.mu.Unlock()

@@ -14,11 +14,14 @@ func (p *Port) Next(ctx context.Context) Operation {
 	}
 	p.lock()
 	p.awaitItems(ctx, 1)
-	t := p.traceNext()
+	var traces []Trace
+	if p.observe != nil {
+		traces = p.traceNext(traces)
+	}
 	op, orphan := p.next()
 	p.offerItems()
 	p.unlock()
-	if t.Step != 0 {
+	for _, t := range traces {
 		p.tell(t)
 	}
 	if orphan != nil {
@@ -39,8 +42,8 @@ func (p *Port) NextBatch(ctx context.Context, dst []Operation) int {
 	p.lock()
 	p.awaitItems(ctx, len(dst))
 	for n < len(dst) {
-		if t := p.traceNext(); t.Step != 0 {
-			traces = append(traces, t)
+		if p.observe != nil {
+			traces = p.traceNext(traces)
 		}
 		op, orphan := p.next()
 		if op == nil {
@@ -65,13 +68,13 @@ func (p *Port) NextBatch(ctx context.Context, dst []Operation) int {
 	return n
 }
 
-// traceNext describes the operation that next will take, if anybody wants to
-// know. mu is held.
-func (p *Port) traceNext() (t Trace) {
-	if s := p.done.head(); s != nil && p.observe != nil {
-		t = traceOf(StepDequeued, s)
+// traceNext adds a trace of the operation that next will take. mu is held.
+func (p *Port) traceNext(traces []Trace) []Trace {
+	if p.done.count == 0 {
+		return traces
 	}
-	return t
+	t, _ := p.dequeues.LoadAndDelete(p.done.ring[p.done.first].self())
+	return append(traces, t.(Trace))
 }
 
 // isOver tells whether ctx has ended, which the background can't.
@@ -81,7 +84,7 @@ func isOver(ctx context.Context) bool { return ctx.Done() != nil && ctx.Err() !=
 // reason to wait for one. There may be more if more are wanted and at hand. mu
 // is held on entry and on return.
 func (p *Port) awaitItems(ctx context.Context, room int) {
-	if p.doneCount > 0 && p.taken >= takenBetweenPolls && p.leader == nil && !p.closed {
+	if p.done.count > 0 && p.taken >= takenBetweenPolls && p.leader == nil && !p.closed {
 		w := p.enlist(context.Background(), anItem)
 		p.leader = w
 		p.round(w)
@@ -90,7 +93,7 @@ func (p *Port) awaitItems(ctx context.Context, room int) {
 	}
 	// The poll has let the lock go, and so may dismiss: others may have taken
 	// what was there.
-	for over := false; p.doneCount == 0 && !over; {
+	for over := false; p.done.count == 0 && !over; {
 		w := p.enlist(ctx, anItem)
 		w.room = room
 		p.wait(w)
@@ -135,6 +138,8 @@ func (p *Port) waitable(rec *Record) (flying bool, mistake string) {
 	switch s := rec.slot.Load(); {
 	case s == nil:
 		return false, "completion: Wait for an operation that was not started"
+	case s == &inQueue || s == &inQueueAgain:
+		return false, "completion: Wait for an operation that was submitted to the queue"
 	case s == &unwaited || s == &waited:
 		return false, ""
 	case s == &passing:
@@ -154,7 +159,7 @@ func (p *Port) waitable(rec *Record) (flying bool, mistake string) {
 func (p *Port) waitFor(w *waiter, rec *Record) {
 	s := rec.slot.Load()
 	s.waiter = w.number + 1
-	w.ticket = Ticket{s, generation(s.word.Load())}
+	w.ticket = s.ticket()
 	if w.ended { // before it could know what to cancel
 		p.unlock()
 		p.record(w.ticket, toCancel)
@@ -218,10 +223,7 @@ func (p *Port) SetDeadline(op Operation, deadline int64) bool {
 	p.lock()
 	defer p.unlock()
 	// Slots are freed under mu only: the comparison holds until we leave.
-	if t.slot == nil || rec.slot.Load() != t.slot || t.slot.handle.Load().port != p {
-		return false
-	}
-	if st := t.slot.state(); st == free || st == finished {
+	if t.slot == nil || rec.slot.Load() != t.slot || t.slot.use.Load() != t.use || t.slot.handle.Load().port != p {
 		return false
 	}
 	t.slot.deadline = reachable(deadline)

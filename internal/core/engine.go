@@ -19,14 +19,14 @@ func (h *Handle) enqueue(s *Slot, after *aftermath) {
 		h.end(d, s, refusal, after)
 	case h.state&failed != 0:
 		h.end(d, s, h.notConnected(s.kind), after)
-	case s.kind == Timer: // it waits in the heap, where accept has put it
-		s.set(queued)
+	case s.kind == Timer: // it waits in the heap, where commit has put it
+		s.progress |= begun
 	default:
 		if s.kind == Connect && h.state&(connected|connecting) == 0 {
 			h.state |= connecting
-			s.opens = true
+			s.progress |= opens
 		}
-		s.set(queued)
+		s.progress |= begun
 		h.queue[d].push(s)
 	}
 }
@@ -38,13 +38,8 @@ var noRefusal = &Failure{}
 // was recorded before it was begun. A connect is queued all the same, so that
 // what was submitted behind it shares its failure.
 func (s *Slot) refusal() *Failure {
-	switch {
-	case s.intent != noIntent:
+	if s.intent != noIntent {
 		return s.intent.failure()
-	case s.flags&limited != 0:
-		return limitFailure
-	case s.flags&overdue != 0:
-		return deadlineFailure
 	}
 	return noRefusal
 }
@@ -80,7 +75,6 @@ func (h *Handle) run(d direction, after *aftermath) {
 		// sets it again, and we try once more. Cleared after the call, that
 		// edge would be lost and the operation would sleep for ever.
 		h.latch[d] = h.latch[d]&^ready | owned
-		s.set(calling)
 		h.mu.Unlock()
 		var r callResult
 		if h.port.observe == nil {
@@ -102,21 +96,9 @@ func (h *Handle) performable(d direction, after *aftermath) *Slot {
 		switch {
 		case s == nil, d == in && h.state&connecting != 0:
 			return nil
-		case s.empty():
-			h.takeOut(d, s, after)
-			h.end(d, s, nil, after)
+		case (s.flags&vacant != 0 || s.kind == Connect) && h.endUncalled(d, s, after):
 			continue
-		case s.kind == Connect && s.refusal() != noRefusal:
-			h.takeOut(d, s, after)
-			h.end(d, s, s.refusal(), after)
-			continue
-		case s.kind == Connect && !s.opens:
-			// Not for the kernel to say: Linux takes the second call for a question
-			// about the first.
-			h.takeOut(d, s, after)
-			h.end(d, s, &Failure{Code: System, Kind: Connect, Call: "connect", Errno: syscall.EISCONN, Handle: h}, after)
-			continue
-		case h.latch[d]&ready == 0 || h.latch[d]&undecided != 0:
+		case h.latch[d]&(ready|undecided) != ready:
 			return nil
 		case s.flags&late != 0 && !h.borrow(s):
 			return nil
@@ -125,12 +107,31 @@ func (h *Handle) performable(d direction, after *aftermath) *Slot {
 	}
 }
 
+// endUncalled ends a head that needs no call, and reports whether it did. h.mu
+// is held.
+func (h *Handle) endUncalled(d direction, s *Slot, after *aftermath) bool {
+	f := (*Failure)(nil)
+	switch {
+	case s.flags&vacant != 0:
+	case s.refusal() != noRefusal:
+		f = s.refusal()
+	case s.progress&opens == 0:
+		// Not for the kernel to say: Linux takes the second call for a question
+		// about the first.
+		f = &Failure{Code: System, Kind: Connect, Call: "connect", Errno: syscall.EISCONN, Handle: h}
+	default:
+		return false
+	}
+	h.takeOut(d, s, after)
+	h.end(d, s, f, after)
+	return true
+}
+
 // settle draws the conclusions from a call: its result, or else the intent
 // recorded meanwhile. h.mu is held.
 func (h *Handle) settle(d direction, s *Slot, r callResult, after *aftermath) {
-	s.set(queued)
 	h.setLatch(d, r.verdict)
-	rec := s.record()
+	rec := s.record
 	rec.n += int64(r.n)
 	if h.errno == 0 && r.fatal {
 		h.errno = uint16(r.failure.Errno)
@@ -192,7 +193,7 @@ func (h *Handle) settleOther(d direction, after *aftermath) {
 func (h *Handle) takeOut(d direction, s *Slot, after *aftermath) {
 	if d == in && h.latch[in]&wantsBuffer != 0 && s == h.queue[in].head() {
 		h.latch[in] &^= wantsBuffer
-		s.record().buffer.pool.leave(h, after)
+		s.record.buffer.pool.leave(h, after)
 	}
 	h.queue[d].remove(s)
 }
@@ -200,13 +201,13 @@ func (h *Handle) takeOut(d direction, s *Slot, after *aftermath) {
 // end gives s, which stands in no queue any more, its outcome, and lets that
 // of others follow from it. h.mu is held.
 func (h *Handle) end(d direction, s *Slot, f *Failure, after *aftermath) {
-	rec := s.record()
+	rec := s.record
 	rec.failure = f
 	short := f != nil && rec.n > 0
 	h.conclude(s, rec, f, after)
 	after.finished.push(s)
 	switch {
-	case s.opens:
+	case s.progress&opens != 0:
 		h.connectEnded(f, after)
 	case s.kind == CloseWrite && f == nil:
 		h.state |= finSent
@@ -240,7 +241,7 @@ func (h *Handle) conclude(s *Slot, rec *Record, f *Failure, after *aftermath) {
 	case Connect:
 		rec.n = 0
 	}
-	s.set(finished)
+	s.use.Store(s.use.Load() + 1) // over: tickets of this use go stale
 }
 
 // connectEnded lets what waited for the first connect go on, or fail as it did.
@@ -259,7 +260,7 @@ func (h *Handle) connectEnded(f *Failure, after *aftermath) {
 		h.errno = uint16(f.Errno)
 	}
 	for _, d := range [...]direction{in, out} {
-		if s := h.queue[d].head(); s != nil && s.state() == calling {
+		if h.latch[d]&owned != 0 {
 			continue // a read begun before the connect: the kernel answers it
 		}
 		for h.queue[d].tail != nil {
@@ -314,8 +315,8 @@ func (p *Port) record(t Ticket, i intent) bool {
 		return false
 	}
 	// The slot may be used again any time until its handle's lock is held and
-	// the generation compared; until then h is only a guess. In flight means that
-	// the handle was stored before: it is compared after the word.
+	// its use compared; until then h is only a guess. From then on the operation
+	// can't end before the lock is released.
 	p.step()
 	h := t.slot.handle.Load()
 	if h == nil || h.port != p {
@@ -324,19 +325,23 @@ func (p *Port) record(t Ticket, i intent) bool {
 	s := t.slot
 	var after aftermath
 	h.lock()
-	word := s.word.Load()
-	st := state(word)
-	if generation(word) != t.generation || st == free || st == finished ||
-		s.handle.Load() != h || s.intent != noIntent {
+	if s.use.Load() != t.use || s.handle.Load() != h || s.intent != noIntent {
 		h.mu.Unlock()
 		return false
 	}
 	s.intent = i
-	if st == queued {
+	if s.progress&begun != 0 && !h.isCalling(s) {
 		h.endByIntent(s, &after)
 	}
 	h.leave(&after)
 	return true
+}
+
+// isCalling tells whether s is inside a system call: it is the head of a
+// direction that somebody owns. h.mu is held.
+func (h *Handle) isCalling(s *Slot) bool {
+	d := s.kind.direction()
+	return h.latch[d]&owned != 0 && s == h.queue[d].head()
 }
 
 // endByIntent takes a queued operation out and lets the one behind it go on.

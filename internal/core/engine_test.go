@@ -367,7 +367,7 @@ func TestTimersInOrder(t *testing.T) {
 		p.poll(w, false)
 		p.resign(w)
 		p.dismiss(w)
-		due := p.doneCount
+		due := p.done.count
 		p.mu.Unlock()
 		if want := now >= 500 && now < 500+count; (due == 1) != want {
 			t.Fatalf("at %d: %d have ended", now, due)

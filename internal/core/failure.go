@@ -45,7 +45,8 @@ const (
 	toCancel
 	toExpire
 	toClose
-	toFire // a timer: ending is what it is for
+	toFire  // a timer: ending is what it is for
+	toLimit // there are too many
 )
 
 func (i intent) failure() *Failure {
@@ -56,6 +57,8 @@ func (i intent) failure() *Failure {
 		return deadlineFailure
 	case toFire:
 		return nil
+	case toLimit:
+		return limitFailure
 	default:
 		return closedFailure
 	}

@@ -6,6 +6,12 @@ func (p *Port) publish(after *aftermath) {
 		p.tellFinished(&after.finished)
 	}
 	p.lock()
+	p.finishAll(after)
+	p.unlock()
+}
+
+// finishAll is publish with mu held. An observer has been told.
+func (p *Port) finishAll(after *aftermath) {
 	for s := after.finished.pop(); s != nil; s = after.finished.pop() {
 		p.finish(s)
 	}
@@ -14,26 +20,30 @@ func (p *Port) publish(after *aftermath) {
 	}
 	p.offerItems()
 	p.settled()
-	p.unlock()
 }
 
 // finish passes an operation that has its outcome to the queue, or to whoever
 // waits for it. mu is held.
 func (p *Port) finish(s *Slot) {
 	p.completed++
-	rec := s.record()
+	rec := s.record
 	if s.kind == Timer {
 		rec.n = 0 // it held the due time
 	}
 	if s.flags&started == 0 {
-		p.done.push(s)
-		p.doneCount++
+		if p.observe != nil {
+			p.dequeues.Store(rec, p.traceOf(StepDequeued, s))
+		}
+		// Before the slot is free for others: whoever still finds it through the
+		// record would take their operation for this one.
+		rec.slot.Store(&inQueue)
+		p.done.push(s.op)
+		p.freeSlot(s)
 		return
 	}
 	number := s.waiter
 	// From here on the operation may be handed out by a Wait that needs no
-	// lock: it is not touched any more. This comes before the slot is free for
-	// others, as in next.
+	// lock: it is not touched any more. This too comes before the slot is free.
 	rec.slot.Store(&unwaited)
 	p.freeSlot(s)
 	if number != 0 {
@@ -47,13 +57,11 @@ func (p *Port) finish(s *Slot) {
 // buffer that nobody refers to any more, to be recycled without the lock. mu
 // is held.
 func (p *Port) next() (op Operation, orphan *Buffer) {
-	s := p.done.pop()
-	if s == nil {
+	op = p.done.pop()
+	if op == nil {
 		return nil, nil
 	}
-	p.doneCount--
 	p.taken++
-	op = s.op
 	rec := op.self()
 	if b := rec.buffer; b != nil {
 		rec.buffer = nil
@@ -61,11 +69,42 @@ func (p *Port) next() (op Operation, orphan *Buffer) {
 			orphan = b
 		}
 	}
-	// Before the slot is free for others: whoever still finds it through the
-	// record would take their operation for this one.
 	rec.slot.Store(nil)
-	p.freeSlot(s)
 	return op, orphan
+}
+
+// finishedQueue holds the operations that wait to be dequeued, as a ring.
+type finishedQueue struct {
+	ring  []Operation // its length is a power of two
+	first int
+	count int
+}
+
+func (q *finishedQueue) push(op Operation) {
+	if q.count == len(q.ring) {
+		q.grow()
+	}
+	q.ring[(q.first+q.count)&(len(q.ring)-1)] = op
+	q.count++
+}
+
+func (q *finishedQueue) grow() {
+	ring := make([]Operation, max(64, 2*len(q.ring)))
+	for i := range q.count {
+		ring[i] = q.ring[(q.first+i)&(len(q.ring)-1)]
+	}
+	q.ring, q.first = ring, 0
+}
+
+// pop returns nil if there is none.
+func (q *finishedQueue) pop() (op Operation) {
+	if q.count == 0 {
+		return nil
+	}
+	op, q.ring[q.first] = q.ring[q.first], nil
+	q.first = (q.first + 1) & (len(q.ring) - 1)
+	q.count--
+	return op
 }
 
 // settled wakes Close and Shutdown if what they wait for may have ended. mu is

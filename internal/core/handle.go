@@ -205,7 +205,7 @@ func (h *Handle) endQueued(d direction, after *aftermath) {
 			break
 		}
 	}
-	inside := head.state() == calling
+	inside := h.isCalling(head)
 	if inside {
 		q.pop()
 	}

@@ -39,14 +39,15 @@ func (p *Port) tell(t Trace) {
 }
 
 // traceOf describes an operation. The caller owns it or holds a lock that keeps it.
-func traceOf(step Step, s *Slot) Trace {
-	return Trace{Step: step, Kind: s.kind, Serial: s.serial, FD: int(s.handle.Load().fd)}
+func (p *Port) traceOf(step Step, s *Slot) Trace {
+	serial, _ := p.serials.Load(s)
+	return Trace{Step: step, Kind: s.kind, Serial: serial.(uint32), FD: int(s.handle.Load().fd)}
 }
 
 // observedCall is perform with a witness.
 func (h *Handle) observedCall(s *Slot) callResult {
 	p := h.port
-	t := traceOf(StepCalled, s)
+	t := p.traceOf(StepCalled, s)
 	begin := p.kernel.Now()
 	r := h.perform(s)
 	t.Time = p.kernel.Now()
@@ -64,12 +65,11 @@ func (h *Handle) observedCall(s *Slot) callResult {
 // still does.
 func (p *Port) tellParked(h *Handle, t Ticket) {
 	h.lock()
-	word := t.slot.word.Load()
-	// The slot may have been freed and used again: then the generation differs.
-	waits := generation(word) == t.generation && state(word) == queued
+	// The slot may have been freed and used again: then the use differs.
+	waits := t.slot.use.Load() == t.use
 	var parked Trace
 	if waits {
-		parked = traceOf(StepParked, t.slot)
+		parked = p.traceOf(StepParked, t.slot)
 	}
 	h.mu.Unlock()
 	if waits {
@@ -81,16 +81,16 @@ func (p *Port) tellParked(h *Handle, t Ticket) {
 // may own the operations.
 func (p *Port) tellFinished(l *list) {
 	for s := l.head(); s != nil; s = s.next {
-		p.tell(traceFinished(s))
+		p.tell(p.traceFinished(s))
 		if s == l.tail {
 			return
 		}
 	}
 }
 
-func traceFinished(s *Slot) Trace {
-	t := traceOf(StepCompleted, s)
-	rec := s.record()
+func (p *Port) traceFinished(s *Slot) Trace {
+	t := p.traceOf(StepCompleted, s)
+	rec := s.record
 	t.Failure = rec.failure
 	if s.kind != Timer {
 		t.N = rec.n

@@ -24,6 +24,8 @@ type Port struct {
 	loopWait    Waiting
 	maxInFlight int
 	observe     func(Trace)           // nil for none
+	serials     sync.Map              // for it: uint32 of the submission by *Slot
+	dequeues    sync.Map              // for it: Trace by *Record, of what is in the queue
 	steps       Steps                 // nil for none
 	serve       func(int) (int, bool) // serveAsleep, bound once
 
@@ -51,8 +53,7 @@ type Port struct {
 	overdue []expiry // the leader's
 
 	// Finished operations, and how they are counted.
-	done      list
-	doneCount int
+	done      finishedQueue
 	taken     int // dequeued since the last poll
 	submitted uint64
 	completed uint64
@@ -166,9 +167,9 @@ func (p *Port) Stats() Stats {
 	return Stats{
 		Submitted:   p.submitted,
 		Completed:   p.completed,
-		InFlight:    p.occupied - p.doneCount, // not from the counters: they must agree
-		Queued:      p.doneCount,
-		Slots:       p.occupied,
+		InFlight:    p.occupied, // not from the counters: they must agree
+		Queued:      p.done.count,
+		Slots:       p.occupied + p.done.count,
 		Handles:     p.handles,
 		Waiting:     p.dequeuers.count + p.awaiters.count,
 		Polls:       p.polls,

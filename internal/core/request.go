@@ -72,18 +72,28 @@ type Result struct {
 // Record is the part of an operation that lives in the caller's memory. The
 // port owns it while slot points to a real slot.
 type Record struct {
-	// slot says whose the operation is: nil or &waited, the caller's; &unwaited,
-	// finished but not yet waited for; &passing, on its way to the caller; any
-	// other, in flight in that slot. It is the last thing written when an
-	// operation is handed out, so whoever sees the caller's value may use it.
+	// slot says whose the operation is: nil or &waited, the caller's; &inQueue,
+	// finished but not yet dequeued; &unwaited, finished but not yet waited for;
+	// &passing, on its way to the caller; any other, in flight in that slot. It
+	// is the last thing written when an operation is handed out, so whoever sees
+	// the caller's value may use it.
 	slot    atomic.Pointer[Slot]
 	n       int64    // bytes moved so far; of a timer in flight: when it is due; of a connect: 1 once asked
 	failure *Failure // nil for success
 	buffer  *Buffer  // lent to the port by this operation
 }
 
-// Marks that stand in Record.slot for no slot.
-var unwaited, waited, passing Slot
+// Marks that stand in Record.slot for no slot. inQueueAgain is inQueue for an
+// operation that had been waited for before.
+var inQueue, inQueueAgain, unwaited, waited, passing Slot
+
+// posted is the mark of an operation that needs no slot.
+func posted(old *Slot) *Slot {
+	if old == &waited {
+		return &inQueueAgain
+	}
+	return &inQueue
+}
 
 func (r *Record) self() *Record { return r }
 
@@ -96,34 +106,27 @@ func Outcome(r *Record) (n int64, f *Failure, ok bool) {
 	return r.n, r.failure, true
 }
 
-// claim makes the operation the port's. The exchange is the one place where
-// two submitters of the same operation meet: one of them fails.
-func (r *Record) claim(s *Slot) (claimed, wasWaited bool) {
-	old := r.slot.Load()
-	return (old == nil || old == &waited) && r.slot.CompareAndSwap(old, s), old == &waited
-}
-
-// Ticket names one use of an operation: a slot and the generation of it.
+// Ticket names one use of an operation: a slot and which use of it.
 type Ticket struct {
-	slot       *Slot
-	generation uint32
+	slot *Slot
+	use  uint32
 }
 
 // TicketOf returns the ticket of an operation in flight, the zero Ticket for
 // any other.
 func TicketOf(r *Record) Ticket {
 	s := r.slot.Load()
-	if s == nil || s == &waited || s == &unwaited || s == &passing {
+	switch s {
+	case nil, &inQueue, &inQueueAgain, &unwaited, &waited, &passing:
 		return Ticket{}
 	}
-	word := s.word.Load()
+	t := s.ticket()
 	// The slot may have been freed and used again between the two loads; then
-	// the record no longer points to it. One that is still free holds an
-	// operation that ended when it was accepted: nothing of it can be cancelled.
-	if r.slot.Load() != s || state(word) == free {
+	// the record no longer points to it.
+	if r.slot.Load() != s {
 		return Ticket{}
 	}
-	return Ticket{s, generation(word)}
+	return t
 }
 
 // FailureOf returns the failure of an operation that has been handed out.

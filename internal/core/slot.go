@@ -4,26 +4,29 @@ import "sync/atomic"
 
 // Slot is the port's record of one operation in flight. Slots are never given
 // back to the Go heap, so a stale pointer to one can be followed safely, and
-// the generation tells that it is stale. 64 bytes: an idle connection holds one.
+// its use tells that it is stale. 64 bytes: an idle connection holds one.
 type Slot struct {
 	op     Operation
+	record *Record                // op's
 	handle atomic.Pointer[Handle] // the port's own handle for Timer and Post
 	next   *Slot                  // in the one list the slot stands in
 
 	deadline int64 // 0 for none; guarded by Port.mu
 
-	// word is generation<<8 | state. It is written by whoever may move the
-	// state (under the handle's lock while in flight, under the port's when
-	// taken or freed) and read by anyone; one load gives both halves.
-	word atomic.Uint64
+	// use names the operation in the slot for as long as it has no outcome. It
+	// is written when the operation is accepted, under the port's lock, and when
+	// it ends, under its handle's, and read by anyone.
+	use atomic.Uint32
 
-	kind   Kind
-	flags  slotFlags // fixed when accepted
-	intent intent    // guarded by Handle.mu
-	opens  bool      // the first connect of its socket; guarded by Handle.mu
-	heap   int32     // position in the timer heap plus 1; guarded by Port.mu
-	waiter int32     // number of the waiter plus 1; guarded by Port.mu
-	serial uint32    // of the submission, for an observer
+	heap   int32 // position in the timer heap plus 1; guarded by Port.mu
+	waiter int32 // number of the waiter plus 1; guarded by Port.mu
+
+	kind  Kind
+	flags slotFlags // fixed when accepted
+	// Guarded by Handle.mu while use says that the operation is in flight, else
+	// by whoever has the slot.
+	intent   intent
+	progress progress
 }
 
 type slotFlags uint8
@@ -32,47 +35,29 @@ const (
 	started   slotFlags = 1 << iota // its outcome goes to Wait, not to the queue
 	late                            // takes its buffer when data is there
 	full                            // ends only when the buffer is full
-	limited                         // over the limit: fails without being begun
-	overdue                         // its deadline had passed when it was accepted
-	ripe                            // a timer that was due when it was accepted
 	lent                            // it was given a buffer
 	collected                       // it had been waited for before
+	vacant                          // there is nothing to move, which needs no call
 )
 
-type state uint8
+// progress is how far an operation has come.
+type progress uint8
 
 const (
-	free     state = iota // also of an operation that ends when it is accepted
-	accepted              // described, not yet in a handle's queue
-	queued                // in a handle's queue, or a timer waiting
-	calling               // at the head of its queue, inside a system call
-	finished              // its outcome is decided
+	begun progress = 1 << iota // it is in its handle's queue, or a timer that waits
+	opens                      // the first connect of its socket
 )
 
-func generation(word uint64) uint32 { return uint32(word >> 8) }
+// Uses of a slot are numbered. An odd one is in flight, an even one is over:
+// the next begins with it. So one load tells both.
+func inFlight(use uint32) bool { return use&1 != 0 }
 
-func (s *Slot) state() state { return state(s.word.Load()) }
-
-func (s *Slot) set(to state) { s.word.Store(s.word.Load()&^0xff | uint64(to)) }
-
-func (s *Slot) record() *Record { return s.op.self() }
-
-// total is how many bytes the operation moves if it ends well.
-func (s *Slot) total(r *Record) int64 {
-	switch {
-	case r.buffer == nil:
-		return 0
-	case s.kind == Write:
-		return int64(r.buffer.n)
-	default:
-		return int64(len(r.buffer.data))
+// ticket names the operation in the slot, or nothing if it has its outcome.
+func (s *Slot) ticket() Ticket {
+	if use := s.use.Load(); inFlight(use) {
+		return Ticket{s, use}
 	}
-}
-
-// empty tells that there is nothing to move, which needs no system call. A
-// late read is never empty: its buffer is not there yet.
-func (s *Slot) empty() bool {
-	return (s.kind == Read || s.kind == Write) && s.flags&late == 0 && s.total(s.record()) == 0
+	return Ticket{}
 }
 
 const slotsPerChunk = 128 // 8 KiB; chunks of one size, since doubling would waste half
@@ -93,15 +78,11 @@ func (p *Port) takeSlot() *Slot {
 	return s
 }
 
-// freeSlot gives the slot to its next use: tickets of this one go stale here.
-// Its entry in the timer heap stays and is dropped when it surfaces. Port.mu
-// is held.
+// freeSlot gives the slot to its next use. Its entry in the timer heap stays
+// and is dropped when it surfaces. Port.mu is held.
 func (p *Port) freeSlot(s *Slot) {
-	s.op, s.deadline, s.waiter = nil, 0, 0
-	s.flags, s.intent, s.opens = 0, noIntent, false
-	if word := s.word.Load(); state(word) != free {
-		s.word.Store(uint64(generation(word)+1) << 8)
-	} // else it ended when it was accepted, and no ticket of it exists
+	s.op, s.record, s.deadline, s.waiter = nil, nil, 0, 0
+	s.flags, s.intent, s.progress = 0, noIntent, 0
 	s.next, p.freeSlots = p.freeSlots, s
 	p.occupied--
 }

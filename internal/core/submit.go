@@ -16,159 +16,86 @@ func (p *Port) Submit(ops []Operation, start bool) bool {
 func (p *Port) submit(ops []Operation, start bool, i intent) bool {
 	// Most calls bring one operation or few: no allocation for those.
 	var few [8]*Slot
-	slots := few[:0]
+	var traces []Trace
 	p.lock()
 	if p.refusing {
 		p.mu.Unlock()
 		return false
 	}
-	var traces []Trace
-	slots = p.commitAll(p.claimAll(ops, start), i, slots, &traces)
+	p.claimAll(ops, start, i)
+	slots := p.commitAll(ops, i, few[:0], &traces)
 	p.unlock()
 	for _, t := range traces {
 		p.tell(t)
 	}
-	if len(slots) == 1 {
+	switch len(slots) {
+	case 0:
+	case 1:
 		p.begin(slots[0])
-		return true
+	default:
+		p.beginAll(slots)
 	}
-	p.beginAll(slots)
 	return true
 }
 
-// claimAll makes all operations the port's and returns the chain of their
-// slots. If one of them is a mistake, what was claimed before it is given back
-// and the panic goes on. mu is held, and released if it panics.
-func (p *Port) claimAll(ops []Operation, start bool) (first *Slot) {
-	var last *Slot
-	correct := false
+const (
+	nilOperation      = "completion: nil operation"
+	inFlightOperation = "completion: the operation is in flight: it belongs to the port until it has been handed out"
+)
+
+// claimAll makes all operations the port's. If one of them is a mistake, what
+// was claimed before it is given back and the panic goes on. mu is held, and
+// released if it panics.
+func (p *Port) claimAll(ops []Operation, start bool, i intent) {
+	claimed, isNil := 0, false
 	defer func() {
-		if correct {
+		if claimed == len(ops) {
 			return
 		}
-		isNil := last.op == nil && last.flags&collected == 0
-		p.refuse(first)
+		for _, op := range ops[:claimed] {
+			p.unclaim(op.self())
+		}
+		p.mu.Unlock()
 		if isNil { // a nil pointer in the interface: make a sentence of it
 			recover()
 			panic(nilOperation)
 		}
 	}()
+	flags := slotFlags(0)
+	if start {
+		flags = started
+	}
+	// One that ends at once, and of which nobody else is to know, needs no slot.
+	slotless := !start && i == noIntent && p.maxInFlight == 0 && p.observe == nil
 	for _, op := range ops {
-		s := p.takeSlot()
-		if first == nil {
-			first = s
-		} else {
-			last.next = s
-		}
-		last = s
-		p.claim(s, op)
-		if start {
-			s.flags |= started
-		}
+		isNil = true
+		rec := op.self()
+		old := rec.slot.Load()
+		isNil = false
+		p.claim(op, rec, old, flags, slotless)
+		claimed++
 	}
-	correct = true
-	return first
 }
 
-// commitAll puts a chain of claimed operations in flight, and appends to slots
-// those that are still to be begun. mu is held.
-func (p *Port) commitAll(first *Slot, i intent, slots []*Slot, traces *[]Trace) []*Slot {
-	now := int64(0)
-	for s := first; s != nil; {
-		next := s.next
-		s.next = nil
-		s.intent = i
-		if now == 0 && (s.deadline != 0 || s.kind == Timer) {
-			// Before a timer says when it is due: only those that are due at once
-			// may overtake those that others still have to poll for.
-			now = p.kernel.Now()
-		}
-		p.commit(s)
-		if s.due() != 0 {
-			p.deadlineOf(s, now)
-		}
-		if p.observe != nil {
-			*traces = append(*traces, traceOf(StepSubmitted, s))
-		}
-		if s.endsAtOnce() {
-			if p.observe != nil {
-				*traces = append(*traces, traceFinished(s))
-			}
-			p.finish(s)
-		} else {
-			s.set(accepted)
-			slots = append(slots, s)
-		}
-		s = next
+// claim makes op the port's, and its buffer too, or panics. It leaves the rest
+// of the operation alone: if a later one of the same Submit is a mistake, this
+// one still has its last outcome. mu is held.
+func (p *Port) claim(op Operation, rec *Record, old *Slot, flags slotFlags, slotless bool) {
+	if old != nil && old != &waited {
+		panic(inFlightOperation)
 	}
-	p.offerItems()
-	return slots
-}
-
-// endsAtOnce tells whether the operation needs neither a handle nor time.
-func (s *Slot) endsAtOnce() bool {
-	return s.flags&(limited|overdue) == 0 && s.intent == noIntent && (s.kind == Post || s.flags&ripe != 0)
-}
-
-// refuse undoes claim for a chain of slots and releases mu.
-func (p *Port) refuse(first *Slot) {
-	for s := first; s != nil; {
-		next := s.next
-		if s.op != nil {
-			p.unclaim(s)
-		}
-		p.freeSlot(s)
-		s = next
-	}
-	p.mu.Unlock()
-}
-
-const nilOperation = "completion: nil operation"
-
-// unclaim gives an operation back as it was. mu is held.
-func (p *Port) unclaim(s *Slot) {
-	if s.flags&lent != 0 {
-		p.describe(s)
-		// A shared buffer still has the caller's own reference.
-		p.request.Buffer.unlend()
-	}
-	was := (*Slot)(nil)
-	if s.flags&collected != 0 {
-		was = &waited
-	}
-	s.record().slot.Store(was)
-}
-
-// describe fills p.request. mu is held.
-func (p *Port) describe(s *Slot) {
-	p.request = Request{}
-	s.op.Describe(&p.request)
-}
-
-// claim makes op the port's, in slot s, and its buffer too, or panics. It
-// leaves the rest of the operation alone: if a later one of the same Submit is
-// a mistake, this one still has its last outcome. mu is held.
-func (p *Port) claim(s *Slot, op Operation) {
-	if op == nil {
-		panic(nilOperation)
-	}
-	claimed, wasWaited := op.self().claim(s)
-	if !claimed {
-		s.flags |= collected // not a nil pointer
-		panic("completion: the operation is in flight: it belongs to the port until it has been handed out")
-	}
-	s.op = op
-	if wasWaited {
-		s.flags |= collected
-	}
-	p.describe(s)
-	req := &p.request
-	s.kind, s.deadline = req.Kind, reachable(req.Deadline)
+	req := p.describe(op)
 	h := req.Handle
 	switch req.Kind {
 	case 0:
 		panic("completion: not an operation: embed one of package ops")
-	case Post, Timer:
+	case Post:
+		if slotless && req.Deadline == 0 {
+			rec.claim(old, posted(old))
+			return
+		}
+		h = &p.home
+	case Timer:
 		h = &p.home
 	}
 	switch {
@@ -176,17 +103,45 @@ func (p *Port) claim(s *Slot, op Operation) {
 		panic("completion: " + req.Kind.String() + " without a handle")
 	case h.port != p:
 		panic("completion: the handle belongs to another port")
+	case req.Kind == Read || req.Kind == Write:
+		flags |= p.lend(req)
 	}
+	if old == &waited {
+		flags |= collected
+	}
+	s := p.takeSlot()
+	s.op, s.record, s.kind, s.flags = op, rec, req.Kind, flags
+	s.deadline = reachable(req.Deadline)
 	if s.handle.Load() != h { // the exchange costs more than the look
 		s.handle.Store(h)
 	}
-	if req.Kind == Read || req.Kind == Write {
-		p.lend(s, req)
+	if !rec.slot.CompareAndSwap(old, s) {
+		p.unlend(s)
+		p.freeSlot(s)
+		panic(inFlightOperation)
 	}
 }
 
-// lend takes the operation's buffer over.
-func (p *Port) lend(s *Slot, req *Request) {
+// claim makes the operation the port's. The exchange is the one place where
+// two submitters of the same operation meet: one of them fails.
+func (r *Record) claim(old, s *Slot) {
+	if !r.slot.CompareAndSwap(old, s) {
+		panic(inFlightOperation)
+	}
+}
+
+// describe lets op fill in the port's request. mu is held.
+func (p *Port) describe(op Operation) *Request {
+	p.request = Request{}
+	op.Describe(&p.request)
+	return &p.request
+}
+
+// lend takes the operation's buffer over, and says what is to be noted of it.
+func (p *Port) lend(req *Request) (flags slotFlags) {
+	if req.Full {
+		flags = full
+	}
 	switch {
 	case req.Kind == Write && req.Buffer == nil:
 		panic("completion: a write without a buffer")
@@ -197,48 +152,124 @@ func (p *Port) lend(s *Slot, req *Request) {
 	case req.Pool != nil && req.Pool.port != p:
 		panic("completion: the pool belongs to another port")
 	case req.Pool != nil:
-		s.flags |= late
+		return flags | late
+	}
+	if mistake := req.Buffer.lend(req.Kind == Read); mistake != "" {
+		panic(mistake)
+	}
+	return flags | lent
+}
+
+// unlend gives back the buffer of an operation that was not accepted. mu is
+// held.
+func (p *Port) unlend(s *Slot) {
+	if s.flags&lent != 0 {
+		// A shared buffer still has the caller's own reference.
+		p.describe(s.op).Buffer.unlend()
+	}
+}
+
+// unclaim gives an operation back as it was. mu is held.
+func (p *Port) unclaim(rec *Record) {
+	s := rec.slot.Load()
+	switch {
+	case s == &inQueue:
+		rec.slot.Store(nil)
+		return
+	case s == &inQueueAgain, s.flags&collected != 0:
+		rec.slot.Store(&waited)
 	default:
-		if mistake := req.Buffer.lend(req.Kind == Read); mistake != "" {
-			panic(mistake)
-		}
-		s.flags |= lent
+		rec.slot.Store(nil)
 	}
-	if req.Full {
-		s.flags |= full
+	if s != &inQueueAgain {
+		p.unlend(s)
+		p.freeSlot(s)
 	}
 }
 
-// commit makes an operation that was claimed one in flight. mu is held.
-func (p *Port) commit(s *Slot) {
-	rec := s.record()
-	rec.n, rec.failure = 0, nil
-	switch s.kind {
-	case Timer:
-		p.describe(s)
-		rec.n = reachable(p.request.Due)
-	case Read, Write:
-		p.describe(s)
-		rec.buffer = p.request.Buffer
-		if s.flags&late != 0 {
-			rec.buffer = &p.request.Pool.door
+// commitAll puts claimed operations in flight, and appends to slots those that
+// are still to be begun. mu is held.
+func (p *Port) commitAll(ops []Operation, i intent, slots []*Slot, traces *[]Trace) []*Slot {
+	now := int64(0)
+	for _, op := range ops {
+		rec := op.self()
+		rec.n, rec.failure = 0, nil
+		p.submitted++
+		s := rec.slot.Load()
+		if s == &inQueue || s == &inQueueAgain {
+			p.completed++
+			p.done.push(op)
+			continue
+		}
+		s.intent = i
+		if now == 0 && (s.deadline != 0 || s.kind == Timer) {
+			// Before a timer says when it is due: only those that are due at once
+			// may overtake those that others still have to poll for.
+			now = p.kernel.Now()
+		}
+		p.commit(s, len(ops) > 1)
+		if s.due() != 0 {
+			p.deadlineOf(s, now)
+		}
+		if p.observe != nil {
+			p.serials.Store(s, uint32(p.submitted))
+			*traces = append(*traces, p.traceOf(StepSubmitted, s))
+		}
+		if s.endsAtOnce() {
+			if p.observe != nil {
+				*traces = append(*traces, p.traceFinished(s))
+			}
+			p.finish(s)
+			continue
+		}
+		s.use.Store(s.use.Load() + 1) // in flight: its tickets are good from here on
+		slots = append(slots, s)
+	}
+	p.offerItems()
+	return slots
+}
+
+// commit fills in what an operation in flight works with. mu is held.
+func (p *Port) commit(s *Slot, again bool) {
+	req := &p.request
+	if again && (s.kind == Timer || s.kind == Read || s.kind == Write) {
+		req = p.describe(s.op)
+	}
+	switch rec := s.record; {
+	case s.kind == Timer:
+		rec.n = reachable(req.Due)
+	case s.flags&late != 0:
+		rec.buffer = &req.Pool.door
+	case s.kind == Read:
+		rec.buffer = req.Buffer
+		if len(rec.buffer.data) == 0 {
+			s.flags |= vacant
+		}
+	case s.kind == Write:
+		rec.buffer = req.Buffer
+		if rec.buffer.n == 0 {
+			s.flags |= vacant
 		}
 	}
-	p.submitted++
-	s.serial = uint32(p.submitted)
-	if p.maxInFlight > 0 && p.inFlight() > p.maxInFlight {
-		s.flags |= limited
+	if p.maxInFlight > 0 && p.inFlight() > p.maxInFlight && s.intent == noIntent {
+		s.intent = toLimit
 	}
 }
 
-// deadlineOf schedules a deadline or a timer, or marks one that has passed
+// endsAtOnce tells whether the operation needs neither a handle nor time.
+func (s *Slot) endsAtOnce() bool {
+	return s.intent == toFire || s.kind == Post && s.intent == noIntent
+}
+
+// deadlineOf schedules a deadline or a timer, or records that it has passed
 // already. mu is held.
 func (p *Port) deadlineOf(s *Slot, now int64) {
 	switch {
+	case s.intent != noIntent:
 	case s.deadline != 0 && s.deadline <= now:
-		s.flags |= overdue
+		s.intent = toExpire
 	case s.due() <= now:
-		s.flags |= ripe
+		s.intent = toFire
 	default:
 		p.schedule(s)
 	}
@@ -248,14 +279,14 @@ func (p *Port) deadlineOf(s *Slot, now int64) {
 // be performed now. Until it is queued here, nobody else can end it: others
 // only record what they want of it.
 func (p *Port) begin(s *Slot) {
-	h, d, use := s.handle.Load(), s.kind.direction(), generation(s.word.Load())
+	h, d, ticket := s.handle.Load(), s.kind.direction(), s.ticket()
 	var after aftermath
 	h.lock()
 	h.enqueue(s, &after)
 	h.run(d, &after)
 	h.leave(&after)
 	if p.observe != nil {
-		p.tellParked(h, Ticket{s, use})
+		p.tellParked(h, ticket)
 	}
 }
 
@@ -266,7 +297,7 @@ func (p *Port) beginAll(slots []*Slot) {
 	var tickets []Ticket // for the observer
 	if p.observe != nil {
 		for _, s := range slots {
-			tickets = append(tickets, Ticket{s, generation(s.word.Load())})
+			tickets = append(tickets, s.ticket())
 		}
 	}
 	slices.SortStableFunc(slots, byHandle)

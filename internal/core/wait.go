@@ -86,7 +86,7 @@ func (p *Port) wait(w *waiter) {
 func (p *Port) satisfied(w *waiter) bool {
 	switch w.want {
 	case anItem:
-		return p.doneCount > 0 || w.ended || p.closed && p.inFlight() == 0
+		return p.done.count > 0 || w.ended || p.closed && p.inFlight() == 0
 	case oneOp:
 		return w.finished
 	default:
@@ -101,7 +101,7 @@ func (p *Port) hasMore(w *waiter) bool {
 	if p.leader != w || w.want != anItem || len(p.seen) == 0 || p.standby != nil || p.closed || w.ended {
 		return false
 	}
-	return p.doneCount < w.room || p.dequeuers.count+p.awaiters.count > 0
+	return p.done.count < w.room || p.dequeuers.count+p.awaiters.count > 0
 }
 
 // resign gives the lead, if w has it, to a parked waiter. A waiter that was
@@ -176,7 +176,7 @@ func (p *Port) rouseAll() {
 // queue and by every dequeuer that leaves, so a hint given to one that left
 // for another reason reaches the next. mu is held.
 func (p *Port) offerItems() {
-	unclaimed := p.doneCount - p.hinted
+	unclaimed := p.done.count - p.hinted
 	if unclaimed <= 0 {
 		return
 	}
