@@ -91,8 +91,14 @@ func (p *Port) awaitItems(ctx context.Context, room int) {
 		p.resign(w)
 		p.dismiss(w)
 	}
-	// The poll has let the lock go, and so may dismiss: others may have taken
-	// what was there.
+	// One that consumes alone goes from event to event: it has nobody to tell.
+	for p.done.count < room && len(p.seen) > 0 && p.leader == nil && !p.closed && !p.crowded() {
+		p.leader = &p.passer
+		p.serveNext()
+		p.resign(&p.passer)
+	}
+	// The lock was let go, and dismiss may do so: others may have taken what was
+	// there.
 	for over := false; p.done.count == 0 && !over; {
 		w := p.enlist(ctx, anItem)
 		w.room = room

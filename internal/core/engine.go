@@ -130,6 +130,10 @@ func (h *Handle) endUncalled(d direction, s *Slot, after *aftermath) bool {
 // settle draws the conclusions from a call: its result, or else the intent
 // recorded meanwhile. h.mu is held.
 func (h *Handle) settle(d direction, s *Slot, r callResult, after *aftermath) {
+	if r.isTransfer() && h.latch[1-d]&undecided == 0 {
+		h.transferred(d, s, r, after)
+		return
+	}
 	h.setLatch(d, r.verdict)
 	rec := s.record
 	rec.n += int64(r.n)
@@ -163,6 +167,25 @@ func (h *Handle) settle(d direction, s *Slot, r callResult, after *aftermath) {
 			h.end(d, s, s.intent.failure(), after)
 		}
 	}
+}
+
+// transferred is settle for what mostly happens: bytes were moved, and the
+// operation has ended well. h.mu is held.
+func (h *Handle) transferred(d direction, s *Slot, r callResult, after *aftermath) {
+	if r.verdict == ended || h.latch[d]&hungUp != 0 {
+		h.latch[d] |= ready // as in setLatch
+	}
+	h.queue[d].pop()
+	rec := s.record
+	rec.n += int64(r.n)
+	if s.kind == Read {
+		if s.flags&late != 0 {
+			s.op.Deliver(Result{Buffer: rec.buffer})
+		}
+		rec.buffer.n = int(rec.n)
+	}
+	s.use.Store(s.use.Load() + 1)
+	after.finished.push(s)
 }
 
 // setLatch notes whether the call has exhausted its direction. h.mu is held.
@@ -271,8 +294,9 @@ func (h *Handle) connectEnded(f *Failure, after *aftermath) {
 	}
 }
 
-// edge takes in what the poller saw and performs what has become possible.
-func (p *Port) edge(e Event) {
+// edge takes in what the poller saw and performs what has become possible. What
+// follows from it is left to the caller to publish.
+func (p *Port) edge(e Event, after *aftermath) {
 	p.step()
 	h := p.table.get(e.FD)
 	// A stale event: the number went to another descriptor meanwhile.
@@ -283,7 +307,6 @@ func (p *Port) edge(e Event) {
 	if p.observe != nil {
 		p.tell(Trace{Step: StepReady, FD: e.FD})
 	}
-	var after aftermath
 	h.lock()
 	if e.Ready&(Readable|HungUp) != 0 {
 		h.latch[in] |= ready
@@ -294,9 +317,11 @@ func (p *Port) edge(e Event) {
 	if e.Ready&Writable != 0 {
 		h.latch[out] |= ready
 	}
-	h.run(in, &after)
-	h.run(out, &after)
-	h.leave(&after)
+	h.run(in, after)
+	if h.queue[out].tail != nil {
+		h.run(out, after)
+	}
+	h.unlock()
 }
 
 // resume runs a direction that was put on the ready list.

@@ -136,26 +136,38 @@ type aftermath struct {
 	kick     bool // the ready list has grown
 }
 
-// leave unlocks the handle. Whoever leaves a closing handle as the last one
-// gives the descriptor back, and what was finished meanwhile is published
-// after that: who dequeues the last completion finds the address free.
+// leave unlocks the handle and publishes what has happened meanwhile.
 func (h *Handle) leave(after *aftermath) {
-	last := h.state&(closing|closed) == closing && h.users == 0 && (h.latch[in]|h.latch[out])&owned == 0
-	if last {
-		h.state |= closed
-	}
-	h.mu.Unlock()
-	if last && h.fd >= 0 {
-		h.port.poller.Disarm(int(h.fd))
-		if f := h.port.takeAtClose(h); f != nil {
-			f()
-		}
-		h.port.kernel.Close(int(h.fd))
-		h.port.forget(h)
-	}
+	h.unlock()
 	if after.finished.tail != nil || after.kick {
 		h.port.publish(after)
 	}
+}
+
+// unlock unlocks the handle. Whoever unlocks a closing handle as the last one
+// gives the descriptor back, and what was finished meanwhile is to be published
+// after that: who dequeues the last completion finds the address free.
+func (h *Handle) unlock() {
+	last := h.state&(closing|closed) == closing && h.users == 0 && (h.latch[in]|h.latch[out])&owned == 0
+	if !last {
+		h.mu.Unlock()
+		return
+	}
+	h.state |= closed
+	h.mu.Unlock()
+	if h.fd >= 0 {
+		h.giveBack()
+	}
+}
+
+// giveBack gives the descriptor back to the system.
+func (h *Handle) giveBack() {
+	h.port.poller.Disarm(int(h.fd))
+	if f := h.port.takeAtClose(h); f != nil {
+		f()
+	}
+	h.port.kernel.Close(int(h.fd))
+	h.port.forget(h)
 }
 
 // Close refuses new operations, ends those in flight and gives the descriptor

@@ -19,14 +19,10 @@ const eventsPerClock = 16
 func (p *Port) lead(w *waiter) {
 	switch {
 	case len(p.ready) > 0:
-		p.work(0, 0)
+		p.work(0)
 	case len(p.seen) > 0:
-		now := int64(0)
-		if len(p.seen)%eventsPerClock == 0 {
-			now = p.now()
-		}
 		before := p.roused
-		p.work(1, now)
+		p.serveNext()
 		if p.roused != before && len(p.seen) > 0 && !p.satisfied(w) {
 			p.stepAside(w)
 		}
@@ -67,8 +63,11 @@ func (p *Port) round(w *waiter) {
 	if len(p.seen) == 0 {
 		p.poll(w, false)
 	}
+	for len(p.seen) > 0 && !p.closed {
+		p.serveNext()
+	}
 	if !p.closed {
-		p.work(len(p.seen), p.now())
+		p.work(p.now())
 	}
 }
 
@@ -80,21 +79,33 @@ func (p *Port) now() int64 {
 	return p.kernel.Now()
 }
 
-// work performs the ready list, the first events of those seen, and what is
-// overdue now. It is called by the leader; mu is held on entry and on return.
-func (p *Port) work(events int, now int64) {
-	p.polling = true
-	if events > 0 {
-		p.taken = 0
+// serveNext works on the first of the events seen. It is called by the leader;
+// mu is held on entry and on return.
+func (p *Port) serveNext() {
+	e := p.seen[0]
+	p.seen = p.seen[1:]
+	p.polling, p.taken = true, 0
+	p.unlock()
+	var after aftermath
+	p.edge(e, &after)
+	if p.observe != nil {
+		p.tellFinished(&after.finished)
 	}
-	seen := p.seen[:events]
-	p.seen = p.seen[events:]
+	p.lock()
+	p.polling = false
+	p.finishAll(&after)
+	if len(p.timers) > 0 && len(p.seen)%eventsPerClock == eventsPerClock-1 {
+		p.work(p.now())
+	}
+}
+
+// work performs the ready list and what is overdue now. It is called by the
+// leader; mu is held on entry and on return.
+func (p *Port) work(now int64) {
+	p.polling = true
 	ready := p.takeReady()
 	overdue := p.expired(now)
 	p.unlock()
-	for _, e := range seen {
-		p.edge(e)
-	}
 	for _, r := range ready {
 		p.resume(r)
 	}
@@ -146,7 +157,7 @@ func (p *Port) poll(w *waiter, block bool) {
 	p.seen = p.events[:n]
 	p.settled()
 	if now := p.now(); !p.closed && now > 0 && p.nextTimer() <= now {
-		p.work(0, now)
+		p.work(now)
 	}
 }
 
@@ -182,9 +193,11 @@ func (p *Port) serveAsleep(n int) (left int, again bool) {
 	p.lock()
 	p.parked = false
 	p.unlock()
-	p.edge(p.events[0])
+	var after aftermath
+	p.edge(p.events[0], &after)
 	p.lock()
 	defer p.unlock()
+	p.finishAll(&after)
 	if p.closed || p.satisfied(p.leader) || len(p.ready) > 0 || p.nextTimer() < p.timeout {
 		return 0, false
 	}

@@ -44,6 +44,16 @@ func (p *Port) traceOf(step Step, s *Slot) Trace {
 	return Trace{Step: step, Kind: s.kind, Serial: serial.(uint32), FD: int(s.handle.Load().fd)}
 }
 
+// traceCommitted notes that an operation was accepted, and that it has ended if
+// it has. mu is held.
+func (p *Port) traceCommitted(s *Slot) {
+	p.serials.Store(s, uint32(p.submitted))
+	p.committed = append(p.committed, p.traceOf(StepSubmitted, s))
+	if s.endsAtOnce() {
+		p.committed = append(p.committed, p.traceFinished(s))
+	}
+}
+
 // observedCall is perform with a witness.
 func (h *Handle) observedCall(s *Slot) callResult {
 	p := h.port

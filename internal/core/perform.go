@@ -23,6 +23,11 @@ type callResult struct {
 	accepted *Handle
 }
 
+// isTransfer tells that bytes were moved and that ended the operation.
+func (r *callResult) isTransfer() bool {
+	return r.n > 0 && r.verdict <= endedAndExhausted && r.failure == nil
+}
+
 // perform makes the one call that the head of a queue is waiting for. The
 // caller owns the direction; no lock is held.
 func (h *Handle) perform(s *Slot) callResult {

@@ -25,6 +25,7 @@ type Port struct {
 	maxInFlight int
 	observe     func(Trace)           // nil for none
 	serials     sync.Map              // for it: uint32 of the submission by *Slot
+	committed   []Trace               // for it: what the Submit under way has done
 	dequeues    sync.Map              // for it: Trace by *Record, of what is in the queue
 	steps       Steps                 // nil for none
 	serve       func(int) (int, bool) // serveAsleep, bound once
@@ -65,6 +66,7 @@ type Port struct {
 	awaiters     waiterList // parked, want one operation, or the port drained
 	hinted       int        // dequeuers woken for an item and not yet here
 	leader       *waiter
+	passer       waiter  // leads for a dequeuer that does not sleep
 	standby      *waiter // stepped aside: runs soon, and takes the lead if nobody has it
 	roused       uint    // waiters woken so far
 	seen         []Event // from the last poll, not yet worked on
@@ -111,6 +113,7 @@ func NewPort(o Options) *Port {
 		p.loopWait = Park
 	}
 	p.home.port, p.home.fd = p, -1
+	p.passer.port = p
 	p.settling.L = &p.mu
 	p.serve = p.serveAsleep
 	return p

@@ -14,27 +14,29 @@ func (p *Port) Submit(ops []Operation, start bool) bool {
 
 // submit also gives the operations an intent they start with.
 func (p *Port) submit(ops []Operation, start bool, i intent) bool {
-	// Most calls bring one operation or few: no allocation for those.
-	var few [8]*Slot
-	var traces []Trace
 	p.lock()
 	if p.refusing {
 		p.mu.Unlock()
 		return false
 	}
 	p.claimAll(ops, start, i)
-	slots := p.commitAll(ops, i, few[:0], &traces)
+	if len(ops) == 1 && p.observe == nil {
+		now := int64(0)
+		s := p.commit(ops[0], i, &now, false)
+		p.offerItems()
+		p.unlock()
+		if s != nil {
+			p.begin(s)
+		}
+		return true
+	}
+	var few [8]*Slot // most batches are small: no allocation for those
+	slots, traces := p.commitAll(ops, i, few[:0])
 	p.unlock()
 	for _, t := range traces {
 		p.tell(t)
 	}
-	switch len(slots) {
-	case 0:
-	case 1:
-		p.begin(slots[0])
-	default:
-		p.beginAll(slots)
-	}
+	p.beginAll(slots)
 	return true
 }
 
@@ -187,65 +189,72 @@ func (p *Port) unclaim(rec *Record) {
 	}
 }
 
-// commitAll puts claimed operations in flight, and appends to slots those that
-// are still to be begun. mu is held.
-func (p *Port) commitAll(ops []Operation, i intent, slots []*Slot, traces *[]Trace) []*Slot {
+// commitAll puts claimed operations in flight, and returns slots with those
+// added that are still to be begun. mu is held.
+func (p *Port) commitAll(ops []Operation, i intent, slots []*Slot) (begin []*Slot, traces []Trace) {
 	now := int64(0)
 	for _, op := range ops {
-		rec := op.self()
-		rec.n, rec.failure = 0, nil
-		p.submitted++
-		s := rec.slot.Load()
-		if s == &inQueue || s == &inQueueAgain {
-			p.completed++
-			p.done.push(op)
-			continue
+		if s := p.commit(op, i, &now, true); s != nil {
+			slots = append(slots, s)
 		}
-		s.intent = i
-		if now == 0 && (s.deadline != 0 || s.kind == Timer) {
-			// Before a timer says when it is due: only those that are due at once
-			// may overtake those that others still have to poll for.
-			now = p.kernel.Now()
-		}
-		p.commit(s, len(ops) > 1)
-		if s.due() != 0 {
-			p.deadlineOf(s, now)
-		}
-		if p.observe != nil {
-			p.serials.Store(s, uint32(p.submitted))
-			*traces = append(*traces, p.traceOf(StepSubmitted, s))
-		}
-		if s.endsAtOnce() {
-			if p.observe != nil {
-				*traces = append(*traces, p.traceFinished(s))
-			}
-			p.finish(s)
-			continue
-		}
-		s.use.Store(s.use.Load() + 1) // in flight: its tickets are good from here on
-		slots = append(slots, s)
 	}
+	traces, p.committed = p.committed, nil
 	p.offerItems()
-	return slots
+	return slots, traces
 }
 
-// commit fills in what an operation in flight works with. mu is held.
-func (p *Port) commit(s *Slot, again bool) {
+// commit puts a claimed operation in flight. It returns nil if it has ended
+// already. now is filled in when it is needed; again tells that p.request may
+// be about another operation by now. mu is held.
+func (p *Port) commit(op Operation, i intent, now *int64, again bool) *Slot {
+	rec := op.self()
+	rec.n, rec.failure = 0, nil
+	p.submitted++
+	s := rec.slot.Load()
+	if s == &inQueue || s == &inQueueAgain {
+		p.completed++
+		p.done.push(op)
+		return nil
+	}
+	s.intent = i
+	timed := s.deadline != 0 || s.kind == Timer
+	if timed && *now == 0 {
+		// Before a timer says when it is due: only those that are due at once
+		// may overtake those that others still have to poll for.
+		*now = p.kernel.Now()
+	}
+	p.fillIn(s, rec, again)
+	if timed {
+		p.deadlineOf(s, *now)
+	}
+	if p.observe != nil {
+		p.traceCommitted(s)
+	}
+	if s.endsAtOnce() {
+		p.finish(s)
+		return nil
+	}
+	s.use.Store(s.use.Load() + 1) // in flight: its tickets are good from here on
+	return s
+}
+
+// fillIn notes what an operation in flight works with. mu is held.
+func (p *Port) fillIn(s *Slot, rec *Record, again bool) {
 	req := &p.request
-	if again && (s.kind == Timer || s.kind == Read || s.kind == Write) {
+	if s.kind == Timer || again && (s.kind == Read || s.kind == Write) {
 		req = p.describe(s.op)
 	}
-	switch rec := s.record; {
-	case s.kind == Timer:
+	switch s.kind {
+	case Timer:
 		rec.n = reachable(req.Due)
-	case s.flags&late != 0:
-		rec.buffer = &req.Pool.door
-	case s.kind == Read:
+	case Read:
 		rec.buffer = req.Buffer
-		if len(rec.buffer.data) == 0 {
+		if s.flags&late != 0 {
+			rec.buffer = &req.Pool.door
+		} else if len(rec.buffer.data) == 0 {
 			s.flags |= vacant
 		}
-	case s.kind == Write:
+	case Write:
 		rec.buffer = req.Buffer
 		if rec.buffer.n == 0 {
 			s.flags |= vacant

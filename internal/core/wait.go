@@ -101,8 +101,11 @@ func (p *Port) hasMore(w *waiter) bool {
 	if p.leader != w || w.want != anItem || len(p.seen) == 0 || p.standby != nil || p.closed || w.ended {
 		return false
 	}
-	return p.done.count < w.room || p.dequeuers.count+p.awaiters.count > 0
+	return p.done.count < w.room || p.crowded()
 }
+
+// crowded tells whether others sleep. mu is held.
+func (p *Port) crowded() bool { return p.dequeuers.head != nil || p.awaiters.head != nil }
 
 // resign gives the lead, if w has it, to a parked waiter. A waiter that was
 // made leader while it got what it wanted passes it on here, too; and so does

@@ -90,7 +90,7 @@ func EpollWait(epoll int, events []EpollEvent, nanoseconds int64) int {
 
 // EpollPoll looks once, without waiting.
 func EpollPoll(epoll int, events []EpollEvent) int {
-	n, _, errno := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(epoll), uintptr(unsafe.Pointer(unsafe.SliceData(events))), uintptr(len(events)), 0, 0, 0)
+	n, _, errno := syscall.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(epoll), uintptr(unsafe.Pointer(unsafe.SliceData(events))), uintptr(len(events)), 0, 0, 0)
 	if errno != 0 { // EINTR: the next look finds it
 		return 0
 	}

@@ -10,7 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-var _ core.Kernel = Kernel{}
+var _ core.Kernel = (*Kernel)(nil)
 
 // Kernel makes the engine's system calls. Descriptors are non-blocking, so
 // short transfers are made without telling Go's scheduler, which saves more
@@ -22,14 +22,14 @@ type Kernel struct{}
 const rawLimit = 64 << 10
 
 // Now is the clock of package sys.
-func (Kernel) Now() int64 { return Now() }
+func (*Kernel) Now() int64 { return Now() }
 
 // Read is read(2).
-func (Kernel) Read(fd int, p []byte) (int, syscall.Errno) {
+func (*Kernel) Read(fd int, p []byte) (int, syscall.Errno) {
 	var n uintptr
 	var errno syscall.Errno
 	if len(p) <= rawLimit {
-		n, _, errno = unix.RawSyscall(unix.SYS_READ, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)))
+		n, _, errno = syscall.RawSyscall(unix.SYS_READ, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)))
 	} else {
 		n, _, errno = unix.Syscall(unix.SYS_READ, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)))
 	}
@@ -41,11 +41,11 @@ func (Kernel) Read(fd int, p []byte) (int, syscall.Errno) {
 
 // Write is send(2) with MSG_NOSIGNAL: a broken pipe is an errno, not a signal
 // that a program with its own handler would see.
-func (Kernel) Write(fd int, p []byte) (int, syscall.Errno) {
+func (*Kernel) Write(fd int, p []byte) (int, syscall.Errno) {
 	var n uintptr
 	var errno syscall.Errno
 	if len(p) <= rawLimit {
-		n, _, errno = unix.RawSyscall6(unix.SYS_SENDTO, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)), unix.MSG_NOSIGNAL, 0, 0)
+		n, _, errno = syscall.RawSyscall6(unix.SYS_SENDTO, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)), unix.MSG_NOSIGNAL, 0, 0)
 	} else {
 		n, _, errno = unix.Syscall6(unix.SYS_SENDTO, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)), unix.MSG_NOSIGNAL, 0, 0)
 	}
@@ -56,8 +56,8 @@ func (Kernel) Write(fd int, p []byte) (int, syscall.Errno) {
 }
 
 // Accept is accept4(2). The peer's address is asked for on demand.
-func (Kernel) Accept(fd int) (int, syscall.Errno) {
-	n, _, errno := unix.RawSyscall6(unix.SYS_ACCEPT4, uintptr(fd), 0, 0, unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0, 0)
+func (*Kernel) Accept(fd int) (int, syscall.Errno) {
+	n, _, errno := syscall.RawSyscall6(unix.SYS_ACCEPT4, uintptr(fd), 0, 0, unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0, 0)
 	if errno != 0 {
 		return -1, errno
 	}
@@ -65,7 +65,7 @@ func (Kernel) Accept(fd int) (int, syscall.Errno) {
 }
 
 // Connect is connect(2).
-func (Kernel) Connect(fd int, to core.Address) syscall.Errno {
+func (*Kernel) Connect(fd int, to core.Address) syscall.Errno {
 	sa, errno := sockaddr(fd, to)
 	if errno != 0 {
 		return errno
@@ -75,7 +75,7 @@ func (Kernel) Connect(fd int, to core.Address) syscall.Errno {
 
 // Connected reads SO_ERROR, and asks for the peer if there is none: a socket
 // that is still connecting has no error either.
-func (Kernel) Connected(fd int) syscall.Errno {
+func (*Kernel) Connected(fd int) syscall.Errno {
 	errno, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_ERROR)
 	if err != nil {
 		return asErrno(err)
@@ -90,15 +90,15 @@ func (Kernel) Connected(fd int) syscall.Errno {
 }
 
 // CloseWrite is shutdown(2) of the sending side.
-func (Kernel) CloseWrite(fd int) syscall.Errno { return asErrno(unix.Shutdown(fd, unix.SHUT_WR)) }
+func (*Kernel) CloseWrite(fd int) syscall.Errno { return asErrno(unix.Shutdown(fd, unix.SHUT_WR)) }
 
 // Close is close(2). On Linux the descriptor is gone whatever it returns.
-func (Kernel) Close(fd int) syscall.Errno { return asErrno(unix.Close(fd)) }
+func (*Kernel) Close(fd int) syscall.Errno { return asErrno(unix.Close(fd)) }
 
 // Classify says what an errno of these calls means. Those not named end their
 // operation and nothing else: for accept, running out of descriptors or memory
 // (EMFILE, ENFILE, ENOBUFS, ENOMEM) is among them.
-func (Kernel) Classify(kind core.Kind, errno syscall.Errno) core.Class {
+func (*Kernel) Classify(kind core.Kind, errno syscall.Errno) core.Class {
 	switch kind {
 	case core.Accept:
 		return classifyAccept(errno)
