@@ -47,7 +47,7 @@ func (p *Port) Shutdown(ctx context.Context) (all, open bool) {
 
 	p.lock()
 	if !isOver(ctx) {
-		w := p.enlist(ctx, drained)
+		w, _ := p.enlist(ctx, drained)
 		p.wait(w)
 		p.dismiss(w)
 	}

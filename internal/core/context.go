@@ -20,12 +20,12 @@ const keptWaiters = 8
 // enlist takes a waiter record that heeds ctx. mu is held on entry and on
 // return; it is released in between if the record has to change its context,
 // since that runs code of others.
-func (p *Port) enlist(ctx context.Context, want want) *waiter {
+func (p *Port) enlist(ctx context.Context, want want) (w *waiter, released bool) {
 	done := ctx.Done()
-	w := p.takeWaiter(done)
+	w = p.takeWaiter(done)
 	w.want, w.finished, w.ended, w.heeds = want, false, false, done != nil
 	if done == nil || w.registered != nil && w.registered.done == done {
-		return w
+		return w, false
 	}
 	old := w.registered
 	r := &registration{waiter: w, done: done}
@@ -37,7 +37,7 @@ func (p *Port) enlist(ctx context.Context, want want) *waiter {
 	if !stopped {
 		p.expectCallback(old)
 	}
-	return w
+	return w, true
 }
 
 // takeWaiter returns a free record, if possible one that heeds done already.
@@ -54,7 +54,8 @@ func (p *Port) takeWaiter(done <-chan struct{}) *waiter {
 		*at, w.next = w.next, nil
 		return w
 	}
-	w := &waiter{port: p, number: int32(len(p.waiters)), wake: make(chan struct{}, 1)}
+	w := &waiter{port: p, number: int32(len(p.waiters))}
+	w.wake.L = portLock{p}
 	p.waiters = append(p.waiters, w)
 	return w
 }

@@ -73,7 +73,7 @@ func (p *Port) traceNext(traces []Trace) []Trace {
 	if p.done.count == 0 {
 		return traces
 	}
-	t, _ := p.dequeues.LoadAndDelete(p.done.ring[p.done.first].self())
+	t, _ := p.dequeues.LoadAndDelete(p.done.head().record)
 	return append(traces, t.(Trace))
 }
 
@@ -85,7 +85,7 @@ func isOver(ctx context.Context) bool { return ctx.Done() != nil && ctx.Err() !=
 // is held on entry and on return.
 func (p *Port) awaitItems(ctx context.Context, room int) {
 	if p.done.count > 0 && p.taken >= takenBetweenPolls && p.leader == nil && !p.closed {
-		w := p.enlist(context.Background(), anItem)
+		w, _ := p.enlist(context.Background(), anItem)
 		p.leader = w
 		p.round(w)
 		p.resign(w)
@@ -100,7 +100,7 @@ func (p *Port) awaitItems(ctx context.Context, room int) {
 	// The lock was let go, and dismiss may do so: others may have taken what was
 	// there.
 	for over := false; p.done.count == 0 && !over; {
-		w := p.enlist(ctx, anItem)
+		w, _ := p.enlist(ctx, anItem)
 		w.room = room
 		p.wait(w)
 		over = w.ended || p.closed && p.inFlight() == 0
@@ -123,9 +123,11 @@ func (p *Port) Wait(ctx context.Context, op Operation) {
 	p.lock()
 	flying, mistake := p.waitable(rec)
 	if flying {
-		w := p.enlist(ctx, oneOp)
-		// The lock may have been released: look again.
-		if flying, mistake = p.waitable(rec); flying {
+		w, released := p.enlist(ctx, oneOp)
+		if released {
+			flying, mistake = p.waitable(rec)
+		}
+		if flying {
 			p.waitFor(w, rec)
 		}
 		p.dismiss(w)

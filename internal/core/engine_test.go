@@ -369,7 +369,7 @@ func TestTimersInOrder(t *testing.T) {
 		k.now = now
 		k.edge(h, Writable) // something to wake up for
 		p.mu.Lock()
-		w := p.enlist(context.Background(), anItem)
+		w, _ := p.enlist(context.Background(), anItem)
 		p.leader = w
 		p.poll(w, false)
 		p.resign(w)

@@ -37,7 +37,7 @@ func (p *Port) finish(s *Slot) {
 		// Before the slot is free for others: whoever still finds it through the
 		// record would take their operation for this one.
 		rec.slot.Store(&inQueue)
-		p.done.push(s.op)
+		p.done.push(s.op, rec)
 		p.freeSlot(s)
 		return
 	}
@@ -57,12 +57,11 @@ func (p *Port) finish(s *Slot) {
 // buffer that nobody refers to any more, to be recycled without the lock. mu
 // is held.
 func (p *Port) next() (op Operation, orphan *Buffer) {
-	op = p.done.pop()
+	op, rec := p.done.pop()
 	if op == nil {
 		return nil, nil
 	}
 	p.taken++
-	rec := op.self()
 	if b := rec.buffer; b != nil {
 		rec.buffer = nil
 		if b.unlend() {
@@ -75,36 +74,53 @@ func (p *Port) next() (op Operation, orphan *Buffer) {
 
 // finishedQueue holds the operations that wait to be dequeued, as a ring.
 type finishedQueue struct {
-	ring  []Operation // its length is a power of two
+	ring  []finished // its length is a power of two
 	first int
 	count int
 }
 
-func (q *finishedQueue) push(op Operation) {
+type finished struct {
+	op     Operation
+	record *Record
+}
+
+func (q *finishedQueue) push(op Operation, rec *Record) {
 	if q.count == len(q.ring) {
 		q.grow()
 	}
-	q.ring[(q.first+q.count)&(len(q.ring)-1)] = op
+	e := &q.ring[(q.first+q.count)&(len(q.ring)-1)]
+	e.op, e.record = op, rec
 	q.count++
 }
 
 func (q *finishedQueue) grow() {
-	ring := make([]Operation, max(64, 2*len(q.ring)))
+	ring := make([]finished, max(64, 2*len(q.ring)))
 	for i := range q.count {
 		ring[i] = q.ring[(q.first+i)&(len(q.ring)-1)]
 	}
 	q.ring, q.first = ring, 0
 }
 
+// unpush takes back what was pushed last.
+func (q *finishedQueue) unpush() {
+	q.count--
+	q.ring[(q.first+q.count)&(len(q.ring)-1)] = finished{}
+}
+
+// head returns what pop will, if there is anything.
+func (q *finishedQueue) head() *finished { return &q.ring[q.first] }
+
 // pop returns nil if there is none.
-func (q *finishedQueue) pop() (op Operation) {
+func (q *finishedQueue) pop() (Operation, *Record) {
 	if q.count == 0 {
-		return nil
+		return nil, nil
 	}
-	op, q.ring[q.first] = q.ring[q.first], nil
+	e := q.head()
+	op, rec := e.op, e.record
+	*e = finished{}
 	q.first = (q.first + 1) & (len(q.ring) - 1)
 	q.count--
-	return op
+	return op, rec
 }
 
 // settled wakes Close and Shutdown if what they wait for may have ended. mu is

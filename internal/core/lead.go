@@ -60,7 +60,8 @@ func (p *Port) stepAside(w *waiter) {
 // round performs all that is possible now, I/O and deadlines, without waiting.
 // w has the lead; mu is held on entry and on return.
 func (p *Port) round(w *waiter) {
-	if len(p.seen) == 0 {
+	p.taken = 0
+	if len(p.seen) == 0 && p.handles > 0 { // without, nothing can have become ready
 		p.poll(w, false)
 	}
 	for len(p.seen) > 0 && !p.closed {

@@ -50,13 +50,25 @@ func (p *Pool) lock() {
 	p.mu.Lock()
 }
 
-// sleep is a waiter's sleep. No lock is held.
+// sleep is a waiter's sleep, until it is unlisted. mu is held on entry and on
+// return, and released in between.
 func (w *waiter) sleep() {
-	if steps := w.port.steps; steps != nil {
-		steps.Sleep(func() bool { return len(w.wake) > 0 })
+	p := w.port
+	if p.steps != nil {
+		p.unlock()
+		p.steps.Sleep(func() bool { return w.list == nil })
+		p.lock()
+		return
 	}
-	<-w.wake
+	w.wake.Wait()
 }
+
+// portLock is what a waiter's condition lets go of while it sleeps: the port's
+// lock, and with it the leader if there is news for it.
+type portLock struct{ port *Port }
+
+func (l portLock) Lock()   { l.port.mu.Lock() }
+func (l portLock) Unlock() { l.port.unlock() }
 
 // awaitSettled returns when something that Close waits for has ended. mu is
 // held on entry and on return.

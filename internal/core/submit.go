@@ -19,7 +19,15 @@ func (p *Port) submit(ops []Operation, start bool, i intent) bool {
 		p.mu.Unlock()
 		return false
 	}
+	before := p.done.count
 	p.claimAll(ops, start, i)
+	if p.done.count-before == len(ops) { // posts, which have ended
+		p.submitted += uint64(len(ops))
+		p.completed += uint64(len(ops))
+		p.offerItems()
+		p.unlock()
+		return true
+	}
 	if len(ops) == 1 && p.observe == nil {
 		now := int64(0)
 		s := p.commit(ops[0], i, &now, false)
@@ -92,8 +100,10 @@ func (p *Port) claim(op Operation, rec *Record, old *Slot, flags slotFlags, slot
 	case 0:
 		panic("completion: not an operation: embed one of package ops")
 	case Post:
-		if slotless && req.Deadline == 0 {
+		// Nothing is written to it, so that there is nothing to take back.
+		if slotless && req.Deadline == 0 && rec.failure == nil {
 			rec.claim(old, posted(old))
+			p.done.push(op, rec)
 			return
 		}
 		h = &p.home
@@ -176,15 +186,18 @@ func (p *Port) unclaim(rec *Record) {
 	s := rec.slot.Load()
 	switch {
 	case s == &inQueue:
+		p.done.unpush()
 		rec.slot.Store(nil)
-		return
-	case s == &inQueueAgain, s.flags&collected != 0:
+	case s == &inQueueAgain:
+		p.done.unpush()
 		rec.slot.Store(&waited)
 	default:
-		rec.slot.Store(nil)
-	}
-	if s != &inQueueAgain {
+		was := (*Slot)(nil)
+		if s.flags&collected != 0 {
+			was = &waited
+		}
 		p.unlend(s)
+		rec.slot.Store(was)
 		p.freeSlot(s)
 	}
 }
@@ -207,15 +220,14 @@ func (p *Port) commitAll(ops []Operation, i intent, slots []*Slot) (begin []*Slo
 // already. now is filled in when it is needed; again tells that p.request may
 // be about another operation by now. mu is held.
 func (p *Port) commit(op Operation, i intent, now *int64, again bool) *Slot {
-	rec := op.self()
-	rec.n, rec.failure = 0, nil
 	p.submitted++
+	rec := op.self()
 	s := rec.slot.Load()
-	if s == &inQueue || s == &inQueueAgain {
+	if s == &inQueue || s == &inQueueAgain { // a post, which has ended
 		p.completed++
-		p.done.push(op)
 		return nil
 	}
+	rec.n, rec.failure = 0, nil
 	s.intent = i
 	timed := s.deadline != 0 || s.kind == Timer
 	if timed && *now == 0 {

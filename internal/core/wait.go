@@ -1,5 +1,7 @@
 package core
 
+import "sync"
+
 // want is what a waiter waits for.
 type want uint8
 
@@ -14,7 +16,7 @@ const (
 type waiter struct {
 	port   *Port
 	number int32
-	wake   chan struct{} // holds one; sent to once per sleep, by whoever unlists it
+	wake   sync.Cond // signalled once per sleep, by whoever unlists it
 
 	want     want
 	room     int  // how many items it can take
@@ -140,9 +142,7 @@ func (p *Port) park(w *waiter) {
 	} else {
 		p.awaiters.push(w)
 	}
-	p.unlock()
 	w.sleep()
-	p.lock()
 	if w.hinted {
 		w.hinted = false
 		p.hinted--
@@ -155,7 +155,7 @@ func (p *Port) rouse(w *waiter) {
 	case w.list != nil:
 		p.roused++
 		w.list.remove(w)
-		w.wake <- struct{}{} // never blocks: unlisted once per sleep
+		w.wake.Signal()
 	case p.leader == w:
 		p.wakeLeader()
 	}
