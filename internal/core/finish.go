@@ -32,7 +32,7 @@ func (p *Port) finish(s *Slot) {
 	}
 	if s.flags&started == 0 {
 		if p.observe != nil {
-			p.dequeues.Store(rec, p.traceOf(StepDequeued, s))
+			p.traceQueued(s)
 		}
 		// Before the slot is free for others: whoever still finds it through the
 		// record would take their operation for this one.

@@ -231,8 +231,9 @@ func (h *Handle) endQueued(d direction, after *aftermath) {
 	}
 }
 
-// handlesPerChunk is the number of descriptors one chunk of the table covers.
-const handlesPerChunk = 512
+// handlesPerChunk is the number of descriptors one chunk of the table covers:
+// 4 KiB with the word that Go adds.
+const handlesPerChunk = 511
 
 type handleChunk [handlesPerChunk]atomic.Pointer[Handle]
 

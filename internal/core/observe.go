@@ -54,6 +54,9 @@ func (p *Port) traceCommitted(s *Slot) {
 	}
 }
 
+// traceQueued keeps what is to be told when the operation is dequeued.
+func (p *Port) traceQueued(s *Slot) { p.dequeues.Store(s.record, p.traceOf(StepDequeued, s)) }
+
 // observedCall is perform with a witness.
 func (h *Handle) observedCall(s *Slot) callResult {
 	p := h.port

@@ -60,7 +60,9 @@ func (s *Slot) ticket() Ticket {
 	return Ticket{}
 }
 
-const slotsPerChunk = 128 // 8 KiB; chunks of one size, since doubling would waste half
+// slotsPerChunk makes chunks of 8 KiB with the word that Go adds. They are of
+// one size, since doubling would waste half.
+const slotsPerChunk = 127
 
 // takeSlot returns a free slot. Port.mu is held.
 func (p *Port) takeSlot() *Slot {

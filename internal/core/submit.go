@@ -38,6 +38,13 @@ func (p *Port) submit(ops []Operation, start bool, i intent) bool {
 		}
 		return true
 	}
+	p.submitMany(ops, i)
+	return true
+}
+
+// submitMany is the rest of submit for more than one, or with an observer. mu
+// is held, and released.
+func (p *Port) submitMany(ops []Operation, i intent) {
 	var few [8]*Slot // most batches are small: no allocation for those
 	slots, traces := p.commitAll(ops, i, few[:0])
 	p.unlock()
@@ -45,7 +52,6 @@ func (p *Port) submit(ops []Operation, start bool, i intent) bool {
 		p.tell(t)
 	}
 	p.beginAll(slots)
-	return true
 }
 
 const (
