@@ -11,11 +11,12 @@ func (h *Handle) enqueue(s *Slot, after *aftermath) {
 	d := s.kind.direction()
 	refusal := s.refusal()
 	switch {
-	case h.state&closing != 0:
-		h.end(d, s, closedFailure, after)
-	case h.state&draining != 0 && s.kind != Write && s.kind != CloseWrite:
-		h.end(d, s, closedFailure, after)
-	case refusal != noRefusal && s.kind != Connect:
+	case h.state&closing != 0, h.state&draining != 0 && s.kind != Write && s.kind != CloseWrite:
+		if s.intent == noIntent { // else somebody was told that it is recorded
+			s.intent = toClose
+		}
+		h.end(d, s, s.intent.failure(), after)
+	case refusal != noRefusal && (s.kind != Connect || h.state&(connecting|connected) != 0):
 		h.end(d, s, refusal, after)
 	case h.state&failed != 0:
 		h.end(d, s, h.notConnected(s.kind), after)
@@ -35,8 +36,8 @@ func (h *Handle) enqueue(s *Slot, after *aftermath) {
 var noRefusal = &Failure{}
 
 // refusal is how an operation ends that must not reach the kernel: something
-// was recorded before it was begun. A connect is queued all the same, so that
-// what was submitted behind it shares its failure.
+// was recorded before it was begun. The first connect of a socket is queued all
+// the same, so that what was submitted behind it shares its failure.
 func (s *Slot) refusal() *Failure {
 	if s.intent != noIntent {
 		return s.intent.failure()
@@ -98,6 +99,8 @@ func (h *Handle) performable(d direction, after *aftermath) *Slot {
 			return nil
 		case (s.flags&vacant != 0 || s.kind == Connect) && h.endUncalled(d, s, after):
 			continue
+		case s.kind == CloseWrite: // needs no room: it never would block
+			return s
 		case h.latch[d]&(ready|undecided) != ready:
 			return nil
 		case s.flags&late != 0 && !h.borrow(s):
