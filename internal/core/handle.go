@@ -247,9 +247,9 @@ type table struct {
 
 // get returns the handle of fd, or nil.
 func (t *table) get(fd int) *Handle {
-	chunks := t.chunks.Load()
-	if i := fd / handlesPerChunk; chunks != nil && i < len(*chunks) && (*chunks)[i] != nil {
-		return (*chunks)[i][fd%handlesPerChunk].Load()
+	chunks, n := t.chunks.Load(), uint(fd)
+	if i := n / handlesPerChunk; chunks != nil && i < uint(len(*chunks)) && (*chunks)[i] != nil {
+		return (*chunks)[i][n%handlesPerChunk].Load()
 	}
 	return nil
 }
