@@ -1,0 +1,244 @@
+package memory
+
+import (
+	"net"
+	"net/netip"
+	"slices"
+	"syscall"
+
+	"github.com/completionport/completion/internal/core"
+	"github.com/completionport/completion/internal/sys"
+)
+
+// addressBook knows who has which address. Every IP address is this machine's.
+type addressBook struct {
+	listeners map[uint16][]*Socket // by TCP port
+	paths     map[string]*Socket
+	taken     map[uint16]bool // TCP ports of sockets that connect
+	last      uint16          // the TCP port given out last
+	turn      int             // whose turn it is among those that share
+	faults    map[core.Address]fate
+}
+
+// fate is what becomes of connects to an address, whoever listens there.
+type fate uint8
+
+const (
+	refuse fate = iota + 1
+	ignore
+)
+
+// Refuse makes connects to an address fail, until Restore.
+func (s *System) Refuse(at core.Address) { s.book.doom(at, refuse) }
+
+// Ignore leaves connects to an address without an answer, until Restore; those
+// that wait for one then go on waiting.
+func (s *System) Ignore(at core.Address) { s.book.doom(at, ignore) }
+
+// Restore ends Refuse and Ignore.
+func (s *System) Restore(at core.Address) { delete(s.book.faults, canonical(at)) }
+
+func (b *addressBook) doom(at core.Address, f fate) {
+	if b.faults == nil {
+		b.faults = make(map[core.Address]fate)
+	}
+	b.faults[canonical(at)] = f
+}
+
+// canonical gives an address one form only, and a host to one without.
+func canonical(a core.Address) core.Address {
+	if a.Path != "" {
+		return core.Address{Path: a.Path}
+	}
+	ip := a.Inet.Addr().Unmap().WithZone("")
+	switch {
+	case !ip.IsUnspecified():
+	case ip.Is4():
+		ip = netip.AddrFrom4([4]byte{127, 0, 0, 1})
+	default:
+		ip = netip.IPv6Loopback()
+	}
+	return core.Address{Inet: netip.AddrPortFrom(ip, a.Inet.Port())}
+}
+
+// speaks tells whether a socket can use an address.
+func (k *Socket) speaks(a core.Address) bool {
+	ip := a.Inet.Addr().Unmap()
+	switch k.family {
+	case sys.Unix:
+		return a.Path != ""
+	case sys.IPv4:
+		return ip.Is4()
+	case sys.IPv6:
+		return ip.Is6()
+	}
+	return ip.IsValid()
+}
+
+// listen gives a listener its address.
+func (b *addressBook) listen(k *Socket, at core.Address) syscall.Errno {
+	if !k.speaks(at) {
+		return errBadFamily
+	}
+	if k.family == sys.Unix {
+		if b.paths[at.Path] != nil {
+			return errInUse
+		}
+		if b.paths == nil {
+			b.paths = make(map[string]*Socket)
+		}
+		k.local = core.Address{Path: at.Path}
+		b.paths[at.Path] = k
+		return 0
+	}
+	port := at.Inet.Port()
+	if port == 0 {
+		if port = b.freePort(); port == 0 {
+			return errInUse
+		}
+	}
+	k.local.Inet = netip.AddrPortFrom(at.Inet.Addr().Unmap().WithZone(""), port)
+	if b.taken[port] {
+		return errInUse
+	}
+	for _, other := range b.listeners[port] {
+		if k.collides(other) && !(k.shares && other.shares) {
+			return errInUse
+		}
+	}
+	if b.listeners == nil {
+		b.listeners = make(map[uint16][]*Socket)
+	}
+	b.listeners[port] = append(b.listeners[port], k)
+	return 0
+}
+
+// collides tells whether two listeners on one port would get the same connects.
+func (k *Socket) collides(other *Socket) bool {
+	a, b := k.local.Inet.Addr(), other.local.Inet.Addr()
+	switch {
+	case a == b:
+		return true
+	case a.IsUnspecified():
+		return k.hears(b)
+	case b.IsUnspecified():
+		return other.hears(a)
+	}
+	return false
+}
+
+// hears tells whether a listener gets the connects to an IP address.
+func (k *Socket) hears(ip netip.Addr) bool {
+	at := k.local.Inet.Addr()
+	return at == ip || at.IsUnspecified() && (at.Is4() == ip.Is4() || k.family == sys.Dual)
+}
+
+// bind gives a socket that connects both its addresses.
+func (b *addressBook) bind(k *Socket, to core.Address) syscall.Errno {
+	if !k.speaks(to) {
+		return errBadFamily
+	}
+	k.remote = canonical(to)
+	if k.family == sys.Unix {
+		return 0
+	}
+	port := b.freePort()
+	if port == 0 {
+		return errNoAddress
+	}
+	if b.taken == nil {
+		b.taken = make(map[uint16]bool)
+	}
+	b.taken[port] = true
+	k.ownsPort = true
+	k.local.Inet = netip.AddrPortFrom(k.remote.Inet.Addr(), port)
+	return 0
+}
+
+// freePort returns a TCP port that nobody has, 0 if there is none. It comes
+// back to one as late as possible: a stale address should lead nowhere.
+func (b *addressBook) freePort() uint16 {
+	const first = 16384
+	for range 65536 - first {
+		if b.last++; b.last < first {
+			b.last = first
+		}
+		if !b.taken[b.last] && len(b.listeners[b.last]) == 0 {
+			return b.last
+		}
+	}
+	return 0
+}
+
+// lookup returns who gets a connect to an address, nil for nobody, or tells
+// that there is no answer at all.
+func (b *addressBook) lookup(at core.Address) (l *Socket, silent bool) {
+	switch b.faults[at] {
+	case refuse:
+		return nil, false
+	case ignore:
+		return nil, true
+	}
+	if at.Path != "" {
+		return b.paths[at.Path], false
+	}
+	var exact, any []*Socket
+	for _, k := range b.listeners[at.Inet.Port()] {
+		switch {
+		case k.local.Inet == at.Inet:
+			exact = append(exact, k)
+		case k.hears(at.Inet.Addr()):
+			any = append(any, k)
+		}
+	}
+	if exact == nil {
+		exact = any
+	}
+	if exact == nil {
+		return nil, false
+	}
+	b.turn++
+	return exact[b.turn%len(exact)], false
+}
+
+// remove frees the addresses of a socket that is closed.
+func (b *addressBook) remove(k *Socket) {
+	port := k.local.Inet.Port()
+	switch {
+	case k.ownsPort:
+		delete(b.taken, port)
+	case k.family == sys.Unix:
+		if b.paths[k.local.Path] == k {
+			delete(b.paths, k.local.Path)
+		}
+	default: // a listener, or not in the book at all
+		for i, other := range b.listeners[port] {
+			if other == k {
+				b.listeners[port] = slices.Delete(b.listeners[port], i, i+1)
+				return
+			}
+		}
+	}
+}
+
+// LocalAddr is this end's address, nil if it has none.
+func (k *Socket) LocalAddr() net.Addr { return k.netAddr(k.local, true) }
+
+// RemoteAddr is the other end's address, nil without a connection.
+func (k *Socket) RemoteAddr() net.Addr {
+	return k.netAddr(k.remote, k.phase == connected && !k.dead)
+}
+
+func (k *Socket) netAddr(a core.Address, there bool) net.Addr {
+	switch {
+	case !there || k.phase == closed:
+		return nil
+	case k.family == sys.Unix:
+		return &net.UnixAddr{Net: "unix", Name: a.Path}
+	case a.Inet.IsValid():
+		return net.TCPAddrFromAddrPort(a.Inet)
+	case k.family == sys.IPv4: // not bound
+		return &net.TCPAddr{IP: net.IPv4zero.To4()}
+	}
+	return &net.TCPAddr{IP: net.IPv6unspecified}
+}

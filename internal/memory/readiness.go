@@ -1,0 +1,133 @@
+package memory
+
+import (
+	"syscall"
+
+	"github.com/completionport/completion/internal/core"
+)
+
+// Watcher collects edges of the descriptors that were armed with it, as an
+// epoll descriptor does. It belongs to the System that made it.
+type Watcher struct {
+	system  *System
+	pending []*registration // in the order of their edges, each once
+
+	// Told, if not nil, is called after each edge, and when something is under
+	// way to a socket that is armed here. It must not call the System.
+	Told func()
+}
+
+// registration is one armed descriptor.
+type registration struct {
+	watcher    *Watcher
+	socket     *Socket
+	fd         int
+	generation uint32
+	pending    bool
+}
+
+// NewWatcher returns a Watcher of this System.
+func (s *System) NewWatcher() *Watcher { return &Watcher{system: s} }
+
+// Arm registers a descriptor for both directions. What is ready already is an
+// edge. A socket is armed once at a time.
+func (w *Watcher) Arm(fd int, generation uint32) syscall.Errno {
+	k := w.system.socket(fd)
+	switch {
+	case k == nil:
+		return syscall.EBADF
+	case k.armed != nil:
+		return syscall.EEXIST
+	}
+	k.armed = &registration{watcher: w, socket: k, fd: fd, generation: generation}
+	k.edge()
+	return 0
+}
+
+// Disarm ends what Arm began, pending edges included.
+func (w *Watcher) Disarm(fd int) {
+	k := w.system.socket(fd)
+	if k == nil || k.armed == nil || k.armed.watcher != w {
+		return
+	}
+	r := k.armed
+	k.armed = nil
+	if r.pending {
+		for i, other := range w.pending {
+			if other == r {
+				w.pending = append(w.pending[:i], w.pending[i+1:]...)
+				break
+			}
+		}
+	}
+}
+
+// Pending tells whether Collect might find something.
+func (w *Watcher) Pending() bool { return len(w.pending) > 0 }
+
+// Collect moves edges into events, and returns how many. One whose reason is
+// gone by now is left out.
+func (w *Watcher) Collect(events []core.Event) int {
+	n, seen := 0, 0
+	for ; seen < len(w.pending) && n < len(events); seen++ {
+		r := w.pending[seen]
+		r.pending = false
+		if ready := r.socket.Ready(); ready != 0 {
+			events[n] = core.Event{FD: r.fd, Generation: r.generation, Ready: ready}
+			n++
+		}
+	}
+	left := copy(w.pending, w.pending[seen:])
+	clear(w.pending[left:])
+	w.pending = w.pending[:left]
+	return n
+}
+
+// Nudge makes an edge of whatever is ready at a descriptor.
+func (s *System) Nudge(fd int) {
+	if k := s.socket(fd); k != nil {
+		k.edge()
+	}
+}
+
+// edge notes that something has become ready, for whoever watches.
+func (k *Socket) edge() {
+	if r := k.armed; r != nil && !r.pending && k.Ready() != 0 {
+		r.pending = true
+		r.watcher.pending = append(r.watcher.pending, r)
+	}
+	k.tell()
+}
+
+// tell calls those who wait for something of this socket.
+func (k *Socket) tell() {
+	if k.armed != nil && k.armed.watcher.Told != nil {
+		k.armed.watcher.Told()
+	}
+	if k.Told != nil {
+		k.Told()
+	}
+}
+
+// Ready says what a call would find now.
+func (k *Socket) Ready() (r core.Readiness) {
+	switch k.phase {
+	case listening:
+		if len(k.backlog) > 0 {
+			r = core.Readable
+		}
+	case fresh, failed:
+		r = core.Readable | core.Writable
+	case connected:
+		if k.in.readable() > 0 || k.in.ended || k.dead {
+			r = core.Readable
+		}
+		if k.room() > 0 || k.finSent || k.dead {
+			r |= core.Writable
+		}
+		if k.in.ended || k.dead {
+			r |= core.HungUp
+		}
+	}
+	return r
+}

@@ -1,0 +1,231 @@
+package memory
+
+import (
+	"syscall"
+
+	"github.com/completionport/completion/internal/core"
+	"github.com/completionport/completion/internal/sys"
+)
+
+// DefaultBuffer is the size of a send buffer and of a receive buffer.
+const DefaultBuffer = 64 << 10
+
+// Socket is one end of a connection, or a listener, or not yet either. Its
+// methods are pure, as those of System, to which it belongs.
+type Socket struct {
+	system     *System
+	family     sys.Family
+	phase      phase
+	references int // descriptors, and other owners
+	armed      *registration
+
+	local, remote core.Address
+	ownsPort      bool // the local port is counted in the address book
+
+	// A connection.
+	peer        *Socket // nil when the other end is closed
+	in          stream
+	sendSize    int
+	receiveSize int
+	errno       syscall.Errno // told to one call
+	dead        bool          // a reset came
+	finSent     bool
+	starved     bool // a write found too little room: room is an edge
+	resets      bool // closing sends a reset
+
+	// A listener.
+	capacity int
+	shares   bool      // its address, with others that do
+	backlog  []*Socket // established, the oldest first
+	waiting  []*Socket // their connects found the backlog full
+
+	// Told, if not nil, is called after everything that might let a call go on
+	// that could not. It must not call the System.
+	Told func()
+}
+
+// phase is how far a socket has come.
+type phase uint8
+
+const (
+	fresh phase = iota
+	listening
+	connecting
+	connected
+	failed // its connect did
+	closed
+)
+
+// room is how many bytes a write can send.
+func (k *Socket) room() int {
+	if k.peer == nil { // they are lost on the way
+		return k.sendSize
+	}
+	return max(k.sendSize+k.peer.receiveSize-k.peer.in.held(), 0)
+}
+
+// Read is System.Read.
+func (k *Socket) Read(p []byte) (int, syscall.Errno) {
+	switch k.phase {
+	case connecting:
+		return 0, errAgain
+	case connected:
+	default:
+		return 0, k.takeErrno(errNotConnected)
+	}
+	if n := k.in.take(p); n > 0 {
+		if peer := k.peer; peer != nil && peer.starved && peer.room() > 0 {
+			peer.starved = false
+			peer.edge()
+		}
+		return n, 0
+	}
+	switch {
+	case k.in.ended:
+		return 0, 0
+	case k.errno != 0:
+		return 0, k.takeErrno(0)
+	case k.dead, len(p) == 0:
+		return 0, 0
+	}
+	return 0, errAgain
+}
+
+// Write is System.Write.
+func (k *Socket) Write(p []byte) (int, syscall.Errno) {
+	switch {
+	case k.phase == connecting:
+		return 0, errAgain
+	case k.phase != connected, k.dead, k.finSent:
+		return 0, k.takeErrno(errBrokenPipe)
+	case k.peer == nil:
+		// Nobody is there: that answers with a reset. The sender can't know.
+		k.system.send(k, reset, 0)
+		return len(p), 0
+	}
+	n := min(len(p), k.room())
+	if n < len(p) {
+		k.starved = true
+		if n == 0 {
+			return 0, errAgain
+		}
+	}
+	k.peer.in.put(p[:n])
+	k.system.send(k.peer, data, n)
+	return n, 0
+}
+
+// takeErrno returns the error that waits to be told, or else another.
+func (k *Socket) takeErrno(other syscall.Errno) syscall.Errno {
+	errno := k.errno
+	k.errno = 0
+	if errno == 0 {
+		return other
+	}
+	return errno
+}
+
+// CloseWrite is System.CloseWrite.
+func (k *Socket) CloseWrite() syscall.Errno {
+	switch {
+	case k.phase != connected || k.dead:
+		return errNotConnected
+	case k.finSent:
+		return 0
+	}
+	k.finSent = true
+	if k.peer != nil {
+		k.system.send(k.peer, ending, 0)
+	}
+	return 0
+}
+
+// die is the arrival of a reset.
+func (k *Socket) die() {
+	k.dead = true
+	k.errno = errReset
+	if k.in.ended { // it concerns what we send
+		k.errno = errBrokenPipe
+	}
+	k.peer = nil
+}
+
+// Retain adds an owner.
+func (k *Socket) Retain() { k.references++ }
+
+// Release takes an owner away. The last one closes the socket.
+func (k *Socket) Release() {
+	if k.references--; k.references == 0 {
+		k.close()
+	}
+}
+
+func (k *Socket) close() {
+	was := k.phase
+	k.phase = closed
+	k.system.book.remove(k)
+	switch was {
+	case listening:
+		for _, conn := range k.backlog {
+			conn.resets = true
+			conn.close()
+		}
+		for _, asker := range k.waiting {
+			k.system.send(asker, refusal, 0)
+		}
+		k.backlog, k.waiting = nil, nil
+	case connected:
+		k.hangUp()
+	}
+	k.armed = nil
+	k.in = stream{latest: k.in.latest}
+	k.tell()
+}
+
+// hangUp tells the other end that this one is closed.
+func (k *Socket) hangUp() {
+	peer := k.peer
+	k.peer = nil
+	if peer == nil {
+		return
+	}
+	peer.peer = nil
+	switch {
+	case k.resets || k.in.held() > 0:
+		k.system.send(peer, reset, 0)
+	case !k.finSent:
+		k.system.send(peer, ending, 0)
+	}
+	if peer.starved { // what it still writes goes nowhere
+		peer.starved = false
+		peer.edge()
+	}
+}
+
+// Closed tells whether the socket has been closed.
+func (k *Socket) Closed() bool { return k.phase == closed }
+
+// Listening tells whether the socket is a listener.
+func (k *Socket) Listening() bool { return k.phase == listening }
+
+// Family is the one it was made with.
+func (k *Socket) Family() sys.Family { return k.family }
+
+// SetBuffers changes the sizes of the buffers; what is 0 stays.
+func (k *Socket) SetBuffers(send, receive int) {
+	if send > 0 {
+		k.sendSize = send
+	}
+	if receive > 0 {
+		k.receiveSize = receive
+	}
+	for _, end := range []*Socket{k, k.peer} {
+		if end != nil && end.starved && end.room() > 0 {
+			end.starved = false
+			end.edge()
+		}
+	}
+}
+
+// SetResetOnClose makes closing send a reset.
+func (k *Socket) SetResetOnClose(on bool) { k.resets = on }

@@ -1,0 +1,35 @@
+package memory
+
+// stream is what one end of a connection has been sent and has not read: bytes
+// in order, of which the first have arrived, and perhaps an end.
+type stream struct {
+	bytes   []byte
+	read    int // of bytes, already taken
+	arrived int // of bytes, can be read now; from the start, like read
+	ended   bool
+	latest  int64 // when the last of what is under way arrives: nothing overtakes it
+}
+
+// held is how many bytes take up room.
+func (s *stream) held() int { return len(s.bytes) - s.read }
+
+// readable is how many bytes can be read.
+func (s *stream) readable() int { return s.arrived - s.read }
+
+// put appends bytes that have not arrived yet.
+func (s *stream) put(p []byte) { s.bytes = append(s.bytes, p...) }
+
+// take moves bytes that have arrived into p.
+func (s *stream) take(p []byte) int {
+	n := copy(p, s.bytes[s.read:s.arrived])
+	s.read += n
+	switch {
+	case s.read == len(s.bytes): // an idle connection holds no memory
+		s.bytes, s.read, s.arrived = nil, 0, 0
+	case s.read > len(s.bytes)/2:
+		s.bytes = s.bytes[:copy(s.bytes, s.bytes[s.read:])]
+		s.arrived -= s.read
+		s.read = 0
+	}
+	return n
+}

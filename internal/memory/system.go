@@ -1,0 +1,135 @@
+package memory
+
+import (
+	"syscall"
+
+	"github.com/completionport/completion/internal/core"
+	"github.com/completionport/completion/internal/sys"
+)
+
+// System is the state machine of an in-process kernel: sockets, their
+// descriptors, and what is under way between them. The zero System is ready to
+// use. It is not safe for concurrent use; see the package's documentation.
+//
+// The calls that take a descriptor report errors as a kernel does. Those with
+// the same names on Socket need none.
+type System struct {
+	sockets []*Socket // by descriptor; nil where one is free
+	book    addressBook
+
+	now     int64
+	delay   int64
+	transit []passage // by time of arrival
+}
+
+// firstDescriptor leaves out those that every process has.
+const firstDescriptor = 3
+
+// socket returns the socket behind a descriptor, or nil.
+func (s *System) socket(fd int) *Socket {
+	if i := fd - firstDescriptor; i >= 0 && i < len(s.sockets) {
+		return s.sockets[i]
+	}
+	return nil
+}
+
+// Descriptors is how many are open.
+func (s *System) Descriptors() int {
+	n := 0
+	for _, k := range s.sockets {
+		if k != nil {
+			n++
+		}
+	}
+	return n
+}
+
+// Install gives a socket a descriptor, the smallest that is free. A socket may
+// have several: the last one closed ends it.
+func (s *System) Install(k *Socket) (fd int) {
+	k.references++
+	for i, other := range s.sockets {
+		if other == nil {
+			s.sockets[i] = k
+			return i + firstDescriptor
+		}
+	}
+	s.sockets = append(s.sockets, k)
+	return len(s.sockets) - 1 + firstDescriptor
+}
+
+// Lookup returns the socket behind a descriptor, or nil.
+func (s *System) Lookup(fd int) *Socket { return s.socket(fd) }
+
+// Open makes a socket that is not connected, and has no descriptor yet.
+func (s *System) Open(family sys.Family) *Socket {
+	return &Socket{system: s, family: family, sendSize: DefaultBuffer, receiveSize: DefaultBuffer}
+}
+
+// Socket makes a socket that is not connected.
+func (s *System) Socket(family sys.Family) int { return s.Install(s.Open(family)) }
+
+// Accept takes the oldest connection out of the backlog. A connect that found
+// no room there goes on.
+func (s *System) Accept(fd int) (int, syscall.Errno) {
+	k := s.socket(fd)
+	if k == nil {
+		return -1, syscall.EBADF
+	}
+	conn, errno := k.Accept()
+	if errno != 0 {
+		return -1, errno
+	}
+	return s.Install(conn), 0
+}
+
+// Connect asks for a connection. The answer comes with an edge.
+func (s *System) Connect(fd int, to core.Address) syscall.Errno {
+	if k := s.socket(fd); k != nil {
+		return k.Connect(to)
+	}
+	return syscall.EBADF
+}
+
+// Connected says how a connect ended: EINPROGRESS if it has not.
+func (s *System) Connected(fd int) syscall.Errno {
+	if k := s.socket(fd); k != nil {
+		return k.Connected()
+	}
+	return syscall.EBADF
+}
+
+// Read takes bytes that have arrived: 0 at the end of the stream.
+func (s *System) Read(fd int, p []byte) (int, syscall.Errno) {
+	if k := s.socket(fd); k != nil {
+		return k.Read(p)
+	}
+	return 0, syscall.EBADF
+}
+
+// Write sends as many bytes as there is room for.
+func (s *System) Write(fd int, p []byte) (int, syscall.Errno) {
+	if k := s.socket(fd); k != nil {
+		return k.Write(p)
+	}
+	return 0, syscall.EBADF
+}
+
+// CloseWrite sends the end of the stream.
+func (s *System) CloseWrite(fd int) syscall.Errno {
+	if k := s.socket(fd); k != nil {
+		return k.CloseWrite()
+	}
+	return syscall.EBADF
+}
+
+// Close frees a descriptor, and closes the socket if it was its last.
+func (s *System) Close(fd int) syscall.Errno {
+	k := s.socket(fd)
+	if k == nil {
+		return syscall.EBADF
+	}
+	s.sockets[fd-firstDescriptor] = nil
+	k.Release()
+	return 0
+}
