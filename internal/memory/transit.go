@@ -1,9 +1,13 @@
 package memory
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/completionport/completion/internal/core"
+)
 
 // Never is a time at which nothing happens.
-const Never = int64(1<<63 - 1)
+const Never = core.Never
 
 // cargo is what is under way to a socket.
 type cargo uint8

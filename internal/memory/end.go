@@ -1,0 +1,283 @@
+package memory
+
+import (
+	"errors"
+	"io"
+	"net"
+	"os"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/completionport/completion/internal/core"
+	"github.com/completionport/completion/internal/sys"
+)
+
+var (
+	_ net.Conn     = (*Conn)(nil)
+	_ net.Listener = (*Listener)(nil)
+)
+
+// end is what a test's own Conn and Listener have in common: an owner of a
+// socket, and goroutines that wait for something of it.
+type end struct {
+	network *Network
+	socket  *Socket
+	name    string // of the network, for errors
+	local   net.Addr
+	remote  net.Addr
+
+	changed sync.Cond // told of everything; uses the network's lock
+	closed  bool
+}
+
+func (e *end) init(n *Network, k *Socket, network string) {
+	e.network, e.socket, e.name = n, k, network
+	e.local, e.remote = k.LocalAddr(), k.RemoteAddr()
+	e.changed.L = &n.mu
+	k.Retain()
+	k.Told = e.changed.Broadcast
+}
+
+// errorOf is an error in the form of package net; what is an errno becomes a
+// system call's.
+func (e *end) errorOf(op string, err error) error {
+	if errno, ok := err.(syscall.Errno); ok {
+		err = os.NewSyscallError(op, errno)
+	}
+	return &net.OpError{Op: op, Net: e.name, Source: e.local, Addr: e.remote, Err: err}
+}
+
+// close lets go of the socket.
+func (e *end) close() error {
+	e.network.lock()
+	defer e.network.mu.Unlock()
+	if e.closed {
+		return e.errorOf("close", net.ErrClosed)
+	}
+	e.closed = true
+	e.socket.Told = nil
+	e.socket.Release()
+	e.changed.Broadcast()
+	return nil
+}
+
+// Conn is a test's own end of a connection: a blocking net.Conn.
+type Conn struct {
+	end
+	writing bool // one goroutine writes all it has before the next
+	// Until when a read and a write may last; Never for no limit.
+	readUntil, writeUntil int64
+}
+
+func newConn(n *Network, k *Socket, network string) *Conn {
+	c := &Conn{readUntil: Never, writeUntil: Never}
+	c.init(n, k, network)
+	return c
+}
+
+// Dial connects to an address, and waits until that is done.
+func (n *Network) Dial(network string, family sys.Family, to core.Address) (*Conn, error) {
+	n.lock()
+	defer n.mu.Unlock()
+	k := n.system.Open(family)
+	c := newConn(n, k, network)
+	errno := k.Connect(to)
+	for errno == errInProgress {
+		if errno = k.Connected(); errno == errInProgress {
+			n.wait(&c.changed, Never)
+		}
+	}
+	if errno != 0 {
+		k.Told = nil
+		k.Release()
+		return nil, os.NewSyscallError("connect", errno)
+	}
+	c.local, c.remote = k.LocalAddr(), k.RemoteAddr()
+	return c, nil
+}
+
+// Read waits for bytes, and returns io.EOF at the end of the stream.
+func (c *Conn) Read(p []byte) (int, error) {
+	c.network.lock()
+	defer c.network.mu.Unlock()
+	for {
+		switch {
+		case c.closed:
+			return 0, c.errorOf("read", net.ErrClosed)
+		case len(p) == 0:
+			return 0, nil
+		case c.readUntil <= sys.Now():
+			return 0, c.errorOf("read", os.ErrDeadlineExceeded)
+		}
+		switch n, errno := c.socket.Read(p); {
+		case n > 0:
+			return n, nil
+		case errno == 0:
+			return 0, io.EOF
+		case errno != errAgain:
+			return 0, c.errorOf("read", errno)
+		}
+		c.network.wait(&c.changed, c.readUntil)
+	}
+}
+
+// Write waits until all of p is sent.
+func (c *Conn) Write(p []byte) (int, error) {
+	c.network.lock()
+	defer c.network.mu.Unlock()
+	for c.writing && !c.closed {
+		c.changed.Wait()
+	}
+	c.writing = true
+	defer func() {
+		c.writing = false
+		c.changed.Broadcast()
+	}()
+	for sent := 0; ; {
+		switch {
+		case c.closed:
+			return sent, c.errorOf("write", net.ErrClosed)
+		case sent == len(p) && sent > 0:
+			return sent, nil
+		case c.writeUntil <= sys.Now():
+			return sent, c.errorOf("write", os.ErrDeadlineExceeded)
+		}
+		switch n, errno := c.socket.Write(p[sent:]); {
+		case errno == 0:
+			if sent += n; sent == len(p) {
+				return sent, nil
+			}
+		case errno != errAgain:
+			return sent, c.errorOf("write", errno)
+		}
+		c.network.wait(&c.changed, c.writeUntil)
+	}
+}
+
+// CloseWrite sends the end of the stream.
+func (c *Conn) CloseWrite() error {
+	c.network.lock()
+	defer c.network.mu.Unlock()
+	if c.closed {
+		return c.errorOf("close", net.ErrClosed)
+	}
+	if errno := c.socket.CloseWrite(); errno != 0 {
+		return c.errorOf("shutdown", errno)
+	}
+	return nil
+}
+
+// Close is immediate. It is a reset if there are unread bytes.
+func (c *Conn) Close() error { return c.close() }
+
+// SetLinger with 0 makes Close send a reset.
+func (c *Conn) SetLinger(seconds int) error {
+	return c.set(func() { c.socket.SetResetOnClose(seconds == 0) })
+}
+
+// SetReadBuffer sets the size of the receive buffer.
+func (c *Conn) SetReadBuffer(bytes int) error { return c.set(func() { c.socket.SetBuffers(0, bytes) }) }
+
+// SetWriteBuffer sets the size of the send buffer.
+func (c *Conn) SetWriteBuffer(bytes int) error {
+	return c.set(func() { c.socket.SetBuffers(bytes, 0) })
+}
+
+// LocalAddr is this end's address.
+func (c *Conn) LocalAddr() net.Addr { return c.local }
+
+// RemoteAddr is the other end's address.
+func (c *Conn) RemoteAddr() net.Addr { return c.remote }
+
+// SetDeadline is both of the others.
+func (c *Conn) SetDeadline(t time.Time) error {
+	return c.set(func() { c.readUntil, c.writeUntil = moment(t), moment(t) })
+}
+
+// SetReadDeadline also concerns a read that waits.
+func (c *Conn) SetReadDeadline(t time.Time) error {
+	return c.set(func() { c.readUntil = moment(t) })
+}
+
+// SetWriteDeadline also concerns a write that waits.
+func (c *Conn) SetWriteDeadline(t time.Time) error {
+	return c.set(func() { c.writeUntil = moment(t) })
+}
+
+// moment is t on the network's clock.
+func moment(t time.Time) int64 {
+	if t.IsZero() {
+		return Never
+	}
+	if d := time.Until(t); d < time.Duration(Never-sys.Now()) {
+		return sys.Now() + int64(d)
+	}
+	return Never
+}
+
+// set changes something that waiting goroutines heed.
+func (c *Conn) set(f func()) error {
+	c.network.lock()
+	defer c.network.mu.Unlock()
+	if c.closed {
+		return c.errorOf("set", net.ErrClosed)
+	}
+	f()
+	c.changed.Broadcast()
+	return nil
+}
+
+// Listener is a test's own listener.
+type Listener struct{ end }
+
+// Listen returns a listener for the test itself.
+func (n *Network) Listen(network string, family sys.Family, at core.Address) (*Listener, error) {
+	n.lock()
+	defer n.mu.Unlock()
+	k, errno := n.system.Listen(family, at, sys.ListenOptions{})
+	if errno != 0 {
+		return nil, os.NewSyscallError("bind", errno)
+	}
+	l := &Listener{}
+	l.init(n, k, network)
+	return l, nil
+}
+
+// Accept waits for a connection.
+func (l *Listener) Accept() (net.Conn, error) {
+	l.network.lock()
+	defer l.network.mu.Unlock()
+	for {
+		if l.closed {
+			return nil, l.errorOf("accept", net.ErrClosed)
+		}
+		k, errno := l.socket.Accept()
+		if errno == 0 {
+			return newConn(l.network, k, l.name), nil
+		}
+		if errno != errAgain {
+			return nil, l.errorOf("accept", errno)
+		}
+		l.network.wait(&l.changed, Never)
+	}
+}
+
+// Close refuses connects from now on. Connections that nobody has accepted are
+// reset.
+func (l *Listener) Close() error { return l.close() }
+
+// Addr is the address listened on.
+func (l *Listener) Addr() net.Addr { return l.local }
+
+// Reset closes a connection of this network with a reset.
+func (n *Network) Reset(c net.Conn) error {
+	own, ok := c.(*Conn)
+	if !ok || own.network != n {
+		return errors.ErrUnsupported
+	}
+	if err := own.SetLinger(0); err != nil {
+		return err
+	}
+	return own.Close()
+}

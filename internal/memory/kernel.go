@@ -1,0 +1,245 @@
+package memory
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"slices"
+	"syscall"
+	"time"
+
+	"github.com/completionport/completion/internal/core"
+	"github.com/completionport/completion/internal/sys"
+)
+
+var _ core.Kernel = Kernel{}
+
+// Kernel makes the calls of ports on a network, with the faults that a test has
+// ordered.
+type Kernel struct{ network *Network }
+
+// Kernel returns the kernel for ports on this network.
+func (n *Network) Kernel() Kernel { return Kernel{n} }
+
+// Now is the clock of package sys, and in a bubble that of the bubble.
+func (k Kernel) Now() int64 { return sys.Now() }
+
+// enter takes the network's lock and tells what fault was ordered for a call.
+func (k Kernel) enter(call string) (*Network, syscall.Errno) {
+	k.network.lock()
+	return k.network, k.network.fault(call)
+}
+
+// Read is System.Read.
+func (k Kernel) Read(fd int, p []byte) (int, syscall.Errno) {
+	n, errno := k.enter("read")
+	defer n.mu.Unlock()
+	if errno != 0 {
+		return 0, n.failed(fd, errno)
+	}
+	count, errno := n.system.Read(fd, n.cut(p))
+	n.limited(fd, count, len(p))
+	return count, errno
+}
+
+// Write is System.Write.
+func (k Kernel) Write(fd int, p []byte) (int, syscall.Errno) {
+	n, errno := k.enter("write")
+	defer n.mu.Unlock()
+	if errno != 0 {
+		return 0, n.failed(fd, errno)
+	}
+	count, errno := n.system.Write(fd, n.cut(p))
+	n.limited(fd, count, len(p))
+	return count, errno
+}
+
+// cut leaves of p what one call may move. mu is held.
+func (n *Network) cut(p []byte) []byte {
+	if n.mostBytes > 0 && len(p) > n.mostBytes {
+		return p[:n.mostBytes]
+	}
+	return p
+}
+
+// limited makes an edge of what a call has left only because of the limit: who
+// sees a short count waits for one. mu is held.
+func (n *Network) limited(fd, count, wanted int) {
+	if count < wanted && count == n.mostBytes {
+		n.system.Nudge(fd)
+	}
+}
+
+// failed makes an edge for a caller that was told to wait for one. mu is held.
+func (n *Network) failed(fd int, errno syscall.Errno) syscall.Errno {
+	if errno == errAgain {
+		n.system.Nudge(fd)
+	}
+	return errno
+}
+
+// Accept is System.Accept.
+func (k Kernel) Accept(fd int) (int, syscall.Errno) {
+	n, errno := k.enter("accept")
+	defer n.mu.Unlock()
+	if errno != 0 {
+		return -1, n.failed(fd, errno)
+	}
+	return n.system.Accept(fd)
+}
+
+// Connect is System.Connect. One that was interrupted goes on.
+func (k Kernel) Connect(fd int, to core.Address) syscall.Errno {
+	n, errno := k.enter("connect")
+	defer n.mu.Unlock()
+	switch errno {
+	case 0:
+		return n.system.Connect(fd, to)
+	case errInterrupted:
+		if other := n.system.Connect(fd, to); other != errInProgress {
+			return other
+		}
+	}
+	return errno
+}
+
+// Connected is System.Connected.
+func (k Kernel) Connected(fd int) syscall.Errno {
+	k.network.lock()
+	defer k.network.mu.Unlock()
+	return k.network.system.Connected(fd)
+}
+
+// CloseWrite is System.CloseWrite.
+func (k Kernel) CloseWrite(fd int) syscall.Errno {
+	n, errno := k.enter("closewrite")
+	defer n.mu.Unlock()
+	if errno != 0 {
+		return errno
+	}
+	return n.system.CloseWrite(fd)
+}
+
+// Close is System.Close.
+func (k Kernel) Close(fd int) syscall.Errno {
+	k.network.lock()
+	defer k.network.mu.Unlock()
+	return k.network.system.Close(fd)
+}
+
+// Classify is the package's.
+func (Kernel) Classify(kind core.Kind, errno syscall.Errno) core.Class { return Classify(kind, errno) }
+
+// Socket opens a stream socket.
+func (k Kernel) Socket(family sys.Family) (int, error) {
+	n, errno := k.enter("socket")
+	defer n.mu.Unlock()
+	if errno != 0 {
+		return -1, os.NewSyscallError("socket", errno)
+	}
+	return n.system.Socket(family), nil
+}
+
+// Listen opens a listening socket.
+func (k Kernel) Listen(family sys.Family, at core.Address, o sys.ListenOptions) (int, error) {
+	n, errno := k.enter("listen")
+	defer n.mu.Unlock()
+	if errno != 0 {
+		return -1, os.NewSyscallError("listen", errno)
+	}
+	l, errno := n.system.Listen(family, at, o)
+	if errno != 0 {
+		return -1, os.NewSyscallError("bind", errno)
+	}
+	return n.system.Install(l), nil
+}
+
+// RemoveFile does nothing: a path is only a name here.
+func (Kernel) RemoveFile(string) {}
+
+// Adopt gives another descriptor to what a test's end stands for.
+func (k Kernel) Adopt(c any, listening bool) (int, error) {
+	n := k.network
+	n.lock()
+	defer n.mu.Unlock()
+	var e *end
+	switch c := c.(type) {
+	case *Conn:
+		e = &c.end
+	case *Listener:
+		e = &c.end
+	}
+	switch {
+	case e == nil || e.network != n || e.socket.Listening() != listening:
+		return -1, fmt.Errorf("%T is no end of this network: %w", c, errors.ErrUnsupported)
+	case e.closed:
+		return -1, net.ErrClosed
+	}
+	return n.system.Install(e.socket), nil
+}
+
+// Descriptor has none to show that the system knows.
+func (Kernel) Descriptor(int) (uintptr, error) {
+	return 0, fmt.Errorf("a socket in memory has no descriptor: %w", errors.ErrUnsupported)
+}
+
+// LocalAddr is Socket.LocalAddr.
+func (k Kernel) LocalAddr(fd int) net.Addr {
+	k.network.lock()
+	defer k.network.mu.Unlock()
+	if s := k.network.system.Lookup(fd); s != nil {
+		return s.LocalAddr()
+	}
+	return nil
+}
+
+// RemoteAddr is Socket.RemoteAddr.
+func (k Kernel) RemoteAddr(fd int) net.Addr {
+	k.network.lock()
+	defer k.network.mu.Unlock()
+	if s := k.network.system.Lookup(fd); s != nil {
+		return s.RemoteAddr()
+	}
+	return nil
+}
+
+// set runs f on an open socket of one of the families, none for all.
+func (k Kernel) set(fd int, f func(s *Socket), families ...sys.Family) error {
+	k.network.lock()
+	defer k.network.mu.Unlock()
+	switch s := k.network.system.Lookup(fd); {
+	case s == nil:
+		return os.NewSyscallError("setsockopt", syscall.EBADF)
+	case families != nil && !slices.Contains(families, s.Family()):
+		return os.NewSyscallError("setsockopt", errNotSupported)
+	default:
+		f(s)
+	}
+	return nil
+}
+
+// SetNoDelay has no effect: nothing is held back.
+func (k Kernel) SetNoDelay(fd int, _ bool) error {
+	return k.set(fd, func(*Socket) {}, sys.IPv4, sys.IPv6, sys.Dual)
+}
+
+// SetKeepAlive has no effect: nobody disappears.
+func (k Kernel) SetKeepAlive(fd int, _ time.Duration) error {
+	return k.set(fd, func(*Socket) {}, sys.IPv4, sys.IPv6, sys.Dual)
+}
+
+// SetReadBuffer sets the size of the receive buffer.
+func (k Kernel) SetReadBuffer(fd, bytes int) error {
+	return k.set(fd, func(s *Socket) { s.SetBuffers(0, bytes) })
+}
+
+// SetWriteBuffer sets the size of the send buffer.
+func (k Kernel) SetWriteBuffer(fd, bytes int) error {
+	return k.set(fd, func(s *Socket) { s.SetBuffers(bytes, 0) })
+}
+
+// SetResetOnClose makes closing send a reset.
+func (k Kernel) SetResetOnClose(fd int, on bool) error {
+	return k.set(fd, func(s *Socket) { s.SetResetOnClose(on) })
+}

@@ -1,0 +1,140 @@
+package memory
+
+import (
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/completionport/completion/internal/core"
+	"github.com/completionport/completion/internal/sys"
+)
+
+// Network is a System that goroutines share, with the faults that a test has
+// ordered. The zero Network is ready to use. Nothing in it waits while it holds
+// the lock.
+type Network struct {
+	mu     sync.Mutex // guards all below, and the ends and pollers of this network
+	system System
+
+	mostBytes int // that one call of a port moves; 0 for no limit
+	failures  []failure
+}
+
+// failure is a fault ordered for calls of ports.
+type failure struct {
+	call  string
+	errno syscall.Errno
+	times int // left; negative for always
+}
+
+// lock also lets arrive what is due.
+func (n *Network) lock() {
+	n.mu.Lock()
+	n.advance()
+}
+
+// advance asks the clock only if there is something for it. mu is held.
+func (n *Network) advance() {
+	if n.system.delay > 0 || len(n.system.transit) > 0 {
+		n.system.Advance(sys.Now())
+	}
+}
+
+// wait returns when c was told of something, at the time until, or when
+// something has arrived somewhere. It may return for nothing. mu is held, and
+// let go of meanwhile.
+func (n *Network) wait(c *sync.Cond, until int64) {
+	until = min(until, n.system.NextArrival())
+	if until != Never {
+		t := time.AfterFunc(time.Duration(until-sys.Now()), func() {
+			n.mu.Lock() // else it could come before Wait has begun
+			c.Broadcast()
+			n.mu.Unlock()
+		})
+		defer t.Stop()
+	}
+	c.Wait()
+	n.advance()
+}
+
+// LimitTransfer lets no call of a port move more than so many bytes, 0 for any
+// number. What is left is ready at once, as if it had just arrived.
+func (n *Network) LimitTransfer(bytes int) {
+	n.lock()
+	defer n.mu.Unlock()
+	n.mostBytes = bytes
+}
+
+// SetDelay is System.SetDelay.
+func (n *Network) SetDelay(d time.Duration) {
+	n.lock()
+	defer n.mu.Unlock()
+	n.system.SetDelay(int64(d))
+	n.advance()
+}
+
+// Refuse is System.Refuse.
+func (n *Network) Refuse(at core.Address) {
+	n.lock()
+	defer n.mu.Unlock()
+	n.system.Refuse(at)
+}
+
+// Ignore is System.Ignore.
+func (n *Network) Ignore(at core.Address) {
+	n.lock()
+	defer n.mu.Unlock()
+	n.system.Ignore(at)
+}
+
+// Restore is System.Restore.
+func (n *Network) Restore(at core.Address) {
+	n.lock()
+	defer n.mu.Unlock()
+	n.system.Restore(at)
+}
+
+// Calls are the names that Fail knows.
+var Calls = []string{"socket", "listen", "accept", "connect", "read", "write", "closewrite"}
+
+// Fail makes calls of ports end with an errno: the next so many, or all if
+// times is negative. With 0 it takes back what was ordered for that call.
+func (n *Network) Fail(call string, errno syscall.Errno, times int) {
+	n.lock()
+	defer n.mu.Unlock()
+	if times != 0 {
+		n.failures = append(n.failures, failure{call, native(errno), times})
+		return
+	}
+	left := n.failures[:0]
+	for _, f := range n.failures {
+		if f.call != call {
+			left = append(left, f)
+		}
+	}
+	n.failures = left
+}
+
+// fault returns the errno that was ordered for this call, and 0 for none. mu is
+// held.
+func (n *Network) fault(call string) syscall.Errno {
+	for i := range n.failures {
+		f := &n.failures[i]
+		if f.call != call {
+			continue
+		}
+		errno := f.errno
+		if f.times--; f.times == 0 {
+			n.failures = append(n.failures[:i], n.failures[i+1:]...)
+		}
+		return errno
+	}
+	return 0
+}
+
+// Descriptors is how many descriptors the ports of this network have open.
+func (n *Network) Descriptors() int {
+	n.lock()
+	defer n.mu.Unlock()
+	return n.system.Descriptors()
+}

@@ -1,0 +1,111 @@
+package memory
+
+import (
+	"syscall"
+	"time"
+
+	"github.com/completionport/completion/internal/core"
+	"github.com/completionport/completion/internal/sys"
+)
+
+var _ core.Poller = (*Poller)(nil)
+
+// Poller is the poller of one port. A leader waits on a channel and a timer,
+// whichever way it is told to wait.
+type Poller struct {
+	network *Network
+	watcher *Watcher
+	told    chan struct{} // holds one: look again
+	woken   bool          // guarded by the network's lock
+
+	// The leader's.
+	until int64
+	timer *time.Timer // nil until there is something to wait for
+}
+
+// NewPoller returns a poller for one port.
+func (n *Network) NewPoller() *Poller {
+	p := &Poller{network: n, watcher: n.system.NewWatcher(), told: make(chan struct{}, 1), until: Never}
+	p.watcher.Told = p.tell
+	return p
+}
+
+// tell makes the leader look again. It never blocks.
+func (p *Poller) tell() {
+	select {
+	case p.told <- struct{}{}:
+	default:
+	}
+}
+
+// Arm registers a descriptor.
+func (p *Poller) Arm(fd int, generation uint32) syscall.Errno {
+	p.network.lock()
+	defer p.network.mu.Unlock()
+	return p.watcher.Arm(fd, generation)
+}
+
+// Disarm ends what Arm began.
+func (p *Poller) Disarm(fd int) {
+	p.network.lock()
+	defer p.network.mu.Unlock()
+	p.watcher.Disarm(fd)
+}
+
+// SetTimeout sets the end of the next wait.
+func (p *Poller) SetTimeout(until int64) { p.until = until }
+
+// Wake ends a wait, or the next one.
+func (p *Poller) Wake(core.Waiting) {
+	p.network.mu.Lock()
+	p.woken = true
+	p.network.mu.Unlock()
+	p.tell()
+}
+
+// Wait collects edges, and sleeps until there is one.
+func (p *Poller) Wait(how core.Waiting, events []core.Event) (n int, timedOut bool) {
+	for {
+		p.network.lock()
+		n = p.watcher.Collect(events)
+		wait := n == 0 && how != core.Look && !p.woken
+		arrival := p.network.system.NextArrival()
+		if how != core.Look {
+			p.woken = false
+		}
+		p.network.mu.Unlock()
+		if !wait {
+			return n, false
+		}
+		now := int64(0)
+		if p.until != Never || arrival != Never {
+			now = sys.Now()
+		}
+		if p.until <= now {
+			return 0, true
+		}
+		p.sleep(min(p.until, arrival), now)
+	}
+}
+
+// sleep returns when the leader is told something, or at the time until.
+func (p *Poller) sleep(until, now int64) {
+	if until == Never {
+		<-p.told
+		return
+	}
+	d := time.Duration(until - now)
+	if p.timer == nil {
+		p.timer = time.NewTimer(d)
+	} else {
+		p.timer.Reset(d)
+	}
+	select {
+	case <-p.told:
+		p.timer.Stop()
+	case <-p.timer.C:
+	}
+}
+
+// Close has nothing to give back: what was armed has been disarmed.
+func (p *Poller) Close() error { return nil }
