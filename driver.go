@@ -3,11 +3,14 @@ package completion
 import (
 	"errors"
 	"fmt"
+	"net"
+	"time"
 
 	"github.com/completionport/completion/internal/core"
+	"github.com/completionport/completion/internal/sys"
 )
 
-// A backend brings a Poller, which says what has become ready, and a Kernel,
+// A backend brings a poller, which says what has become ready, and a kernel,
 // which makes the system calls; package core does the rest and states what it
 // expects of both. In short:
 //
@@ -27,8 +30,37 @@ import (
 type driver struct {
 	name   string
 	poller core.Poller
-	kernel core.Kernel
+	kernel kernel
 }
+
+// kernel is what a backend's kernel can do: the engine's calls, and those that
+// handles need besides, none of which is on the path of an operation.
+type kernel interface {
+	core.Kernel
+
+	Socket(sys.Family) (fd int, err error)
+	Listen(sys.Family, core.Address, sys.ListenOptions) (fd int, err error)
+	// Adopt returns a descriptor of our own for what c, of package net, stands
+	// for. c stays as it is.
+	Adopt(c any, listening bool) (fd int, err error)
+	// Descriptor is the number to show to others.
+	Descriptor(fd int) (uintptr, error)
+	// RemoveFile removes the file that listening on a path has made.
+	RemoveFile(path string)
+
+	// The addresses are nil where there is none.
+	LocalAddr(fd int) net.Addr
+	RemoteAddr(fd int) net.Addr
+
+	SetNoDelay(fd int, on bool) error
+	SetKeepAlive(fd int, idle time.Duration) error
+	SetReadBuffer(fd, bytes int) error
+	SetWriteBuffer(fd, bytes int) error
+	SetResetOnClose(fd int, on bool) error
+}
+
+// kernelOf returns the kernel of a handle's port. The handle is acquired.
+func kernelOf(h *core.Handle) kernel { return h.Kernel().(kernel) }
 
 // opener opens a backend by its name.
 type opener struct {
@@ -37,7 +69,8 @@ type opener struct {
 }
 
 // openDriver opens the backend of that name, or the first of drivers that
-// works. Each system lists its own in drivers, best first.
+// works. Each system lists its own in drivers, best first. Memory is not among
+// them: only a Config can ask for it.
 func openDriver(name string) (driver, error) {
 	var failures []error
 	for _, d := range drivers {

@@ -27,13 +27,13 @@ func (p *Port) Socket(network string) (*Socket, error) {
 	if family == 0 {
 		return nil, &OpError{Op: "socket", Err: net.UnknownNetworkError(network)}
 	}
-	fd, err := sys.Socket(family)
+	fd, err := p.kernel.Socket(family)
 	if err != nil {
 		return nil, &OpError{Op: "socket", Err: err}
 	}
 	if family != sys.Unix {
-		if err := sys.SetNoDelay(fd, true); err != nil {
-			sys.Close(fd)
+		if err := p.kernel.SetNoDelay(fd, true); err != nil {
+			p.kernel.Close(fd)
 			return nil, &OpError{Op: "socket", Err: err}
 		}
 	}
@@ -77,7 +77,8 @@ func addresses(h *core.Handle) (local, remote net.Addr) {
 		return nil, nil
 	}
 	defer h.Release()
-	return sys.LocalAddr(fd), sys.RemoteAddr(fd)
+	k := kernelOf(h)
+	return k.LocalAddr(fd), k.RemoteAddr(fd)
 }
 
 // SyscallConn gives access to the descriptor, for options this package does
@@ -87,43 +88,46 @@ func (s *Socket) SyscallConn() (syscall.RawConn, error) { return rawConn{s.core(
 
 // SetNoDelay turns Nagle's algorithm off (true, the default) or on.
 func (s *Socket) SetNoDelay(on bool) error {
-	return s.set("set no delay", func(fd int) error { return sys.SetNoDelay(fd, on) })
+	return s.set("set no delay", func(k kernel, fd int) error { return k.SetNoDelay(fd, on) })
 }
 
 // SetKeepAlive makes the system probe a silent peer after idle, and at that
 // interval from then on, in whole seconds rounded up. Zero or less turns it
 // off, the default.
 func (s *Socket) SetKeepAlive(idle time.Duration) error {
-	return s.set("set keep-alive", func(fd int) error { return sys.SetKeepAlive(fd, idle) })
+	return s.set("set keep-alive", func(k kernel, fd int) error { return k.SetKeepAlive(fd, idle) })
 }
 
 // SetReadBuffer sets the size of the system's receive buffer.
 func (s *Socket) SetReadBuffer(bytes int) error {
-	return s.set("set read buffer", func(fd int) error { return sys.SetReadBuffer(fd, bytes) })
+	return s.set("set read buffer", func(k kernel, fd int) error { return k.SetReadBuffer(fd, bytes) })
 }
 
 // SetWriteBuffer sets the size of the system's send buffer.
 func (s *Socket) SetWriteBuffer(bytes int) error {
-	return s.set("set write buffer", func(fd int) error { return sys.SetWriteBuffer(fd, bytes) })
+	return s.set("set write buffer", func(k kernel, fd int) error { return k.SetWriteBuffer(fd, bytes) })
 }
 
 // SetResetOnClose makes closing drop what was not sent yet and send a reset:
 // linger with zero seconds.
 func (s *Socket) SetResetOnClose(on bool) error {
-	return s.set("set linger", func(fd int) error { return sys.SetResetOnClose(fd, on) })
+	return s.set("set linger", func(k kernel, fd int) error { return k.SetResetOnClose(fd, on) })
 }
 
-func (s *Socket) set(what string, f func(fd int) error) error { return control(s.core(), what, f) }
+func (s *Socket) set(what string, f func(k kernel, fd int) error) error {
+	return control(s.core(), what, f)
+}
 
 // control runs f with the descriptor of an open handle.
-func control(h *core.Handle, what string, f func(fd int) error) error {
+func control(h *core.Handle, what string, f func(k kernel, fd int) error) error {
 	fd, ok := h.Acquire()
 	if !ok {
 		return net.ErrClosed
 	}
 	defer h.Release()
-	if err := f(fd); err != nil {
-		return &OpError{Op: what, Local: sys.LocalAddr(fd), Remote: sys.RemoteAddr(fd), Err: err}
+	k := kernelOf(h)
+	if err := f(k, fd); err != nil {
+		return &OpError{Op: what, Local: k.LocalAddr(fd), Remote: k.RemoteAddr(fd), Err: err}
 	}
 	return nil
 }
@@ -132,14 +136,18 @@ func control(h *core.Handle, what string, f func(fd int) error) error {
 type rawConn struct{ handle *core.Handle }
 
 // Control runs f while the descriptor is kept open. f must not close the port.
+// Where there is no descriptor, on a Memory, it returns errors.ErrUnsupported.
 func (r rawConn) Control(f func(fd uintptr)) error {
 	fd, ok := r.handle.Acquire()
 	if !ok {
 		return net.ErrClosed
 	}
 	defer r.handle.Release()
-	f(uintptr(fd))
-	return nil
+	descriptor, err := kernelOf(r.handle).Descriptor(fd)
+	if err == nil {
+		f(descriptor)
+	}
+	return err
 }
 
 // Read is not supported.

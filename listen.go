@@ -3,7 +3,6 @@ package completion
 import (
 	"net"
 	"net/netip"
-	"os"
 	"syscall"
 
 	"github.com/completionport/completion/internal/core"
@@ -45,7 +44,7 @@ func (c ListenConfig) Listen(p *Port, network, address string) (*Listener, error
 		return nil, &OpError{Op: "listen", Err: err}
 	}
 	family := sys.FamilyOf(network, addr)
-	fd, err := sys.Listen(family, resolved, sys.ListenOptions{Backlog: c.Backlog, ReusePort: c.ReusePort})
+	fd, err := p.kernel.Listen(family, resolved, sys.ListenOptions{Backlog: c.Backlog, ReusePort: c.ReusePort})
 	if err != nil {
 		return nil, &OpError{Op: "listen", Local: addr, Err: err}
 	}
@@ -55,7 +54,7 @@ func (c ListenConfig) Listen(p *Port, network, address string) (*Listener, error
 	}
 	l, err := p.addListener(fd, family != sys.Unix, path)
 	if err != nil && path != "" {
-		os.Remove(path)
+		p.kernel.RemoveFile(path)
 	}
 	return l, err
 }
@@ -65,14 +64,14 @@ func (c ListenConfig) Listen(p *Port, network, address string) (*Listener, error
 func (p *Port) addListener(fd int, isTCP bool, path string) (*Listener, error) {
 	if isTCP {
 		// What it accepts inherits this, which saves a call per connection.
-		if err := sys.SetNoDelay(fd, true); err != nil {
-			sys.Close(fd)
+		if err := p.kernel.SetNoDelay(fd, true); err != nil {
+			p.kernel.Close(fd)
 			return nil, &OpError{Op: "listen", Err: err}
 		}
 	}
 	var removeFile func()
 	if path != "" {
-		removeFile = func() { os.Remove(path) }
+		removeFile = func() { p.kernel.RemoveFile(path) }
 	}
 	h, err := p.add(fd, true, removeFile)
 	return (*Listener)(h), err

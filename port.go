@@ -17,6 +17,11 @@ type Config struct {
 	// one here, or what COMPLETIONDEBUG=backend=NAME says.
 	Backend string
 
+	// Memory, if not nil, is the network of the port: it opens its sockets there
+	// and not in the system. That is for tests. Backend may then be empty or
+	// "memory"; SpinWait and the settings of COMPLETIONDEBUG have no effect.
+	Memory *Memory
+
 	// SpinWait is how long a goroutine that waits looks for events before it
 	// sleeps. It burns a processor to save the time of falling asleep and waking
 	// up. Zero, the default, means not at all.
@@ -36,6 +41,7 @@ type Config struct {
 // of goroutines at any time.
 type Port struct {
 	core    *core.Port
+	kernel  kernel
 	backend string
 }
 
@@ -50,7 +56,7 @@ func Open(config *Config) (*Port, error) {
 	if err := c.check(); err != nil {
 		return nil, err
 	}
-	driver, err := openDriver(c.Backend)
+	driver, err := c.open()
 	if err != nil {
 		return nil, err
 	}
@@ -63,8 +69,17 @@ func Open(config *Config) (*Port, error) {
 			MaxInFlight: c.MaxInFlight,
 			Observe:     c.Observer.trace(),
 		}),
+		kernel:  driver.kernel,
 		backend: driver.name,
 	}, nil
+}
+
+// open opens the backend.
+func (c *Config) open() (driver, error) {
+	if c.Memory != nil {
+		return c.Memory.driver(), nil
+	}
+	return openDriver(c.Backend)
 }
 
 // check completes the configuration and refuses what makes no sense.
@@ -74,6 +89,15 @@ func (c *Config) check() error {
 		return &configError{"SpinWait is negative"}
 	case c.MaxInFlight < 0:
 		return &configError{"MaxInFlight is negative"}
+	case c.Memory != nil && c.Backend != "" && c.Backend != memoryBackend:
+		return &configError{"a Memory is no backend " + c.Backend}
+	case c.Memory == nil && c.Backend == memoryBackend:
+		return &configError{"the backend memory needs a Memory"}
+	case c.Memory != nil:
+		// In a bubble the clock stands still while anybody runs: spinning would
+		// never end.
+		c.SpinWait = 0
+		return nil
 	}
 	for setting := range strings.SplitSeq(os.Getenv("COMPLETIONDEBUG"), ",") {
 		key, value, _ := strings.Cut(setting, "=")

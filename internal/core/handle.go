@@ -122,6 +122,10 @@ func (h *Handle) Acquire() (fd int, ok bool) {
 	return int(h.fd), true
 }
 
+// Kernel returns the one that the descriptor belongs to. It may be asked for
+// between Acquire and Release.
+func (h *Handle) Kernel() Kernel { return h.port.kernel }
+
 // Release ends what Acquire began.
 func (h *Handle) Release() {
 	h.lock()

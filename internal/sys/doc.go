@@ -9,9 +9,19 @@ import (
 )
 
 // start is the zero of the clock.
-var start = time.Now()
+//
+// Inside a bubble of testing/synctest, whose clock begins in 2000 and has no
+// monotonic reading, time.Since compares the bubble's clock with the wall clock
+// of start. That must lie before 2000, or the bubble's time would be negative;
+// outside it makes no difference, as only monotonic readings are compared.
+var start = before(time.Now(), time.Date(1999, 12, 31, 0, 0, 0, 0, time.UTC))
 
-// Now is a monotonic clock in nanoseconds, always above 0.
+// before returns now moved back to the moment then, with both readings of the
+// clock, or now itself if that is even earlier.
+func before(now, then time.Time) time.Time { return now.Add(min(then.Sub(now), 0)) }
+
+// Now is a monotonic clock in nanoseconds, always above 0. The times of a bubble
+// of testing/synctest and those outside can't be compared.
 func Now() int64 { return int64(time.Since(start)) + 1 }
 
 // Time is the moment that Now calls t, with a monotonic reading.

@@ -12,7 +12,7 @@ import (
 )
 
 // Socket opens a non-blocking stream socket.
-func Socket(family Family) (int, error) {
+func (k Kernel) Socket(family Family) (int, error) {
 	const kind = unix.SOCK_STREAM | unix.SOCK_NONBLOCK | unix.SOCK_CLOEXEC
 	domain := unix.AF_INET6
 	switch family {
@@ -23,7 +23,7 @@ func Socket(family Family) (int, error) {
 	}
 	fd, err := unix.Socket(domain, kind, 0)
 	if family == Dual && errors.Is(err, unix.EAFNOSUPPORT) {
-		return Socket(IPv4)
+		return k.Socket(IPv4)
 	}
 	if err != nil {
 		return -1, os.NewSyscallError("socket", err)
@@ -43,8 +43,8 @@ func Socket(family Family) (int, error) {
 }
 
 // Listen opens a listening socket. An empty address means any.
-func Listen(family Family, addr core.Address, o ListenOptions) (int, error) {
-	fd, err := Socket(family)
+func (k Kernel) Listen(family Family, addr core.Address, o ListenOptions) (int, error) {
+	fd, err := k.Socket(family)
 	if err != nil {
 		return -1, err
 	}
@@ -80,11 +80,11 @@ func bindAndListen(fd int, family Family, addr core.Address, o ListenOptions) er
 	return os.NewSyscallError("listen", unix.Listen(fd, backlog))
 }
 
-// Close closes a descriptor that no port owns yet.
+// Close closes a descriptor that no port owns.
 func Close(fd int) { unix.Close(fd) }
 
 // LocalAddr is getsockname(2), nil if it fails.
-func LocalAddr(fd int) net.Addr {
+func (Kernel) LocalAddr(fd int) net.Addr {
 	sa, err := unix.Getsockname(fd)
 	if err != nil {
 		return nil
@@ -93,7 +93,7 @@ func LocalAddr(fd int) net.Addr {
 }
 
 // RemoteAddr is getpeername(2), nil if it fails.
-func RemoteAddr(fd int) net.Addr {
+func (Kernel) RemoteAddr(fd int) net.Addr {
 	sa, err := unix.Getpeername(fd)
 	if err != nil {
 		return nil
@@ -119,10 +119,13 @@ func netAddr(sa unix.Sockaddr) net.Addr {
 	return nil
 }
 
-// Duplicate returns a new descriptor for the socket behind fd. It fails with
+// Adopt returns a descriptor of our own for a socket of package net.
+func (Kernel) Adopt(c any, listening bool) (int, error) { return adopt(c, listening, duplicate) }
+
+// duplicate returns a new descriptor for the socket behind fd. It fails with
 // ENOTSOCK or EPROTOTYPE if that is no stream socket that listens, or doesn't,
 // as asked.
-func Duplicate(fd int, listening bool) (int, error) {
+func duplicate(fd int, listening bool) (int, error) {
 	kind, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_TYPE)
 	if err != nil {
 		return -1, os.NewSyscallError("getsockopt", err)
@@ -146,6 +149,12 @@ func Duplicate(fd int, listening bool) (int, error) {
 	return dup, nil
 }
 
+// Descriptor is the number that the system knows.
+func (Kernel) Descriptor(fd int) (uintptr, error) { return uintptr(fd), nil }
+
+// RemoveFile removes what a unix listener has made.
+func (Kernel) RemoveFile(path string) { os.Remove(path) }
+
 func setInt(fd, level, option, value int) error {
 	return os.NewSyscallError("setsockopt", unix.SetsockoptInt(fd, level, option, value))
 }
@@ -158,13 +167,13 @@ func toInt(b bool) int {
 }
 
 // SetNoDelay is TCP_NODELAY.
-func SetNoDelay(fd int, on bool) error {
+func (Kernel) SetNoDelay(fd int, on bool) error {
 	return setInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, toInt(on))
 }
 
 // SetKeepAlive is SO_KEEPALIVE with TCP_KEEPIDLE and TCP_KEEPINTVL; idle 0
 // turns it off.
-func SetKeepAlive(fd int, idle time.Duration) error {
+func (Kernel) SetKeepAlive(fd int, idle time.Duration) error {
 	if err := setInt(fd, unix.SOL_SOCKET, unix.SO_KEEPALIVE, toInt(idle > 0)); err != nil || idle <= 0 {
 		return err
 	}
@@ -176,13 +185,17 @@ func SetKeepAlive(fd int, idle time.Duration) error {
 }
 
 // SetReadBuffer is SO_RCVBUF.
-func SetReadBuffer(fd, bytes int) error { return setInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, bytes) }
+func (Kernel) SetReadBuffer(fd, bytes int) error {
+	return setInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, bytes)
+}
 
 // SetWriteBuffer is SO_SNDBUF.
-func SetWriteBuffer(fd, bytes int) error { return setInt(fd, unix.SOL_SOCKET, unix.SO_SNDBUF, bytes) }
+func (Kernel) SetWriteBuffer(fd, bytes int) error {
+	return setInt(fd, unix.SOL_SOCKET, unix.SO_SNDBUF, bytes)
+}
 
 // SetResetOnClose is SO_LINGER with zero seconds.
-func SetResetOnClose(fd int, on bool) error {
+func (Kernel) SetResetOnClose(fd int, on bool) error {
 	linger := unix.Linger{Onoff: int32(toInt(on))}
 	return os.NewSyscallError("setsockopt", unix.SetsockoptLinger(fd, unix.SOL_SOCKET, unix.SO_LINGER, &linger))
 }

@@ -1,0 +1,29 @@
+package sys
+
+import (
+	"errors"
+	"fmt"
+	"syscall"
+)
+
+// adopt gets a descriptor of our own for a socket of package net, with the
+// system's way to duplicate one.
+func adopt(c any, listening bool, duplicate func(fd int, listening bool) (int, error)) (int, error) {
+	sc, ok := c.(syscall.Conn)
+	if !ok {
+		return -1, fmt.Errorf("%T has no descriptor: %w", c, errors.ErrUnsupported)
+	}
+	raw, err := sc.SyscallConn()
+	if err != nil {
+		return -1, err
+	}
+	fd := -1
+	var inner error
+	if err := raw.Control(func(s uintptr) { fd, inner = duplicate(int(s), listening) }); err != nil {
+		return -1, err
+	}
+	if errors.Is(inner, syscall.EPROTOTYPE) {
+		return -1, fmt.Errorf("%T is not of the right kind: %w", c, errors.ErrUnsupported)
+	}
+	return fd, inner
+}
