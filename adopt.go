@@ -34,7 +34,7 @@ func (p *Port) AdoptListener(l net.Listener) (*Listener, error) {
 	if name := l.Addr().String(); isUnix && name != "" && name[0] != '@' {
 		path = name
 	}
-	adopted, err := p.addListener(fd, !isUnix, path)
+	adopted, err := p.addListener(fd, l.Addr().Network() != "unix", path)
 	if err != nil {
 		return nil, err
 	}

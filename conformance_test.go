@@ -15,7 +15,28 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // so and is skipped.
 var backends = []string{"epoll"}
 
-func TestConformance(t *testing.T) { eachBackend(t, porttest.Run) }
+func TestConformance(t *testing.T) {
+	eachBackend(t, func(t *testing.T, open porttest.Open) { porttest.Run(t, open) })
+	t.Run("memory", func(t *testing.T) {
+		var network completion.Memory
+		porttest.Run(t, onMemory(&network), porttest.OnNetwork(&network))
+		if n := completion.Descriptors(&network); n != 0 {
+			t.Errorf("%d descriptors left", n)
+		}
+	})
+}
+
+// onMemory opens ports on a network.
+func onMemory(network *completion.Memory) porttest.Open {
+	return func(config *completion.Config) (*completion.Port, error) {
+		var c completion.Config
+		if config != nil {
+			c = *config
+		}
+		c.Memory = network
+		return completion.Open(&c)
+	}
+}
 
 // eachBackend runs f for every backend of this system.
 func eachBackend(t *testing.T, f func(t *testing.T, open porttest.Open)) {

@@ -4,6 +4,7 @@ import (
 	"flag"
 	"testing"
 
+	"github.com/completionport/completion"
 	"github.com/completionport/completion/porttest"
 )
 
@@ -11,4 +12,8 @@ var stressOperations = flag.Int("stress.operations", 200_000, "operations of Tes
 
 func TestStress(t *testing.T) {
 	eachBackend(t, func(t *testing.T, open porttest.Open) { porttest.Stress(t, open, *stressOperations) })
+	t.Run("memory", func(t *testing.T) {
+		var network completion.Memory
+		porttest.Stress(t, onMemory(&network), *stressOperations, porttest.OnNetwork(&network))
+	})
 }

@@ -78,7 +78,7 @@ func acceptWaits(e *env) {
 
 func acceptAddresses(e *env) {
 	for _, network := range []string{"tcp4", "tcp6"} {
-		if network == "tcp6" && !hasIPv6() {
+		if network == "tcp6" && !e.hasIPv6() {
 			continue
 		}
 		p := e.port(nil)
@@ -93,8 +93,8 @@ func acceptAddresses(e *env) {
 	}
 }
 
-func hasIPv6() bool {
-	l, err := net.Listen("tcp6", "[::1]:0")
+func (e *env) hasIPv6() bool {
+	l, err := e.network.Listen("tcp6", "[::1]:0")
 	if err != nil {
 		return false
 	}
@@ -103,6 +103,7 @@ func hasIPv6() bool {
 }
 
 func acceptNoDelay(e *env) {
+	e.needsSystem("an option is read through the descriptor")
 	p := e.port(nil)
 	l := e.listen(p, "tcp4")
 	e.dial(l.Addr())
@@ -184,7 +185,7 @@ func acceptMany(e *env) {
 	var wg sync.WaitGroup
 	wg.Go(func() {
 		for range count {
-			c, err := net.Dial("tcp4", l.Addr().String())
+			c, err := e.network.Dial("tcp4", l.Addr().String())
 			if err != nil {
 				e.Errorf("dial: %v", err)
 				return
@@ -206,7 +207,7 @@ func acceptMany(e *env) {
 
 // closeWithReset leaves no connection in TIME_WAIT.
 func closeWithReset(c net.Conn) {
-	if tcp, ok := c.(*net.TCPConn); ok {
+	if tcp, ok := c.(interface{ SetLinger(int) error }); ok {
 		tcp.SetLinger(0)
 	}
 	c.Close()
@@ -244,7 +245,7 @@ func acceptByMany(e *env) {
 
 // dialInBackground is dial for goroutines: one at a time.
 func (e *env) dialInBackground(addr net.Addr) {
-	c, err := net.Dial(addr.Network(), addr.String())
+	c, err := e.network.Dial(addr.Network(), addr.String())
 	if err != nil {
 		e.Errorf("dial: %v", err)
 		return
@@ -337,7 +338,7 @@ func acceptListenerClosed(e *env) {
 		}
 	}
 	equal(e, "handles", p.Stats().Handles, 0)
-	if c, err := net.Dial(addr.Network(), addr.String()); err == nil {
+	if c, err := e.network.Dial(addr.Network(), addr.String()); err == nil {
 		c.Close()
 		e.Fatal("a closed listener still takes connections")
 	}
@@ -409,7 +410,7 @@ func acceptReused(e *env) {
 	a := &ops.Accept{On: l}
 	var last *completion.Socket
 	for range 100 {
-		c, err := net.Dial("unix", l.Addr().String())
+		c, err := e.network.Dial("unix", l.Addr().String())
 		is(e, err, nil)
 		e.submit(p, a)
 		e.expect(p, a, nil)

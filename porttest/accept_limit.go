@@ -19,6 +19,7 @@ const limitedProcess = "PORTTEST_DESCRIPTOR_LIMIT"
 
 // acceptAtDescriptorLimit runs the case in a process of its own.
 func acceptAtDescriptorLimit(e *env) {
+	e.needsSystem("it limits the descriptors of a process")
 	if os.Getenv(limitedProcess) != "" {
 		acceptWithoutDescriptors(e)
 		return

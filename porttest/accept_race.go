@@ -29,7 +29,7 @@ func acceptCancelRace(e *env) {
 		var dialed net.Conn
 		var err error
 		var got *completion.Socket
-		if e.raceCancel(p, a, round, func() { dialed, err = net.Dial("tcp4", l.Addr().String()) }) {
+		if e.raceCancel(p, a, round, func() { dialed, err = e.network.Dial("tcp4", l.Addr().String()) }) {
 			canceled++
 			if a.Conn != nil {
 				e.Fatal("a cancelled accept has a connection")
@@ -56,7 +56,7 @@ func acceptDeadlineRace(e *env) {
 		var dialed net.Conn
 		var err error
 		var wg sync.WaitGroup
-		wg.Go(func() { dialed, err = net.Dial("tcp4", l.Addr().String()) })
+		wg.Go(func() { dialed, err = e.network.Dial("tcp4", l.Addr().String()) })
 		wg.Go(func() { p.SetDeadline(a, long) })
 		if op := e.next(p); op != completion.Operation(a) {
 			e.Fatalf("dequeued %T", op)
@@ -83,7 +83,7 @@ func acceptCloseRace(e *env) {
 		e.submit(p, all...)
 		var wg sync.WaitGroup
 		wg.Go(func() {
-			if c, err := net.Dial(addr.Network(), addr.String()); err == nil {
+			if c, err := e.network.Dial(addr.Network(), addr.String()); err == nil {
 				closeWithReset(c)
 			}
 		})

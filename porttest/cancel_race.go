@@ -211,7 +211,7 @@ func cancelRaceAccept(e *env) {
 		var dialed net.Conn
 		var err error
 		s := (*completion.Socket)(nil)
-		if e.raceCancel(p, a, i, func() { dialed, err = net.Dial("unix", path) }) {
+		if e.raceCancel(p, a, i, func() { dialed, err = e.network.Dial("unix", path) }) {
 			s = e.acceptNext(p, l)
 		} else {
 			s = a.Conn

@@ -144,7 +144,7 @@ func closeListenerRaces(e *env) {
 			func() { e.submit(p, accepts[0], accepts[1]) },
 			func() { l.Close() },
 			func() {
-				if c, err := net.Dial("tcp4", address.String()); err == nil {
+				if c, err := e.network.Dial("tcp4", address.String()); err == nil {
 					c.Close()
 				}
 			},
@@ -211,7 +211,7 @@ type link struct {
 
 func newLink(e *env) *link {
 	e.Helper()
-	l, err := net.Listen("tcp4", "127.0.0.1:0")
+	l, err := e.network.Listen("tcp4", "127.0.0.1:0")
 	if err != nil {
 		e.Fatal(err)
 	}
@@ -223,7 +223,7 @@ func newLink(e *env) *link {
 // closes.
 func (k *link) pair(p *completion.Port) (*completion.Socket, net.Conn) {
 	k.e.Helper()
-	c, err := net.Dial("tcp4", k.l.Addr().String())
+	c, err := k.e.network.Dial("tcp4", k.l.Addr().String())
 	if err != nil {
 		k.e.Fatal(err)
 	}

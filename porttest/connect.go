@@ -55,7 +55,7 @@ var connectCases = []testCase{
 // serve is a server of package net. Its goroutines end with the connections.
 func (e *env) serve(network string, handle func(net.Conn)) net.Addr {
 	e.Helper()
-	l, err := net.Listen(network, e.address(network))
+	l, err := e.network.Listen(network, e.address(network))
 	if err != nil {
 		e.Fatalf("listen %s: %v", network, err)
 	}
@@ -73,6 +73,17 @@ func (e *env) serve(network string, handle func(net.Conn)) net.Addr {
 		}
 	}()
 	return l.Addr()
+}
+
+// abandonedAddress is one where nobody listens any more.
+func (e *env) abandonedAddress() *net.TCPAddr {
+	e.Helper()
+	l, err := e.network.Listen("tcp4", "127.0.0.1:0")
+	if err != nil {
+		e.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().(*net.TCPAddr)
 }
 
 // echo is no io.Copy: that would keep pipes for its splices.
@@ -129,8 +140,9 @@ func connectRefused(e *env) {
 }
 
 func connectUnixRefused(e *env) {
+	e.needsSystem("a file outlives its listener")
 	p := e.port(nil)
-	l, err := net.Listen("unix", e.address("unix"))
+	l, err := e.network.Listen("unix", e.address("unix"))
 	if err != nil {
 		e.Fatal(err)
 	}

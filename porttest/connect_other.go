@@ -15,13 +15,5 @@ const (
 	errnoReset       = syscall.Errno(10054)
 )
 
-// refusingAddress is one where nobody listens any more.
-func (e *env) refusingAddress() *net.TCPAddr {
-	e.Helper()
-	l, err := net.Listen("tcp4", "127.0.0.1:0")
-	if err != nil {
-		e.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr)
-}
+// refusingAddress is one where nobody listens.
+func (e *env) refusingAddress() *net.TCPAddr { return e.abandonedAddress() }

@@ -20,6 +20,9 @@ const (
 // nobody listens.
 func (e *env) refusingAddress() *net.TCPAddr {
 	e.Helper()
+	if !e.onSystem() {
+		return e.abandonedAddress()
+	}
 	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM, 0)
 	if err != nil {
 		e.Fatal(err)

@@ -15,6 +15,7 @@ var duplicateCases = []testCase{
 // duplicateBringsNoStaleEvent: while a duplicate keeps a closed socket's
 // connection alive, what arrives on it concerns nobody.
 func duplicateBringsNoStaleEvent(e *env) {
+	e.needsSystem("descriptors are duplicated behind the port's back")
 	p := e.port(nil)
 	pool := e.pool(p, 8, 1)
 	for range 20 {

@@ -26,10 +26,10 @@ var adoptCases = []testCase{
 // twoEnds returns both ends of a connection of package net.
 func (e *env) twoEnds(network string) (net.Conn, *peer) {
 	e.Helper()
-	l, err := net.Listen(network, e.address(network))
+	l, err := e.network.Listen(network, e.address(network))
 	is(e, err, nil)
 	defer l.Close()
-	a, err := net.Dial(network, l.Addr().String())
+	a, err := e.network.Dial(network, l.Addr().String())
 	is(e, err, nil)
 	b, err := l.Accept()
 	is(e, err, nil)
@@ -147,7 +147,7 @@ func adoptOfOtherKinds(e *env) {
 	is(e, err, nil)
 	equal(e, "received", string(buf[:n]), "hello")
 
-	l, err := net.Listen("tcp4", "127.0.0.1:0")
+	l, err := e.network.Listen("tcp4", "127.0.0.1:0")
 	is(e, err, nil)
 	defer l.Close()
 	_, err = p.AdoptListener(struct{ net.Listener }{l})
@@ -157,7 +157,7 @@ func adoptOfOtherKinds(e *env) {
 func adoptListener(e *env) {
 	p := e.port(nil)
 	for _, network := range []string{"tcp4", "unix"} {
-		l, err := net.Listen(network, e.address(network))
+		l, err := e.network.Listen(network, e.address(network))
 		is(e, err, nil)
 		other := e.dial(l.Addr())
 		other.send("early")
@@ -176,7 +176,7 @@ func adoptListener(e *env) {
 func adoptListenerClosesOriginal(e *env) {
 	p := e.port(nil)
 	for _, network := range []string{"tcp4", "unix"} {
-		l, err := net.Listen(network, e.address(network))
+		l, err := e.network.Listen(network, e.address(network))
 		is(e, err, nil)
 		want := l.Addr().String()
 		adopted, err := p.AdoptListener(l)
@@ -199,10 +199,11 @@ func gone(e *env, path string) {
 }
 
 func unixFileGoes(e *env) {
+	e.needsSystem("there are files")
 	for _, closePort := range []bool{false, true} {
 		p := e.port(nil)
 		ours := e.listen(p, "unix")
-		l, err := net.Listen("unix", e.address("unix"))
+		l, err := e.network.Listen("unix", e.address("unix"))
 		is(e, err, nil)
 		adopted, err := p.AdoptListener(l)
 		is(e, err, nil)
@@ -229,6 +230,7 @@ func unixFileGoes(e *env) {
 // unixFileRace: whoever comes first, a listener of a closed port leaves no
 // file.
 func unixFileRace(e *env) {
+	e.needsSystem("there are files")
 	path := e.address("unix")
 	for turn := range 1000 {
 		p := e.port(nil)

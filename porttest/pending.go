@@ -75,9 +75,7 @@ func (e *env) stuckWrite(p *completion.Port) (*ops.Write, *peer) {
 	if err := s.SetWriteBuffer(64 << 10); err != nil {
 		e.Fatal(err)
 	}
-	if err := peer.Conn.(*net.TCPConn).SetReadBuffer(64 << 10); err != nil {
-		e.Fatal(err)
-	}
+	peer.setReadBuffer(64 << 10)
 	w := &ops.Write{To: s, Buf: own(stuckBytes)}
 	e.submit(p, w)
 	e.idle(p)

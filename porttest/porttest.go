@@ -53,12 +53,13 @@ var families = []struct {
 // Run runs the whole suite. Every case opens its ports anew, and afterwards
 // nothing may be left: no goroutine, no descriptor, no lent buffer, no
 // operation.
-func Run(t *testing.T, open Open) {
+func Run(t *testing.T, open Open, options ...Option) {
+	s := newSetting(open, options)
 	warmUp(t, open)
 	for _, family := range families {
 		t.Run(family.name, func(t *testing.T) {
 			for _, c := range family.cases {
-				t.Run(c.name, func(t *testing.T) { runCase(t, open, c) })
+				t.Run(c.name, func(t *testing.T) { runCase(t, s, c) })
 			}
 		})
 	}
@@ -67,11 +68,11 @@ func Run(t *testing.T, open Open) {
 // stuckAfter is when a case is taken for hung. It is no part of any check.
 const stuckAfter = 2 * time.Minute
 
-func runCase(t *testing.T, open Open, c testCase) {
+func runCase(t *testing.T, s setting, c testCase) {
 	before := countDescriptors()
 	goroutines := goleak.IgnoreCurrent()
 	ctx, cancel := context.WithCancel(context.Background())
-	e := &env{T: t, open: open, ctx: ctx}
+	e := &env{T: t, setting: s, ctx: ctx}
 	watchdog := time.AfterFunc(stuckAfter, e.dump)
 	defer watchdog.Stop()
 	defer func() { // also if the case fails
@@ -108,7 +109,7 @@ func warmUp(t *testing.T, open Open) {
 // the case.
 type env struct {
 	*testing.T
-	open    Open
+	setting
 	ctx     context.Context // ends after the case
 	ports   []*completion.Port
 	pools   []*completion.Pool
@@ -161,7 +162,7 @@ func (e *env) address(network string) string {
 		e.closers = append(e.closers, func() error { return os.RemoveAll(dir) })
 		return filepath.Join(dir, "s")
 	case "tcp6":
-		l, err := net.Listen("tcp6", "[::1]:0")
+		l, err := e.network.Listen("tcp6", "[::1]:0")
 		if err != nil {
 			e.Skipf("no IPv6 here: %v", err)
 		}
@@ -180,7 +181,7 @@ type peer struct {
 // dial connects a peer to a listener.
 func (e *env) dial(addr net.Addr) *peer {
 	e.Helper()
-	c, err := net.Dial(addr.Network(), addr.String())
+	c, err := e.network.Dial(addr.Network(), addr.String())
 	if err != nil {
 		e.Fatalf("dial: %v", err)
 	}
@@ -197,7 +198,7 @@ func (e *env) pair(p *completion.Port) (*completion.Socket, *peer) {
 // pairOn is pair on any network. It needs nobody to poll.
 func (e *env) pairOn(p *completion.Port, network string) (*completion.Socket, *peer) {
 	e.Helper()
-	l, err := net.Listen(network, e.address(network))
+	l, err := e.network.Listen(network, e.address(network))
 	if err != nil {
 		e.Fatalf("listen %s: %v", network, err)
 	}
@@ -211,7 +212,7 @@ func (e *env) pairOn(p *completion.Port, network string) (*completion.Socket, *p
 		c, err := l.Accept()
 		done <- accepted{c, err}
 	}()
-	c, err := net.Dial(network, l.Addr().String())
+	c, err := e.network.Dial(network, l.Addr().String())
 	if err != nil {
 		e.Fatalf("dial: %v", err)
 	}
@@ -257,13 +258,21 @@ func (p *peer) closeWrite() {
 	}
 }
 
-// reset closes a TCP connection with a reset.
+// reset closes a connection with a reset.
 func (p *peer) reset() {
 	p.e.Helper()
-	if err := p.Conn.(*net.TCPConn).SetLinger(0); err != nil {
+	if err := p.Conn.(interface{ SetLinger(int) error }).SetLinger(0); err != nil {
 		p.e.Fatalf("peer linger: %v", err)
 	}
 	p.Close()
+}
+
+// setReadBuffer sets the size of the receive buffer.
+func (p *peer) setReadBuffer(bytes int) {
+	p.e.Helper()
+	if err := p.Conn.(interface{ SetReadBuffer(int) error }).SetReadBuffer(bytes); err != nil {
+		p.e.Fatalf("peer read buffer: %v", err)
+	}
 }
 
 // submit fails the case if the port does not accept.

@@ -132,8 +132,8 @@ func streamWrite(e *env, p *completion.Port, s *completion.Socket, what string) 
 func streamFill(e *env, p *completion.Port, s *completion.Socket, c *peer) *ops.Write {
 	e.Helper()
 	is(e, s.SetWriteBuffer(32<<10), nil)
-	if t, ok := c.Conn.(*net.TCPConn); ok {
-		is(e, t.SetReadBuffer(32<<10), nil)
+	if _, isUnix := c.Conn.(*net.UnixConn); !isUnix { // it has no such limit
+		c.setReadBuffer(32 << 10)
 	}
 	w := &ops.Write{To: s, Buf: completion.Own(streamPattern(1, 16<<20))}
 	e.submit(p, w)

@@ -29,8 +29,8 @@ const (
 // move deadlines, and dequeue on one port, all at once, until so many
 // operations have ended. If none ends for five seconds, it prints the port's
 // state and panics.
-func Stress(t *testing.T, open Open, operations int) {
-	runCase(t, open, testCase{"Stress", func(e *env) {
+func Stress(t *testing.T, open Open, operations int, options ...Option) {
+	runCase(t, newSetting(open, options), testCase{"Stress", func(e *env) {
 		s := &stress{env: e, p: e.port(nil), goal: int64(operations)}
 		s.run()
 	}})
