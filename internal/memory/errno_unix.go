@@ -27,5 +27,5 @@ const (
 	errInvalid      = syscall.EINVAL
 )
 
-// native returns the errno as this system's sockets give it.
-func native(errno syscall.Errno) syscall.Errno { return errno }
+// Native returns the errno as this system's sockets give it.
+func Native(errno syscall.Errno) syscall.Errno { return errno }

@@ -25,9 +25,9 @@ const (
 	errInvalid      = syscall.Errno(10022) // WSAEINVAL
 )
 
-// native returns the errno as Winsock gives it: a test that orders a fault by
+// Native returns the errno as Winsock gives it: a test that orders a fault by
 // its POSIX name means that one.
-func native(errno syscall.Errno) syscall.Errno {
+func Native(errno syscall.Errno) syscall.Errno {
 	switch errno {
 	case syscall.EAGAIN:
 		return errAgain

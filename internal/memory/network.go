@@ -103,7 +103,7 @@ func (n *Network) Fail(call string, errno syscall.Errno, times int) {
 	n.lock()
 	defer n.mu.Unlock()
 	if times != 0 {
-		n.failures = append(n.failures, failure{call, native(errno), times})
+		n.failures = append(n.failures, failure{call, Native(errno), times})
 		return
 	}
 	left := n.failures[:0]
