@@ -22,6 +22,9 @@ func TestOpenRefuses(t *testing.T) {
 		{"UnknownBackendByDebug", "backend=pigeon", completion.Config{}, errors.ErrUnsupported, "pigeon"},
 		{"NegativeSpinWait", "", completion.Config{SpinWait: -time.Second}, nil, "SpinWait"},
 		{"NegativeMaxInFlight", "", completion.Config{MaxInFlight: -1}, nil, "MaxInFlight"},
+		{"MemoryOfAnotherBackend", "", completion.Config{Backend: "epoll", Memory: new(completion.Memory)}, nil, "epoll"},
+		{"MemoryWithoutMemory", "", completion.Config{Backend: "memory"}, nil, "needs a Memory"},
+		{"MemoryByDebug", "backend=memory", completion.Config{}, errors.ErrUnsupported, "memory"},
 		{"UnknownDebugSetting", "colour=red", completion.Config{}, nil, "colour"},
 		{"UnknownWait", "wait=long", completion.Config{}, nil, "wait=long"},
 	} {
