@@ -3,6 +3,7 @@ package completion_test
 import (
 	"errors"
 	"testing"
+	"testing/synctest"
 
 	"github.com/completionport/completion"
 	"github.com/completionport/completion/porttest"
@@ -24,6 +25,15 @@ func TestConformance(t *testing.T) {
 			t.Errorf("%d descriptors left", n)
 		}
 	})
+}
+
+// Nothing but the clock is different in a bubble.
+func TestConformanceInBubble(t *testing.T) {
+	if testing.Short() {
+		t.Skip("TestConformance has been there already")
+	}
+	var network completion.Memory
+	porttest.Run(t, onMemory(&network), porttest.OnNetwork(&network), porttest.Within(synctest.Test))
 }
 
 // onMemory opens ports on a network.

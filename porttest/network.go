@@ -1,6 +1,9 @@
 package porttest
 
-import "net"
+import (
+	"net"
+	"testing"
+)
 
 // Network makes the other ends of connections, which are not the port's. The
 // suite uses the system's, unless it is told otherwise. What Dial and Accept
@@ -18,10 +21,17 @@ type Option func(*setting)
 // the system itself are skipped.
 func OnNetwork(n Network) Option { return func(s *setting) { s.network = n } }
 
+// Within runs each case inside of wrap, which calls run once: synctest.Test puts
+// it into a bubble of its own. Cases that need real time are skipped.
+func Within(wrap func(t *testing.T, run func(t *testing.T))) Option {
+	return func(s *setting) { s.wrap = wrap }
+}
+
 // setting is what the suite is run on.
 type setting struct {
 	open    Open
 	network Network
+	wrap    func(t *testing.T, run func(t *testing.T)) // nil for none
 }
 
 func newSetting(open Open, options []Option) setting {
@@ -51,5 +61,14 @@ func (e *env) needsSystem(why string) {
 	e.Helper()
 	if !e.onSystem() {
 		e.Skipf("about the system: %s", why)
+	}
+}
+
+// needsRealTime skips a case that waits for time to pass and is busy meanwhile,
+// which a bubble's clock never sees.
+func (e *env) needsRealTime(why string) {
+	e.Helper()
+	if e.wrap != nil {
+		e.Skipf("needs real time: %s", why)
 	}
 }

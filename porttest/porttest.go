@@ -59,7 +59,7 @@ func Run(t *testing.T, open Open, options ...Option) {
 	for _, family := range families {
 		t.Run(family.name, func(t *testing.T) {
 			for _, c := range family.cases {
-				t.Run(c.name, func(t *testing.T) { runCase(t, s, c) })
+				t.Run(c.name, func(t *testing.T) { s.runCase(t, c) })
 			}
 		})
 	}
@@ -67,6 +67,14 @@ func Run(t *testing.T, open Open, options ...Option) {
 
 // stuckAfter is when a case is taken for hung. It is no part of any check.
 const stuckAfter = 2 * time.Minute
+
+func (s setting) runCase(t *testing.T, c testCase) {
+	if s.wrap == nil {
+		runCase(t, s, c)
+		return
+	}
+	s.wrap(t, func(t *testing.T) { runCase(t, s, c) })
+}
 
 func runCase(t *testing.T, s setting, c testCase) {
 	before := countDescriptors()

@@ -204,6 +204,7 @@ func blockedBody(e *env) {
 // postingBody submits a post for each it gets. A read, an accept and a timer
 // come through all the same.
 func postingBody(e *env) {
+	e.needsRealTime("the body is never without work")
 	p := e.port(nil)
 	s, other := e.pair(p)
 	l := e.listen(p, "tcp4")
@@ -236,6 +237,7 @@ func postingBody(e *env) {
 
 // awaitInsideBody: a body holds no lead, so it may wait for more.
 func awaitInsideBody(e *env) {
+	e.needsRealTime("the loop is never without work")
 	p := e.port(nil)
 	s, other := e.pair(p)
 	e.submit(p, newPost(1), newPost(2), newPost(3))
