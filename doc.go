@@ -99,6 +99,12 @@
 // Config.MaxInFlight. Data is never read without an operation that waits for
 // it. A cancel or a deadline of an operation deep in a queue walks that queue.
 //
+// # Testing
+//
+// A port whose Config names a Memory has its sockets in that network inside the
+// process: a test holds the other ends, orders faults, and works with the clock
+// of a testing/synctest bubble.
+//
 // # Debugging
 //
 // COMPLETIONDEBUG is a list of settings with commas between. The setting
