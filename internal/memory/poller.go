@@ -64,18 +64,27 @@ func (p *Poller) Wake(core.Waiting) {
 }
 
 // Wait collects edges, and sleeps until there is one.
-func (p *Poller) Wait(how core.Waiting, events []core.Event) (n int, timedOut bool) {
+func (p *Poller) Wait(how core.Waiting, events []core.Event, serve func(int) (int, bool)) (n int, timedOut bool) {
 	for {
 		p.network.lock()
 		n = p.watcher.Collect(events)
-		wait := n == 0 && how != core.Look && !p.woken
 		arrival := p.network.system.NextArrival()
-		if how != core.Look {
-			p.woken = false
-		}
-		p.network.mu.Unlock()
-		if !wait {
+		if how == core.Look {
+			p.network.mu.Unlock()
 			return n, false
+		}
+		// What the wake was for is seen when the edges are served, too.
+		woken := p.woken
+		p.woken = false
+		p.network.mu.Unlock()
+		switch again := false; {
+		case n > 0:
+			if n, again = serve(n); !again {
+				return n, false
+			}
+			continue
+		case woken:
+			return 0, false
 		}
 		now := int64(0)
 		if p.until != Never || arrival != Never {

@@ -1,0 +1,123 @@
+package memory
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/completionport/completion/internal/core"
+	"github.com/completionport/completion/internal/sys"
+)
+
+// leader has a poller with one armed descriptor, which has data of a peer now
+// and then.
+func leader(t *testing.T) (p *Poller, fd int, peer *Conn) {
+	t.Helper()
+	n := new(Network)
+	a, b, err := ends(n)
+	if err != nil {
+		t.Fatal(err)
+	}
+	k := n.Kernel()
+	if fd, err = k.Adopt(a, false); err != nil {
+		t.Fatal(err)
+	}
+	a.Close() // the descriptor keeps the socket
+	p = n.NewPoller()
+	want(t, "arm", p.Arm(fd, 7), 0)
+	t.Cleanup(func() {
+		p.Disarm(fd)
+		k.Close(fd)
+		p.Close()
+		b.Close()
+	})
+	events := make([]core.Event, 4)
+	if got, _ := p.Wait(core.Look, events, nil); got != 1 { // writable
+		t.Fatalf("%d edges at first", got)
+	}
+	return p, fd, b.(*Conn)
+}
+
+// again says that the leader goes on waiting, so many times.
+func again(times int) func(int) (int, bool) {
+	return func(n int) (int, bool) {
+		if times--; times >= 0 {
+			return 0, true
+		}
+		return n, false
+	}
+}
+
+func TestWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, fd, peer := leader(t)
+		events := make([]core.Event, 4)
+		wait := func(how core.Waiting, times, wantN int, wantTimedOut bool) {
+			t.Helper()
+			if n, timedOut := p.Wait(how, events, again(times)); n != wantN || timedOut != wantTimedOut {
+				t.Fatalf("Wait: %d, %t, want %d, %t", n, timedOut, wantN, wantTimedOut)
+			}
+		}
+		later := func(f func()) { time.AfterFunc(time.Hour, f) }
+
+		wait(core.Look, 0, 0, false)
+		begun := time.Now()
+		later(func() { peer.Write([]byte("a")) })
+		wait(core.Park, 0, 1, false)
+		if events[0] != (core.Event{FD: fd, Generation: 7, Ready: core.Readable | core.Writable}) {
+			t.Errorf("event %+v", events[0])
+		}
+		// Served in there, the first leaves it waiting.
+		later(func() { peer.Write([]byte("b")) })
+		time.AfterFunc(2*time.Hour, func() { peer.Write([]byte("c")) })
+		wait(core.Block, 1, 1, false)
+
+		later(func() { p.Wake(core.Park) })
+		wait(core.Park, 0, 0, false)
+		if d := time.Since(begun); d != 4*time.Hour {
+			t.Errorf("waited for %v", d)
+		}
+		p.Wake(core.Park) // ends the next one that waits
+		wait(core.Look, 0, 0, false)
+		wait(core.Park, 0, 0, false)
+
+		p.SetTimeout(sys.Now() + int64(time.Minute))
+		begun = time.Now()
+		wait(core.Park, 0, 0, true)
+		wait(core.Park, 0, 0, true) // it is still over
+		if d := time.Since(begun); d != time.Minute {
+			t.Errorf("timed out after %v", d)
+		}
+		p.SetTimeout(core.Never)
+		later(func() { p.Wake(core.Park) })
+		wait(core.Park, 0, 0, false)
+	})
+}
+
+// More edges than fit stay for the next time, in their order.
+func TestWaitTakesWhatFits(t *testing.T) {
+	n := new(Network)
+	p := n.NewPoller()
+	k := n.Kernel()
+	var fds []int
+	for i := range 5 {
+		fd, _ := k.Socket(sys.IPv4)
+		fds = append(fds, fd)
+		p.Arm(fd, uint32(i+1))
+	}
+	p.Disarm(fds[3]) // nothing of it may come
+	var got []int
+	events := make([]core.Event, 2)
+	for {
+		n, _ := p.Wait(core.Look, events, nil)
+		if n == 0 {
+			break
+		}
+		for _, e := range events[:n] {
+			got = append(got, int(e.Generation))
+		}
+	}
+	if len(got) != 4 || got[0] != 1 || got[1] != 2 || got[2] != 3 || got[3] != 5 {
+		t.Errorf("generations %v", got)
+	}
+}
