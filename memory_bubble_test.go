@@ -202,3 +202,47 @@ func TestBubbleIgnoresSpinWait(t *testing.T) {
 		}
 	})
 }
+
+// A connect arrives in time though nobody polls the port that it comes from, and
+// whether the listener was there when it left or not.
+func TestBubbleDelayedConnect(t *testing.T) {
+	for _, early := range []bool{true, false} {
+		bubble(t, func(t *testing.T, m *completion.Memory, p *completion.Port) {
+			from, err := completion.Open(&completion.Config{Memory: m})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer from.Close()
+			s, err := from.Socket("tcp")
+			if err != nil {
+				t.Fatal(err)
+			}
+			to := &net.TCPAddr{IP: net.IPv4(10, 0, 0, 1), Port: 80}
+			accepted := make(chan error, 1)
+			accept := func() {
+				l, err := p.Listen("tcp", to.String())
+				if err != nil {
+					t.Error(err)
+				}
+				go func() { accepted <- p.Await(context.Background(), &ops.Accept{On: l}) }()
+			}
+			m.Delay(time.Second)
+			begun := time.Now()
+			if early {
+				accept()
+			} else { // a leader sleeps already
+				go p.Next(context.Background())
+			}
+			synctest.Wait()
+			from.Submit(&ops.Connect{On: s, To: to})
+			if !early {
+				accept()
+			}
+			if err := <-accepted; err != nil {
+				t.Error(err)
+			}
+			took(t, begun, time.Second)
+			p.Close()
+		})
+	}
+}

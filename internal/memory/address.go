@@ -201,6 +201,16 @@ func (b *addressBook) lookup(at core.Address) (l *Socket, silent bool) {
 	return exact[b.turn%len(exact)], false
 }
 
+// tell calls those who wait for connects to an address, or to one like it.
+func (b *addressBook) tell(at core.Address) {
+	if l := b.paths[at.Path]; l != nil {
+		l.tell()
+	}
+	for _, l := range b.listeners[at.Inet.Port()] {
+		l.tell()
+	}
+}
+
 // remove frees the addresses of a socket that is closed.
 func (b *addressBook) remove(k *Socket) {
 	port := k.local.Inet.Port()

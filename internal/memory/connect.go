@@ -59,6 +59,7 @@ func (k *Socket) Connect(to core.Address) syscall.Errno {
 	}
 	k.phase = connecting
 	k.system.send(k, request, 0)
+	k.system.book.tell(k.remote) // they have a time to wait for, perhaps
 	return errInProgress
 }
 
