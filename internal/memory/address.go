@@ -81,15 +81,7 @@ func (b *addressBook) listen(k *Socket, at core.Address) syscall.Errno {
 		return errBadFamily
 	}
 	if k.family == sys.Unix {
-		if b.paths[at.Path] != nil {
-			return errInUse
-		}
-		if b.paths == nil {
-			b.paths = make(map[string]*Socket)
-		}
-		k.local = core.Address{Path: at.Path}
-		b.paths[at.Path] = k
-		return 0
+		return b.listenOn(k, at.Path)
 	}
 	port := at.Inet.Port()
 	if port == 0 {
@@ -110,6 +102,18 @@ func (b *addressBook) listen(k *Socket, at core.Address) syscall.Errno {
 		b.listeners = make(map[uint16][]*Socket)
 	}
 	b.listeners[port] = append(b.listeners[port], k)
+	return 0
+}
+
+func (b *addressBook) listenOn(k *Socket, path string) syscall.Errno {
+	if b.paths[path] != nil {
+		return errInUse
+	}
+	if b.paths == nil {
+		b.paths = make(map[string]*Socket)
+	}
+	k.local = core.Address{Path: path}
+	b.paths[path] = k
 	return 0
 }
 

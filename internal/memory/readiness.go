@@ -32,7 +32,7 @@ func (s *System) NewWatcher() *Watcher { return &Watcher{system: s} }
 // Arm registers a descriptor for both directions. What is ready already is an
 // edge. A socket is armed once at a time.
 func (w *Watcher) Arm(fd int, generation uint32) syscall.Errno {
-	k := w.system.socket(fd)
+	k := w.system.Lookup(fd)
 	switch {
 	case k == nil:
 		return syscall.EBADF
@@ -46,7 +46,7 @@ func (w *Watcher) Arm(fd int, generation uint32) syscall.Errno {
 
 // Disarm ends what Arm began, pending edges included.
 func (w *Watcher) Disarm(fd int) {
-	k := w.system.socket(fd)
+	k := w.system.Lookup(fd)
 	if k == nil || k.armed == nil || k.armed.watcher != w {
 		return
 	}
@@ -85,7 +85,7 @@ func (w *Watcher) Collect(events []core.Event) int {
 
 // Nudge makes an edge of whatever is ready at a descriptor.
 func (s *System) Nudge(fd int) {
-	if k := s.socket(fd); k != nil {
+	if k := s.Lookup(fd); k != nil {
 		k.edge()
 	}
 }

@@ -202,9 +202,6 @@ func (k *Socket) hangUp() {
 	}
 }
 
-// Closed tells whether the socket has been closed.
-func (k *Socket) Closed() bool { return k.phase == closed }
-
 // Listening tells whether the socket is a listener.
 func (k *Socket) Listening() bool { return k.phase == listening }
 

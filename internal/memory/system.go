@@ -25,8 +25,8 @@ type System struct {
 // firstDescriptor leaves out those that every process has.
 const firstDescriptor = 3
 
-// socket returns the socket behind a descriptor, or nil.
-func (s *System) socket(fd int) *Socket {
+// Lookup returns the socket behind a descriptor, or nil.
+func (s *System) Lookup(fd int) *Socket {
 	if i := fd - firstDescriptor; i >= 0 && i < len(s.sockets) {
 		return s.sockets[i]
 	}
@@ -58,9 +58,6 @@ func (s *System) Install(k *Socket) (fd int) {
 	return len(s.sockets) - 1 + firstDescriptor
 }
 
-// Lookup returns the socket behind a descriptor, or nil.
-func (s *System) Lookup(fd int) *Socket { return s.socket(fd) }
-
 // Open makes a socket that is not connected, and has no descriptor yet.
 func (s *System) Open(family sys.Family) *Socket {
 	return &Socket{system: s, family: family, sendSize: DefaultBuffer, receiveSize: DefaultBuffer}
@@ -72,7 +69,7 @@ func (s *System) Socket(family sys.Family) int { return s.Install(s.Open(family)
 // Accept takes the oldest connection out of the backlog. A connect that found
 // no room there goes on.
 func (s *System) Accept(fd int) (int, syscall.Errno) {
-	k := s.socket(fd)
+	k := s.Lookup(fd)
 	if k == nil {
 		return -1, syscall.EBADF
 	}
@@ -85,7 +82,7 @@ func (s *System) Accept(fd int) (int, syscall.Errno) {
 
 // Connect asks for a connection. The answer comes with an edge.
 func (s *System) Connect(fd int, to core.Address) syscall.Errno {
-	if k := s.socket(fd); k != nil {
+	if k := s.Lookup(fd); k != nil {
 		return k.Connect(to)
 	}
 	return syscall.EBADF
@@ -93,7 +90,7 @@ func (s *System) Connect(fd int, to core.Address) syscall.Errno {
 
 // Connected says how a connect ended: EINPROGRESS if it has not.
 func (s *System) Connected(fd int) syscall.Errno {
-	if k := s.socket(fd); k != nil {
+	if k := s.Lookup(fd); k != nil {
 		return k.Connected()
 	}
 	return syscall.EBADF
@@ -101,7 +98,7 @@ func (s *System) Connected(fd int) syscall.Errno {
 
 // Read takes bytes that have arrived: 0 at the end of the stream.
 func (s *System) Read(fd int, p []byte) (int, syscall.Errno) {
-	if k := s.socket(fd); k != nil {
+	if k := s.Lookup(fd); k != nil {
 		return k.Read(p)
 	}
 	return 0, syscall.EBADF
@@ -109,7 +106,7 @@ func (s *System) Read(fd int, p []byte) (int, syscall.Errno) {
 
 // Write sends as many bytes as there is room for.
 func (s *System) Write(fd int, p []byte) (int, syscall.Errno) {
-	if k := s.socket(fd); k != nil {
+	if k := s.Lookup(fd); k != nil {
 		return k.Write(p)
 	}
 	return 0, syscall.EBADF
@@ -117,7 +114,7 @@ func (s *System) Write(fd int, p []byte) (int, syscall.Errno) {
 
 // CloseWrite sends the end of the stream.
 func (s *System) CloseWrite(fd int) syscall.Errno {
-	if k := s.socket(fd); k != nil {
+	if k := s.Lookup(fd); k != nil {
 		return k.CloseWrite()
 	}
 	return syscall.EBADF
@@ -125,7 +122,7 @@ func (s *System) CloseWrite(fd int) syscall.Errno {
 
 // Close frees a descriptor, and closes the socket if it was its last.
 func (s *System) Close(fd int) syscall.Errno {
-	k := s.socket(fd)
+	k := s.Lookup(fd)
 	if k == nil {
 		return syscall.EBADF
 	}
