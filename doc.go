@@ -93,6 +93,19 @@
 // Anything else is an *OpError around an *os.SyscallError around a
 // syscall.Errno. A reset is never reported as io.EOF.
 //
+// # The race detector
+//
+// With -race a program learns of memory that it uses while the port owns it,
+// whichever goroutine does, and whichever made the system call: writing or
+// reading the memory of a read, or changing the bytes of a write, between the
+// Submit that accepted the operation and its being handed out; using memory of
+// a pool's buffer that was released; changing a shared buffer before its last
+// write was handed out. The report's "created at" shows where the memory was
+// given away. Not found are: reading the bytes of a write, which harms nobody;
+// memory outside Go's heap and variables; the fields of an operation, unless two
+// goroutines use them at once; and now and then a use among many, since the
+// detector keeps only the last few uses of each place.
+//
 // # Limits
 //
 // The number of operations is bounded by the program's own objects, or by

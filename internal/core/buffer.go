@@ -1,9 +1,14 @@
 package core
 
-import "sync/atomic"
+import (
+	"sync/atomic"
+
+	"github.com/completionport/completion/internal/race"
+)
 
 // Buffer is memory with one owner at a time.
 type Buffer struct {
+	loan  race.Loan
 	data  []byte // all of it
 	n     int    // how much of it counts
 	pool  *Pool  // nil for the caller's own memory
@@ -77,7 +82,9 @@ func (b *Buffer) Resize(n int) {
 // Share freezes the buffer and begins to count its references.
 func (b *Buffer) Share() {
 	b.check(true)
-	b.owner.CompareAndSwap(ownedByCaller, callersShare)
+	if b.owner.CompareAndSwap(ownedByCaller, callersShare) {
+		b.lendMemory(false)
+	}
 }
 
 // Release ends the caller's ownership: a pool's buffer goes back, a shared one
@@ -95,6 +102,7 @@ func (b *Buffer) Release() {
 	if !b.owner.CompareAndSwap(ownedByCaller, ownedByPool) {
 		panic(releasedBuffer)
 	}
+	b.lendMemory(true)
 	b.pool.put(b)
 }
 
@@ -118,10 +126,12 @@ func (b *Buffer) releaseShare() {
 
 // recycle takes in a shared buffer that lost its last reference.
 func (b *Buffer) recycle() {
+	b.returnMemory()
 	if b.pool == nil {
 		b.owner.Store(ownedByCaller)
 		return
 	}
+	b.lendMemory(true)
 	b.owner.Store(ownedByPool)
 	b.pool.put(b)
 }
@@ -145,6 +155,7 @@ func (b *Buffer) lend(toRead bool) (mistake string) {
 				return ""
 			}
 		case b.owner.CompareAndSwap(ownedByCaller, ownedByPort):
+			b.lendMemory(toRead)
 			return ""
 		}
 	}
@@ -155,6 +166,7 @@ func (b *Buffer) lend(toRead bool) (mistake string) {
 // port's lock.
 func (b *Buffer) unlend() (last bool) {
 	if b.owner.Load() == ownedByPort {
+		b.returnMemory()
 		b.owner.Store(ownedByCaller)
 		return false
 	}

@@ -56,7 +56,10 @@ func (h *Handle) read(s *Slot) callResult {
 	space := rec.buffer.data[rec.n:]
 	n, errno := 0, syscall.Errno(0)
 	for {
+		// A kernel that is a Go program itself writes the memory for all to see.
+		rec.buffer.returnMemory()
 		n, errno = h.port.kernel.Read(int(h.fd), space)
+		rec.buffer.lendMemory(true)
 		if errno == 0 {
 			break
 		}

@@ -65,6 +65,7 @@ func (p *Pool) Take() *Buffer {
 		return nil
 	}
 	b := p.pop()
+	b.returnMemory()
 	b.n = len(b.data)
 	b.owner.Store(ownedByCaller)
 	return b
