@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 
+	// What the program is built from: if it has changed, an old result is none.
+	_ "github.com/completionport/completion/ops"
 	"go.uber.org/goleak"
 )
 
@@ -90,6 +92,9 @@ func build(t *testing.T) string {
 	}
 	if _, err := exec.LookPath(compiler[0]); err != nil {
 		t.Skipf("-race needs a C compiler: %v", err)
+	}
+	if _, err := os.Stat("testdata/misuse/main.go"); err != nil { // as above
+		t.Fatal(err)
 	}
 	program := filepath.Join(t.TempDir(), "misuse")
 	cmd := exec.Command("go", "build", "-race", "-o", program, "./testdata/misuse")
