@@ -79,6 +79,7 @@ func openDriver(name string) (driver, error) {
 		}
 		opened, err := d.open()
 		if err == nil {
+			opened.poller, opened.kernel = sys.WithFaults(opened.poller, opened.kernel)
 			return opened, nil
 		}
 		failures = append(failures, fmt.Errorf("completion: %s: %w", d.name, err))

@@ -1,0 +1,95 @@
+package fault
+
+import (
+	"syscall"
+
+	"github.com/completionport/completion/internal/core"
+)
+
+var _ core.Kernel = (*kernel)(nil)
+
+// kernel makes the calls of another, but for those that meet a fault.
+type kernel struct {
+	core.Kernel
+	choose Choose
+	poller *poller
+}
+
+// Wrap returns a function for sys.InjectFaults. choose serves all ports that
+// are opened with it.
+func Wrap(choose Choose) func(core.Poller, core.Kernel) (core.Poller, core.Kernel) {
+	return func(p core.Poller, k core.Kernel) (core.Poller, core.Kernel) {
+		waits := &poller{Poller: p, choose: choose, armed: make(map[int]uint32)}
+		return waits, &kernel{Kernel: k, choose: choose, poller: waits}
+	}
+}
+
+// meet asks whether a call fails. made, if not nil, makes it for a fault that
+// wants that, and returns its errno, which counts if the call was bound to fail
+// anyway.
+func (k *kernel) meet(call Call, fd int, made func() syscall.Errno) (errno syscall.Errno, faulty bool) {
+	f := k.choose(call, fd)
+	if f == nil {
+		return 0, false
+	}
+	if f.How&Made != 0 {
+		if errno := made(); errno != 0 && errno != syscall.EINPROGRESS {
+			return errno, true
+		}
+	}
+	if f.How&Edge != 0 {
+		k.poller.owe(fd)
+	}
+	return f.Errno, true
+}
+
+func (k *kernel) Read(fd int, p []byte) (int, syscall.Errno) {
+	if errno, faulty := k.meet(Read, fd, nil); faulty {
+		return 0, errno
+	}
+	return k.Kernel.Read(fd, p)
+}
+
+func (k *kernel) Write(fd int, p []byte) (int, syscall.Errno) {
+	if errno, faulty := k.meet(Write, fd, nil); faulty {
+		return 0, errno
+	}
+	return k.Kernel.Write(fd, p)
+}
+
+func (k *kernel) Accept(fd int) (int, syscall.Errno) {
+	if errno, faulty := k.meet(Accept, fd, nil); faulty {
+		return -1, errno
+	}
+	return k.Kernel.Accept(fd)
+}
+
+func (k *kernel) Connect(fd int, to core.Address) syscall.Errno {
+	connect := func() syscall.Errno { return k.Kernel.Connect(fd, to) }
+	if errno, faulty := k.meet(Connect, fd, connect); faulty {
+		return errno
+	}
+	return connect()
+}
+
+func (k *kernel) Connected(fd int) syscall.Errno {
+	if errno, faulty := k.meet(Connected, fd, nil); faulty {
+		return errno
+	}
+	return k.Kernel.Connected(fd)
+}
+
+func (k *kernel) CloseWrite(fd int) syscall.Errno {
+	if errno, faulty := k.meet(CloseWrite, fd, nil); faulty {
+		return errno
+	}
+	return k.Kernel.CloseWrite(fd)
+}
+
+func (k *kernel) Close(fd int) syscall.Errno {
+	closing := func() syscall.Errno { return k.Kernel.Close(fd) }
+	if errno, faulty := k.meet(Close, fd, closing); faulty {
+		return errno
+	}
+	return closing()
+}

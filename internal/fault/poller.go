@@ -1,0 +1,79 @@
+package fault
+
+import (
+	"sync"
+	"syscall"
+
+	"github.com/completionport/completion/internal/core"
+)
+
+var _ core.Poller = (*poller)(nil)
+
+// poller is another poller with faults of its own, and with the edges that
+// faulty calls are owed.
+type poller struct {
+	core.Poller
+	choose Choose
+
+	mu      sync.Mutex
+	armed   map[int]uint32 // generations by descriptor
+	owed    []core.Event
+	waiting core.Waiting // how the leader waits, Look if it doesn't
+}
+
+// owe reports fd ready once more. Readiness may be reported too often, so both
+// directions are.
+func (p *poller) owe(fd int) {
+	p.mu.Lock()
+	p.owed = append(p.owed, core.Event{FD: fd, Generation: p.armed[fd], Ready: core.Readable | core.Writable})
+	how := p.waiting
+	p.mu.Unlock()
+	if how != core.Look {
+		p.Poller.Wake(how)
+	}
+}
+
+func (p *poller) Arm(fd int, generation uint32) syscall.Errno {
+	if f := p.choose(Arm, fd); f != nil {
+		return f.Errno
+	}
+	p.mu.Lock()
+	p.armed[fd] = generation
+	p.mu.Unlock()
+	return p.Poller.Arm(fd, generation)
+}
+
+func (p *poller) Disarm(fd int) {
+	p.mu.Lock()
+	delete(p.armed, fd)
+	p.mu.Unlock()
+	p.Poller.Disarm(fd)
+}
+
+// Wait hands what is owed to the leader when it returns: serve is for what a
+// leader that stays asleep may do, and these events are too rare for that.
+func (p *poller) Wait(how core.Waiting, events []core.Event, serve func(int) (int, bool)) (n int, timedOut bool) {
+	if p.choose(Wait, -1) != nil {
+		return 0, false
+	}
+	p.mu.Lock()
+	if n = p.pay(events); n > 0 {
+		p.mu.Unlock()
+		return n, false
+	}
+	// Whoever owes an edge from here on wakes us.
+	p.waiting = how
+	p.mu.Unlock()
+	n, timedOut = p.Poller.Wait(how, events, serve)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.waiting = core.Look
+	return n + p.pay(events[n:]), timedOut
+}
+
+// pay hands out what is owed, as far as there is room. mu is held.
+func (p *poller) pay(events []core.Event) int {
+	n := copy(events, p.owed)
+	p.owed = append(p.owed[:0], p.owed[n:]...)
+	return n
+}

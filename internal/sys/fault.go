@@ -1,0 +1,30 @@
+package sys
+
+import (
+	"sync/atomic"
+
+	"github.com/completionport/completion/internal/core"
+)
+
+// Wrap puts something between a port and what its backend brought.
+type Wrap func(core.Poller, core.Kernel) (core.Poller, core.Kernel)
+
+var faults atomic.Pointer[Wrap]
+
+// InjectFaults makes every port that is opened until undo use what wrap
+// returns. It is for tests, one at a time; a program pays for it when it opens
+// a port and never again.
+func InjectFaults(wrap Wrap) (undo func()) {
+	if !faults.CompareAndSwap(nil, &wrap) {
+		panic("sys: faults are injected already")
+	}
+	return func() { faults.Store(nil) }
+}
+
+// WithFaults is called for each port that opens.
+func WithFaults(p core.Poller, k core.Kernel) (core.Poller, core.Kernel) {
+	if wrap := faults.Load(); wrap != nil {
+		return (*wrap)(p, k)
+	}
+	return p, k
+}
