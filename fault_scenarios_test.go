@@ -86,6 +86,9 @@ func acceptFromBacklog(w *world) {
 			return
 		}
 	}
+	if n := w.port.Stats().Handles; n != 1 {
+		w.Errorf("%d handles, want the listener only", n)
+	}
 }
 
 func acceptBeforeDial(w *world) {
