@@ -1,0 +1,310 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"time"
+
+	"github.com/completionport/completion"
+	"github.com/completionport/completion/ops"
+)
+
+// style is how a client waits for its operations.
+type style interface {
+	// begin gives an operation to the port, end returns when it is handed out.
+	begin(completion.Operation) error
+	end(completion.Operation)
+}
+
+// awaiting starts operations and waits for them.
+type awaiting struct{ port *completion.Port }
+
+func (a awaiting) begin(op completion.Operation) error { return a.port.Start(op) }
+func (a awaiting) end(op completion.Operation)         { a.port.Wait(context.Background(), op) }
+
+// queued submits operations, and is told by a loop that dequeues for all.
+type queued struct {
+	port  *completion.Port
+	ready map[completion.Operation]chan struct{}
+}
+
+// report tells whoever waits for an operation that it is handed out.
+func report(op completion.Operation) {
+	var value any
+	switch op := op.(type) {
+	case *ops.Connect:
+		value = op.Value
+	case *ops.Read:
+		value = op.Value
+	case *ops.Write:
+		value = op.Value
+	case *ops.CloseWrite:
+		value = op.Value
+	}
+	value.(chan struct{}) <- struct{}{}
+}
+
+func (q queued) begin(op completion.Operation) error {
+	done := q.ready[op]
+	if done == nil {
+		done = make(chan struct{}, 1)
+		q.ready[op] = done
+	}
+	switch op := op.(type) {
+	case *ops.Connect:
+		op.Value = done
+	case *ops.Read:
+		op.Value = done
+	case *ops.Write:
+		op.Value = done
+	case *ops.CloseWrite:
+		op.Value = done
+	}
+	return q.port.Submit(op)
+}
+
+func (q queued) end(op completion.Operation) { <-q.ready[op] }
+
+// client opens one connection after another.
+type client struct {
+	*world
+	style  style
+	random *rand.Rand
+
+	record     *record
+	socket     *completion.Socket
+	offset     int64 // of the stream: all before it has been echoed
+	connect    ops.Connect
+	read       ops.Read
+	write      ops.Write
+	closeWrite ops.CloseWrite
+	in, out    completion.Buffer
+	back       []byte
+	message    []byte
+}
+
+func (w *world) newClient(number int) *client {
+	c := &client{
+		world:   w,
+		random:  rand.New(rand.NewPCG(w.seed, uint64(number))),
+		back:    make([]byte, max(w.size, header)),
+		message: make([]byte, max(w.size, header)),
+	}
+	c.style = awaiting{w.clientPort}
+	if number%2 == 0 {
+		c.style = queued{w.clientPort, make(map[completion.Operation]chan struct{})}
+	}
+	return c
+}
+
+// run lives until the world stops.
+func (c *client) run() {
+	for !c.stopping.Load() {
+		socket, err := c.clientPort.Socket("tcp4")
+		if err != nil {
+			if !isOneOf(err, lost) {
+				c.fail(fmt.Errorf("client: socket: %w", err))
+			}
+			continue
+		}
+		c.record = c.records.add(c.random.Uint64())
+		c.socket, c.offset = socket, 0
+		if c.open() {
+			c.live()
+		}
+		c.socket.Close()
+		c.records.remove(c.record)
+		c.opened.Add(1)
+	}
+}
+
+// begin gives an operation to the port, which takes all.
+func (c *client) begin(op completion.Operation) {
+	if err := c.style.begin(op); err != nil {
+		panic(err) // the port is closed after the last client
+	}
+}
+
+func (c *client) open() bool {
+	c.connect.On, c.connect.To = c.socket, c.server.addresses[c.random.IntN(listeners)]
+	c.begin(&c.connect)
+	c.style.end(&c.connect)
+	if err := c.connect.Err(); err != nil {
+		c.judge(c.record, "connect", err)
+		return false
+	}
+	return true
+}
+
+// live sends messages of any size, and ends the connection in some way.
+func (c *client) live() {
+	messages := 1 + c.random.IntN(30)
+	for i := range messages {
+		if c.stopping.Load() && i > 0 {
+			break
+		}
+		size := 1 + c.random.IntN(1+c.random.IntN(c.size)) // mostly small
+		if i == 0 {
+			size = max(size, header)
+		}
+		if !c.exchange(size) {
+			return
+		}
+		c.messages.Add(1)
+		c.bytes.Add(uint64(size))
+	}
+	c.record.sent.Store(c.offset)
+	if c.random.IntN(2) == 0 {
+		return // everything is echoed: a close is a natural end
+	}
+	c.halfClose()
+}
+
+// halfClose sends the end of the stream, and waits for the other end's.
+func (c *client) halfClose() {
+	c.closeWrite.On = c.socket
+	c.begin(&c.closeWrite)
+	c.style.end(&c.closeWrite)
+	if err := c.closeWrite.Err(); err != nil {
+		c.judge(c.record, "close write", err)
+		return
+	}
+	c.in.Set(c.back[:1])
+	c.read = ops.Read{From: c.socket, Buf: &c.in}
+	c.begin(&c.read)
+	c.style.end(&c.read)
+	if err := c.read.Err(); err != io.EOF {
+		c.judge(c.record, "read of the end", err)
+	}
+}
+
+// disturbance is what befalls a message.
+type disturbance int
+
+const (
+	none disturbance = iota
+	cancelRead
+	cancelWrite
+	readDeadline
+	writeDeadline
+	closeAll
+	resetAll
+	kinds // how many there are
+)
+
+// exchange sends a message and reads its echo. It reports whether the
+// connection goes on.
+func (c *client) exchange(size int) bool {
+	what := none
+	if c.random.Float64() < float64(c.faults) {
+		what = 1 + disturbance(c.random.IntN(int(kinds)-1))
+		c.disturbances.Add(1)
+	}
+	fill(c.message[:size], c.record.seed, c.offset)
+	began := time.Now()
+	c.startRead(0, size)
+	c.startWrite(0, size)
+	c.setDeadline(what)
+	c.begin(&c.read)
+	c.begin(&c.write)
+	c.disturb(what)
+	if !c.endWrite(size, what) {
+		c.socket.Close()
+		c.style.end(&c.read)
+		return false
+	}
+	if !c.endRead(size, what) {
+		return false
+	}
+	if err := check(c.back[:size], c.record.seed, c.offset); err != nil {
+		c.fail(fmt.Errorf("%v: the client's %w", c.record, err))
+		return false
+	}
+	c.offset += int64(size)
+	if what == none {
+		c.window.record(time.Since(began))
+	}
+	return true
+}
+
+func (c *client) startWrite(from, size int) {
+	c.out.Set(c.message[from:size])
+	c.write = ops.Write{To: c.socket, Buf: &c.out}
+}
+
+func (c *client) startRead(from, size int) {
+	c.in.Set(c.back[from:size])
+	c.read = ops.Read{From: c.socket, Buf: &c.in, Full: true}
+}
+
+// endWrite waits for the write, which is begun. If it is cut short on purpose,
+// the rest is sent.
+func (c *client) endWrite(size int, what disturbance) bool {
+	c.style.end(&c.write)
+	written, err := c.write.N(), c.write.Err()
+	if what.explains(err, cancelWrite, writeDeadline) {
+		if written < size {
+			c.startWrite(written, size)
+			c.begin(&c.write)
+			c.style.end(&c.write)
+		}
+		err = c.write.Err()
+	}
+	if err != nil {
+		c.judge(c.record, "the client's write", err)
+	}
+	return err == nil
+}
+
+// endRead is endWrite for the read.
+func (c *client) endRead(size int, what disturbance) bool {
+	c.style.end(&c.read)
+	got, err := c.read.N(), c.read.Err()
+	if what.explains(err, cancelRead, readDeadline) {
+		c.startRead(got, size)
+		c.begin(&c.read)
+		c.style.end(&c.read)
+		err = c.read.Err()
+	}
+	if err != nil {
+		c.judge(c.record, "the client's read", err)
+	}
+	return err == nil
+}
+
+// explains tells whether an error is what a disturbance was for.
+func (d disturbance) explains(err error, canceled, deadline disturbance) bool {
+	return d == canceled && errors.Is(err, completion.ErrCanceled) ||
+		d == deadline && errors.Is(err, os.ErrDeadlineExceeded)
+}
+
+// setDeadline gives an operation one that passes about now.
+func (c *client) setDeadline(what disturbance) {
+	soon := completion.After(time.Duration(c.random.Int64N(int64(2 * time.Millisecond))))
+	switch what {
+	case readDeadline:
+		c.read.Deadline = soon
+	case writeDeadline:
+		c.write.Deadline = soon
+	}
+}
+
+// disturb does what can only be done in flight.
+func (c *client) disturb(what disturbance) {
+	switch what {
+	case cancelRead:
+		c.clientPort.Cancel(&c.read)
+	case cancelWrite:
+		c.clientPort.Cancel(&c.write)
+	case closeAll, resetAll:
+		c.record.disturbed.Store(true)
+		if what == resetAll {
+			c.socket.SetResetOnClose(true)
+		}
+		c.socket.Close()
+	}
+}

@@ -1,0 +1,95 @@
+// Soak lets real sockets live hard for a long time, and checks every byte:
+//
+//	go run ./bench/soak -duration 10m -faults 1%
+//
+// Two ports in one process, a server's and a client's, keep some thousand
+// connections busy. Each is opened, sends messages and reads their echoes, and
+// ends: by a half close, a close, a reset. Half of both sides are loops over a
+// queue, half are goroutines that await. The bytes of a connection depend on
+// its seed and their place, and both sides check them.
+//
+// With -faults a share of the messages is disturbed: reads and writes are
+// cancelled or run into deadlines half-way and are taken up again where they
+// stopped, connections are reset or closed with all of it in flight. The same
+// share of system calls fails, for a tenth of them so that the connection is
+// lost. A connection that nothing disturbed must not see any error.
+//
+// In the end nothing may be left: memory after two collections, descriptors and
+// goroutines are compared at rest, after a warm-up and after it all. Whatever is
+// wrong is one sentence, and exit status 1.
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+)
+
+func main() {
+	if err := run(os.Args[1:], os.Stdout); err != nil {
+		fmt.Fprintln(os.Stderr, "soak:", err)
+		os.Exit(1)
+	}
+}
+
+// settings are what the flags say.
+type settings struct {
+	duration    time.Duration
+	faults      share
+	connections int
+	size        int
+	seed        uint64
+}
+
+// share is a part of a whole: "1%" or "0.01".
+type share float64
+
+func (s *share) String() string { return strconv.FormatFloat(float64(*s)*100, 'g', -1, 64) + "%" }
+
+// Set parses a share.
+func (s *share) Set(text string) error {
+	number, percent := strings.CutSuffix(text, "%")
+	f, err := strconv.ParseFloat(number, 64)
+	if percent {
+		f /= 100
+	}
+	if err != nil || !(f >= 0 && f <= 1) {
+		return errors.New("not a share between 0% and 100%")
+	}
+	*s = share(f)
+	return nil
+}
+
+func run(args []string, out io.Writer) error {
+	s := settings{faults: 0.01}
+	flags := flag.NewFlagSet("soak", flag.ContinueOnError)
+	flags.SetOutput(io.Discard)
+	flags.DurationVar(&s.duration, "duration", 10*time.Minute, "how long")
+	flags.Var(&s.faults, "faults", "the share of messages, and of system calls, that meet a disturbance")
+	flags.IntVar(&s.connections, "connections", 2000, "connections at a time")
+	flags.IntVar(&s.size, "size", 16<<10, "the most bytes in a message")
+	flags.Uint64Var(&s.seed, "seed", 0, "decides what connections do; 0 takes the clock")
+	if err := flags.Parse(args); errors.Is(err, flag.ErrHelp) {
+		flags.SetOutput(out)
+		flags.Usage()
+		return nil
+	} else if err != nil {
+		return err
+	}
+	if s.duration <= 0 || s.connections < 2 || s.size < 1 || flags.NArg() > 0 {
+		return fmt.Errorf("nothing to soak: %q", args)
+	}
+	if s.seed == 0 {
+		s.seed = uint64(time.Now().UnixNano())
+	}
+	fmt.Fprintf(out, "%d connections for %v, %v disturbed, seed %d\n", s.connections, s.duration, &s.faults, s.seed)
+	if err := soak(s, out); err != nil {
+		return fmt.Errorf("%w (seed %d)", err, s.seed)
+	}
+	return nil
+}
