@@ -188,6 +188,7 @@ type disturbance int
 const (
 	none disturbance = iota
 	cancelRead
+	cancelReadLate // when all is sent, and perhaps half of it is back
 	cancelWrite
 	readDeadline
 	writeDeadline
@@ -216,6 +217,10 @@ func (c *client) exchange(size int) bool {
 		c.socket.Close()
 		c.style.end(&c.read)
 		return false
+	}
+	if what == cancelReadLate {
+		c.clientPort.Cancel(&c.read)
+		what = cancelRead
 	}
 	if !c.endRead(size, what) {
 		return false
