@@ -137,6 +137,9 @@ func (c *client) open() bool {
 		c.judge(c.record, "connect", err)
 		return false
 	}
+	if c.random.IntN(2) == 0 { // so that large messages go out in pieces
+		c.socket.SetWriteBuffer(4 << 10)
+	}
 	return true
 }
 
@@ -188,7 +191,7 @@ type disturbance int
 const (
 	none disturbance = iota
 	cancelRead
-	cancelReadLate // when all is sent, and perhaps half of it is back
+	cancelHalfRead // when half of the echo is back, or more
 	cancelWrite
 	readDeadline
 	writeDeadline
@@ -207,7 +210,11 @@ func (c *client) exchange(size int) bool {
 	}
 	fill(c.message[:size], c.record.seed, c.offset)
 	began := time.Now()
-	c.startRead(0, size)
+	half := size
+	if what == cancelHalfRead {
+		half = size / 2
+	}
+	c.startRead(0, half)
 	c.startWrite(0, size)
 	c.setDeadline(what)
 	c.begin(&c.read)
@@ -218,11 +225,10 @@ func (c *client) exchange(size int) bool {
 		c.style.end(&c.read)
 		return false
 	}
-	if what == cancelReadLate {
-		c.clientPort.Cancel(&c.read)
-		what = cancelRead
+	if !c.endRead(0, half, what) {
+		return false
 	}
-	if !c.endRead(size, what) {
+	if half < size && !c.readRest(half, size) {
 		return false
 	}
 	if err := check(c.back[:size], c.record.seed, c.offset); err != nil {
@@ -265,12 +271,12 @@ func (c *client) endWrite(size int, what disturbance) bool {
 	return err == nil
 }
 
-// endRead is endWrite for the read.
-func (c *client) endRead(size int, what disturbance) bool {
+// endRead is endWrite for the read of what is between from and size.
+func (c *client) endRead(from, size int, what disturbance) bool {
 	c.style.end(&c.read)
 	got, err := c.read.N(), c.read.Err()
 	if what.explains(err, cancelRead, readDeadline) {
-		c.startRead(got, size)
+		c.startRead(from+got, size)
 		c.begin(&c.read)
 		c.style.end(&c.read)
 		err = c.read.Err()
@@ -279,6 +285,15 @@ func (c *client) endRead(size int, what disturbance) bool {
 		c.judge(c.record, "the client's read", err)
 	}
 	return err == nil
+}
+
+// readRest reads what is left of an echo, and cancels that at once: some of it
+// will have come.
+func (c *client) readRest(from, size int) bool {
+	c.startRead(from, size)
+	c.begin(&c.read)
+	c.clientPort.Cancel(&c.read)
+	return c.endRead(from, size, cancelRead)
 }
 
 // explains tells whether an error is what a disturbance was for.
