@@ -75,6 +75,8 @@ type client struct {
 	style  style
 	random *rand.Rand
 
+	largest int // message
+
 	record     *record
 	socket     *completion.Socket
 	offset     int64 // of the stream: all before it has been echoed
@@ -88,12 +90,11 @@ type client struct {
 }
 
 func (w *world) newClient(number int) *client {
-	c := &client{
-		world:   w,
-		random:  rand.New(rand.NewPCG(w.seed, uint64(number))),
-		back:    make([]byte, max(w.size, header)),
-		message: make([]byte, max(w.size, header)),
+	c := &client{world: w, random: rand.New(rand.NewPCG(w.seed, uint64(number))), largest: max(w.size, header)}
+	if number%32 < 2 { // one in each style
+		c.largest *= 16
 	}
+	c.back, c.message = make([]byte, c.largest), make([]byte, c.largest)
 	c.style = awaiting{w.clientPort}
 	if number%2 == 0 {
 		c.style = queued{w.clientPort, make(map[completion.Operation]chan struct{})}
@@ -137,7 +138,7 @@ func (c *client) open() bool {
 		c.judge(c.record, "connect", err)
 		return false
 	}
-	if c.random.IntN(2) == 0 { // so that large messages go out in pieces
+	if c.random.IntN(2) == 0 { // so that the largest messages go out in pieces
 		c.socket.SetWriteBuffer(4 << 10)
 	}
 	return true
@@ -150,7 +151,7 @@ func (c *client) live() {
 		if c.stopping.Load() && i > 0 {
 			break
 		}
-		size := 1 + c.random.IntN(1+c.random.IntN(c.size)) // mostly small
+		size := 1 + c.random.IntN(1+c.random.IntN(c.largest)) // mostly small
 		if i == 0 {
 			size = max(size, header)
 		}
@@ -258,6 +259,9 @@ func (c *client) endWrite(size int, what disturbance) bool {
 	c.style.end(&c.write)
 	written, err := c.write.N(), c.write.Err()
 	if what.explains(err, cancelWrite, writeDeadline) {
+		if written > 0 && written < size {
+			c.writesResumed.Add(1)
+		}
 		if written < size {
 			c.startWrite(written, size)
 			c.begin(&c.write)
@@ -276,6 +280,9 @@ func (c *client) endRead(from, size int, what disturbance) bool {
 	c.style.end(&c.read)
 	got, err := c.read.N(), c.read.Err()
 	if what.explains(err, cancelRead, readDeadline) {
+		if got > 0 {
+			c.readsResumed.Add(1)
+		}
 		c.startRead(from+got, size)
 		c.begin(&c.read)
 		c.style.end(&c.read)

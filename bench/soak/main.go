@@ -72,7 +72,7 @@ func run(args []string, out io.Writer) error {
 	flags.DurationVar(&s.duration, "duration", 10*time.Minute, "how long")
 	flags.Var(&s.faults, "faults", "the share of messages, and of system calls, that meet a disturbance")
 	flags.IntVar(&s.connections, "connections", 2000, "connections at a time")
-	flags.IntVar(&s.size, "size", 16<<10, "the most bytes in a message")
+	flags.IntVar(&s.size, "size", 16<<10, "the most bytes in a message; a sixteenth of the connections have 16 times as many")
 	flags.Uint64Var(&s.seed, "seed", 0, "decides what connections do; 0 takes the clock")
 	if err := flags.Parse(args); errors.Is(err, flag.ErrHelp) {
 		flags.SetOutput(out)

@@ -96,6 +96,7 @@ func soak(s settings, out io.Writer) (err error) {
 	after := takeRest()
 	fmt.Fprintf(out, "at rest in the end:         %v\n", after)
 	fmt.Fprintf(out, "p99 of an echo: %v at first, %v in the end\n", first.Round(time.Microsecond), last.Round(time.Microsecond))
+	fmt.Fprintf(out, "taken up again half-way: %d reads, %d writes\n", w.readsResumed.Load(), w.writesResumed.Load())
 	fmt.Fprintf(out, "%d messages disturbed; %d system calls failed unseen, %d for all to see, which hit %d operations\n",
 		w.disturbances.Load(), w.serverFaults.hidden.Load()+w.clientFaults.hidden.Load(),
 		w.serverFaults.fatal.Load()+w.clientFaults.fatal.Load(), w.lost.Load())

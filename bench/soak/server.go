@@ -30,8 +30,12 @@ const poolBuffers = 64
 // connections do not run out.
 const listeners = 8
 
+// piece is how much is echoed at once: little, so that messages come back in
+// pieces.
+const piece = 2048
+
 func startServer(w *world, port *completion.Port) (*server, error) {
-	s := &server{world: w, port: port, pool: port.NewPool(4096, poolBuffers)}
+	s := &server{world: w, port: port, pool: port.NewPool(piece, poolBuffers)}
 	for i := range listeners {
 		l, err := port.Listen("tcp4", "127.0.0.1:0")
 		if err != nil {
@@ -97,6 +101,7 @@ func (s *server) submit(op completion.Operation) {
 func (s *server) accepted(op *ops.Accept) {
 	switch err := op.Err(); {
 	case err == nil:
+		op.Conn.SetReadBuffer(2 * piece) // large messages must wait for their turn
 		a := &arrival{Read: ops.Read{From: op.Conn, Full: true}}
 		a.buffer.Set(a.memory[:])
 		a.Buf = &a.buffer
@@ -198,7 +203,7 @@ func (s *server) awaitConnections(l *completion.Listener) {
 func (s *server) serve(conn *completion.Socket) {
 	defer conn.Close()
 	ctx := context.Background()
-	buffer := completion.Own(make([]byte, 8192))
+	buffer := completion.Own(make([]byte, piece))
 	first := completion.Own(make([]byte, header))
 	read := &ops.Read{From: conn, Buf: first, Full: true}
 	write := &ops.Write{To: conn, Buf: first}

@@ -30,11 +30,11 @@ func TestSoak(t *testing.T) {
 				t.Fatalf("%v\n%s", err, &out)
 			}
 			lines := strings.Split(strings.TrimSpace(out.String()), "\n")
-			if len(lines) != 17 || lines[16] != "no error, nothing left" {
+			if len(lines) != 18 || lines[17] != "no error, nothing left" {
 				t.Fatalf("%d lines:\n%s", len(lines), &out)
 			}
-			if met := !strings.HasPrefix(lines[15], "0 messages disturbed; 0 system calls"); met != (faults != "0") {
-				t.Errorf("with faults %s: %s", faults, lines[15])
+			if met := !strings.HasPrefix(lines[16], "0 messages disturbed; 0 system calls"); met != (faults != "0") {
+				t.Errorf("with faults %s: %s", faults, lines[16])
 			}
 		})
 	}

@@ -34,6 +34,8 @@ type world struct {
 
 	opened, messages, bytes atomic.Uint64
 	disturbances, lost      atomic.Uint64
+	// How often an operation was cut short half-way.
+	readsResumed, writesResumed atomic.Uint64
 }
 
 // window holds the latencies since the last report.
