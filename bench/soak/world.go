@@ -192,5 +192,8 @@ func (w *world) end(clients *sync.WaitGroup) error {
 func (w *world) stuck(what string) error {
 	stacks := make([]byte, 4<<20)
 	fmt.Fprintf(os.Stderr, "server %+v\nclient %+v\n%s\n", w.serverPort.Stats(), w.clientPort.Stats(), stacks[:runtime.Stack(stacks, true)])
-	return errors.Join(w.err(), fmt.Errorf("%s for %v", what, patience))
+	if err := w.err(); err != nil {
+		return fmt.Errorf("%w; and then %s for %v", err, what, patience)
+	}
+	return fmt.Errorf("%s for %v", what, patience)
 }
