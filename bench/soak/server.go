@@ -101,7 +101,6 @@ func (s *server) submit(op completion.Operation) {
 func (s *server) accepted(op *ops.Accept) {
 	switch err := op.Err(); {
 	case err == nil:
-		op.Conn.SetReadBuffer(2 * piece) // large messages must wait for their turn
 		a := &arrival{Read: ops.Read{From: op.Conn, Full: true}}
 		a.buffer.Set(a.memory[:])
 		a.Buf = &a.buffer
