@@ -3,8 +3,6 @@ package completion
 import (
 	"errors"
 	"fmt"
-	"net"
-	"time"
 
 	"github.com/completionport/completion/internal/core"
 	"github.com/completionport/completion/internal/sys"
@@ -34,30 +32,8 @@ type driver struct {
 }
 
 // kernel is what a backend's kernel can do: the engine's calls, and those that
-// handles need besides, none of which is on the path of an operation.
-type kernel interface {
-	core.Kernel
-
-	Socket(sys.Family) (fd int, err error)
-	Listen(sys.Family, core.Address, sys.ListenOptions) (fd int, err error)
-	// Adopt returns a descriptor of our own for what c, of package net, stands
-	// for. c stays as it is.
-	Adopt(c any, listening bool) (fd int, err error)
-	// Descriptor is the number to show to others.
-	Descriptor(fd int) (uintptr, error)
-	// RemoveFile removes the file that listening on a path has made.
-	RemoveFile(path string)
-
-	// The addresses are nil where there is none.
-	LocalAddr(fd int) net.Addr
-	RemoteAddr(fd int) net.Addr
-
-	SetNoDelay(fd int, on bool) error
-	SetKeepAlive(fd int, idle time.Duration) error
-	SetReadBuffer(fd, bytes int) error
-	SetWriteBuffer(fd, bytes int) error
-	SetResetOnClose(fd int, on bool) error
-}
+// handles need besides.
+type kernel = sys.Calls
 
 // kernelOf returns the kernel of a handle's port. The handle is acquired.
 func kernelOf(h *core.Handle) kernel { return h.Kernel().(kernel) }

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/completionport/completion/internal/core"
+	"github.com/completionport/completion/internal/sys"
 	"go.uber.org/goleak"
 )
 
@@ -16,7 +17,7 @@ type quiet struct {
 	wakes chan core.Waiting
 }
 
-type calm struct{ core.Kernel }
+type calm struct{ sys.Calls }
 
 func (quiet) Arm(int, uint32) syscall.Errno { return 0 }
 func (q quiet) Wake(how core.Waiting)       { q.wakes <- how }

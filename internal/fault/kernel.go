@@ -4,23 +4,24 @@ import (
 	"syscall"
 
 	"github.com/completionport/completion/internal/core"
+	"github.com/completionport/completion/internal/sys"
 )
 
-var _ core.Kernel = (*kernel)(nil)
+var _ sys.Calls = (*kernel)(nil)
 
 // kernel makes the calls of another, but for those that meet a fault.
 type kernel struct {
-	core.Kernel
+	sys.Calls
 	choose Choose
 	poller *poller
 }
 
 // Wrap returns a function for sys.InjectFaults. choose serves all ports that
 // are opened with it.
-func Wrap(choose Choose) func(core.Poller, core.Kernel) (core.Poller, core.Kernel) {
-	return func(p core.Poller, k core.Kernel) (core.Poller, core.Kernel) {
+func Wrap(choose Choose) func(core.Poller, sys.Calls) (core.Poller, sys.Calls) {
+	return func(p core.Poller, k sys.Calls) (core.Poller, sys.Calls) {
 		waits := &poller{Poller: p, choose: choose, armed: make(map[int]uint32)}
-		return waits, &kernel{Kernel: k, choose: choose, poller: waits}
+		return waits, &kernel{Calls: k, choose: choose, poller: waits}
 	}
 }
 
@@ -47,25 +48,25 @@ func (k *kernel) Read(fd int, p []byte) (int, syscall.Errno) {
 	if errno, faulty := k.meet(Read, fd, nil); faulty {
 		return 0, errno
 	}
-	return k.Kernel.Read(fd, p)
+	return k.Calls.Read(fd, p)
 }
 
 func (k *kernel) Write(fd int, p []byte) (int, syscall.Errno) {
 	if errno, faulty := k.meet(Write, fd, nil); faulty {
 		return 0, errno
 	}
-	return k.Kernel.Write(fd, p)
+	return k.Calls.Write(fd, p)
 }
 
 func (k *kernel) Accept(fd int) (int, syscall.Errno) {
 	if errno, faulty := k.meet(Accept, fd, nil); faulty {
 		return -1, errno
 	}
-	return k.Kernel.Accept(fd)
+	return k.Calls.Accept(fd)
 }
 
 func (k *kernel) Connect(fd int, to core.Address) syscall.Errno {
-	connect := func() syscall.Errno { return k.Kernel.Connect(fd, to) }
+	connect := func() syscall.Errno { return k.Calls.Connect(fd, to) }
 	if errno, faulty := k.meet(Connect, fd, connect); faulty {
 		return errno
 	}
@@ -76,18 +77,18 @@ func (k *kernel) Connected(fd int) syscall.Errno {
 	if errno, faulty := k.meet(Connected, fd, nil); faulty {
 		return errno
 	}
-	return k.Kernel.Connected(fd)
+	return k.Calls.Connected(fd)
 }
 
 func (k *kernel) CloseWrite(fd int) syscall.Errno {
 	if errno, faulty := k.meet(CloseWrite, fd, nil); faulty {
 		return errno
 	}
-	return k.Kernel.CloseWrite(fd)
+	return k.Calls.CloseWrite(fd)
 }
 
 func (k *kernel) Close(fd int) syscall.Errno {
-	closing := func() syscall.Errno { return k.Kernel.Close(fd) }
+	closing := func() syscall.Errno { return k.Calls.Close(fd) }
 	if errno, faulty := k.meet(Close, fd, closing); faulty {
 		return errno
 	}

@@ -7,7 +7,7 @@ import (
 )
 
 // Wrap puts something between a port and what its backend brought.
-type Wrap func(core.Poller, core.Kernel) (core.Poller, core.Kernel)
+type Wrap func(core.Poller, Calls) (core.Poller, Calls)
 
 var faults atomic.Pointer[Wrap]
 
@@ -22,7 +22,7 @@ func InjectFaults(wrap Wrap) (undo func()) {
 }
 
 // WithFaults is called for each port that opens.
-func WithFaults(p core.Poller, k core.Kernel) (core.Poller, core.Kernel) {
+func WithFaults(p core.Poller, k Calls) (core.Poller, Calls) {
 	if wrap := faults.Load(); wrap != nil {
 		return (*wrap)(p, k)
 	}

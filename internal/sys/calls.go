@@ -1,0 +1,34 @@
+package sys
+
+import (
+	"net"
+	"time"
+
+	"github.com/completionport/completion/internal/core"
+)
+
+// Calls are all the calls a backend makes: the engine's, and those that handles
+// need besides, none of which is on the path of an operation.
+type Calls interface {
+	core.Kernel
+
+	Socket(Family) (fd int, err error)
+	Listen(Family, core.Address, ListenOptions) (fd int, err error)
+	// Adopt returns a descriptor of our own for what c, of package net, stands
+	// for. c stays as it is.
+	Adopt(c any, listening bool) (fd int, err error)
+	// Descriptor is the number to show to others.
+	Descriptor(fd int) (uintptr, error)
+	// RemoveFile removes the file that listening on a path has made.
+	RemoveFile(path string)
+
+	// The addresses are nil where there is none.
+	LocalAddr(fd int) net.Addr
+	RemoteAddr(fd int) net.Addr
+
+	SetNoDelay(fd int, on bool) error
+	SetKeepAlive(fd int, idle time.Duration) error
+	SetReadBuffer(fd, bytes int) error
+	SetWriteBuffer(fd, bytes int) error
+	SetResetOnClose(fd int, on bool) error
+}
