@@ -342,6 +342,7 @@ func cancelRacesSubmit(e *env) {
 			for !stop.Load() {
 				p.Cancel(reads[0])
 				p.Cancel(reads[1])
+				runtime.Gosched() // else the submitter gets one turn in 10 ms
 			}
 		})
 	}
