@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"runtime"
+	"runtime/debug"
 	"time"
 )
 
@@ -19,7 +20,7 @@ type rest struct {
 func takeRest() rest {
 	var m runtime.MemStats
 	runtime.GC()
-	runtime.GC() // what had a cleanup is gone only now
+	debug.FreeOSMemory() // collects again: what had a cleanup is gone only now
 	runtime.ReadMemStats(&m)
 	return rest{m.HeapAlloc, descriptors(), runtime.NumGoroutine()}
 }

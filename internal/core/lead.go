@@ -95,7 +95,7 @@ func (p *Port) serveNext() {
 	p.lock()
 	p.polling = false
 	p.finishAll(&after)
-	if len(p.timers) > 0 && len(p.seen)%eventsPerClock == eventsPerClock-1 {
+	if len(p.timers) > 0 && len(p.seen)%eventsPerClock == 0 && !p.closed {
 		p.work(p.now())
 	}
 }
@@ -157,7 +157,9 @@ func (p *Port) poll(w *waiter, block bool) {
 	p.parked, p.polling = false, false
 	p.seen = p.events[:n]
 	p.settled()
-	if now := p.now(); !p.closed && now > 0 && p.nextTimer() <= now {
+	// What has arrived in time is not overdue because it is looked at late: after
+	// events, the clock has its turn in serveNext.
+	if now := p.now(); n == 0 && !p.closed && p.nextTimer() <= now {
 		p.work(now)
 	}
 }
