@@ -12,7 +12,7 @@ import (
 )
 
 // Socket opens a non-blocking stream socket.
-func (k Kernel) Socket(family Family) (int, error) {
+func (k *Kernel) Socket(family Family) (int, error) {
 	const kind = unix.SOCK_STREAM | unix.SOCK_NONBLOCK | unix.SOCK_CLOEXEC
 	domain := unix.AF_INET6
 	switch family {
@@ -43,7 +43,7 @@ func (k Kernel) Socket(family Family) (int, error) {
 }
 
 // Listen opens a listening socket. An empty address means any.
-func (k Kernel) Listen(family Family, addr core.Address, o ListenOptions) (int, error) {
+func (k *Kernel) Listen(family Family, addr core.Address, o ListenOptions) (int, error) {
 	fd, err := k.Socket(family)
 	if err != nil {
 		return -1, err
@@ -84,7 +84,7 @@ func bindAndListen(fd int, family Family, addr core.Address, o ListenOptions) er
 func Close(fd int) { unix.Close(fd) }
 
 // LocalAddr is getsockname(2), nil if it fails.
-func (Kernel) LocalAddr(fd int) net.Addr {
+func (*Kernel) LocalAddr(fd int) net.Addr {
 	sa, err := unix.Getsockname(fd)
 	if err != nil {
 		return nil
@@ -93,7 +93,7 @@ func (Kernel) LocalAddr(fd int) net.Addr {
 }
 
 // RemoteAddr is getpeername(2), nil if it fails.
-func (Kernel) RemoteAddr(fd int) net.Addr {
+func (*Kernel) RemoteAddr(fd int) net.Addr {
 	sa, err := unix.Getpeername(fd)
 	if err != nil {
 		return nil
@@ -120,7 +120,7 @@ func netAddr(sa unix.Sockaddr) net.Addr {
 }
 
 // Adopt returns a descriptor of our own for a socket of package net.
-func (Kernel) Adopt(c any, listening bool) (int, error) { return adopt(c, listening, duplicate) }
+func (*Kernel) Adopt(c any, listening bool) (int, error) { return adopt(c, listening, duplicate) }
 
 // duplicate returns a new descriptor for the socket behind fd. It fails with
 // ENOTSOCK or EPROTOTYPE if that is no stream socket that listens, or doesn't,
@@ -150,10 +150,10 @@ func duplicate(fd int, listening bool) (int, error) {
 }
 
 // Descriptor is the number that the system knows.
-func (Kernel) Descriptor(fd int) (uintptr, error) { return uintptr(fd), nil }
+func (*Kernel) Descriptor(fd int) (uintptr, error) { return uintptr(fd), nil }
 
 // RemoveFile removes what a unix listener has made.
-func (Kernel) RemoveFile(path string) { os.Remove(path) }
+func (*Kernel) RemoveFile(path string) { os.Remove(path) }
 
 func setInt(fd, level, option, value int) error {
 	return os.NewSyscallError("setsockopt", unix.SetsockoptInt(fd, level, option, value))
@@ -167,13 +167,13 @@ func toInt(b bool) int {
 }
 
 // SetNoDelay is TCP_NODELAY.
-func (Kernel) SetNoDelay(fd int, on bool) error {
+func (*Kernel) SetNoDelay(fd int, on bool) error {
 	return setInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, toInt(on))
 }
 
 // SetKeepAlive is SO_KEEPALIVE with TCP_KEEPIDLE and TCP_KEEPINTVL; idle 0
 // turns it off.
-func (Kernel) SetKeepAlive(fd int, idle time.Duration) error {
+func (*Kernel) SetKeepAlive(fd int, idle time.Duration) error {
 	if err := setInt(fd, unix.SOL_SOCKET, unix.SO_KEEPALIVE, toInt(idle > 0)); err != nil || idle <= 0 {
 		return err
 	}
@@ -185,17 +185,17 @@ func (Kernel) SetKeepAlive(fd int, idle time.Duration) error {
 }
 
 // SetReadBuffer is SO_RCVBUF.
-func (Kernel) SetReadBuffer(fd, bytes int) error {
+func (*Kernel) SetReadBuffer(fd, bytes int) error {
 	return setInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, bytes)
 }
 
 // SetWriteBuffer is SO_SNDBUF.
-func (Kernel) SetWriteBuffer(fd, bytes int) error {
+func (*Kernel) SetWriteBuffer(fd, bytes int) error {
 	return setInt(fd, unix.SOL_SOCKET, unix.SO_SNDBUF, bytes)
 }
 
 // SetResetOnClose is SO_LINGER with zero seconds.
-func (Kernel) SetResetOnClose(fd int, on bool) error {
+func (*Kernel) SetResetOnClose(fd int, on bool) error {
 	linger := unix.Linger{Onoff: int32(toInt(on))}
 	return os.NewSyscallError("setsockopt", unix.SetsockoptLinger(fd, unix.SOL_SOCKET, unix.SO_LINGER, &linger))
 }
