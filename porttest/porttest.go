@@ -38,6 +38,7 @@ var families = []struct {
 	{"LateBuffers", lateCases},
 	{"Stream", streamCases},
 	{"Order", orderCases},
+	{"OrderWhenFull", orderFullCases},
 	{"Connect", connectCases},
 	{"Accept", acceptCases},
 	{"Cancel", cancelCases},
