@@ -32,7 +32,7 @@ func (p *Port) enlist(ctx context.Context, want want) (w *waiter, released bool)
 	w.registered = r
 	p.unlock()
 	stopped := old == nil || old.stop()
-	r.stop = context.AfterFunc(ctx, r.contextEnded)
+	r.stop = p.afterFunc(ctx, r.contextEnded)
 	p.lock()
 	if !stopped {
 		p.expectCallback(old)

@@ -1,6 +1,9 @@
 package core
 
-import "sync"
+import (
+	"context"
+	"sync"
+)
 
 // Steps decides which goroutine goes on next, at every point where another one
 // could get in between. It is how a simulator makes any schedule happen; a port
@@ -87,4 +90,44 @@ func (p *Port) awaitSettled() {
 func (p *Port) somethingSettled() {
 	p.settlings++
 	p.settling.Broadcast()
+}
+
+// afterFunc is context.AfterFunc. A context of a simulator calls f itself, as
+// one of its actors: context.AfterFunc would start a goroutine of its own.
+func (p *Port) afterFunc(ctx context.Context, f func()) (stop func() bool) {
+	if c, ok := ctx.(interface{ AfterFunc(func()) func() bool }); ok && p.steps != nil {
+		return c.AfterFunc(f)
+	}
+	return context.AfterFunc(ctx, f)
+}
+
+// Stage says where an operation is in its life, to a simulator.
+type Stage uint8
+
+const (
+	StageOutside  Stage = iota // the caller's
+	StageAccepted              // not yet in its handle's queue
+	StageQueued                // in it, or a timer waiting
+	StageCalling               // inside a system call
+	StageFinished              // it has its outcome and was not handed out
+)
+
+// StageOf returns the stage of an operation. It changes nothing.
+func StageOf(r *Record) Stage {
+	s := r.slot.Load()
+	switch s {
+	case nil, &waited:
+		return StageOutside
+	case &inQueue, &inQueueAgain, &unwaited, &passing:
+		return StageFinished
+	}
+	switch h := s.handle.Load(); {
+	case !inFlight(s.use.Load()):
+		return StageFinished
+	case s.progress&begun == 0:
+		return StageAccepted
+	case s.kind != Timer && h.isCalling(s):
+		return StageCalling
+	}
+	return StageQueued
 }
