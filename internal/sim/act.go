@@ -1,0 +1,603 @@
+package sim
+
+import (
+	"context"
+	"slices"
+
+	"github.com/completionport/completion/internal/core"
+)
+
+// caller is an actor with what it has got so far.
+type caller struct {
+	*world
+	a        *actor
+	begun    []*use // to be waited for
+	held     []*core.Buffer
+	shared   []*share
+	borrowed []*connection // acquired
+}
+
+// act follows a script, and gives everything back at its end.
+func (w *world) act(a *actor, script []instruction) {
+	c := &caller{world: w, a: a}
+	for i := range script {
+		c.follow(&script[i])
+		if w.failure != nil {
+			w.pause()
+		}
+	}
+	c.giveAllBack()
+	c.releaseAll() // others, and its own reads, may wait for them
+	c.waitForBegun(nil)
+	c.releaseAll()
+}
+
+func (c *caller) releaseAll() {
+	for len(c.held)+len(c.shared) > 0 {
+		c.release()
+	}
+}
+
+func (c *caller) follow(i *instruction) {
+	c.a.calling = verbNames[i.verb]
+	c.trace("> %s", verbNames[i.verb])
+	switch i.verb {
+	case submit:
+		c.submit(i.ops, false, nil)
+	case begin:
+		c.begun = append(c.begun, c.submit(i.ops, true, nil)...)
+	case await:
+		c.await(i)
+	case wait:
+		c.waitForBegun(c.context(i))
+	case next:
+		c.next(c.context(i))
+	case nextBatch:
+		c.nextBatch(c.context(i), i.count)
+	case loop:
+		for c.next(c.context(i)) && c.failure == nil {
+		}
+		for c.next(nil) && c.failure == nil {
+		}
+	case flood:
+		c.flood()
+	case cancel:
+		c.cancel(i.at)
+	case cancelTicket:
+		c.cancelTicket(i.at)
+	case move:
+		c.move(i)
+	case takeBuffer:
+		c.takeBuffer(i.at)
+	case release:
+		c.release()
+	case broadcast:
+		c.broadcast(i)
+	case open:
+		if len(c.connections) < 6 {
+			c.world.adopt(c.withPeer(), true)
+		}
+	case acquire:
+		c.acquire(i.at)
+	case stats:
+		c.checkStats()
+	case mistake:
+		c.mistake()
+	case closeHandle:
+		c.closeHandle(i.at)
+	case closePort:
+		c.closePort()
+	case shutdown:
+		c.shutdown(i)
+	}
+	c.a.effect = nil
+}
+
+func (c *caller) context(i *instruction) *simContext {
+	if i.context == 0 || len(c.contexts) == 0 {
+		return nil
+	}
+	return c.contexts[(i.context-1)%len(c.contexts)]
+}
+
+// of is the context as the port sees it.
+func (c *simContext) of() context.Context {
+	if c == nil {
+		return context.Background()
+	}
+	c.used = true
+	return c
+}
+
+// submit submits operations and returns their uses, or nil.
+func (c *caller) submit(plans []operationPlan, started bool, awaited *simContext) []*use {
+	var ops []core.Operation
+	uses := make([]*use, 0, len(plans))
+	c.batches++
+	for i := range plans {
+		o := c.operation(&plans[i])
+		if o == nil {
+			continue
+		}
+		u := c.use(o)
+		u.started, u.awaited, u.index = started, awaited, len(uses)
+		ops, uses = append(ops, o), append(uses, u)
+	}
+	if len(ops) == 0 {
+		return nil
+	}
+	if !c.give(uses, func() bool { return c.port.Submit(ops, started) }) {
+		return nil
+	}
+	return uses
+}
+
+// give hands uses to the port.
+func (c *caller) give(uses []*use, call func() bool) bool {
+	for _, u := range uses {
+		u.began = c.steps
+		c.uses = append(c.uses, u)
+		if u.socket != nil {
+			u.socket.uses = append(u.socket.uses, u)
+		}
+		c.trace("submits %v", u)
+	}
+	c.flying += len(uses)
+	if call() {
+		for _, u := range uses {
+			u.returned = c.steps
+			if u.op.use == u {
+				u.ticket = core.TicketOf(&u.op.Record)
+				c.tickets = append(c.tickets, u)
+			}
+		}
+		return true
+	}
+	c.flying -= len(uses)
+	if !c.closeTried && !c.shutTried {
+		c.fail("Submit is refused by an open port")
+	}
+	for _, u := range uses {
+		u.handedOut = true
+		u.op.use = nil
+		copy(u.op.own.Memory(), poisoned)
+		if u.socket != nil {
+			u.socket.uses = slices.DeleteFunc(u.socket.uses, func(v *use) bool { return v == u })
+		}
+		c.world.uses = slices.DeleteFunc(c.world.uses, func(v *use) bool { return v == u })
+		c.idleOps = append(c.idleOps, u.op)
+	}
+	return false
+}
+
+// operation prepares what is to be submitted.
+func (c *caller) operation(p *operationPlan) *operation {
+	var conn *connection
+	switch p.kind {
+	case core.Accept:
+		if conn = at(c.listeners, p.at); conn == nil {
+			return nil
+		}
+	case core.Read, core.Write, core.CloseWrite, core.Connect:
+		if conn = at(c.connections, p.at); conn == nil {
+			return nil
+		}
+	}
+	var o *operation
+	if p.again {
+		o = c.usedBefore(p.kind)
+	}
+	if o == nil {
+		o = &operation{number: len(c.operations)}
+		c.operations = append(c.operations, o)
+	}
+	c.checkPoison(o)
+	o.kind, o.conn, o.full = p.kind, conn, p.full
+	o.buffer, o.pool, o.late, o.accepted, o.delivered = nil, nil, nil, nil, 0
+	o.deadline, o.due = c.moment(p.deadline), 0
+	switch p.kind {
+	case core.Read, core.Write:
+		if p.pool > 0 && p.kind == core.Read {
+			o.pool = c.pools[p.pool-1]
+			break
+		}
+		o.own.Set(make([]byte, p.size))
+		o.buffer = &o.own
+	case core.Timer:
+		o.due = c.kernel.now + p.due
+	case core.Connect:
+		o.address.Inet = addressOf(p.target)
+	}
+	return o
+}
+
+// usedBefore takes an operation that was handed out. It never changes its kind:
+// nor can those of a program.
+func (w *world) usedBefore(kind core.Kind) *operation {
+	for i := len(w.idleOps) - 1; i >= 0; i-- {
+		if o := w.idleOps[i]; o.kind == kind {
+			w.idleOps = slices.Delete(w.idleOps, i, i+1)
+			return o
+		}
+	}
+	return nil
+}
+
+// moment is a time relative to now as a deadline.
+func (w *world) moment(t int64) int64 {
+	if t == 0 {
+		return 0
+	}
+	return w.kernel.now + t
+}
+
+func at[T any](list []*T, i int) *T {
+	if len(list) == 0 {
+		return nil
+	}
+	return list[i%len(list)]
+}
+
+// use notes what is asked of an operation.
+func (c *caller) use(o *operation) *use {
+	c.numbers++
+	u := &use{op: o, number: c.numbers, kind: o.kind, late: o.pool != nil, batch: c.batches}
+	o.use = u
+	if o.conn != nil {
+		u.socket = o.conn.socket
+	}
+	if o.buffer != nil {
+		u.memory = o.buffer.Bytes()
+		u.total = len(u.memory)
+	}
+	if o.kind == core.Write && o.buffer == &o.own {
+		for i := range u.memory {
+			u.memory[i] = byte(u.number*11 + i*5)
+		}
+	}
+	if o.kind == core.Write {
+		u.expect = slices.Clone(u.memory)
+	}
+	u.deadline, u.sure = o.deadline, o.moving == 0
+	u.earliest = core.Never
+	if o.deadline != 0 {
+		u.earliest = o.deadline
+		u.refusedAtOnce = o.deadline <= c.kernel.now
+	}
+	u.cancelTried = o.cancelling > 0
+	return u
+}
+
+func (c *caller) await(i *instruction) {
+	ctx := c.context(i)
+	o := c.operation(&i.ops[0])
+	if o == nil {
+		return
+	}
+	c.batches++
+	u := c.use(o)
+	u.started, u.awaited, u.waiting = true, ctx, true
+	if ctx != nil && ctx.err != nil {
+		u.refusedAtOnce = true
+	}
+	if ctx != nil {
+		u.cancelTried = true
+	}
+	accepted := c.give([]*use{u}, func() bool { return c.port.Await(ctx.of(), o) })
+	if accepted {
+		c.take(o, true)
+	}
+}
+
+func (c *caller) waitForBegun(ctx *simContext) {
+	for len(c.begun) > 0 {
+		u := c.begun[0]
+		c.begun = c.begun[1:]
+		u.awaited = ctx
+		u.cancelTried = u.cancelTried || ctx != nil
+		c.a.calling = "Wait for " + u.kind.String()
+		u.waiting = true
+		c.port.Wait(ctx.of(), u.op)
+		u.waiting = false
+		c.take(u.op, true)
+	}
+}
+
+// next reports whether there may be more.
+func (c *caller) next(ctx *simContext) bool {
+	op := c.port.Next(ctx.of())
+	if op != nil {
+		c.take(op.(*operation), false)
+		return true
+	}
+	c.checkNothing(ctx)
+	return false
+}
+
+func (c *caller) nextBatch(ctx *simContext, n int) {
+	dst := make([]core.Operation, n)
+	n = c.port.NextBatch(ctx.of(), dst)
+	if n == 0 {
+		c.checkNothing(ctx)
+	}
+	for _, op := range dst[:n] {
+		c.take(op.(*operation), false)
+	}
+}
+
+// flood posts so much that a dequeuer must look at I/O in between.
+func (c *caller) flood() {
+	plans := make([]operationPlan, 70)
+	for i := range plans {
+		plans[i].kind = core.Post
+	}
+	c.submit(plans, false, nil)
+	for range 70 {
+		c.next(nil)
+	}
+}
+
+func (c *caller) cancel(i int) {
+	o := at(c.operations, i)
+	if o == nil {
+		return
+	}
+	u := o.use
+	o.cancelling++
+	if u != nil {
+		u.cancelTried = true
+		c.a.effect = func() { c.visit(u, visitCancel) }
+	}
+	recorded := c.port.Cancel(o)
+	o.cancelling--
+	c.trace("cancel of operation %d: %v", o.number, recorded)
+	if recorded && u != nil && o.use == u {
+		c.checkCancelled(u)
+	}
+}
+
+func (c *caller) cancelTicket(i int) {
+	u := at(c.tickets, i)
+	if o := at(c.operations, i); o != nil && o.use != nil && i%2 == 0 {
+		// One that may still be on its way into the port.
+		u = o.use
+		if u.ticket == (core.Ticket{}) {
+			u.ticket = core.TicketOf(&o.Record)
+		}
+		c.pause()
+	}
+	if u == nil {
+		return
+	}
+	late := u.handedOut
+	u.cancelTried = true
+	c.a.effect = func() { c.visit(u, visitTicket) }
+	if !c.port.CancelTicket(u.ticket) {
+		return
+	}
+	c.trace("cancel by ticket of %v", u)
+	if late {
+		c.fail("a cancel by ticket is recorded after %v was handed out", u)
+	}
+	if !late {
+		c.checkCancelled(u)
+	}
+}
+
+func (c *caller) move(i *instruction) {
+	o := at(c.operations, i.at)
+	if o == nil {
+		return
+	}
+	u, t := o.use, c.moment(i.time)
+	o.moving++
+	if u != nil {
+		u.sure = false
+		if t != 0 {
+			u.earliest = min(u.earliest, t)
+		}
+		c.a.effect = func() { c.visit(u, visitMove) }
+	}
+	moved := c.port.SetDeadline(o, t)
+	o.moving--
+	c.trace("deadline of operation %d to %d: %v", o.number, t, moved)
+	if u == nil || o.use != u {
+		if v := o.use; v != nil && moved && t != 0 { // it may have hit a later use
+			v.sure, v.earliest = false, min(v.earliest, t)
+		}
+		return
+	}
+	if moved && o.moving == 0 {
+		u.deadline, u.sure = t, true
+	}
+}
+
+func (c *caller) takeBuffer(i int) {
+	pool := at(c.pools, i)
+	if pool == nil {
+		return
+	}
+	if b := pool.Take(); b != nil {
+		c.world.held++
+		copy(b.Memory(), poisoned)
+		c.held = append(c.held, b)
+	}
+}
+
+// release gives the oldest buffer back, unharmed.
+func (c *caller) release() {
+	switch {
+	case len(c.held) > 0:
+		b := c.held[0]
+		c.held = c.held[1:]
+		c.checkHeld(b)
+		c.world.held--
+		b.Release()
+	case len(c.shared) > 0:
+		s := c.shared[0]
+		c.shared = c.shared[1:]
+		s.released = true
+		s.buffer.Release()
+	}
+}
+
+// broadcast writes the same bytes to several connections.
+func (c *caller) broadcast(i *instruction) {
+	if len(c.connections) == 0 {
+		return
+	}
+	var b *core.Buffer
+	share := &share{}
+	if pool := at(c.pools, i.at); pool != nil {
+		b = pool.Take()
+	}
+	if b != nil {
+		c.shares = append(c.shares, share)
+	} else {
+		b = new(core.Buffer)
+		b.Set(make([]byte, 1+i.at))
+	}
+	for j := range b.Memory() {
+		b.Memory()[j] = byte(len(c.world.uses)*13 + j)
+	}
+	b.Share()
+	var ops []core.Operation
+	var uses []*use
+	c.batches++
+	for j := range i.count {
+		o := &operation{number: len(c.operations), kind: core.Write, conn: at(c.connections, i.at+j), buffer: b}
+		c.operations = append(c.operations, o)
+		u := c.use(o)
+		u.index = j
+		ops, uses = append(ops, o), append(uses, u)
+	}
+	share.uses = uses
+	c.give(uses, func() bool { return c.port.Submit(ops, false) })
+	share.buffer = b
+	if i.at%2 == 0 {
+		share.released = true
+		b.Release()
+	} else {
+		c.shared = append(c.shared, share)
+	}
+}
+
+// share is a buffer of a pool that writes share.
+type share struct {
+	buffer   *core.Buffer
+	released bool // by the actor
+	uses     []*use
+}
+
+// alive tells whether somebody still refers to the buffer.
+func (s *share) alive() bool {
+	for _, u := range s.uses {
+		if !u.handedOut {
+			return true
+		}
+	}
+	return !s.released
+}
+
+// acquire borrows a descriptor, and checks that it stays what it is.
+func (c *caller) acquire(i int) {
+	conn := at(c.connections, i)
+	if conn == nil {
+		return
+	}
+	if fd, ok := conn.handle.Acquire(); ok {
+		c.borrowed = append(c.borrowed, conn)
+		if c.kernel.table[fd] != conn.socket {
+			c.fail("Acquire lends descriptor %d, which is another's", fd)
+		}
+	}
+}
+
+// giveAllBack ends what acquire began: Close waits for it.
+func (c *caller) giveAllBack() {
+	for len(c.borrowed) > 0 {
+		c.giveBack()
+	}
+}
+
+func (c *caller) giveBack() {
+	conn := c.borrowed[0]
+	c.borrowed = c.borrowed[1:]
+	if !conn.socket.open {
+		c.fail("a descriptor that was lent is closed")
+	}
+	conn.handle.Release()
+}
+
+// mistake submits one operation twice at once: it panics, and the port gives
+// everything back.
+func (c *caller) mistake() {
+	conn := at(c.connections, 0)
+	if conn == nil {
+		return
+	}
+	o := &operation{number: -1, kind: core.Read, conn: conn}
+	o.own.Set(make([]byte, 4))
+	o.buffer = &o.own
+	accepted := func() (ok bool) {
+		defer func() {
+			if r := recover(); r == any(errAbandoned) {
+				panic(r)
+			}
+		}()
+		return c.port.Submit([]core.Operation{o, o}, false)
+	}()
+	if accepted {
+		c.fail("an operation is accepted twice at once")
+	}
+	if stage := o.use; stage != nil || core.StageOf(&o.Record) != core.StageOutside {
+		c.fail("a refused operation is not given back")
+	}
+	o.own.Bytes() // panics if it is not the caller's
+}
+
+func (c *caller) closeHandle(i int) {
+	n := len(c.connections) + len(c.listeners)
+	if n == 0 {
+		return
+	}
+	i %= n
+	var conn *connection
+	if i < len(c.connections) {
+		conn = c.connections[i]
+	} else {
+		conn = c.listeners[i-len(c.connections)]
+	}
+	conn.closeTried = true
+	c.a.effect = func() { c.visitAll(conn.socket, visitCloseHandle) }
+	conn.handle.Close()
+	conn.closed = true
+}
+
+func (c *caller) closePort() {
+	c.giveAllBack()
+	c.closeTried = true
+	c.a.effect = func() { c.visitFlying(visitClosePort) }
+	if c.port.Close() {
+		c.checkClosed()
+	}
+}
+
+func (c *caller) shutdown(i *instruction) {
+	c.giveAllBack()
+	ctx := c.context(i)
+	c.shutTried = true
+	if ctx != nil {
+		c.impatient = append(c.impatient, ctx)
+	}
+	c.a.effect = func() { c.visitFlying(visitShutdown) }
+	all, isOpen := c.port.Shutdown(ctx.of())
+	c.trace("shutdown: all %v, was open %v", all, isOpen)
+	if !all && isOpen && !c.closeTried && (ctx == nil || ctx.err == nil) {
+		c.fail("Shutdown gives up and its context has not ended")
+	}
+	if isOpen {
+		c.checkClosed()
+	}
+	c.closeTried = true
+}

@@ -1,0 +1,283 @@
+package sim
+
+import (
+	"bytes"
+	"net/netip"
+	"syscall"
+
+	"github.com/completionport/completion/internal/core"
+)
+
+func addressOf(port uint16) netip.AddrPort {
+	return netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 0, 0, 1}), port)
+}
+
+// take is where an operation comes back: exactly once, with an outcome that is
+// possible.
+func (c *caller) take(o *operation, waited bool) {
+	u := o.use
+	switch {
+	case u == nil || u.handedOut:
+		c.fail("operation %d (%v) is handed out twice", o.number, o.kind)
+		return
+	case u.started != waited:
+		c.fail("%v comes out where it was not sent", u)
+	}
+	c.totals.table[u.class()][core.StageFinished][visitHandOut]++
+	n, f, ok := core.Outcome(&o.Record)
+	if !ok {
+		c.fail("%v is handed out and still the port's", u)
+	}
+	u.handedOut, u.n, u.failure = true, n, f
+	o.use = nil
+	c.flying--
+	if f != nil {
+		c.trace("gets %v: %d bytes, %s", u, n, codeNames[f.Code])
+	} else {
+		c.trace("gets %v: %d bytes", u, n)
+	}
+	c.mix(uint64(u.number)<<8 | uint64(n))
+	c.checkCount(u)
+	c.checkFailure(u)
+	c.checkProduct(u)
+	c.checkBytes(u)
+	if u.failure != nil && u.kind == core.Write && n > 0 {
+		c.aborting = true
+	}
+	c.keep(u)
+	if o.number >= 0 && (o.buffer == nil || o.buffer == &o.own) {
+		c.idleOps = append(c.idleOps, o)
+	}
+}
+
+// keep does with the memory what its owner may do with it, and takes over what
+// the operation has produced.
+func (c *caller) keep(u *use) {
+	o := u.op
+	switch {
+	case o.late != nil:
+		copy(o.late.Memory(), poisoned)
+		c.world.held++
+		c.held = append(c.held, o.late)
+		if c.schedule.pick(2) == 0 {
+			c.release()
+		}
+	case o.buffer == &o.own:
+		copy(o.own.Memory(), poisoned)
+	}
+	if o.accepted != nil {
+		c.know(&connection{handle: o.accepted, socket: u.product})
+	}
+}
+
+func (w *world) checkCount(u *use) {
+	if u.kind == core.Read || u.kind == core.Write {
+		if u.n != int64(u.moved) {
+			w.fail("%v: N is %d, moved were %d", u, u.n, u.moved)
+		}
+		if u.kind == core.Write && u.failure == nil && u.moved != u.total {
+			w.fail("%v ends well with %d of %d bytes", u, u.moved, u.total)
+		}
+		if u.kind == core.Read && u.failure == nil && u.moved == 0 && (u.late || u.total > 0) {
+			w.fail("%v ends well with nothing", u)
+		}
+		if u.op.full && u.kind == core.Read && u.failure == nil && u.moved != u.total {
+			w.fail("%v is full with %d of %d bytes", u, u.moved, u.total)
+		}
+	} else if u.n != 0 {
+		w.fail("%v: N is %d", u, u.n)
+	}
+	if u.refusedAtOnce && u.calls > 0 {
+		w.fail("%v was over before it began, and reached the kernel", u)
+	}
+	if u.kind == core.Timer && u.failure == nil && w.kernel.now < u.op.due {
+		w.fail("%v fires at %d, due at %d", u, w.kernel.now, u.op.due)
+	}
+}
+
+// checkFailure: an outcome must have had its reason.
+func (w *world) checkFailure(u *use) {
+	code := core.Code(0)
+	if u.failure != nil {
+		code = u.failure.Code
+	}
+	if code == core.EndOfFile && u.socket.fatal != 0 {
+		w.fail("%v: a reset is taken for the end of the stream", u)
+	}
+	if !w.hasReason(u, code) && !w.fromConnect(u, code) {
+		w.fail("%v: impossible outcome %s (%+v)", u, codeNames[code], u.failure)
+	}
+	switch code {
+	case core.DeadlineExceeded, core.Closed, core.WriteAborted, core.LimitExceeded:
+		// A connection that the port did not take any more is a result, too.
+		if u.cancelled && u.product == nil {
+			w.fail("%v: its cancel was recorded first, and it ends with %s", u, codeNames[code])
+		}
+	}
+}
+
+// hasReason tells whether something has happened that brings this outcome.
+func (w *world) hasReason(u *use, code core.Code) bool {
+	switch code {
+	case core.Canceled:
+		return u.cancelTried
+	case core.DeadlineExceeded:
+		return u.earliest <= w.kernel.now
+	case core.Closed:
+		return w.closeTried || u.op.conn != nil && u.op.conn.closeTried || w.shutTried && w.endsInShutdown(u)
+	case core.WriteAborted:
+		return sideOf(u.kind) == 1 && u.socket != nil && w.brokenBefore(u) && u.moved == 0
+	case core.LimitExceeded:
+		return w.plan.maxInFlight > 0 && u.calls == 0
+	case core.EndOfFile:
+		return u.kind == core.Read && u.sawEnd && u.moved == 0
+	case core.UnexpectedEndOfFile:
+		return u.kind == core.Read && u.sawEnd && u.op.full && u.moved > 0
+	case core.System:
+		return w.knownErrno(u)
+	}
+	return true
+}
+
+// fromConnect tells whether the operation may have got its outcome from a connect
+// that it waited for.
+func (w *world) fromConnect(u *use, code core.Code) bool {
+	if u.socket == nil || !u.socket.late || u.moved > 0 {
+		return false
+	}
+	for _, v := range u.socket.uses {
+		if v != u && v.kind == core.Connect && code < core.System && w.hasReason(v, code) {
+			return true
+		}
+	}
+	return false
+}
+
+// endsInShutdown: a write on its way is not ended by Shutdown, unless it still
+// waited for its connection.
+func (w *world) endsInShutdown(u *use) bool {
+	for _, c := range w.impatient {
+		if c.err != nil {
+			return true // the port is closed with what is left
+		}
+	}
+	return u.kind != core.Write && u.kind != core.CloseWrite || u.socket.late
+}
+
+// brokenBefore tells whether a write of the same socket ended half-way, and not
+// because the handle was closed: that ends all in the same way.
+func (w *world) brokenBefore(u *use) bool {
+	for _, v := range u.socket.uses {
+		if v != u && v.kind == core.Write && v.moved > 0 && v.moved < v.total && !v.unfinished() &&
+			(!v.handedOut || v.failure != nil && v.failure.Code != core.Closed) {
+			return true
+		}
+	}
+	return false
+}
+
+// knownErrno: an errno comes from a call of this operation, or from what the
+// handle remembers.
+func (w *world) knownErrno(u *use) bool {
+	f := u.failure
+	if u.kind == core.Accept && f.Call == "arm" {
+		return f.Errno == syscall.ENOSPC && w.armRefusals > 0
+	}
+	if u.socket == nil || f.Handle != u.op.conn.handle {
+		return false
+	}
+	if u.errno == f.Errno || u.socket.fatal == f.Errno {
+		return true
+	}
+	if f.Errno == syscall.EISCONN {
+		return u.kind == core.Connect
+	}
+	// It shares the failure of a connect, or comes after it.
+	for _, v := range u.socket.uses {
+		if v.kind != core.Connect || v == u {
+			continue
+		}
+		ended := w.hasReason(v, core.Canceled) || w.hasReason(v, core.DeadlineExceeded) ||
+			w.hasReason(v, core.Closed) || w.hasReason(v, core.LimitExceeded)
+		if v.errno == f.Errno || f.Errno == syscall.ENOTCONN && ended {
+			return true
+		}
+	}
+	return false
+}
+
+// checkProduct: what was produced is handed out once.
+func (w *world) checkProduct(u *use) {
+	o := u.op
+	switch {
+	case u.kind == core.Accept:
+		if o.delivered != 1 {
+			w.fail("%v: Deliver was called %d times", u, o.delivered)
+		}
+		if (o.accepted != nil) != (u.failure == nil) {
+			w.fail("%v: a connection with a failure, or neither", u)
+		}
+	case u.late:
+		if o.delivered != 1 {
+			w.fail("%v: Deliver was called %d times", u, o.delivered)
+		}
+		if (o.late != nil) != (u.moved > 0) {
+			w.fail("%v: a buffer without bytes, or bytes without a buffer", u)
+		}
+	case o.delivered != 0:
+		w.fail("%v: Deliver was called", u)
+	}
+}
+
+// checkBytes: a read has what the stream has at its place.
+func (w *world) checkBytes(u *use) {
+	if u.kind != core.Read || u.moved == 0 {
+		return
+	}
+	var got []byte
+	if u.late {
+		if u.op.late == nil {
+			return
+		}
+		got = u.op.late.Bytes()
+	} else {
+		got = u.op.buffer.Bytes()
+	}
+	if want := u.socket.other.sent[u.offset : u.offset+u.moved]; !bytes.Equal(got, want) {
+		w.fail("%v: read %v, the stream has %v", u, got, want)
+	}
+}
+
+// checkPoison: nobody writes to memory that the caller owns.
+func (w *world) checkPoison(o *operation) {
+	if m := o.own.Memory(); !bytes.Equal(m, poisoned[:len(m)]) && len(m) > 0 && o.buffer == &o.own && o.use == nil {
+		w.fail("the buffer of operation %d was touched after its completion: %v", o.number, m)
+	}
+}
+
+// checkHeld is checkPoison for a buffer of a pool.
+func (w *world) checkHeld(b *core.Buffer) {
+	if m := b.Memory(); !bytes.Equal(m, poisoned[:len(m)]) {
+		w.fail("a buffer of a pool was touched while an actor held it: %v", m)
+	}
+}
+
+// checkCancelled: an intent is recorded once.
+func (w *world) checkCancelled(u *use) {
+	if u.handedOut {
+		return
+	}
+	if u.cancelled {
+		w.fail("%v: a cancel is recorded twice", u)
+	}
+	u.cancelled = true
+}
+
+// checkNothing: Next has a reason to return nothing.
+func (c *caller) checkNothing(ctx *simContext) {
+	switch {
+	case ctx != nil && ctx.err != nil:
+	case !c.closeTried && !c.shutTried:
+		c.fail("Next returns nothing from an open port")
+	}
+}

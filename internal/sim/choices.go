@@ -1,0 +1,119 @@
+package sim
+
+// choices is a string of choices: made at random, or given. Each is a byte, and
+// 0 stands for the simplest.
+type choices struct {
+	random uint64 // the generator's state
+	given  []byte
+	replay bool // given is all there is; after it comes 0 for ever
+	made   []byte
+}
+
+// next is the generator: splitmix64.
+func (c *choices) next() uint64 {
+	c.random += 0x9e3779b97f4a7c15
+	z := c.random
+	z = (z ^ z>>30) * 0xbf58476d1ce4e5b9
+	z = (z ^ z>>27) * 0x94d049bb133111eb
+	return z ^ z>>31
+}
+
+// pick chooses one of n.
+func (c *choices) pick(n int) int {
+	if n <= 1 {
+		return 0
+	}
+	var i int
+	switch {
+	case !c.replay:
+		i = int(c.next()>>33) % n
+	case len(c.made) < len(c.given):
+		i = int(c.given[len(c.made)]) % n
+	}
+	c.made = append(c.made, byte(i))
+	return i
+}
+
+// rarely is true once in n times; 0 means never.
+func (c *choices) rarely(n int) bool { return n > 0 && c.pick(n) == n-1 }
+
+// decide notes a choice that a strategy makes, unless choices are given.
+func (c *choices) decide(n int, strategy func() int) int {
+	if n <= 1 {
+		return 0
+	}
+	if c.replay {
+		return c.pick(n)
+	}
+	i := strategy()
+	c.made = append(c.made, byte(i))
+	return i
+}
+
+// strategy is how a seed chooses who goes on.
+type strategy uint8
+
+const (
+	uniform    strategy = iota
+	sticky              // mostly the one that runs: few preemptions
+	stickier            // hardly any
+	priorities          // always the most urgent, with some changes of mind: PCT
+	strategies
+)
+
+// priority is that of one actor, or of one kind of event. Those of the strategy
+// change at a few moments, drawn beforehand.
+type ranks struct {
+	rank    []uint64
+	changes [3]int // steps at which the most urgent becomes the least
+	least   uint64
+	same    int // how often the same has been chosen in a row
+	last    int
+}
+
+func (r *ranks) reset(c *choices) {
+	r.rank = r.rank[:0]
+	r.least = 1 << 20
+	r.same, r.last = 0, -1
+	for i := range r.changes {
+		r.changes[i] = int(c.next()>>40) % 200
+	}
+}
+
+// of returns the rank of whoever has this number.
+func (r *ranks) of(c *choices, number int) uint64 {
+	for len(r.rank) <= number {
+		r.rank = append(r.rank, 1<<20+c.next()>>20)
+	}
+	return r.rank[number]
+}
+
+// patience is how often one is chosen in a row before others get a turn: a
+// leader that spins would go on for ever.
+const patience = 60
+
+// choose returns the index of the most urgent option.
+func (r *ranks) choose(c *choices, options []option, step int) int {
+	best := 0
+	for i := range options {
+		if r.of(c, options[i].rank()) > r.of(c, options[best].rank()) {
+			best = i
+		}
+	}
+	number := options[best].rank()
+	if number == r.last {
+		r.same++
+	} else {
+		r.last, r.same = number, 0
+	}
+	change := r.same > patience
+	for _, at := range r.changes {
+		change = change || at == step
+	}
+	if change {
+		r.least--
+		r.rank[number] = r.least
+		r.same = 0
+	}
+	return best
+}

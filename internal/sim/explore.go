@@ -1,0 +1,151 @@
+package sim
+
+import (
+	"fmt"
+	"sync"
+	"sync/atomic"
+)
+
+// totals is what a run of many schedules adds up to.
+type totals struct {
+	schedules uint64
+	steps     uint64
+	fired     [faults]uint64
+	table     table
+}
+
+func (t *totals) add(o *totals) {
+	t.schedules += o.schedules
+	t.steps += o.steps
+	for i := range o.fired {
+		t.fired[i] += o.fired[i]
+	}
+	for c := range o.table {
+		for s := range o.table[c] {
+			for v := range o.table[c][s] {
+				t.table[c][s][v] += o.table[c][s][v]
+			}
+		}
+	}
+}
+
+// result is what became of one schedule.
+type result struct {
+	failure  error
+	plan     []byte // the choices that were made
+	schedule []byte
+	hash     uint64
+	steps    int
+	plans    int // how many choices were made, also without a failure
+	choices  int
+	lines    []string // with a trace
+}
+
+// explorer runs one schedule after the other.
+type explorer struct {
+	stable stable
+	totals totals
+	watch  func(*world) // called at each step, if not nil
+}
+
+func (e *explorer) close() { e.stable.close() }
+
+// seeded runs the schedule that a seed stands for.
+func (e *explorer) seeded(seed uint64, trace bool) result {
+	plan := choices{random: seed * 2, made: e.stable.plan[:0]}
+	plan.next()
+	schedule := choices{random: plan.next(), made: e.stable.choices[:0]}
+	return e.one(&plan, schedule, strategy(seed%uint64(strategies)), trace)
+}
+
+// replay runs the schedule that two strings of choices stand for.
+func (e *explorer) replay(plan, schedule []byte, trace bool) result {
+	p := choices{replay: true, given: plan}
+	return e.one(&p, choices{replay: true, given: schedule}, uniform, trace)
+}
+
+func (e *explorer) one(p *choices, schedule choices, how strategy, trace bool) result {
+	w := newWorld(&e.stable, &e.totals, makePlan(p), schedule, how, trace)
+	w.watch = e.watch
+	w.explore()
+	e.totals.schedules++
+	e.totals.steps += uint64(w.steps)
+	for i, n := range w.fired {
+		e.totals.fired[i] += uint64(n)
+	}
+	r := result{failure: w.failure, hash: w.hash, steps: w.steps, lines: w.lines, plans: len(p.made), choices: len(w.schedule.made)}
+	if r.failure != nil {
+		r.plan = append([]byte(nil), p.made...)
+		r.schedule = append([]byte(nil), w.schedule.made...)
+	}
+	if !p.replay {
+		e.stable.plan, e.stable.choices = p.made[:0], w.schedule.made[:0]
+	}
+	return r
+}
+
+// failed is a seed whose schedule fails.
+type failed struct {
+	seed uint64
+	result
+}
+
+// search runs n schedules, from a seed on, with several workers, until one
+// fails; it returns the one with the lowest seed that was seen to fail, if any.
+func search(from, n uint64, workers int) (*totals, *failed) {
+	const share = 64
+	var (
+		wg     sync.WaitGroup
+		mu     sync.Mutex
+		all    totals
+		worst  *failed
+		cursor atomic.Uint64
+		ended  atomic.Bool
+	)
+	work := func() {
+		e := &explorer{}
+		defer e.close()
+		for !ended.Load() {
+			begin := cursor.Add(share) - share
+			if begin >= n {
+				break
+			}
+			for i := begin; i < min(begin+share, n); i++ {
+				if r := e.seeded(from+i, false); r.failure != nil {
+					mu.Lock()
+					if worst == nil || from+i < worst.seed {
+						worst = &failed{from + i, r}
+					}
+					mu.Unlock()
+					ended.Store(true)
+					break
+				}
+			}
+		}
+		mu.Lock()
+		all.add(&e.totals)
+		mu.Unlock()
+	}
+	for range workers {
+		wg.Go(work)
+	}
+	wg.Wait()
+	return &all, worst
+}
+
+// silent lists the faults that never fired.
+func (t *totals) silent() (list []string) {
+	for f := range faults {
+		if t.fired[f] == 0 {
+			list = append(list, f.String())
+		}
+	}
+	return list
+}
+
+func (t *totals) faults() (s string) {
+	for f := range faults {
+		s += fmt.Sprintf("%10d  %s\n", t.fired[f], f)
+	}
+	return s
+}

@@ -1,0 +1,72 @@
+package sim
+
+// fault is something that goes wrong, or that is unusual enough that a run in
+// which it never happened shows little.
+type fault uint8
+
+const (
+	shortRead fault = iota
+	shortWrite
+	againRead      // EAGAIN although there is data; its edge comes later
+	againWrite     // EAGAIN although there is room
+	againAccept    // EAGAIN although somebody waits in the backlog
+	againConnected // EINPROGRESS although it is decided
+	interruptedRead
+	interruptedWrite
+	interruptedAccept
+	interruptedConnect
+	noBuffersWrite // ENOBUFS
+	noBuffersAccept
+	noDescriptors   // EMFILE
+	diedInBacklog   // ECONNABORTED
+	armRefused      // epoll_ctl fails
+	connectRefused  // at once or later
+	connectPending  // EINPROGRESS
+	connectTimedOut // ETIMEDOUT
+	noWay           // EHOSTUNREACH at once
+	spuriousEvent
+	duplicatedEvent
+	staleEvent
+	lateEdge        // an edge that comes later than what it tells of
+	reordered       // events in another order than they came
+	truncated       // a wait that gives fewer events than there are
+	spuriousWakeUp  // a wait that ends for nothing
+	overdueWakeUp   // a wait that ends later than its time-out
+	wakeUpInFlight  // somebody else goes on between a wake-up's reason and the wake-up
+	servedAsleep    // a leader that serves others without leaving the poller
+	timedOutAndEdge // a wait whose time-out and whose event come together
+	halfClosed
+	dataAndFin // one edge for data and the end of the stream
+	closedByPeer
+	reset
+	resetUnread // the peer closes with data unread
+	wroteToNobody
+	reused // a descriptor's number goes to the next at once
+	clockJumped
+	contextEnded
+	observed
+	faults
+)
+
+var faultNames = [faults]string{
+	"short read", "short write", "EAGAIN though readable", "EAGAIN though writable", "EAGAIN though in the backlog",
+	"EINPROGRESS though decided", "EINTR on read", "EINTR on write", "EINTR on accept", "EINTR on connect",
+	"ENOBUFS on write", "ENOBUFS on accept", "EMFILE", "ECONNABORTED in the backlog", "arming refused",
+	"connect refused", "connect pending", "connect timed out", "no way to the host", "spurious event",
+	"duplicated event", "stale event", "late edge", "events reordered", "events truncated", "spurious wake-up",
+	"overdue wake-up", "wake-up in flight", "served asleep", "time-out and edge together", "half close", "data and FIN in one edge",
+	"closed by peer", "reset", "reset by unread data", "write to nobody", "descriptor reused", "clock jumped",
+	"context ended", "observed",
+}
+
+func (f fault) String() string { return faultNames[f] }
+
+// fires decides whether the fault comes about here.
+func (w *world) fires(f fault) bool {
+	if !w.schedule.rarely(w.plan.faultRate) {
+		return false
+	}
+	w.fired[f]++
+	w.trace("fault: %s", f)
+	return true
+}

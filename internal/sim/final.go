@@ -1,0 +1,127 @@
+package sim
+
+import "github.com/completionport/completion/internal/core"
+
+// checkStats: the counters agree at any moment.
+func (w *world) checkStats() {
+	st := w.port.Stats()
+	if st.Submitted != st.Completed+uint64(st.InFlight) {
+		w.fail("%d submitted, %d completed and %d in flight", st.Submitted, st.Completed, st.InFlight)
+	}
+	if st.Slots != st.InFlight+st.Queued {
+		w.fail("%d slots, %d in flight and %d queued", st.Slots, st.InFlight, st.Queued)
+	}
+}
+
+// checkClosed is called when Close returns.
+func (w *world) checkClosed() {
+	w.closed = true
+	if !w.kernel.closed || w.kernel.sleepers > 0 {
+		w.fail("Close returns and the poller is in use")
+	}
+	for fd, s := range w.kernel.table {
+		if s != nil && (s.conn == nil || s.conn.handle != nil) { // else the port refuses it just now
+			w.fail("Close returns and descriptor %d is open", fd)
+		}
+	}
+	w.checkCallbacks()
+	for _, u := range w.uses {
+		if u.unfinished() && u.returned > 0 {
+			w.fail("Close returns and %v has not ended", u)
+		}
+	}
+}
+
+// checkCallbacks: a callback of a context does not outlive Close, unless it is
+// that of somebody who is still on the way out of the port.
+func (w *world) checkCallbacks() {
+	running := false
+	for _, a := range w.living {
+		switch a.calling {
+		case callbackCall:
+			running = true
+		case verbNames[closePort], verbNames[closeHandle], verbNames[submit], verbNames[cancel], verbNames[stats]:
+		default: // a callback that only wakes the poller does no harm
+			if a != w.current {
+				return
+			}
+		}
+	}
+	if running {
+		w.fail("Close returns and a context's callback is still to come")
+	}
+}
+
+// checkFinal: everything has come back and nothing is left.
+func (w *world) checkFinal() {
+	w.checkStats()
+	st := w.port.Stats()
+	if st.Slots != 0 || st.Handles != 0 || st.Waiting != 0 || st.Queued != 0 || st.Leading {
+		w.fail("left in the port: %+v", st)
+	}
+	if w.flying != 0 {
+		w.fail("%d operations never came back", w.flying)
+	}
+	for i, pool := range w.pools {
+		if n := pool.Lent(); n != 0 {
+			w.fail("%d buffers of pool %d are lent in the end", n, i)
+		}
+	}
+	for _, s := range w.kernel.sockets {
+		w.checkSocket(s)
+	}
+	for _, o := range w.operations {
+		w.checkPoison(o)
+	}
+	if w.plan.observe && (w.submitted != int(st.Submitted) || w.completed != w.submitted) {
+		w.fail("the observer saw %d submitted and %d completed of %d", w.submitted, w.completed, st.Submitted)
+	}
+}
+
+// checkSocket: what went over the wire is what operations tell of.
+func (w *world) checkSocket(s *socket) {
+	c := s.conn
+	if c == nil { // a peer's
+		return
+	}
+	if s.open || s.fd >= 0 || s.armed {
+		w.fail("socket %d is still open", s.number)
+	}
+	if c.handle != nil && c.handle.Close() {
+		w.fail("the handle of socket %d was not closed", s.number)
+	}
+	read, written := 0, 0
+	for _, u := range s.uses {
+		switch u.kind {
+		case core.Read:
+			read += int(u.n)
+		case core.Write:
+			written += int(u.n)
+		}
+	}
+	if read != s.consumed {
+		w.fail("socket %d: %d bytes were read, reads tell of %d", s.number, s.consumed, read)
+	}
+	if written != len(s.sent) {
+		w.fail("socket %d: %d bytes were sent, writes tell of %d", s.number, len(s.sent), written)
+	}
+}
+
+// observe is the port's observer. It is called without a lock, so others may
+// go on.
+func (w *world) observe(t core.Trace) {
+	switch t.Step {
+	case core.StepSubmitted:
+		w.submitted++
+	case core.StepCompleted:
+		w.completed++
+	case core.StepDequeued:
+		w.dequeued++
+	case core.StepAsleep, core.StepAwake:
+		if w.asleep == (t.Step == core.StepAsleep) {
+			w.fail("the observer is told twice that the leader is asleep, or awake")
+		}
+		w.asleep = t.Step == core.StepAsleep
+	}
+	w.Step()
+}

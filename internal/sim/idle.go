@@ -1,0 +1,197 @@
+package sim
+
+import (
+	"fmt"
+
+	"github.com/completionport/completion/internal/core"
+)
+
+// whereIs describes an actor that does not run.
+func (w *world) whereIs(a *actor) string {
+	state := "can go on"
+	switch {
+	case a.wants != nil:
+		state = "waits for a lock"
+	case a.awake != nil && a.asleep == inPoller:
+		state = "sleeps in the poller"
+	case a.awake != nil:
+		state = "sleeps"
+	}
+	return fmt.Sprintf("actor %d (%s) %s", a.number, a.calling, state)
+}
+
+func (w *world) whereAll() (s string) {
+	for _, a := range w.living {
+		s += "\n\t" + w.whereIs(a)
+	}
+	return s
+}
+
+// checkAsleep is called when nobody can go on and no event is to come: whoever
+// sleeps must have nothing to do, and if anybody waits, somebody must watch.
+func (w *world) checkAsleep() {
+	if len(w.living) == 0 {
+		return
+	}
+	leaders, waiters := 0, 0
+	for _, a := range w.living {
+		switch {
+		case a.wants != nil:
+			w.fail("deadlock: nobody lets go of a lock%s", w.whereAll())
+			return
+		case a.asleep == inPoller:
+			leaders++
+		}
+		waiters++
+	}
+	st := w.port.Stats()
+	if w.failure != nil {
+		return
+	}
+	if w.closed {
+		w.fail("the port is closed and somebody sleeps%s", w.whereAll())
+		return
+	}
+	if leaders == 0 {
+		w.fail("nobody has the lead%s", w.whereAll())
+	}
+	if st.Queued > 0 && w.dequeuerAsleep() {
+		w.fail("%d finished operations lie in the queue and a dequeuer sleeps%s", st.Queued, w.whereAll())
+	}
+	w.checkLent()
+	w.checkWorkLeft()
+}
+
+// checkLent: buffers are with those who have something in them.
+func (w *world) checkLent() {
+	lent, want := 0, w.held
+	for _, pool := range w.pools {
+		lent += pool.Lent()
+	}
+	for _, u := range w.uses {
+		if u.late && !u.handedOut && u.moved > 0 {
+			want++
+		}
+	}
+	for _, s := range w.shares {
+		if s.alive() {
+			want++
+		}
+	}
+	if lent != want {
+		w.fail("%d buffers are lent and %d are in use%s", lent, want, w.whereAll())
+	}
+}
+
+func (w *world) dequeuerAsleep() bool {
+	for _, a := range w.living {
+		switch a.calling {
+		case verbNames[next], verbNames[nextBatch], verbNames[loop], verbNames[flood]:
+			return true
+		}
+	}
+	return false
+}
+
+// checkWorkLeft looks for an operation that could get on: somebody watches, so
+// none may.
+func (w *world) checkWorkLeft() {
+	for _, u := range w.uses {
+		if u.handedOut {
+			continue
+		}
+		switch stage := u.stage(); stage {
+		case core.StageQueued:
+			if why := w.couldProgress(u); why != "" {
+				w.fail("%v sleeps although %s%s", u, why, w.whereAll())
+				return
+			}
+		case core.StageFinished:
+			if u.started && u.waiting {
+				w.fail("%v has ended and whoever waits for it sleeps%s", u, w.whereAll())
+				return
+			}
+		default:
+			w.fail("%v is left in stage %d%s", u, stage, w.whereAll())
+			return
+		}
+		if u.awaited != nil && u.waiting && u.awaited.err != nil {
+			w.fail("%v: the context of its waiter has ended%s", u, w.whereAll())
+			return
+		}
+	}
+}
+
+// couldProgress says why a queued operation need not wait.
+func (w *world) couldProgress(u *use) string {
+	now := w.kernel.now
+	if u.cancelled {
+		return "it is cancelled"
+	}
+	if u.op.conn != nil && u.op.conn.closed {
+		return "its handle is closed"
+	}
+	if u.sure && u.deadline != 0 && u.deadline <= now {
+		return "its deadline has passed"
+	}
+	if u.kind == core.Timer {
+		if u.op.due <= now {
+			return "it is due"
+		}
+		return ""
+	}
+	s := u.socket
+	mask := w.kernel.mask(s)
+	switch u.kind {
+	case core.Accept:
+		if mask&core.Readable != 0 {
+			return "somebody waits in the backlog"
+		}
+	case core.Connect:
+		if s.phase != pending && (u.calls > 0 || w.aloneOut(u, s)) {
+			return "its connect is decided"
+		}
+	case core.Read:
+		if s.phase == pending || s.phase == fresh || mask&core.Readable == 0 || w.waitsForBuffer(s) {
+			return ""
+		}
+		return "its socket is readable"
+	case core.Write:
+		if s.phase == pending || s.phase == fresh || mask&core.Writable == 0 {
+			return ""
+		}
+		return "its socket is writable"
+	case core.CloseWrite:
+		if w.aloneOut(u, s) {
+			return "nothing is ahead of it"
+		}
+	}
+	return ""
+}
+
+// aloneOut tells whether u is the only operation of its socket that is not a
+// read.
+func (w *world) aloneOut(u *use, s *socket) bool {
+	for _, v := range s.uses {
+		if v != u && sideOf(v.kind) == 1 && v.unfinished() {
+			return false
+		}
+	}
+	return true
+}
+
+// waitsForBuffer tells whether a late read of the socket may wait for a buffer
+// that is not to be had.
+func (w *world) waitsForBuffer(s *socket) bool {
+	for _, u := range s.uses {
+		if !u.late || !u.unfinished() {
+			continue
+		}
+		for i, pool := range w.pools {
+			if u.op.pool == pool && pool.Lent() >= w.plan.pools[i].limit {
+				return true
+			}
+		}
+	}
+	return false
+}

@@ -1,0 +1,340 @@
+package sim
+
+import (
+	"slices"
+	"syscall"
+
+	"github.com/completionport/completion/internal/core"
+)
+
+var _ core.Kernel = (*kernel)(nil)
+
+// kernel is a small system: descriptors, sockets, and a clock that stands still
+// until the scheduler moves it. All of it is plain memory.
+type kernel struct {
+	w           *world
+	now         int64
+	capacity    int       // of a socket's buffer
+	limit       int       // of descriptors
+	sockets     []*socket // all there ever were
+	table       []*socket // by descriptor
+	descriptors int
+	highest     int // descriptors below have been used
+
+	// The poller's.
+	ready    []*socket
+	late     []*socket // edges to come
+	ghosts   []core.Event
+	until    int64 // end of a parked wait; see poller
+	event    bool  // a wake-up for a blocked one
+	closed   bool
+	sleepers int
+	looking  bool // somebody looks: a leader that spins waits for the clock
+}
+
+func (k *kernel) Now() int64 { return k.now }
+
+// socketOf returns the socket of a descriptor that the engine makes a call on.
+func (k *kernel) socketOf(fd int, call string) *socket {
+	if fd < 0 || fd >= len(k.table) || k.table[fd] == nil {
+		k.w.fail("%s on descriptor %d, which is not open", call, fd)
+		return nil
+	}
+	return k.table[fd]
+}
+
+// enter is the way into a call that concerns no operation.
+func (k *kernel) enter(fd int, call string) *socket {
+	k.w.traceCall(call, fd)
+	k.w.pause()
+	return k.socketOf(fd, call)
+}
+
+// call is the way into a call that an operation makes. Others go on before it
+// takes effect; afterwards they do as soon as the engine takes a lock. It
+// returns nil if the call is a mistake.
+func (k *kernel) call(fd int, kind core.Kind) (*socket, *use) {
+	name := kind.String()
+	s := k.socketOf(fd, name)
+	if s == nil {
+		return nil, nil
+	}
+	k.w.traceCall(name, fd)
+	side := sideOf(kind)
+	if s.inside[side]++; s.inside[side] > 1 {
+		k.w.fail("two calls at once on one direction of descriptor %d", fd)
+	}
+	k.w.pause()
+	s.inside[side]--
+	if k.socketOf(fd, name) != s {
+		k.w.fail("descriptor %d changed hands during a call", fd)
+		return nil, nil
+	}
+	u := k.w.caller(s, kind)
+	if u == nil {
+		return nil, nil
+	}
+	k.w.checkOrder(u, s)
+	return s, u
+}
+
+// refuse is the way out of a call that did nothing.
+func (k *kernel) refuse(s *socket, u *use, errno syscall.Errno) syscall.Errno {
+	if u != nil {
+		u.calls++
+		u.errno = errno
+		k.w.visit(u, visitOf(k.Classify(u.kind, errno)))
+		k.w.trace("%v: %s", u, errno)
+		k.w.mix(uint64(errno))
+	}
+	if !slices.Contains(s.told, errno) {
+		s.told = append(s.told, errno)
+	}
+	if s.fatal == 0 && u != nil && k.Classify(u.kind, errno) == core.Fatal {
+		s.fatal = errno
+	}
+	return errno
+}
+
+func (k *kernel) Read(fd int, p []byte) (int, syscall.Errno) {
+	s, u := k.call(fd, core.Read)
+	if u == nil {
+		return 0, syscall.EBADF
+	}
+	k.w.checkRead(u, s, p)
+	switch {
+	case k.w.fires(interruptedRead):
+		return 0, k.refuse(s, u, syscall.EINTR)
+	case s.phase == fresh, s.phase == refused && s.errno == 0:
+		return 0, k.refuse(s, u, syscall.ENOTCONN)
+	case s.phase == pending:
+		return 0, k.refuse(s, u, syscall.EAGAIN)
+	case len(s.received) > 0 && k.w.fires(againRead):
+		k.postpone(s)
+		return 0, k.refuse(s, u, syscall.EAGAIN)
+	case len(s.received) > 0:
+		most := min(len(p), len(s.received))
+		if most > 1 && k.w.fires(shortRead) { // the rest arrives just after
+			most = 1 + k.w.schedule.pick(most-1)
+			k.postpone(s)
+		}
+		n := k.take(s, p[:most])
+		k.w.wasRead(u, s, n, n == len(p))
+		return n, 0
+	case s.errno != 0:
+		errno := s.errno
+		s.errno = 0
+		return 0, k.refuse(s, u, errno)
+	case s.eof || s.gone:
+		u.sawEnd = true
+		k.w.wasRead(u, s, 0, true)
+		return 0, 0
+	}
+	return 0, k.refuse(s, u, syscall.EAGAIN)
+}
+
+func (k *kernel) Write(fd int, p []byte) (int, syscall.Errno) {
+	s, u := k.call(fd, core.Write)
+	if u == nil {
+		return 0, syscall.EBADF
+	}
+	k.w.checkWrite(u, s, p)
+	room := s.room(k.capacity)
+	switch {
+	case k.w.fires(interruptedWrite):
+		return 0, k.refuse(s, u, syscall.EINTR)
+	case s.phase == pending:
+		return 0, k.refuse(s, u, syscall.EAGAIN)
+	case s.errno != 0:
+		errno := s.errno
+		s.errno = 0
+		return 0, k.refuse(s, u, errno)
+	case s.phase != connected, s.shut, s.gone:
+		return 0, k.refuse(s, u, syscall.EPIPE)
+	case s.nobody:
+		k.w.fired[wroteToNobody]++
+		k.deliver(s, p)
+		k.w.wasWritten(u, s, len(p))
+		k.broken(s)
+		return len(p), 0
+	case k.w.fires(noBuffersWrite):
+		return 0, k.refuse(s, u, syscall.ENOBUFS)
+	case room > 0 && k.w.fires(againWrite):
+		s.full = true
+		k.postpone(s)
+		return 0, k.refuse(s, u, syscall.EAGAIN)
+	case room == 0:
+		s.full = true
+		return 0, k.refuse(s, u, syscall.EAGAIN)
+	}
+	n := min(room, len(p))
+	if n > 1 && k.w.fires(shortWrite) {
+		n = 1 + k.w.schedule.pick(n-1)
+		k.postpone(s)
+	}
+	s.full = n < len(p)
+	k.deliver(s, p[:n])
+	k.w.wasWritten(u, s, n)
+	return n, 0
+}
+
+func (k *kernel) Accept(fd int) (int, syscall.Errno) {
+	s, u := k.call(fd, core.Accept)
+	if u == nil {
+		return -1, syscall.EBADF
+	}
+	switch {
+	case !s.listening:
+		return -1, k.refuse(s, u, syscall.EINVAL)
+	case k.w.fires(interruptedAccept):
+		return -1, k.refuse(s, u, syscall.EINTR)
+	case k.w.fires(noDescriptors), k.descriptors >= k.limit:
+		k.w.fired[noDescriptors]++
+		return -1, k.refuse(s, u, syscall.EMFILE)
+	case k.w.fires(noBuffersAccept):
+		return -1, k.refuse(s, u, syscall.ENOBUFS)
+	case len(s.backlog) == 0:
+		return -1, k.refuse(s, u, syscall.EAGAIN)
+	case k.w.fires(againAccept):
+		k.postpone(s)
+		return -1, k.refuse(s, u, syscall.EAGAIN)
+	}
+	c := s.backlog[0]
+	s.backlog = s.backlog[1:]
+	if k.w.fires(diedInBacklog) {
+		k.breakOff(c)
+		c.open = false
+		return -1, k.refuse(s, u, syscall.ECONNABORTED)
+	}
+	k.describe(c)
+	u.calls++
+	u.product = c
+	k.w.visit(u, visitResult)
+	k.w.trace("%v: accepted socket %d as descriptor %d", u, c.number, c.fd)
+	return c.fd, 0
+}
+
+func (k *kernel) Connect(fd int, to core.Address) syscall.Errno {
+	s, u := k.call(fd, core.Connect)
+	if u == nil {
+		return syscall.EBADF
+	}
+	if s.phase != fresh {
+		k.w.fail("%v: connect is asked for in phase %d", u, s.phase)
+		return syscall.EISCONN
+	}
+	s.target = k.w.targets[to.Inet.Port()]
+	switch {
+	case k.w.fires(noWay):
+		s.phase = refused
+		return k.refuse(s, u, syscall.EHOSTUNREACH)
+	case k.w.fires(interruptedConnect): // and goes on in the background
+		k.attempt(s)
+		return k.refuse(s, u, syscall.EINTR)
+	case k.w.fires(connectPending) || s.target.slow:
+		k.w.fired[connectPending]++
+		k.attempt(s)
+		return k.refuse(s, u, syscall.EINPROGRESS)
+	}
+	k.decide(s)
+	u.calls++
+	return k.outcome(s, u)
+}
+
+// attempt leaves a connect under way: it is decided later.
+func (k *kernel) attempt(s *socket) {
+	s.phase = pending
+	k.w.pending = append(k.w.pending, s)
+}
+
+// outcome is what a connect, or SO_ERROR, says of a decided socket.
+func (k *kernel) outcome(s *socket, u *use) syscall.Errno {
+	if s.errno != 0 {
+		errno := s.errno
+		s.errno = 0
+		return k.refuse(s, u, errno)
+	}
+	if s.phase != connected {
+		return k.refuse(s, u, syscall.ENOTCONN)
+	}
+	k.w.visit(u, visitResult)
+	k.w.trace("%v: connected", u)
+	return 0
+}
+
+func (k *kernel) Connected(fd int) syscall.Errno {
+	s, u := k.call(fd, core.Connect)
+	if u == nil {
+		return syscall.EBADF
+	}
+	switch {
+	case s.phase == fresh:
+		k.w.fail("%v: asked how a connect went that was not asked for", u)
+	case s.phase == pending:
+		return k.refuse(s, u, syscall.EINPROGRESS)
+	case k.w.fires(againConnected):
+		k.postpone(s)
+		return k.refuse(s, u, syscall.EINPROGRESS)
+	}
+	u.calls++
+	return k.outcome(s, u)
+}
+
+func (k *kernel) CloseWrite(fd int) syscall.Errno {
+	s, u := k.call(fd, core.CloseWrite)
+	if u == nil {
+		return syscall.EBADF
+	}
+	if s.phase != connected || s.gone {
+		return k.refuse(s, u, syscall.ENOTCONN)
+	}
+	u.calls++
+	k.finish(s)
+	k.w.visit(u, visitResult)
+	k.w.trace("%v: shut", u)
+	return 0
+}
+
+func (k *kernel) Close(fd int) syscall.Errno {
+	s := k.enter(fd, "close")
+	if s == nil {
+		return syscall.EBADF
+	}
+	if s.armed {
+		k.w.fail("descriptor %d is closed and still armed", fd)
+	}
+	k.w.checkClosing(s)
+	k.table[fd] = nil
+	k.descriptors--
+	s.fd = -1
+	for _, c := range s.backlog {
+		k.breakOff(c)
+		c.open = false
+	}
+	s.backlog = nil
+	k.closeSide(s)
+	return 0
+}
+
+// Classify is what package sys says for Linux, for the errnos there are here.
+func (k *kernel) Classify(kind core.Kind, errno syscall.Errno) core.Class {
+	switch errno {
+	case syscall.EAGAIN, syscall.EINPROGRESS:
+		return core.WouldBlock
+	case syscall.EINTR:
+		if kind == core.Connect {
+			return core.WouldBlock
+		}
+		return core.Again
+	case syscall.ECONNABORTED:
+		return core.Again
+	case syscall.EPIPE:
+		if kind == core.Connect {
+			return core.Failed
+		}
+		return core.BrokenPipe
+	case syscall.ECONNRESET, syscall.ECONNREFUSED, syscall.ETIMEDOUT, syscall.EHOSTUNREACH:
+		return core.Fatal
+	}
+	return core.Failed
+}

@@ -1,0 +1,174 @@
+package sim
+
+// mutant is a small defect of the engine, as replacements in one of its files.
+type mutant struct {
+	name, file string
+	edits      []edit
+}
+
+// edit replaces a text that stands in the file once.
+type edit struct{ old, new string }
+
+// mutants are what the simulator must catch. A text is as short as it can be.
+var mutants = []mutant{
+	{"LatchClearedAfterTheCall", "engine.go", []edit{
+		{"h.latch[d] = h.latch[d]&^ready | owned", "h.latch[d] |= owned"},
+		{"h.latch[d] &^= owned\n\t\th.settle(", "h.latch[d] &^= owned | ready\n\t\th.settle("}}},
+	{"EdgeToReadDuringCallLost", "engine.go", []edit{
+		{"if e.Ready&(Readable|HungUp) != 0 {", "if e.Ready&(Readable|HungUp) != 0 && h.latch[in]&owned == 0 {"}}},
+	{"EdgeToWriteDuringCallLost", "engine.go", []edit{
+		{"if e.Ready&Writable != 0 {", "if e.Ready&Writable != 0 && h.latch[out]&owned == 0 {"}}},
+	{"TwoOwnersOfADirection", "engine.go", []edit{
+		{"if h.latch[d]&owned != 0 {\n\t\treturn", "if false {\n\t\treturn"}}},
+	{"StaleEventTaken", "engine.go", []edit{
+		{"h == nil || h.generation != e.Generation", "h == nil"}}},
+	{"TicketGenerationNotCompared", "engine.go", []edit{
+		{"s.use.Load() != t.use || ", "!inFlight(s.use.Load()) || "}}},
+	{"SecondIntentRecorded", "engine.go", []edit{
+		{"s.handle.Load() != h || s.intent != noIntent {", "s.handle.Load() != h {"}}},
+	{"CancelCompletesTwice", "engine.go", []edit{
+		{"s.progress&begun != 0 && !h.isCalling(s)", "s.progress&begun != 0"}}},
+	{"OneBehindACancelledHeadForgotten", "engine.go", []edit{
+		{"if wasHead && h.queue[d].tail != nil", "if false && wasHead && h.queue[d].tail != nil"}}},
+	{"AbortSkipped", "engine.go", []edit{
+		{"case s.kind == Write && short:", "case s.kind == Write && short && h.fd < 0:"}}},
+	{"RestOfTheBudgetForgotten", "engine.go", []edit{
+		{"if budget == 0 {", "if budget == 0 {\n\t\t\treturn\n\t\t}\n\t\tif budget < 0 {"}}},
+	{"UndecidedNotListed", "engine.go", []edit{
+		{"h.latch[1-d] &^= undecided\n", "h.latch[1-d] &^= undecided\n\t\treturn\n"}}},
+	{"IntentDuringCallForgotten", "engine.go", []edit{
+		{"\t\tif s.intent != noIntent {\n\t\t\th.takeOut", "\t\tif s.intent == toFire {\n\t\t\th.takeOut"}}},
+	{"UnusedBufferKept", "engine.go", []edit{
+		{"if s.flags&late != 0 && rec.n == 0 {", "if s.flags&late != 0 && rec.n < 0 {"}}},
+	{"EndOfStreamSharesItsEdge", "engine.go", []edit{
+		{"if h.latch[d]&hungUp != 0 {", "if h.latch[d]&hungUp != 0 && h.fd < 0 {"}}},
+	{"ReadsBehindAConnectForgotten", "engine.go", []edit{
+		{"if h.queue[in].tail != nil {", "if h.queue[in].tail != nil && h.fd < 0 {"}}},
+	{"ReadsDontWaitForTheConnect", "engine.go", []edit{
+		{"d == in && h.state&connecting != 0:", "d == in && h.state&connecting != 0 && h.fd < 0:"}}},
+	{"ConnectFailureNotShared", "engine.go", []edit{
+		{"for h.queue[d].tail != nil {", "for h.queue[d].tail != nil && h.fd < 0 {"}}},
+	{"ResetToldToTheOtherDirection", "engine.go", []edit{
+		{"if h.errno == 0 && h.latch[1-d]&owned != 0 {", "if h.errno == 0 && h.latch[1-d]&owned != 0 && h.fd < 0 {"}}},
+	{"ErrnoNotRemembered", "engine.go", []edit{
+		{"if h.errno == 0 && r.fatal {", "if h.errno == 0 && r.fatal && h.fd < 0 {"}}},
+	{"CloseOutweighsACancel", "engine.go", []edit{
+		{"if s.intent == noIntent { // else somebody", "{ // else somebody"}}},
+	{"CloseWriteWaitsForRoom", "engine.go", []edit{
+		{"case s.kind == CloseWrite: //", "case s.kind == CloseWrite && h.fd < 0: //"}}},
+	{"FullBufferTakenForExhausted", "perform.go", []edit{
+		{"case n == len(space):\n\t\treturn callResult{verdict: ended, n: n}", "case n == len(space):\n\t\treturn callResult{verdict: endedAndExhausted, n: n}"}}},
+	{"ShortWriteTakenForDone", "perform.go", []edit{
+		{"if n == len(rest) {", "if n > 0 {"}}},
+	{"WriteBeginsAgain", "perform.go", []edit{
+		{"rec.buffer.data[rec.n:rec.buffer.n]", "rec.buffer.data[:rec.buffer.n]"}}},
+	{"FullReadBeginsAgain", "perform.go", []edit{
+		{"rec.buffer.data[rec.n:]", "rec.buffer.data[:]"}}},
+	{"ConnectAskedTwice", "perform.go", []edit{
+		{"if rec := s.record; rec.n == 0 {", "if rec := s.record; rec.n >= 0 {"}}},
+	{"ClosedUnderACall", "handle.go", []edit{
+		{" && (h.latch[in]|h.latch[out])&owned == 0", ""}}},
+	{"ClosedWhileLent", "handle.go", []edit{
+		{"h.users == 0 && ", ""}}},
+	{"ForgetsTheNextOwner", "handle.go", []edit{
+		{"if p.table.get(int(h.fd)) == h {", "if h.fd >= 0 {"}}},
+	{"CloseAbortsWhatItCloses", "handle.go", []edit{
+		{"for s := head; ; s = s.next {", "for s := head; h.fd < 0; s = s.next {"}}},
+	{"BatchInTheWrongOrder", "submit.go", []edit{
+		{"slices.SortStableFunc(slots, byHandle)", "slices.Reverse(slots)\n\tslices.SortStableFunc(slots, byHandle)"}}},
+	{"BatchBegunOneByOne", "submit.go", []edit{
+		{"h.enqueue(s, &after)\n\t\t}", "h.enqueue(s, &after)\n\t\t\th.run(out, &after)\n\t\t}"}}},
+	{"RefusedBatchKept", "submit.go", []edit{
+		{"p.unclaim(op.self())", "_ = op"}}},
+	{"PostNotOffered", "submit.go", []edit{
+		{"p.completed += uint64(len(ops))\n\t\tp.offerItems()", "p.completed += uint64(len(ops))"}}},
+	{"BatchWithPostsNotOffered", "submit.go", []edit{
+		{"p.offerItems()\n\treturn slots", "return slots"}}},
+	{"PastDeadlineReachesTheKernel", "submit.go", []edit{
+		{"case s.deadline != 0 && s.deadline <= now:", "case s.deadline != 0 && s.deadline < 0:"}}},
+	{"GenerationNotRaised", "engine.go", []edit{
+		{"s.use.Store(s.use.Load() + 1) // over", "s.use.Store(s.use.Load() - 1) // over"}}},
+	{"GenerationNotRaisedByATransfer", "engine.go", []edit{
+		{"s.use.Store(s.use.Load() + 1)\n\tafter.", "s.use.Store(s.use.Load() - 1)\n\tafter."}}},
+	{"TransferForgetsTheLatch", "engine.go", []edit{
+		{"if r.verdict == ended || h.latch", "if h.latch"}}},
+	{"SecondConnectRefusedLate", "engine.go", []edit{
+		{"(s.kind != Connect || h.state&(connecting|connected) != 0)", "s.kind != Connect"}}},
+	{"AwaiterNotWoken", "finish.go", []edit{
+		{"w.finished = true\n", "w.finished = true\n\t\treturn\n"}}},
+	{"ReadyListWakesNobody", "finish.go", []edit{
+		{"if len(p.ready) > 0 {", "if len(p.ready) < 0 {"}}},
+	{"OfferLost", "finish.go", []edit{
+		{"p.offerItems()\n", "\n"}}},
+	{"LastCompletionWakesNobody", "finish.go", []edit{
+		{"if p.inFlight() == 0 {", "if p.inFlight() < 0 {"}}},
+	{"UnlentTwice", "buffer.go", []edit{
+		{"return b.owner.Add(-1) == 0", "return b.owner.Add(-2) <= 0"}}},
+	{"SharedBufferNeverRecycled", "buffer.go", []edit{
+		{"return b.owner.Add(-1) == 0", "return b.owner.Add(-1) < 0"}}},
+	{"SharedBufferRecycledEarly", "buffer.go", []edit{
+		{"if owner == callersShare {", "if owner >= callersShare {"}}},
+	{"EarlierTimerWithoutWake", "timers.go", []edit{
+		{"if due < p.until {", "if due < 0 {"}}},
+	{"MovedDeadlineDropped", "timers.go", []edit{
+		{"p.timers[0].when = due\n\t\t\tp.timerDown(0)", "p.dropTimer()"}}},
+	{"EarlierDeadlineNotSifted", "timers.go", []edit{
+		{"\t\tp.timerUp(int(s.heap - 1))\n", "\n"}}},
+	{"HeapNotSiftedAfterADrop", "timers.go", []edit{
+		{"if last > 1 {", "if last < 0 {"}}},
+	{"LeaderNotParked", "lead.go", []edit{
+		{"p.parked = p.spin == 0", "p.parked = p.spin < 0"}}},
+	{"NewsDuringSetTimeoutMissed", "lead.go", []edit{
+		{"return !p.satisfied(w) && p.nextTimer() >= until", "return true"}}},
+	{"ReadyListNotLookedAt", "lead.go", []edit{
+		{"if block && len(p.ready) == 0 {", "if block {"},
+		{"if p.timeout <= until || len(p.ready) > 0 {", "if p.timeout <= until {"}}},
+	{"TimerNotArmedAnew", "lead.go", []edit{
+		{"p.timeout = unknownTimeout", "p.timeout += 0"}}},
+	{"ServesAndMissesTheReadyList", "lead.go", []edit{
+		{"p.satisfied(p.leader) || len(p.ready) > 0 ||", "p.satisfied(p.leader) ||"}}},
+	{"ServesAndMissesItsOwn", "lead.go", []edit{
+		{"p.closed || p.satisfied(p.leader) ||", "p.closed ||"}}},
+	{"ServesAndMissesAnEarlierTimer", "lead.go", []edit{
+		{" || p.nextTimer() < p.timeout", ""}}},
+	{"ServesAndIsNotParked", "lead.go", []edit{
+		{"p.parked = true\n\treturn 0, true", "return 0, true"}}},
+	{"StandbyNeverEnds", "lead.go", []edit{
+		{"p.lock()\n\tp.standby = nil", "p.lock()"}}},
+	{"SpinnerMissesNews", "lead.go", []edit{
+		{"if p.satisfied(w) || p.attention.Load() {", "if p.satisfied(w) {"}}},
+	{"CloseUnderAWait", "lead.go", []edit{
+		{"p.polling, p.taken = true, 0\n\tp.until", "p.polling, p.taken = false, 0\n\tp.until"}}},
+	{"LeadNotHandedOn", "wait.go", []edit{
+		{"if heir != nil {", "if heir != nil && heir.number < 0 {"}}},
+	{"HeirNotWoken", "wait.go", []edit{
+		{"p.leader = heir\n\t\tp.rouse(heir)", "p.leader = heir"}}},
+	{"HintNeverTakenBack", "wait.go", []edit{
+		{"\t\tp.hinted--\n", "\n"}}},
+	{"ParkedLeaderNotOffered", "wait.go", []edit{
+		{"if leads && !p.parked {", "if leads {"}}},
+	{"WakeUpClearedTooEarly", "port.go", []edit{
+		{"\t\tp.parked = false\n\t\tp.wakeAfter = true\n", "\t\tp.parked = false\n"}}},
+	{"ContextEndedBeforeTheWait", "dequeue.go", []edit{
+		{"if w.ended { // before", "if w.ended && w.number < 0 { // before"}}},
+	{"ContextCancelsNothing", "context.go", []edit{
+		{"p.record(ticket, toCancel)", "_ = ticket"}}},
+	{"ContextWakesNobody", "context.go", []edit{
+		{"\t\t\t\tp.rouse(w)\n", "\n"}}},
+	{"CallbackOfAnotherContext", "context.go", []edit{
+		{"if w.registered == r {", "if w.number >= 0 {"}}},
+	{"PromiseNotListed", "pool.go", []edit{
+		{"p.port.listReady(h, in, after)", ""}}},
+	{"PromiseLost", "pool.go", []edit{
+		{"\t\tp.promised--\n\t\tp.promise(after)", "\t\tp.promised--"}}},
+	{"PoolWaiterNotWoken", "pool.go", []edit{
+		{"p.promise(after)\n\tp.mu.Unlock()", "p.mu.Unlock()"}}},
+	{"BufferOfAFailedReadLost", "pool.go", []edit{
+		{"\th.returnUnused(rec, after)\n\trec.buffer = nil", "\trec.buffer = nil"}}},
+	{"CloseDoesNotWakeTheLeader", "close.go", []edit{
+		{"p.wakeLeader()\n", "\n"}}},
+	{"CloseDoesNotWaitForThePoller", "close.go", []edit{
+		{" || p.polling", ""}}},
+	{"CloseDoesNotWaitForCallbacks", "close.go", []edit{
+		{" || p.callbacks > 0", ""}}},
+}

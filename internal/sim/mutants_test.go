@@ -1,0 +1,161 @@
+//go:build !race
+
+package sim
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// mutantSchedules is within how many schedules a mutant must be caught.
+const mutantSchedules = 100_000
+
+// source returns a file of the engine.
+func source(t *testing.T, file string) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join("..", "core", file))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.ReplaceAll(string(text), "\r\n", "\n")
+}
+
+// TestMutantsApply: each text that a mutant replaces stands in its file exactly
+// once, so that none goes stale when the engine changes.
+func TestMutantsApply(t *testing.T) {
+	if len(mutants) < 30 {
+		t.Errorf("%d mutants", len(mutants))
+	}
+	names := map[string]bool{}
+	for _, m := range mutants {
+		if names[m.name] {
+			t.Errorf("two mutants are called %q", m.name)
+		}
+		names[m.name] = true
+		text := source(t, m.file)
+		for _, e := range m.edits {
+			if n := strings.Count(text, e.old); n != 1 {
+				t.Errorf("%s: %q stands in %s %d times", m.name, e.old, m.file, n)
+			}
+		}
+	}
+}
+
+// TestMutants: every mutant is caught. Without -sim.mutants only a few are
+// tried.
+func TestMutants(t *testing.T) {
+	if testing.Short() {
+		t.Skip("each mutant is compiled, and some run long")
+	}
+	goTool, err := exec.LookPath("go")
+	if err != nil {
+		t.Skip("no go command: mutants can't be compiled")
+	}
+	list := mutants
+	if !*allMutants {
+		list = nil
+		for i := 0; i < len(mutants); i += len(mutants)/4 + 1 {
+			list = append(list, mutants[i])
+		}
+	}
+	if *oneMutant != "" {
+		list = nil
+		for _, m := range mutants {
+			if m.name == *oneMutant {
+				list = append(list, m)
+			}
+		}
+	}
+	kept := regressions(t)
+	var (
+		wg   sync.WaitGroup
+		mu   sync.Mutex
+		next int
+	)
+	for range 2 {
+		wg.Go(func() {
+			for {
+				mu.Lock()
+				i := next
+				next++
+				mu.Unlock()
+				if i >= len(list) {
+					return
+				}
+				m := list[i]
+				begin := time.Now()
+				how, caught := m.try(t.Context(), goTool, t.TempDir(), kept)
+				line := fmt.Sprintf("%-32s %s (%.1f s)", m.name, how, time.Since(begin).Seconds())
+				if caught {
+					t.Log(line)
+				} else {
+					t.Error(line)
+				}
+			}
+		})
+	}
+	wg.Wait()
+}
+
+var caughtLine = regexp.MustCompile(`MUTANT (\d+) (.*)`)
+
+// try compiles the simulator with the mutant and runs it. A regression of its
+// name must fail with it, or it has gone stale.
+func (m mutant) try(ctx context.Context, goTool, dir string, kept []regression) (how string, caught bool) {
+	file, err := filepath.Abs(filepath.Join("..", "core", m.file))
+	if err != nil {
+		return err.Error(), false
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return err.Error(), false
+	}
+	changed := string(text)
+	for _, e := range m.edits {
+		changed = strings.Replace(changed, e.old, e.new, 1)
+	}
+	mutated := filepath.Join(dir, m.file)
+	overlay, _ := json.Marshal(map[string]map[string]string{"Replace": {file: mutated}})
+	binary, list := filepath.Join(dir, "sim.test"), filepath.Join(dir, "overlay.json")
+	if err := errors.Join(os.WriteFile(mutated, []byte(changed), 0o600), os.WriteFile(list, overlay, 0o600)); err != nil {
+		return err.Error(), false
+	}
+	defer os.Remove(binary)
+	build := exec.CommandContext(ctx, goTool, "test", "-c", "-vet=off", "-ldflags=-s -w", "-overlay", list, "-o", binary, ".")
+	if out, err := build.CombinedOutput(); err != nil {
+		return fmt.Sprintf("does not compile: %s", out), false
+	}
+	for _, r := range kept {
+		if r.name != m.name {
+			continue
+		}
+		run := exec.CommandContext(ctx, binary, "-test.run=^TestRegressions$/^"+r.name+"$", "-test.timeout=60s")
+		if run.Run() == nil {
+			return "its regression does not find it any more: record it anew", false
+		}
+	}
+	run := exec.CommandContext(ctx, binary, "-test.run=^TestSchedules$", "-test.timeout=60s", "-sim.mutant",
+		fmt.Sprintf("-sim.schedules=%d", mutantSchedules))
+	out, err := run.CombinedOutput()
+	var exit *exec.ExitError
+	switch found := caughtLine.FindSubmatch(out); {
+	case err == nil:
+		return fmt.Sprintf("survives %d schedules", mutantSchedules), false
+	case !errors.As(err, &exit):
+		return err.Error(), false
+	case found != nil:
+		return fmt.Sprintf("caught after %6s schedules: %.70s", found[1], found[2]), true
+	}
+	first, _, _ := strings.Cut(string(out), "\n")
+	return "caught by a crash or a hang: " + first, true
+}

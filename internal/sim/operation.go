@@ -1,0 +1,139 @@
+package sim
+
+import (
+	"fmt"
+	"syscall"
+
+	"github.com/completionport/completion/internal/core"
+)
+
+// connection is a handle of the port and the socket behind it.
+type connection struct {
+	handle     *core.Handle
+	socket     *socket
+	closeTried bool // somebody has called Close on it
+	closed     bool // and it has returned
+	atClose    int  // how often its function was called
+}
+
+// operation is what actors submit. It may be used again.
+type operation struct {
+	core.Record
+	number int
+	use    *use // the present one
+
+	kind     core.Kind
+	conn     *connection
+	buffer   *core.Buffer
+	own      core.Buffer
+	pool     *core.Pool
+	full     bool
+	address  core.Address
+	due      int64
+	deadline int64
+
+	accepted  *core.Handle
+	late      *core.Buffer
+	delivered int
+
+	cancelling int // calls of Cancel under way
+	moving     int // calls of SetDeadline under way
+}
+
+var _ core.Operation = (*operation)(nil)
+
+func (o *operation) Describe(r *core.Request) {
+	*r = core.Request{Kind: o.kind, Full: o.full, Buffer: o.buffer, Pool: o.pool, Due: o.due, Deadline: o.deadline}
+	if o.conn != nil {
+		r.Handle = o.conn.handle
+	}
+	if o.kind == core.Connect {
+		r.Address = &o.address
+	}
+}
+
+func (o *operation) Deliver(r core.Result) {
+	o.accepted, o.late = r.Accepted, r.Buffer
+	o.delivered++
+}
+
+// use is one use of an operation: what was asked for and what is known of it.
+type use struct {
+	op     *operation
+	number int
+	kind   core.Kind
+	late   bool
+	socket *socket // nil for a post or a timer
+
+	started  bool // for Wait
+	awaited  *simContext
+	waiting  bool // somebody is inside Wait or Await for it
+	began    int  // the step at which Submit was called
+	returned int  // and at which it returned, 0 before
+	batch    int
+	index    int
+	ticket   core.Ticket
+
+	memory []byte // read into, or written from
+	expect []byte // what is to be written
+	total  int
+
+	calls   int // system calls
+	moved   int // bytes
+	offset  int // of its first byte in the stream
+	lastAt  int // step of its last call
+	sawEnd  bool
+	errno   syscall.Errno // what its last call was refused with
+	product *socket
+
+	refusedAtOnce bool  // nothing of it may reach the kernel
+	deadline      int64 // in force, if surely known
+	sure          bool
+	earliest      int64 // of all deadlines it ever had
+	cancelTried   bool
+	cancelled     bool // a cancel was recorded
+	handedOut     bool
+	n             int64
+	failure       *core.Failure
+}
+
+func (u *use) String() string {
+	s := fmt.Sprintf("%v %d", u.kind, u.number)
+	if u.late {
+		s = "late " + s
+	}
+	if u.socket != nil {
+		s += fmt.Sprintf(" of socket %d", u.socket.number)
+	}
+	return s
+}
+
+func (u *use) stage() core.Stage { return core.StageOf(&u.op.Record) }
+
+// unfinished tells whether the use has no outcome yet.
+func (u *use) unfinished() bool {
+	if u.handedOut {
+		return false
+	}
+	switch u.stage() {
+	case core.StageAccepted, core.StageQueued, core.StageCalling:
+		return true
+	}
+	return false
+}
+
+// before tells whether u was surely submitted before v.
+func (u *use) before(v *use) bool {
+	if u.batch == v.batch {
+		return u.index < v.index
+	}
+	return u.returned > 0 && u.returned < v.began
+}
+
+// sideOf is the direction of a kind: 0 in, 1 out.
+func sideOf(k core.Kind) int {
+	if k == core.Read || k == core.Accept {
+		return 0
+	}
+	return 1
+}

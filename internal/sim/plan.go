@@ -1,0 +1,282 @@
+package sim
+
+import "github.com/completionport/completion/internal/core"
+
+// plan is who calls what. It is small, so that the same few things collide.
+type plan struct {
+	theme       theme
+	faultRate   int // a fault where it can be: once in so many times; 0 never
+	spin        int64
+	block       bool
+	maxInFlight int
+	observe     bool
+	capacity    int
+	descriptors int
+	listeners   int
+	streams     int // connected, with a peer
+	unconnected int
+	pools       []poolPlan
+	contexts    int
+	visitors    int // peers that connect to listeners
+	activity    int // what each peer does before it gets tired
+	actors      [][]instruction
+	closing     instruction
+}
+
+// theme is what a plan is mostly about: what rarely meets otherwise does so then.
+type theme uint8
+
+const (
+	mixed        theme = iota
+	lateBuffers        // several sockets read late from one small pool
+	manyOnOne          // many operations on one socket
+	waitsAndTime       // contexts, timers and deadlines, hardly any I/O
+	awaiting           // several actors that await, each with a socket of its own
+	themes
+)
+
+type poolPlan struct{ size, limit int }
+
+// verb is what an instruction does.
+type verb uint8
+
+const (
+	submit verb = iota
+	next
+	nextBatch
+	await
+	begin // Submit with start; awaited at the end of the script, or by wait
+	wait
+	cancel
+	cancelTicket
+	move
+	closeHandle
+	takeBuffer
+	release
+	broadcast
+	open
+	acquire
+	stats
+	loop
+	mistake
+	flood
+	closePort
+	shutdown
+	verbs
+)
+
+// instruction is one call.
+type instruction struct {
+	verb    verb
+	ops     []operationPlan
+	at      int // of a connection, an operation, a pool…
+	count   int
+	time    int64 // relative to the moment; 0 for none
+	context int   // number plus 1; 0 for the background
+}
+
+type operationPlan struct {
+	kind     core.Kind
+	at       int
+	size     int
+	full     bool
+	pool     int // number plus 1
+	deadline int64
+	due      int64
+	target   uint16
+	again    bool // use an operation that was handed out, if there is one
+}
+
+// target is what happens to a connect. Its number is the port of its address.
+type target struct {
+	slow    bool
+	refuses bool
+	silent  bool // ETIMEDOUT
+	own     int  // listener of the port itself, number plus 1
+}
+
+var targets = [...]target{{}, {slow: true}, {refuses: true}, {refuses: true, slow: true},
+	{silent: true, slow: true}, {own: 1}, {own: 1, slow: true}}
+
+func makePlan(c *choices) *plan {
+	p := &plan{
+		theme:       [...]theme{mixed, mixed, mixed, lateBuffers, manyOnOne, waitsAndTime, awaiting}[c.pick(7)],
+		faultRate:   [...]int{0, 24, 10, 5}[c.pick(4)],
+		spin:        int64([...]int{0, 0, 0, 0, 3, 12}[c.pick(6)]),
+		block:       c.pick(3) == 2,
+		maxInFlight: [...]int{0, 0, 0, 0, 0, 0, 0, 3}[c.pick(8)],
+		observe:     c.pick(5) == 4,
+		capacity:    3 + c.pick(7),
+		descriptors: 100,
+		streams:     c.pick(3),
+		unconnected: [...]int{0, 0, 0, 1, 1, 2}[c.pick(6)],
+		listeners:   [...]int{0, 0, 1}[c.pick(3)],
+		contexts:    c.pick(3),
+		activity:    2 + c.pick(6),
+	}
+	switch {
+	case p.theme == lateBuffers:
+		p.streams = 2 + c.pick(2)
+		p.pools = []poolPlan{{size: 1 + c.pick(4), limit: 1 + c.pick(2)}}
+		p.unconnected, p.listeners = 0, 0
+	case p.theme == manyOnOne:
+		p.streams, p.unconnected, p.listeners = 1, 0, 0
+	case p.theme == waitsAndTime:
+		p.contexts++
+	case p.theme == awaiting:
+		p.streams, p.activity = 4, 10
+		p.observe, p.spin = false, 0
+	case p.streams+p.unconnected+p.listeners == 0:
+		p.streams = 1
+	}
+	if p.listeners > 0 {
+		p.visitors = c.pick(4)
+		if c.rarely(8) {
+			p.descriptors = p.listeners + p.streams + p.unconnected + 1
+		}
+	}
+	for n := c.pick(3); len(p.pools) < n && p.theme != lateBuffers; {
+		p.pools = append(p.pools, poolPlan{size: 1 + c.pick(5), limit: 1 + c.pick(2)})
+	}
+	n := 1 + c.pick(4)
+	if p.theme == awaiting {
+		n = 4
+	}
+	for len(p.actors) < n {
+		p.actors = append(p.actors, p.script(c))
+	}
+	p.closing = instruction{verb: closePort}
+	if c.pick(3) == 2 {
+		p.closing = instruction{verb: shutdown, context: 1}
+	}
+	return p
+}
+
+// script is what one actor does.
+func (p *plan) script(c *choices) (script []instruction) {
+	n := 1 + c.pick(5)
+	if p.theme == awaiting {
+		n += 3
+	}
+	for len(script) < n {
+		i := p.instruction(c)
+		script = append(script, i)
+		if i.verb == loop {
+			break
+		}
+	}
+	return script
+}
+
+// weights say how often each verb comes.
+var weights = [verbs]int{
+	submit: 20, next: 7, nextBatch: 3, await: 14, begin: 8, wait: 2, cancel: 9, cancelTicket: 5, move: 7,
+	closeHandle: 5, takeBuffer: 4, release: 3, broadcast: 3, open: 2, acquire: 2, stats: 1, loop: 8, mistake: 1,
+	flood: 0, closePort: 1, shutdown: 1,
+}
+
+// verbOf is the verb for each choice of a byte.
+var verbOf = func() (list []verb) {
+	for v, n := range weights {
+		for range n {
+			list = append(list, verb(v))
+		}
+	}
+	return list
+}()
+
+func (p *plan) instruction(c *choices) instruction {
+	i := instruction{verb: verbOf[c.pick(len(verbOf))], at: c.pick(6)}
+	if p.theme == awaiting && c.pick(4) > 0 {
+		i.verb = await
+		i.ops = []operationPlan{{kind: core.Read, at: len(p.actors), size: 1 + c.pick(4)}}
+		i.context = p.context(c)
+		return i
+	}
+	switch i.verb {
+	case submit, begin:
+		n := [...]int{1, 1, 1, 2, 3, 4}[c.pick(6)]
+		many := p.theme == manyOnOne && c.rarely(4)
+		if many {
+			n = 18 // more than one turn may make calls
+		}
+		for range n {
+			i.ops = append(i.ops, p.operation(c, many, i.at))
+		}
+	case await:
+		i.ops = append(i.ops, p.operation(c, false, i.at))
+		i.context = p.context(c)
+	case next, loop, wait:
+		i.context = p.context(c)
+		if i.verb == loop && c.rarely(30) {
+			i.verb = flood
+		}
+	case nextBatch:
+		i.count = 1 + c.pick(4)
+		i.context = p.context(c)
+	case shutdown:
+		i.context = p.context(c)
+	case move:
+		i.time = moment(c)
+	case broadcast:
+		i.count = 1 + c.pick(3)
+	}
+	return i
+}
+
+func (p *plan) context(c *choices) int {
+	if p.contexts == 0 {
+		return 0
+	}
+	return c.pick(p.contexts + 1)
+}
+
+// moment is a time relative to now: none, the past, or soon.
+func moment(c *choices) int64 {
+	return [...]int64{0, 4, 12, 1, 30, -1, 7, 2}[c.pick(8)]
+}
+
+func (p *plan) operation(c *choices, small bool, at int) operationPlan {
+	o := operationPlan{at: c.pick(4), size: 1 + c.pick(8), again: c.pick(3) == 2}
+	if small { // many on one socket
+		o.at, o.size = at, 1
+	}
+	kinds := [...]core.Kind{core.Read, core.Write, core.Read, core.Write, core.Read, core.Write, core.Read, core.Write,
+		core.Timer, core.Post, core.CloseWrite, core.Read}
+	n := len(kinds)
+	k := c.pick(n + 3*min(p.listeners, 1) + 4*min(p.unconnected, 1))
+	switch {
+	case p.theme == lateBuffers && k%3 > 0:
+		o.kind = core.Read
+	case p.theme == waitsAndTime && k%3 > 0:
+		o.kind = [...]core.Kind{core.Timer, core.Timer, core.Post}[k%3]
+	case k < n:
+		o.kind = kinds[k]
+	case p.listeners > 0 && k < n+3:
+		o.kind = core.Accept
+	default:
+		o.kind = core.Connect
+		o.target = uint16(c.pick(len(targets)))
+	}
+	switch o.kind {
+	case core.Read:
+		o.full = c.pick(4) == 3
+		if len(p.pools) > 0 {
+			o.pool = c.pick(len(p.pools) + 1)
+		}
+		if p.theme == lateBuffers && c.pick(4) > 0 {
+			o.pool = 1
+		}
+		fallthrough
+	case core.Write:
+		if c.rarely(16) {
+			o.size = 0
+		}
+	case core.Timer:
+		o.due = [...]int64{3, 0, 1, 9, -2, 25}[c.pick(6)]
+	}
+	if c.pick(4) == 3 {
+		o.deadline = moment(c)
+	}
+	return o
+}

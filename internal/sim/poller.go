@@ -1,0 +1,230 @@
+package sim
+
+import (
+	"slices"
+	"syscall"
+
+	"github.com/completionport/completion/internal/core"
+)
+
+var _ core.Poller = (*poller)(nil)
+
+// poller is epoll, edge-triggered, with its two ways to sleep. Parked, its
+// time-out is a time that SetTimeout sets and Wake overwrites with the past; it
+// stays until it is set again. Blocked, the time-out is that of the call, and
+// Wake is an event among the others, which any look takes away.
+type poller struct{ *kernel }
+
+const past = 1
+
+func (k poller) Arm(fd int, generation uint32) syscall.Errno {
+	s := k.enter(fd, "arm")
+	if s == nil {
+		return syscall.EBADF
+	}
+	if s.armed {
+		k.w.fail("descriptor %d is armed twice", fd)
+	}
+	if k.w.fires(armRefused) {
+		k.w.armRefusals++
+		return syscall.ENOSPC
+	}
+	s.armed, s.generation = true, generation
+	if k.mask(s) != 0 {
+		k.raise(s)
+	}
+	return 0
+}
+
+func (k poller) Disarm(fd int) {
+	s := k.enter(fd, "disarm")
+	if s == nil || !s.armed { // an arming that failed
+		return
+	}
+	if k.w.fires(staleEvent) { // a duplicated description would send such
+		k.ghosts = append(k.ghosts, core.Event{FD: fd, Generation: s.generation, Ready: core.Readable | core.Writable | core.HungUp})
+	}
+	s.armed, s.listed = false, false
+	k.ready = remove(k.ready, s)
+	k.late = remove(k.late, s)
+}
+
+func remove(list []*socket, s *socket) []*socket {
+	return slices.DeleteFunc(list, func(t *socket) bool { return t == s })
+}
+
+func (k poller) SetTimeout(until int64) {
+	k.w.trace("sets the time-out to %d", until)
+	k.w.pause()
+	k.until = until
+}
+
+func (k poller) Wake(how core.Waiting) {
+	if k.w.current == nil {
+		return
+	}
+	k.w.trace("wakes the leader, %s", waitings[how])
+	before := k.w.steps
+	k.w.pause()
+	if k.w.steps > before+1 {
+		k.w.fired[wakeUpInFlight]++
+	}
+	if how == core.Block {
+		k.event = true
+	} else {
+		k.until = past
+	}
+}
+
+var waitings = [...]string{"looking", "parked", "blocked"}
+
+func (k poller) Wait(how core.Waiting, events []core.Event, serve func(int) (int, bool)) (n int, timedOut bool) {
+	k.w.tracePoint(waitings[how])
+	if k.closed {
+		k.w.fail("a wait after the poller was closed")
+	}
+	k.sleepers++
+	if k.sleepers > 1 {
+		k.w.fail("two leaders in the poller")
+	}
+	k.looking = how == core.Look
+	k.w.pause()
+	k.looking = false
+	again := true
+	switch how {
+	case core.Look:
+		n = k.harvest(events)
+	case core.Block:
+		for again {
+			n, timedOut = k.block(events)
+			n, again = k.served(n, serve)
+		}
+	default:
+		n, timedOut = k.park(events, serve)
+	}
+	k.sleepers--
+	k.w.mix(uint64(n))
+	k.w.trace("the wait brings %d events, timed out: %v", n, timedOut)
+	return n, timedOut
+}
+
+// served lets the leader serve others with what was harvested.
+func (k poller) served(n int, serve func(int) (int, bool)) (left int, again bool) {
+	if n == 0 {
+		return 0, false
+	}
+	left, again = serve(n)
+	if again {
+		k.w.fired[servedAsleep]++
+		k.w.trace("served, and waits on")
+	}
+	return left, again
+}
+
+// block is epoll_wait.
+func (k poller) block(events []core.Event) (n int, timedOut bool) {
+	limit := k.until // read when the call begins
+	if !k.w.fires(spuriousWakeUp) {
+		k.w.sleepUntil = limit
+		k.w.sleepIn(inPoller, func() bool { return len(k.ready) > 0 || k.event || k.now >= limit })
+		k.w.sleepUntil = core.Never
+	}
+	k.overdue(limit)
+	n = k.harvest(events)
+	return n, n == 0 && limit != core.Never
+}
+
+// park is Go's poller: it looks at the time-out, then at the events, and sleeps
+// until one of the two has changed.
+func (k poller) park(events []core.Event, serve func(int) (int, bool)) (n int, timedOut bool) {
+	for inTime := k.now < k.until; inTime; {
+		if n = k.harvest(events); n > 0 {
+			var again bool
+			if n, again = k.served(n, serve); !again {
+				return n, false
+			}
+		} else if k.w.fires(spuriousWakeUp) {
+			return 0, false
+		}
+		k.w.parkedUntil = true
+		k.w.sleepIn(inPoller, func() bool { return len(k.ready) > 0 || k.now >= k.until })
+		k.w.parkedUntil = false
+		// If both have come, either may be seen.
+		inTime = k.now < k.until || len(k.ready) > 0 && k.w.schedule.pick(2) == 1
+	}
+	k.overdue(k.until)
+	if len(k.ready) > 0 {
+		k.w.fired[timedOutAndEdge]++
+	}
+	return k.harvest(events), true
+}
+
+func (k poller) overdue(limit int64) {
+	if limit > past && k.now > limit {
+		k.w.fired[overdueWakeUp]++
+	}
+}
+
+// harvest takes events from the ready list: all of them or some, in any order,
+// and perhaps one that nobody raised.
+func (k poller) harvest(events []core.Event) (n int) {
+	k.event = false
+	for len(k.ready) > 0 && n < len(events) {
+		if n > 0 && k.w.fires(truncated) {
+			break
+		}
+		i := 0
+		if len(k.ready) > 1 && k.w.fires(reordered) {
+			i = k.w.schedule.pick(len(k.ready))
+		}
+		s := k.ready[i]
+		if r := k.mask(s); r != 0 {
+			events[n] = core.Event{FD: s.fd, Generation: s.generation, Ready: r}
+			s.arrived, s.announced = false, true
+			n++
+		}
+		if n > 0 && n < 4 && k.w.fires(duplicatedEvent) {
+			continue
+		}
+		s.listed = false
+		k.ready = slices.Delete(k.ready, i, i+1)
+	}
+	if n < len(events) && len(k.ghosts) > 0 {
+		events[n] = k.ghosts[0]
+		k.ghosts = k.ghosts[1:]
+		n++
+	}
+	if n < len(events) && k.w.fires(spuriousEvent) {
+		if s := k.anyArmed(); s != nil {
+			events[n] = core.Event{FD: s.fd, Generation: s.generation, Ready: core.Readable | core.Writable}
+			s.announced = true
+			n++
+		}
+	}
+	for _, e := range events[:n] {
+		k.w.trace("event: descriptor %d, generation %d, ready %03b", e.FD, e.Generation, e.Ready)
+	}
+	return n
+}
+
+func (k poller) anyArmed() *socket {
+	at := k.w.schedule.pick(max(len(k.sockets), 1))
+	for i := range k.sockets {
+		if s := k.sockets[(at+i)%len(k.sockets)]; s.armed {
+			return s
+		}
+	}
+	return nil
+}
+
+func (k poller) Close() error {
+	k.w.trace("closes the poller")
+	if k.closed {
+		k.w.fail("the poller is closed twice")
+	}
+	if k.sleepers > 0 {
+		k.w.fail("the poller is closed under a wait")
+	}
+	k.closed = true
+	return nil
+}

@@ -1,0 +1,109 @@
+package sim
+
+import (
+	"flag"
+	"fmt"
+	"runtime"
+	"runtime/debug"
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+)
+
+var (
+	schedules  = flag.Uint64("sim.schedules", 100_000, "schedules to run")
+	seed       = flag.Uint64("sim.seed", 0, "replay this seed, with a trace")
+	first      = flag.Uint64("sim.first", 1, "the first seed")
+	soak       = flag.Bool("sim.soak", false, "run until stopped, or a schedule fails (with -timeout 0)")
+	allMutants = flag.Bool("sim.mutants", false, "try all mutants, not only a few")
+	oneMutant  = flag.String("sim.try", "", "try the mutant of this name")
+	isMutant   = flag.Bool("sim.mutant", false, "only say whether a schedule fails, and how many it took")
+)
+
+func TestMain(m *testing.M) {
+	debug.SetGCPercent(400) // worlds are small and many
+	goleak.VerifyTestMain(m)
+}
+
+// TestSchedules explores. It fails with the first schedule that does.
+func TestSchedules(t *testing.T) {
+	if *seed != 0 {
+		replaySeed(t, *seed)
+		return
+	}
+	if *soak {
+		runUntilStopped(t)
+		return
+	}
+	n := *schedules
+	if testing.Short() {
+		n = min(n, 20_000)
+	}
+	if *isMutant {
+		all, worst := search(*first, n, 1)
+		if worst != nil {
+			t.Fatalf("MUTANT %d %s", all.schedules, shapeOf(worst.failure))
+		}
+		return
+	}
+	if raceEnabled {
+		n = min(n, 3_000)
+	}
+	begin := time.Now()
+	all, worst := search(*first, n, runtime.GOMAXPROCS(0))
+	took := time.Since(begin)
+	if worst != nil {
+		report(t, worst)
+		return
+	}
+	t.Logf("%d schedules in %v, %.0f a second, %.0f steps each", all.schedules, took.Round(time.Millisecond),
+		float64(all.schedules)/took.Seconds(), float64(all.steps)/float64(all.schedules))
+	if n < 100_000 {
+		return // too few for all that is rare
+	}
+	t.Logf("how often what happened:\n%s", all.faults())
+	t.Logf("what operations met, in which stage:\n%s", &all.table)
+	if s := all.silent(); len(s) > 0 {
+		t.Errorf("never fired: %s", strings.Join(s, ", "))
+	}
+	if s := all.table.unvisited(); len(s) > 0 {
+		t.Errorf("never met, or met though impossible:\n%s", strings.Join(s, "\n"))
+	}
+}
+
+// runUntilStopped explores until a schedule fails. It wants -timeout 0.
+func runUntilStopped(t *testing.T) {
+	const share = 1_000_000
+	for from := uint64(time.Now().UnixNano()); ; from += share {
+		begin := time.Now()
+		all, worst := search(from, share, runtime.GOMAXPROCS(0))
+		if worst != nil {
+			report(t, worst)
+			return
+		}
+		fmt.Printf("%d schedules from seed %d, %.0f a second, none failed\n", all.schedules, from,
+			float64(all.schedules)/time.Since(begin).Seconds())
+	}
+}
+
+func report(t *testing.T, f *failed) {
+	t.Errorf("seed %d: %v", f.seed, f.failure)
+	e := &explorer{}
+	defer e.close()
+	small := e.shrink(f.result)
+	r := e.replay(small.plan, small.schedule, true)
+	t.Logf("plan %x schedule %x: %v", small.plan, small.schedule, r.failure)
+	t.Logf("shrunk trace:\n%s", strings.Join(r.lines, "\n"))
+}
+
+func replaySeed(t *testing.T, seed uint64) {
+	e := &explorer{}
+	defer e.close()
+	r := e.seeded(seed, true)
+	t.Logf("trace:\n%s", strings.Join(r.lines, "\n"))
+	if r.failure != nil {
+		t.Error(r.failure)
+	}
+}

@@ -1,0 +1,184 @@
+package sim
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/completionport/completion/internal/core"
+)
+
+// class is what an operation is, to the table: a late read is one of its own.
+type class uint8
+
+const (
+	posts class = iota
+	timers
+	accepts
+	connects
+	reads
+	lateReads
+	writes
+	closeWrites
+	classes
+)
+
+var classNames = [classes]string{"post", "timer", "accept", "connect", "read", "late read", "write", "closewrite"}
+
+func (u *use) class() class {
+	switch u.kind {
+	case core.Timer:
+		return timers
+	case core.Accept:
+		return accepts
+	case core.Connect:
+		return connects
+	case core.Read:
+		if u.late {
+			return lateReads
+		}
+		return reads
+	case core.Write:
+		return writes
+	case core.CloseWrite:
+		return closeWrites
+	}
+	return posts
+}
+
+// visit is an event that an operation meets.
+type visit uint8
+
+const (
+	visitResult     visit = iota // its call succeeds
+	visitPartial                 // its call does a part of it
+	visitWouldBlock              // its call can do nothing now
+	visitAgain                   // its call is interrupted
+	visitError                   // its call fails
+	visitCancel                  // Cancel
+	visitTicket                  // CancelTicket
+	visitMove                    // SetDeadline
+	visitExpiry                  // its deadline passes
+	visitContext                 // the context of its waiter ends
+	visitEdge                    // its socket gets an edge
+	visitCloseHandle
+	visitClosePort
+	visitShutdown
+	visitHandOut
+	visits
+)
+
+var visitNames = [visits]string{"result", "partial", "would block", "again", "error", "cancel", "ticket", "move",
+	"expiry", "context", "edge", "close", "port close", "shutdown", "hand out"}
+
+// visitOf is the event that a refused call is.
+func visitOf(c core.Class) visit {
+	switch c {
+	case core.WouldBlock:
+		return visitWouldBlock
+	case core.Again:
+		return visitAgain
+	}
+	return visitError
+}
+
+const stages = core.StageFinished + 1
+
+var stageNames = [stages]string{"outside", "accepted", "queued", "calling", "finished"}
+
+// table counts visits.
+type table [classes][stages][visits]uint64
+
+// visit notes what u meets, and in what stage.
+func (w *world) visit(u *use, v visit) {
+	if !u.handedOut && u.op.use == u {
+		w.totals.table[u.class()][u.stage()][v]++
+	}
+}
+
+func (w *world) visitAll(s *socket, v visit) {
+	for _, u := range s.uses {
+		w.visit(u, v)
+	}
+}
+
+func (w *world) visitFlying(v visit) {
+	for _, u := range w.uses {
+		w.visit(u, v)
+	}
+}
+
+// impossible says why an operation of a class can't meet an event in a stage.
+func impossible(c class, s core.Stage, v visit) string {
+	atHome := c == posts || c == timers
+	switch {
+	case v <= visitError && s != core.StageCalling:
+		return "only a call has a result"
+	case v == visitHandOut && s != core.StageFinished:
+		return "only what has ended is handed out"
+	case atHome && s == core.StageCalling:
+		return "makes no call"
+	case atHome && (v == visitEdge || v == visitCloseHandle):
+		return "has no handle"
+	case c == posts && s == core.StageQueued:
+		return "never waits"
+	case v == visitPartial && c != reads && c != lateReads && c != writes:
+		return "is done in one piece"
+	case v == visitAgain && (c == connects || c == closeWrites):
+		return "is never made twice"
+	case v == visitWouldBlock && c == closeWrites:
+		return "never blocks"
+	}
+	return ""
+}
+
+// String prints the table, and what it lacks.
+func (t *table) String() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%-20s", "")
+	for v := range visits {
+		fmt.Fprintf(&b, "%12s", visitNames[v])
+	}
+	b.WriteByte('\n')
+	reasons := map[string]int{}
+	for c := range classes {
+		for s := core.StageAccepted; s < stages; s++ {
+			fmt.Fprintf(&b, "%-11s%-9s", classNames[c], stageNames[s])
+			for v := range visits {
+				cell := fmt.Sprint(t[c][s][v])
+				if why := impossible(c, s, v); why != "" {
+					if reasons[why] == 0 {
+						reasons[why] = len(reasons) + 1
+					}
+					cell = fmt.Sprintf("(%d)", reasons[why])
+				} else if t[c][s][v] == 0 {
+					cell = "NONE"
+				}
+				fmt.Fprintf(&b, "%12s", cell)
+			}
+			b.WriteByte('\n')
+		}
+	}
+	for n := 1; n <= len(reasons); n++ {
+		for why, number := range reasons {
+			if number == n {
+				fmt.Fprintf(&b, "(%d) %s\n", n, why)
+			}
+		}
+	}
+	return b.String()
+}
+
+// unvisited lists the cells that are possible and were not visited, and those
+// that were and are not possible.
+func (t *table) unvisited() (list []string) {
+	for c := range classes {
+		for s := core.StageAccepted; s < stages; s++ {
+			for v := range visits {
+				if (impossible(c, s, v) == "") == (t[c][s][v] == 0) {
+					list = append(list, fmt.Sprintf("%s, %s, %s", classNames[c], stageNames[s], visitNames[v]))
+				}
+			}
+		}
+	}
+	return list
+}

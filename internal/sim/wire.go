@@ -1,0 +1,103 @@
+package sim
+
+import (
+	"bytes"
+
+	"github.com/completionport/completion/internal/core"
+)
+
+// checkOrder: no operation overtakes another of its direction, and none goes
+// ahead of the connect it was submitted behind.
+func (w *world) checkOrder(u *use, s *socket) {
+	for _, v := range s.uses {
+		if v == u || !v.before(u) || !v.unfinished() {
+			continue
+		}
+		if sideOf(v.kind) == sideOf(u.kind) {
+			w.fail("%v overtakes %v", u, v)
+		}
+		if v.kind == core.Connect && s.phase != connected && s.phase != refused {
+			w.fail("%v does not wait for %v", u, v)
+		}
+	}
+}
+
+// checkRead: the memory is the operation's, from where it stands.
+func (w *world) checkRead(u *use, s *socket, p []byte) {
+	if !s.announced {
+		w.fail("%v is tried before any event of its socket", u)
+	}
+	if u.late && u.moved == 0 {
+		u.memory, u.total = p, len(p)
+	}
+	if len(p) == 0 || len(p) != u.total-u.moved || &p[0] != &u.memory[u.moved] {
+		w.fail("%v is to read %d bytes where %d of %d are missing", u, len(p), u.total-u.moved, u.total)
+	}
+}
+
+// checkWrite: the bytes are those of the operation that are not sent yet, and
+// not those of one that should have been aborted.
+func (w *world) checkWrite(u *use, s *socket, p []byte) {
+	if !bytes.Equal(p, u.expect[u.moved:]) || len(p) == 0 {
+		w.fail("%v is to write %v, what is left of it is %v", u, p, u.expect[u.moved:])
+	}
+	if u.moved > 0 {
+		return
+	}
+	for _, v := range s.uses {
+		if v.kind == core.Write && v.moved > 0 && v.moved < v.total && !v.unfinished() && v != u &&
+			(v.batch == u.batch || u.returned > 0 && u.returned <= v.lastAt) {
+			w.fail("%v is written behind half of %v", u, v)
+		}
+	}
+}
+
+// wasRead notes n bytes, or the end of the stream.
+func (w *world) wasRead(u *use, s *socket, n int, filled bool) {
+	u.calls++
+	switch from := s.consumed - n; {
+	case u.moved == 0:
+		u.offset = from
+	case u.offset+u.moved != from:
+		w.fail("%v goes on at %d, it was at %d", u, from, u.offset+u.moved)
+	}
+	u.moved += n
+	w.mix(uint64(n))
+	if filled || !u.op.full {
+		w.visit(u, visitResult)
+	} else {
+		w.visit(u, visitPartial)
+	}
+	w.trace("%v: read %d bytes", u, n)
+}
+
+// wasWritten notes n bytes.
+func (w *world) wasWritten(u *use, s *socket, n int) {
+	u.calls++
+	switch from := len(s.sent) - n; {
+	case u.moved == 0:
+		u.offset = from
+	case u.offset+u.moved != from:
+		w.fail("%v goes on at %d, it was at %d: another came in between", u, from, u.offset+u.moved)
+	}
+	u.moved += n
+	w.mix(uint64(n))
+	if u.moved == u.total {
+		w.visit(u, visitResult)
+	} else {
+		w.visit(u, visitPartial)
+	}
+	w.trace("%v: wrote %d bytes", u, n)
+}
+
+// checkClosing: no descriptor is closed under a call, or while it is lent.
+func (w *world) checkClosing(s *socket) {
+	if s.inside != [2]int{} {
+		w.fail("descriptor %d is closed under a call", s.fd)
+	}
+	for _, u := range s.uses {
+		if u.unfinished() && u.stage() != core.StageAccepted { // that one will be refused
+			w.fail("descriptor %d is closed and %v has not ended", s.fd, u)
+		}
+	}
+}

@@ -1,0 +1,258 @@
+package sim
+
+import (
+	"bytes"
+
+	"github.com/completionport/completion/internal/core"
+)
+
+// world is one schedule.
+type world struct {
+	stable   *stable
+	plan     *plan
+	schedule choices
+	strategy strategy
+	port     *core.Port
+	kernel   *kernel
+	totals   *totals
+
+	// Actors.
+	actors  []*actor
+	living  []*actor
+	current *actor // nil while the world itself acts
+	next    *actor
+	steps   int
+	over    bool
+	failure error
+	hash    uint64
+	watch   func(*world) // called at each step, if not nil
+
+	// The surroundings.
+	stage       stage
+	peers       []*peer
+	visitors    int // still to come
+	pending     []*socket
+	contexts    []*simContext
+	targets     [len(targets)]target
+	ticks       int   // how often the clock may still move by itself
+	sleepUntil  int64 // of a leader that is blocked
+	parkedUntil bool  // a leader is parked: the poller knows until when
+	fired       [faults]int
+
+	// What the actors have.
+	connections []*connection
+	listeners   []*connection
+	operations  []*operation
+	idleOps     []*operation // handed out
+	uses        []*use
+	flying      int // accepted and not handed out
+	tickets     []*use
+	pools       []*core.Pool
+	shares      []*share
+	held        int // buffers of pools that actors hold
+	batches     int
+	numbers     int // of uses
+	armRefusals int
+	aborting    bool // some write ended half-way
+	closeTried  bool
+	shutTried   bool
+	impatient   []*simContext // those that Shutdown was called with
+	closed      bool          // Close or Shutdown has returned true
+
+	// Of the observer.
+	submitted, completed, dequeued int
+	asleep                         bool
+
+	tracing bool
+	lines   []string
+}
+
+// stage is how far a schedule is.
+type stage uint8
+
+const (
+	chaos    stage = iota // everything at once
+	draining              // the peers take and end everything
+	closing               // the port is closed
+)
+
+// newWorld sets everything up that the actors find.
+func newWorld(st *stable, t *totals, p *plan, schedule choices, how strategy, trace bool) *world {
+	w := &world{stable: st, totals: t, plan: p, schedule: schedule, strategy: how, tracing: trace}
+	w.kernel = &kernel{w: w, now: 1000, capacity: p.capacity, limit: p.descriptors, until: core.Never}
+	w.sleepUntil = core.Never
+	w.targets = targets
+	w.ticks = 8
+	w.visitors = p.visitors
+	w.hash = 0xcbf29ce484222325
+	if how == priorities && !schedule.replay {
+		st.ranks.reset(&w.schedule)
+	}
+	options := core.Options{
+		Poller: poller{w.kernel}, Kernel: w.kernel, SpinWait: p.spin, MaxInFlight: p.maxInFlight, Steps: w,
+	}
+	if p.block {
+		options.LoopWait = core.Block
+	}
+	if p.observe {
+		options.Observe = w.observe
+		w.fired[observed]++
+	}
+	w.port = core.NewPort(options)
+	for _, pool := range p.pools {
+		w.pools = append(w.pools, w.port.NewPool(pool.size, pool.limit))
+	}
+	for range p.contexts {
+		w.contexts = append(w.contexts, newContext(w))
+	}
+	for range p.listeners {
+		s := w.kernel.newSocket()
+		s.listening = true
+		w.adopt(s, true)
+	}
+	for range p.streams {
+		w.adopt(w.withPeer(), true)
+	}
+	for range p.unconnected {
+		s := w.kernel.newSocket()
+		s.late = true
+		w.adopt(s, false)
+	}
+	return w
+}
+
+// withPeer makes a connected socket and its peer.
+func (w *world) withPeer() *socket {
+	s, remote := w.kernel.newSocket(), w.kernel.newSocket()
+	pair(s, remote)
+	w.givePeer(remote)
+	return s
+}
+
+// adopt gives a socket a descriptor and the descriptor to the port.
+func (w *world) adopt(s *socket, isConnected bool) *connection {
+	c := &connection{socket: s}
+	s.conn = c
+	fd := w.kernel.describe(s)
+	refusals := w.armRefusals
+	h, failure := w.port.AddHandle(fd, isConnected, func() { c.atClose++ })
+	if failure != nil {
+		if s.open {
+			w.fail("AddHandle fails with %+v and does not close the descriptor", failure)
+		}
+		if w.armRefusals == refusals && !w.closeTried && !w.shutTried {
+			w.fail("AddHandle fails with %+v", failure)
+		}
+		if c.atClose > 0 {
+			w.fail("AddHandle fails and calls atClose")
+		}
+		return nil
+	}
+	c.handle = h
+	w.know(c)
+	return c
+}
+
+// know lets the actors use a connection.
+func (w *world) know(c *connection) {
+	c.socket.conn = c
+	if c.socket.listening {
+		w.listeners = append(w.listeners, c)
+	} else {
+		w.connections = append(w.connections, c)
+	}
+}
+
+// explore runs the actors of the plan and checks everything.
+func (w *world) explore() {
+	for _, script := range w.plan.actors {
+		w.start(actorNames[len(w.actors)], func(a *actor) { w.act(a, script) })
+	}
+	w.run()
+	if w.failure == nil {
+		w.checkFinal()
+	}
+}
+
+// idle is called when nobody can go on and nothing is to come. Whoever sleeps
+// now must have a reason. It brings about what is next, or reports false: then
+// the schedule is over.
+func (w *world) idle() bool {
+	w.checkAsleep()
+	if w.failure != nil {
+		return false
+	}
+	if until := w.nextTime(); until != core.Never {
+		w.advance(until)
+		return true
+	}
+	switch {
+	case w.stage == chaos:
+		w.stage = draining
+		w.trace("-- everything is drained")
+		w.start("drainer", func(a *actor) { w.act(a, []instruction{{verb: loop}}) })
+	case w.stage == draining:
+		w.stage = closing
+		w.trace("-- the port is closed")
+		c := newContext(w)
+		w.contexts = append(w.contexts[:0:0], c)
+		w.start("closer", func(a *actor) { w.act(a, []instruction{w.plan.closing}) })
+	case len(w.living) == 0:
+		return false
+	case w.contexts[0].err == nil: // a Shutdown waits for a peer that does not read
+		w.contexts[0].end()
+	default:
+		for _, a := range w.living {
+			w.fail("%s never returns", w.whereIs(a))
+		}
+	}
+	return true
+}
+
+// nextTime is when a leader that sleeps wakes by itself.
+func (w *world) nextTime() int64 {
+	if w.parkedUntil {
+		return w.kernel.until
+	}
+	return w.sleepUntil
+}
+
+// advance moves the clock.
+func (w *world) advance(to int64) {
+	was := w.kernel.now
+	w.kernel.now = max(to, was)
+	w.trace("the clock goes from %d to %d", was, w.kernel.now)
+	if w.kernel.now-was > 1 {
+		w.fired[clockJumped]++
+	}
+	for _, u := range w.uses {
+		if !u.handedOut && u.sure && u.deadline > was && u.deadline <= w.kernel.now {
+			w.visit(u, visitExpiry)
+		}
+	}
+}
+
+// caller finds the operation that makes a call: there must be exactly one in
+// its direction.
+func (w *world) caller(s *socket, kind core.Kind) *use {
+	var found *use
+	for _, u := range s.uses {
+		if u.handedOut || sideOf(u.kind) != sideOf(kind) || u.stage() != core.StageCalling {
+			continue
+		}
+		if found != nil {
+			w.fail("%v and %v are both inside a call", found, u)
+		}
+		found = u
+	}
+	if found == nil || found.kind != kind {
+		w.fail("a %v on socket %d, where no such operation is calling", kind, s.number)
+		return nil
+	}
+	found.lastAt = w.steps
+	return found
+}
+
+const poison = 0xEE
+
+var poisoned = bytes.Repeat([]byte{poison}, 256)
