@@ -412,123 +412,6 @@ func (c *caller) move(i *instruction) {
 	}
 }
 
-func (c *caller) takeBuffer(i int) {
-	pool := at(c.pools, i)
-	if pool == nil {
-		return
-	}
-	if b := pool.Take(); b != nil {
-		c.world.held++
-		copy(b.Memory(), poisoned)
-		c.held = append(c.held, b)
-	}
-}
-
-// release gives the oldest buffer back, unharmed.
-func (c *caller) release() {
-	switch {
-	case len(c.held) > 0:
-		b := c.held[0]
-		c.held = c.held[1:]
-		c.checkHeld(b)
-		c.world.held--
-		b.Release()
-	case len(c.shared) > 0:
-		s := c.shared[0]
-		c.shared = c.shared[1:]
-		s.released = true
-		s.buffer.Release()
-	}
-}
-
-// broadcast writes the same bytes to several connections.
-func (c *caller) broadcast(i *instruction) {
-	if len(c.connections) == 0 {
-		return
-	}
-	var b *core.Buffer
-	share := &share{}
-	if pool := at(c.pools, i.at); pool != nil {
-		b = pool.Take()
-	}
-	if b != nil {
-		c.shares = append(c.shares, share)
-	} else {
-		b = new(core.Buffer)
-		b.Set(make([]byte, 1+i.at))
-	}
-	for j := range b.Memory() {
-		b.Memory()[j] = byte(len(c.world.uses)*13 + j)
-	}
-	b.Share()
-	var ops []core.Operation
-	var uses []*use
-	c.batches++
-	for j := range i.count {
-		o := &operation{number: len(c.operations), kind: core.Write, conn: at(c.connections, i.at+j), buffer: b}
-		c.operations = append(c.operations, o)
-		u := c.use(o)
-		u.index = j
-		ops, uses = append(ops, o), append(uses, u)
-	}
-	share.uses = uses
-	c.give(uses, func() bool { return c.port.Submit(ops, false) })
-	share.buffer = b
-	if i.at%2 == 0 {
-		share.released = true
-		b.Release()
-	} else {
-		c.shared = append(c.shared, share)
-	}
-}
-
-// share is a buffer of a pool that writes share.
-type share struct {
-	buffer   *core.Buffer
-	released bool // by the actor
-	uses     []*use
-}
-
-// alive tells whether somebody still refers to the buffer.
-func (s *share) alive() bool {
-	for _, u := range s.uses {
-		if !u.handedOut {
-			return true
-		}
-	}
-	return !s.released
-}
-
-// acquire borrows a descriptor, and checks that it stays what it is.
-func (c *caller) acquire(i int) {
-	conn := at(c.connections, i)
-	if conn == nil {
-		return
-	}
-	if fd, ok := conn.handle.Acquire(); ok {
-		c.borrowed = append(c.borrowed, conn)
-		if c.kernel.table[fd] != conn.socket {
-			c.fail("Acquire lends descriptor %d, which is another's", fd)
-		}
-	}
-}
-
-// giveAllBack ends what acquire began: Close waits for it.
-func (c *caller) giveAllBack() {
-	for len(c.borrowed) > 0 {
-		c.giveBack()
-	}
-}
-
-func (c *caller) giveBack() {
-	conn := c.borrowed[0]
-	c.borrowed = c.borrowed[1:]
-	if !conn.socket.open {
-		c.fail("a descriptor that was lent is closed")
-	}
-	conn.handle.Release()
-}
-
 // mistake submits one operation twice at once: it panics, and the port gives
 // everything back.
 func (c *caller) mistake() {
@@ -536,6 +419,7 @@ func (c *caller) mistake() {
 	if conn == nil {
 		return
 	}
+	post := &operation{number: -1, kind: core.Post}
 	o := &operation{number: -1, kind: core.Read, conn: conn}
 	o.own.Set(make([]byte, 4))
 	o.buffer = &o.own
@@ -545,59 +429,13 @@ func (c *caller) mistake() {
 				panic(r)
 			}
 		}()
-		return c.port.Submit([]core.Operation{o, o}, false)
+		return c.port.Submit([]core.Operation{post, o, o}, false)
 	}()
 	if accepted {
 		c.fail("an operation is accepted twice at once")
 	}
-	if stage := o.use; stage != nil || core.StageOf(&o.Record) != core.StageOutside {
+	if core.StageOf(&post.Record) != core.StageOutside || core.StageOf(&o.Record) != core.StageOutside {
 		c.fail("a refused operation is not given back")
 	}
 	o.own.Bytes() // panics if it is not the caller's
-}
-
-func (c *caller) closeHandle(i int) {
-	n := len(c.connections) + len(c.listeners)
-	if n == 0 {
-		return
-	}
-	i %= n
-	var conn *connection
-	if i < len(c.connections) {
-		conn = c.connections[i]
-	} else {
-		conn = c.listeners[i-len(c.connections)]
-	}
-	conn.closeTried = true
-	c.a.effect = func() { c.visitAll(conn.socket, visitCloseHandle) }
-	conn.handle.Close()
-	conn.closed = true
-}
-
-func (c *caller) closePort() {
-	c.giveAllBack()
-	c.closeTried = true
-	c.a.effect = func() { c.visitFlying(visitClosePort) }
-	if c.port.Close() {
-		c.checkClosed()
-	}
-}
-
-func (c *caller) shutdown(i *instruction) {
-	c.giveAllBack()
-	ctx := c.context(i)
-	c.shutTried = true
-	if ctx != nil {
-		c.impatient = append(c.impatient, ctx)
-	}
-	c.a.effect = func() { c.visitFlying(visitShutdown) }
-	all, isOpen := c.port.Shutdown(ctx.of())
-	c.trace("shutdown: all %v, was open %v", all, isOpen)
-	if !all && isOpen && !c.closeTried && (ctx == nil || ctx.err == nil) {
-		c.fail("Shutdown gives up and its context has not ended")
-	}
-	if isOpen {
-		c.checkClosed()
-	}
-	c.closeTried = true
 }

@@ -172,8 +172,7 @@ func (w *world) stirs(p *peer) bool {
 	if w.stage == chaos && p.activity > 0 {
 		return true
 	}
-	// In the end it reads everything and sends no more; so does one that has
-	// got tired, but for the reading.
+	// In the end it reads everything and sends no more.
 	return w.stage != chaos && (len(s.received) > 0 || !s.shut)
 }
 
