@@ -392,11 +392,15 @@ func (c *caller) move(i *instruction) {
 	u, t := o.use, c.moment(i.time)
 	o.moving++
 	if u != nil {
-		u.sure = false
 		if t != 0 {
 			u.earliest = min(u.earliest, t)
 		}
-		c.a.effect = func() { c.visit(u, visitMove) }
+		c.a.effect = func() { // several may move it at once: the last to get the lock counts
+			c.visit(u, visitMove)
+			if o.use == u {
+				u.deadline, u.sure = t, true
+			}
+		}
 	}
 	moved := c.port.SetDeadline(o, t)
 	o.moving--
@@ -407,8 +411,8 @@ func (c *caller) move(i *instruction) {
 		}
 		return
 	}
-	if moved && o.moving == 0 {
-		u.deadline, u.sure = t, true
+	if !moved {
+		u.sure = false
 	}
 }
 
