@@ -371,7 +371,7 @@ func TestTimersInOrder(t *testing.T) {
 		p.mu.Lock()
 		w, _ := p.enlist(context.Background(), anItem)
 		p.leader = w
-		p.poll(w, false)
+		p.round(w)
 		p.resign(w)
 		p.dismiss(w)
 		due := p.done.count
