@@ -387,3 +387,46 @@ func TestTimersInOrder(t *testing.T) {
 		t.Errorf("%d entries left", len(p.timers))
 	}
 }
+
+// endless is a kernel whose descriptor 7 always has data.
+type endless struct {
+	*script
+	others int // reads of any other
+	at     int // reads of 7 before the first of those
+	reads  int
+}
+
+func (k *endless) Read(fd int, p []byte) (int, syscall.Errno) {
+	if fd == 7 {
+		k.reads++
+		return len(p), 0
+	}
+	if k.others++; k.others == 1 {
+		k.at = k.reads
+	}
+	return len(p), 0
+}
+
+// A direction that is on the ready list again and again must leave events their
+// turn.
+func TestReadyListStarvesNoEvent(t *testing.T) {
+	k := &endless{script: &script{t: t, now: 1}}
+	p := NewPort(Options{Kernel: k, Poller: pollerOf{k.script}})
+	busy, _ := p.AddHandle(7, true, nil)
+	quiet, _ := p.AddHandle(8, true, nil)
+	awaited := newOperation(Read, quiet, 1)
+	p.Submit([]Operation{awaited}, true)
+	edgeOf(p, Event{FD: 7, Generation: busy.generation, Ready: Readable})
+	const many = 20 * turnBudget
+	for range many {
+		p.Submit([]Operation{newOperation(Read, busy, 1)}, false)
+		busy.latch[in] |= owned // so that they queue up
+	}
+	busy.latch[in] &^= owned
+	p.ready = append(p.ready, readyDirection{busy, in})
+	k.edge(quiet, Readable)
+	p.Wait(context.Background(), awaited)
+	if k.others != 1 || k.at > 4*turnBudget {
+		t.Errorf("%d reads of the quiet one, after %d of the busy one", k.others, k.at)
+	}
+}

@@ -17,9 +17,15 @@ const eventsPerClock = 16
 // One event at a time, because what follows from it mostly concerns the same
 // connection: the reply is written while the socket is still in the caches.
 func (p *Port) lead(w *waiter) {
-	switch {
-	case len(p.ready) > 0:
+	if len(p.ready) > 0 {
+		// Once, and on to the events: a direction that has more than its turn
+		// allows is on the list again.
 		p.work(0)
+		if p.closed || p.satisfied(w) && len(p.seen) == 0 {
+			return
+		}
+	}
+	switch {
 	case len(p.seen) > 0:
 		before := p.roused
 		p.serveNext()
