@@ -1,8 +1,6 @@
 package sys
 
 import (
-	"net"
-	"strconv"
 	"syscall"
 	"unsafe"
 
@@ -10,19 +8,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-var _ core.Kernel = (*Kernel)(nil)
-
-// Kernel makes the engine's system calls. Descriptors are non-blocking, so
-// short transfers are made without telling Go's scheduler, which saves more
-// than it delays.
-type Kernel struct{}
-
-// rawLimit is the most bytes moved by a call that the scheduler isn't told of:
-// longer ones would hold it up.
+// rawLimit is the most bytes moved by a call that Go's scheduler isn't told of,
+// which saves more than it delays: longer ones would hold it up.
 const rawLimit = 64 << 10
-
-// Now is the clock of package sys.
-func (*Kernel) Now() int64 { return Now() }
 
 // Read is read(2).
 func (*Kernel) Read(fd int, p []byte) (int, syscall.Errno) {
@@ -64,58 +52,6 @@ func (*Kernel) Accept(fd int) (int, syscall.Errno) {
 	return int(n), 0
 }
 
-// Connect is connect(2).
-func (*Kernel) Connect(fd int, to core.Address) syscall.Errno {
-	sa, errno := sockaddr(fd, to)
-	if errno != 0 {
-		return errno
-	}
-	return asErrno(unix.Connect(fd, sa))
-}
-
-// Connected reads SO_ERROR, and asks for the peer if there is none: a socket
-// that is still connecting has no error either.
-func (*Kernel) Connected(fd int) syscall.Errno {
-	errno, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_ERROR)
-	if err != nil {
-		return asErrno(err)
-	}
-	if errno != 0 {
-		return syscall.Errno(errno)
-	}
-	if _, err := unix.Getpeername(fd); err == unix.ENOTCONN {
-		return unix.EINPROGRESS
-	}
-	return 0
-}
-
-// CloseWrite is shutdown(2) of the sending side.
-func (*Kernel) CloseWrite(fd int) syscall.Errno { return asErrno(unix.Shutdown(fd, unix.SHUT_WR)) }
-
-// Close is close(2). On Linux the descriptor is gone whatever it returns.
-func (*Kernel) Close(fd int) syscall.Errno { return asErrno(unix.Close(fd)) }
-
-// Classify says what an errno of these calls means. Those not named end their
-// operation and nothing else: for accept, running out of descriptors or memory
-// (EMFILE, ENFILE, ENOBUFS, ENOMEM) is among them.
-func (*Kernel) Classify(kind core.Kind, errno syscall.Errno) core.Class {
-	switch kind {
-	case core.Accept:
-		return classifyAccept(errno)
-	case core.Connect:
-		return classifyConnect(errno)
-	}
-	switch errno {
-	case unix.EAGAIN: // the socket's buffer is empty, or full
-		return core.WouldBlock
-	case unix.EINTR: // a signal came first
-		return core.Again
-	case unix.EPIPE: // the write side is gone
-		return core.BrokenPipe
-	}
-	return classifyConnection(errno)
-}
-
 // classifyAccept: errors of a connection that died in the backlog come from
 // the queue of the listener, and the next one may be well (accept(2)).
 func classifyAccept(errno syscall.Errno) core.Class {
@@ -130,74 +66,20 @@ func classifyAccept(errno syscall.Errno) core.Class {
 	return core.Failed
 }
 
-// classifyConnect: EAGAIN is not among those to wait for. It means a full
-// backlog on a unix socket and no free port on a TCP one, and neither brings
-// an edge.
-func classifyConnect(errno syscall.Errno) core.Class {
-	switch errno {
-	case unix.EINPROGRESS, // the handshake is under way
-		unix.EALREADY, // it still is
-		unix.EINTR:    // a signal came first, and it goes on in the background
-		return core.WouldBlock
-	}
-	return classifyConnection(errno)
+// openStream opens a non-blocking stream socket.
+func openStream(domain int) (int, error) {
+	return unix.Socket(domain, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
 }
 
-// classifyConnection knows the errors that a dead connection leaves behind.
-func classifyConnection(errno syscall.Errno) core.Class {
-	switch errno {
-	case unix.ECONNRESET, // the peer sent RST
-		unix.ECONNABORTED,                 // this side gave it up
-		unix.ETIMEDOUT,                    // no answer to data or keep-alive
-		unix.ECONNREFUSED,                 // nobody listens
-		unix.EHOSTUNREACH, unix.EHOSTDOWN, // no way to the host
-		unix.ENETUNREACH, unix.ENETDOWN, // no way to its network
-		unix.ENETRESET: // keep-alive found it gone
-		return core.Fatal
-	}
-	return core.Failed
-}
+// familyOf is the address family of a socket.
+func familyOf(fd int) (int, error) { return unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_DOMAIN) }
 
-func asErrno(err error) syscall.Errno {
-	if err == nil {
-		return 0
-	}
-	if errno, ok := err.(syscall.Errno); ok {
-		return errno
-	}
-	return syscall.EINVAL
-}
+// noSignal has nothing to do: every write says MSG_NOSIGNAL.
+func noSignal(int) syscall.Errno { return 0 }
 
-// sockaddr puts an address into the words of the socket's family.
-func sockaddr(fd int, to core.Address) (unix.Sockaddr, syscall.Errno) {
-	family, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_DOMAIN)
-	if err != nil {
-		return nil, asErrno(err)
-	}
-	addr := to.Inet.Addr()
-	switch {
-	case family == unix.AF_UNIX && to.Path != "":
-		return &unix.SockaddrUnix{Name: to.Path}, 0
-	case family == unix.AF_INET && addr.Unmap().Is4():
-		return &unix.SockaddrInet4{Port: int(to.Inet.Port()), Addr: addr.Unmap().As4()}, 0
-	case family == unix.AF_INET6 && addr.IsValid():
-		sa := &unix.SockaddrInet6{Port: int(to.Inet.Port()), Addr: addr.As16()}
-		if addr.Is4() && addr.IsUnspecified() { // no mapped form of it can be dialled
-			sa.Addr = [16]byte{}
-		}
-		sa.ZoneId = zone(addr.Zone())
-		return sa, 0
-	}
-	return nil, unix.EAFNOSUPPORT
-}
+// mapsIPv4: an IPv6 socket can reach IPv4 addresses.
+const mapsIPv4 = true
 
-func zone(name string) uint32 {
-	if name == "" {
-		return 0
-	}
-	if ifi, err := net.InterfaceByName(name); err == nil {
-		return uint32(ifi.Index)
-	}
-	n, _ := strconv.ParseUint(name, 10, 32)
-	return uint32(n)
-}
+// keepAliveTimes are the options for the time before the first probe, and
+// between probes.
+var keepAliveTimes = []int{unix.TCP_KEEPIDLE, unix.TCP_KEEPINTVL}

@@ -1,8 +1,11 @@
+//go:build linux || darwin || dragonfly || freebsd || netbsd || openbsd
+
 package sys
 
 import (
 	"errors"
 	"net"
+	"net/netip"
 	"os"
 	"syscall"
 	"time"
@@ -11,9 +14,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Socket opens a non-blocking stream socket.
+// Socket opens a non-blocking stream socket. Where no IPv6 socket can reach IPv4
+// addresses, Dual is IPv4.
 func (k *Kernel) Socket(family Family) (int, error) {
-	const kind = unix.SOCK_STREAM | unix.SOCK_NONBLOCK | unix.SOCK_CLOEXEC
+	if family == Dual && !mapsIPv4 {
+		family = IPv4
+	}
 	domain := unix.AF_INET6
 	switch family {
 	case IPv4:
@@ -21,7 +27,7 @@ func (k *Kernel) Socket(family Family) (int, error) {
 	case Unix:
 		domain = unix.AF_UNIX
 	}
-	fd, err := unix.Socket(domain, kind, 0)
+	fd, err := openStream(domain)
 	if family == Dual && errors.Is(err, unix.EAFNOSUPPORT) {
 		return k.Socket(IPv4)
 	}
@@ -66,6 +72,9 @@ func bindAndListen(fd int, family Family, addr core.Address, o ListenOptions) er
 			return os.NewSyscallError("setsockopt", err)
 		}
 	}
+	if domain, _ := familyOf(fd); family == Dual && domain == unix.AF_INET {
+		addr.Inet = netip.AddrPortFrom(netip.IPv4Unspecified(), addr.Inet.Port())
+	}
 	sa, errno := sockaddr(fd, addr)
 	if errno != 0 {
 		return os.NewSyscallError("bind", errno)
@@ -75,7 +84,7 @@ func bindAndListen(fd int, family Family, addr core.Address, o ListenOptions) er
 	}
 	backlog := o.Backlog
 	if backlog <= 0 {
-		backlog = 4096 // the kernel cuts it to net.core.somaxconn
+		backlog = 4096 // the kernel cuts it to its own limit, somaxconn
 	}
 	return os.NewSyscallError("listen", unix.Listen(fd, backlog))
 }
@@ -131,10 +140,10 @@ func duplicate(fd int, listening bool) (int, error) {
 		return -1, os.NewSyscallError("getsockopt", err)
 	}
 	accepts, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_ACCEPTCONN)
-	if err != nil {
+	if err != nil && !tellsNot(err) {
 		return -1, os.NewSyscallError("getsockopt", err)
 	}
-	if kind != unix.SOCK_STREAM || (accepts != 0) != listening {
+	if kind != unix.SOCK_STREAM || err == nil && (accepts != 0) != listening {
 		return -1, syscall.EPROTOTYPE
 	}
 	dup, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 0)
@@ -146,7 +155,18 @@ func duplicate(fd int, listening bool) (int, error) {
 		unix.Close(dup)
 		return -1, os.NewSyscallError("fcntl", err)
 	}
+	if errno := noSignal(dup); errno != 0 {
+		unix.Close(dup)
+		return -1, os.NewSyscallError("setsockopt", errno)
+	}
 	return dup, nil
+}
+
+// tellsNot says that the system knows an option and can't be asked for it, as
+// some can't for SO_ACCEPTCONN. Then the type that package net has given the
+// socket must do.
+func tellsNot(err error) bool {
+	return errors.Is(err, unix.ENOPROTOOPT) || errors.Is(err, unix.EINVAL)
 }
 
 // Descriptor is the number that the system knows.
@@ -171,17 +191,19 @@ func (*Kernel) SetNoDelay(fd int, on bool) error {
 	return setInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, toInt(on))
 }
 
-// SetKeepAlive is SO_KEEPALIVE with TCP_KEEPIDLE and TCP_KEEPINTVL; idle 0
-// turns it off.
+// SetKeepAlive is SO_KEEPALIVE with the system's names for the two times; idle 0
+// turns it off. Where a socket has no times of its own, the system's stay.
 func (*Kernel) SetKeepAlive(fd int, idle time.Duration) error {
 	if err := setInt(fd, unix.SOL_SOCKET, unix.SO_KEEPALIVE, toInt(idle > 0)); err != nil || idle <= 0 {
 		return err
 	}
 	seconds := int((idle + time.Second - 1) / time.Second) // the kernel knows whole ones
-	if err := setInt(fd, unix.IPPROTO_TCP, unix.TCP_KEEPIDLE, seconds); err != nil {
-		return err
+	for _, option := range keepAliveTimes {
+		if err := setInt(fd, unix.IPPROTO_TCP, option, seconds); err != nil {
+			return err
+		}
 	}
-	return setInt(fd, unix.IPPROTO_TCP, unix.TCP_KEEPINTVL, seconds)
+	return nil
 }
 
 // SetReadBuffer is SO_RCVBUF.
