@@ -1,9 +1,30 @@
 package completion
 
-import "github.com/completionport/completion/internal/memory"
+import (
+	"github.com/completionport/completion/internal/kqueue"
+	"github.com/completionport/completion/internal/memory"
+)
 
 // Descriptors is how many descriptors ports have open on a network.
 func Descriptors(m *Memory) int { return m.network.Descriptors() }
 
 // Native is how this system's sockets give an errno.
 var Native = memory.Native
+
+// OpenKqueue opens a port whose poller is that of the BSDs, on a queue that a
+// network imitates.
+func OpenKqueue(m *Memory, config *Config, habits memory.Habits, seed uint64) (*Port, error) {
+	var c Config
+	if config != nil {
+		c = *config
+	}
+	c.Memory = m
+	if err := c.check(); err != nil {
+		return nil, err
+	}
+	poller, err := kqueue.New(m.network.NewKqueue(habits, seed))
+	if err != nil {
+		return nil, err
+	}
+	return c.port(driver{name: "kqueue", poller: poller, kernel: m.network.Kernel()}), nil
+}

@@ -60,18 +60,23 @@ func Open(config *Config) (*Port, error) {
 	if err != nil {
 		return nil, err
 	}
+	return c.port(driver), nil
+}
+
+// port makes a port of what a backend brings.
+func (c *Config) port(d driver) *Port {
 	return &Port{
 		core: core.NewPort(core.Options{
-			Poller:      driver.poller,
-			Kernel:      driver.kernel,
+			Poller:      d.poller,
+			Kernel:      d.kernel,
 			SpinWait:    int64(c.SpinWait),
 			LoopWait:    c.loopWait,
 			MaxInFlight: c.MaxInFlight,
 			Observe:     c.Observer.trace(),
 		}),
-		kernel:  driver.kernel,
-		backend: driver.name,
-	}, nil
+		kernel:  d.kernel,
+		backend: d.name,
+	}
 }
 
 // open opens the backend.

@@ -110,8 +110,8 @@ func (k *Socket) admit(asker *Socket) {
 	conn.peer, asker.peer = asker, conn
 	asker.phase = connected
 	k.backlog = append(k.backlog, conn)
-	k.edge()
-	asker.edge()
+	k.edge(core.Readable)
+	asker.edge(core.Writable)
 }
 
 // refused is the arrival of a refusal.
@@ -124,5 +124,5 @@ func (k *Socket) refused() {
 	if k.family == sys.Unix {
 		k.errno = syscall.ENOENT
 	}
-	k.edge()
+	k.edge(core.Readable | core.Writable)
 }

@@ -93,26 +93,27 @@ func (p *Poller) Wait(how core.Waiting, events []core.Event, serve func(int) (in
 		if p.until <= now {
 			return 0, true
 		}
-		p.sleep(min(p.until, arrival), now)
+		sleep(p.told, &p.timer, min(p.until, arrival), now)
 	}
 }
 
-// sleep returns when the leader is told something, or at the time until.
-func (p *Poller) sleep(until, now int64) {
+// sleep returns when told is told something, or at the time until. It keeps its
+// timer for the next time.
+func sleep(told chan struct{}, timer **time.Timer, until, now int64) {
 	if until == Never {
-		<-p.told
+		<-told
 		return
 	}
 	d := time.Duration(until - now)
-	if p.timer == nil {
-		p.timer = time.NewTimer(d)
+	if *timer == nil {
+		*timer = time.NewTimer(d)
 	} else {
-		p.timer.Reset(d)
+		(*timer).Reset(d)
 	}
 	select {
-	case <-p.told:
-		p.timer.Stop()
-	case <-p.timer.C:
+	case <-told:
+		(*timer).Stop()
+	case <-(*timer).C:
 	}
 }
 

@@ -40,7 +40,7 @@ func (w *Watcher) Arm(fd int, generation uint32) syscall.Errno {
 		return syscall.EEXIST
 	}
 	k.armed = &registration{watcher: w, socket: k, fd: fd, generation: generation}
-	k.edge()
+	k.edge(core.Readable | core.Writable)
 	return 0
 }
 
@@ -86,15 +86,19 @@ func (w *Watcher) Collect(events []core.Event) int {
 // Nudge makes an edge of whatever is ready at a descriptor.
 func (s *System) Nudge(fd int) {
 	if k := s.Lookup(fd); k != nil {
-		k.edge()
+		k.edge(core.Readable | core.Writable)
 	}
 }
 
-// edge notes that something has become ready, for whoever watches.
-func (k *Socket) edge() {
+// edge notes that something has happened, and to which direction, for whoever
+// watches.
+func (k *Socket) edge(about core.Readiness) {
 	if r := k.armed; r != nil && !r.pending && k.Ready() != 0 {
 		r.pending = true
 		r.watcher.pending = append(r.watcher.pending, r)
+	}
+	for _, n := range k.knotes {
+		n.note(about)
 	}
 	k.tell()
 }
@@ -103,6 +107,9 @@ func (k *Socket) edge() {
 func (k *Socket) tell() {
 	if k.armed != nil && k.armed.watcher.Told != nil {
 		k.armed.watcher.Told()
+	}
+	for _, n := range k.knotes {
+		n.queue.tell()
 	}
 	if k.Told != nil {
 		k.Told()

@@ -18,6 +18,7 @@ type Socket struct {
 	phase      phase
 	references int // descriptors, and other owners
 	armed      *registration
+	knotes     []*knote // of queues
 
 	local, remote core.Address
 	ownsPort      bool // the local port is counted in the address book
@@ -76,7 +77,7 @@ func (k *Socket) Read(p []byte) (int, syscall.Errno) {
 	if n := k.in.take(p); n > 0 {
 		if peer := k.peer; peer != nil && peer.starved && peer.room() > 0 {
 			peer.starved = false
-			peer.edge()
+			peer.edge(core.Writable)
 		}
 		return n, 0
 	}
@@ -198,7 +199,7 @@ func (k *Socket) hangUp() {
 	}
 	if peer.starved { // what it still writes goes nowhere
 		peer.starved = false
-		peer.edge()
+		peer.edge(core.Writable)
 	}
 }
 
@@ -219,7 +220,7 @@ func (k *Socket) SetBuffers(send, receive int) {
 	for _, end := range []*Socket{k, k.peer} {
 		if end != nil && end.starved && end.room() > 0 {
 			end.starved = false
-			end.edge()
+			end.edge(core.Writable)
 		}
 	}
 }

@@ -20,6 +20,8 @@ type System struct {
 	now     int64
 	delay   int64
 	transit []passage // by time of arrival
+
+	queues []*Kqueue
 }
 
 // firstDescriptor leaves out those that every process has.
@@ -126,6 +128,7 @@ func (s *System) Close(fd int) syscall.Errno {
 	if k == nil {
 		return syscall.EBADF
 	}
+	s.forgetKnotes(fd)
 	s.sockets[fd-firstDescriptor] = nil
 	k.Release()
 	return 0

@@ -82,6 +82,7 @@ func (k *Socket) arrive(p passage) {
 	case k.phase != connected || k.dead:
 		return
 	}
+	about := core.Readable
 	switch p.what {
 	case data:
 		k.in.arrived += p.count
@@ -89,6 +90,7 @@ func (k *Socket) arrive(p passage) {
 		k.in.ended = true
 	case reset:
 		k.die()
+		about |= core.Writable
 	}
-	k.edge()
+	k.edge(about)
 }

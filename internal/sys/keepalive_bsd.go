@@ -1,0 +1,9 @@
+//go:build dragonfly || freebsd || netbsd
+
+package sys
+
+import "golang.org/x/sys/unix"
+
+// keepAliveTimes are the options for the time before the first probe, and
+// between probes.
+var keepAliveTimes = []int{unix.TCP_KEEPIDLE, unix.TCP_KEEPINTVL}

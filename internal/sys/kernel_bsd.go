@@ -1,0 +1,66 @@
+//go:build darwin || dragonfly || freebsd || netbsd || openbsd
+
+package sys
+
+import (
+	"syscall"
+
+	"github.com/completionport/completion/internal/core"
+	"golang.org/x/sys/unix"
+)
+
+// Read is read(2).
+func (*Kernel) Read(fd int, p []byte) (int, syscall.Errno) { return read(fd, p) }
+
+// Write is write(2) without SIGPIPE: a broken pipe is an errno, not a signal that
+// a program with its own handler would see.
+//
+// These kernels look at the closed sending side first and keep the reset that
+// closed it for whoever asks next. It is asked for here, so that the handle
+// learns why its connection is gone.
+func (*Kernel) Write(fd int, p []byte) (int, syscall.Errno) {
+	n, errno := write(fd, p)
+	switch errno {
+	case 0:
+		return n, 0
+	case unix.EPIPE:
+		if why, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_ERROR); err == nil && why != 0 {
+			errno = syscall.Errno(why)
+		}
+	case unix.EPROTOTYPE:
+		// macOS says so while the connection is being torn down by a reset.
+		errno = unix.ECONNRESET
+	}
+	return 0, errno
+}
+
+// Accept is accept(2) of a non-blocking descriptor that is not inherited. The
+// peer's address is asked for on demand.
+func (*Kernel) Accept(fd int) (int, syscall.Errno) { return accept(fd) }
+
+// classifyAccept: a connection that died in the backlog says nothing of the next
+// one.
+func classifyAccept(errno syscall.Errno) core.Class {
+	switch errno {
+	case unix.EAGAIN: // the backlog is empty
+		return core.WouldBlock
+	case unix.EINTR, // a signal came first
+		unix.ECONNABORTED, unix.ECONNRESET, unix.EPROTO: // it died in the backlog
+		return core.Again
+	}
+	return core.Failed
+}
+
+// familyOf is the address family of a socket, bound or not.
+func familyOf(fd int) (int, error) {
+	name, err := unix.Getsockname(fd)
+	switch name.(type) {
+	case *unix.SockaddrInet4:
+		return unix.AF_INET, nil
+	case *unix.SockaddrInet6:
+		return unix.AF_INET6, nil
+	case *unix.SockaddrUnix:
+		return unix.AF_UNIX, nil
+	}
+	return 0, err
+}

@@ -1,0 +1,182 @@
+//go:build darwin || dragonfly || freebsd || netbsd || openbsd
+
+package sys
+
+import (
+	"os"
+	"syscall"
+	"unsafe"
+
+	"github.com/completionport/completion/internal/kqueue"
+	"golang.org/x/sys/unix"
+)
+
+var _ kqueue.System = (*Kqueue)(nil)
+
+// Numbers that package kqueue takes for granted.
+const (
+	_ = -uint(kqueue.Add ^ unix.EV_ADD)
+	_ = -uint(kqueue.Delete ^ unix.EV_DELETE)
+	_ = -uint(kqueue.Clear ^ unix.EV_CLEAR)
+	_ = -uint(kqueue.Error ^ unix.EV_ERROR)
+	_ = -uint(kqueue.EOF ^ unix.EV_EOF)
+)
+
+// Kqueue is a kqueue descriptor.
+type Kqueue struct {
+	fd     int
+	buffer []kevent // of the one who waits
+}
+
+// KqueueCreate opens a kqueue descriptor.
+func KqueueCreate() (*Kqueue, error) {
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
+	fd, err := unix.Kqueue()
+	if err != nil {
+		return nil, os.NewSyscallError("kqueue", err)
+	}
+	unix.CloseOnExec(fd)
+	return &Kqueue{fd: fd}, nil
+}
+
+// kevent is struct kevent. It is laid out as unix.Kevent_t and is no such thing
+// to the garbage collector: udata holds a number, which a field of a pointer's
+// type must not.
+type kevent struct {
+	_     [0]uint64 // for the alignment
+	words [unsafe.Sizeof(unix.Kevent_t{}) / 4]uint32
+}
+
+func (k *kevent) fields() *unix.Kevent_t { return (*unix.Kevent_t)(unsafe.Pointer(k)) }
+
+// udata may be a pointer or a signed number, of the size of a pointer.
+func (k *kevent) udata() *uintptr { return (*uintptr)(unsafe.Pointer(&k.fields().Udata)) }
+
+// kevents shows a slice to package unix, which only passes it on.
+func kevents(s []kevent) []unix.Kevent_t {
+	return unsafe.Slice((*unix.Kevent_t)(unsafe.Pointer(unsafe.SliceData(s))), len(s))
+}
+
+// put translates a change. It reports false for a filter that is not known here.
+func (k *kevent) put(e kqueue.Event) bool {
+	filter := 0 // NetBSD's EVFILT_READ is 0, too
+	switch e.Filter {
+	case kqueue.Read:
+		filter = unix.EVFILT_READ
+	case kqueue.Write:
+		filter = unix.EVFILT_WRITE
+	case kqueue.User:
+		if !hasUserFilter {
+			return false
+		}
+		filter = userFilter
+	}
+	f := k.fields()
+	unix.SetKevent(f, e.Ident, filter, int(e.Flags))
+	f.Fflags = e.FFlags
+	*k.udata() = uintptr(e.Generation)
+	return true
+}
+
+// event translates an event.
+func (k *kevent) event() kqueue.Event {
+	f := k.fields()
+	e := kqueue.Event{
+		Ident:      int(f.Ident),
+		Flags:      kqueue.Flags(f.Flags),
+		FFlags:     f.Fflags,
+		Data:       int64(f.Data),
+		Generation: uint32(*k.udata()),
+	}
+	switch int(f.Filter) {
+	case unix.EVFILT_READ:
+		e.Filter = kqueue.Read
+	case unix.EVFILT_WRITE:
+		e.Filter = kqueue.Write
+	case userFilter:
+		e.Filter = kqueue.User
+	}
+	return e
+}
+
+// Change is kevent(2) without room for events: the first change that fails ends
+// it with its errno.
+func (q *Kqueue) Change(first, second kqueue.Event) syscall.Errno {
+	var changes [2]kevent
+	n := 0
+	for _, e := range [...]kqueue.Event{first, second} {
+		if e.Filter == 0 {
+			continue
+		}
+		if !changes[n].put(e) {
+			return unix.EINVAL
+		}
+		n++
+	}
+	_, err := unix.Kevent(q.fd, kevents(changes[:n]), nil, nil)
+	return asErrno(err)
+}
+
+// Wait is kevent(2) without changes. Go's scheduler is told of it.
+func (q *Kqueue) Wait(events []kqueue.Event, nanoseconds int64) (int, syscall.Errno) {
+	if len(q.buffer) < len(events) {
+		q.buffer = make([]kevent, len(events))
+	}
+	var timeout *unix.Timespec
+	if nanoseconds >= 0 {
+		t := unix.NsecToTimespec(nanoseconds)
+		timeout = &t
+	}
+	n, err := unix.Kevent(q.fd, nil, kevents(q.buffer[:len(events)]), timeout)
+	if err != nil {
+		return 0, asErrno(err)
+	}
+	for i := range q.buffer[:n] {
+		events[i] = q.buffer[i].event()
+	}
+	return n, 0
+}
+
+// Pipe is pipe(2).
+func (*Kqueue) Pipe() (r, w int, err error) {
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
+	var ends [2]int
+	if err := unix.Pipe(ends[:]); err != nil {
+		return -1, -1, err
+	}
+	for _, fd := range ends {
+		unix.CloseOnExec(fd)
+		unix.SetNonblock(fd, true)
+	}
+	return ends[0], ends[1], nil
+}
+
+// Signal is write(2).
+func (*Kqueue) Signal(fd int) {
+	var one [1]byte
+	unix.Write(fd, one[:])
+}
+
+// Drain is read(2), until nothing is left.
+func (*Kqueue) Drain(fd int) {
+	var some [64]byte
+	for {
+		if n, err := unix.Read(fd, some[:]); err != unix.EINTR && n < len(some) {
+			return
+		}
+	}
+}
+
+// ClosePipe is close(2), twice.
+func (*Kqueue) ClosePipe(r, w int) {
+	unix.Close(r)
+	unix.Close(w)
+}
+
+// Now is the clock of package sys.
+func (*Kqueue) Now() int64 { return Now() }
+
+// Close is close(2).
+func (q *Kqueue) Close() error { return os.NewSyscallError("close", unix.Close(q.fd)) }

@@ -1,0 +1,54 @@
+package sys
+
+import (
+	"syscall"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+const (
+	hasUserFilter = true
+	userFilter    = unix.EVFILT_USER
+	mapsIPv4      = true // an IPv6 socket can reach IPv4 addresses
+)
+
+// rawLimit is the most bytes moved by a call that Go's scheduler isn't told of,
+// which saves more than it delays: longer ones would hold it up.
+const rawLimit = 64 << 10
+
+func read(fd int, p []byte) (int, syscall.Errno) {
+	var n uintptr
+	var errno syscall.Errno
+	if len(p) <= rawLimit {
+		n, _, errno = syscall.RawSyscall(unix.SYS_READ, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)))
+	} else {
+		n, _, errno = unix.Syscall(unix.SYS_READ, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)))
+	}
+	if errno != 0 {
+		return 0, errno
+	}
+	return int(n), 0
+}
+
+func write(fd int, p []byte) (int, syscall.Errno) {
+	var n uintptr
+	var errno syscall.Errno
+	if len(p) <= rawLimit {
+		n, _, errno = syscall.RawSyscall6(unix.SYS_SENDTO, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)), unix.MSG_NOSIGNAL, 0, 0)
+	} else {
+		n, _, errno = unix.Syscall6(unix.SYS_SENDTO, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)), unix.MSG_NOSIGNAL, 0, 0)
+	}
+	if errno != 0 {
+		return 0, errno
+	}
+	return int(n), 0
+}
+
+func accept(fd int) (int, syscall.Errno) {
+	n, _, errno := syscall.RawSyscall6(unix.SYS_ACCEPT4, uintptr(fd), 0, 0, unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0, 0)
+	if errno != 0 {
+		return -1, errno
+	}
+	return int(n), 0
+}

@@ -1,0 +1,23 @@
+package sys
+
+import (
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+const (
+	// Since NetBSD 10, and not in package unix; kernels without it answer EINVAL.
+	hasUserFilter = true
+	userFilter    = 8
+	mapsIPv4      = true // an IPv6 socket can reach IPv4 addresses
+)
+
+// accept is paccept(2) without a signal mask.
+func accept(fd int) (int, syscall.Errno) {
+	n, _, errno := unix.Syscall6(unix.SYS_PACCEPT, uintptr(fd), 0, 0, 0, unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
+	if errno != 0 {
+		return -1, errno
+	}
+	return int(n), 0
+}

@@ -1,0 +1,42 @@
+package sys
+
+import (
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+const (
+	hasUserFilter = false
+	userFilter    = 1 << 15 // no filter has this number
+	mapsIPv4      = false   // an IPv6 socket can't reach IPv4 addresses
+)
+
+// keepAliveTimes: sockets have no such times of their own.
+var keepAliveTimes []int
+
+// All calls go through libc.
+
+func read(fd int, p []byte) (int, syscall.Errno) {
+	n, err := unix.Read(fd, p)
+	if err != nil {
+		return 0, asErrno(err)
+	}
+	return n, 0
+}
+
+func write(fd int, p []byte) (int, syscall.Errno) {
+	n, err := unix.SendmsgN(fd, p, nil, nil, unix.MSG_NOSIGNAL)
+	if err != nil {
+		return 0, asErrno(err)
+	}
+	return n, 0
+}
+
+func accept(fd int) (int, syscall.Errno) {
+	n, _, err := syscall.Accept4(fd, unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC)
+	if err != nil {
+		return -1, asErrno(err)
+	}
+	return n, 0
+}
