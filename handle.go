@@ -21,7 +21,8 @@ func (s *Socket) core() *core.Handle { return (*core.Handle)(s) }
 
 // Socket returns a socket that is not connected yet, for a Connect. The
 // networks are "tcp", "tcp4", "tcp6" and "unix"; a "tcp" socket can connect to
-// addresses of both families. Nagle's algorithm is off, as in package net.
+// addresses of both families, but on OpenBSD and DragonFly to IPv4 only, where
+// one socket does not speak both. Nagle's algorithm is off, as in package net.
 func (p *Port) Socket(network string) (*Socket, error) {
 	family := sys.FamilyOf(network, nil)
 	if family == 0 {

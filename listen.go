@@ -24,8 +24,9 @@ type ListenConfig struct {
 	// means as many as the system allows.
 	Backlog int
 
-	// ReusePort lets several listeners share one TCP port (SO_REUSEPORT); the
-	// system spreads the connections.
+	// ReusePort lets several listeners share one TCP port; the system spreads the
+	// connections. Where it would give all to one of them (macOS, NetBSD,
+	// OpenBSD), Listen returns errors.ErrUnsupported.
 	ReusePort bool
 }
 

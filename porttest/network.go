@@ -2,6 +2,7 @@ package porttest
 
 import (
 	"net"
+	"runtime"
 	"testing"
 )
 
@@ -61,6 +62,15 @@ func (e *env) needsSystem(why string) {
 	e.Helper()
 	if !e.onSystem() {
 		e.Skipf("about the system: %s", why)
+	}
+}
+
+// needsOwnNetwork skips a case on the system's network, where this one can't do
+// what others can.
+func (e *env) needsOwnNetwork(why string) {
+	e.Helper()
+	if e.onSystem() {
+		e.Skipf("not on %s: %s", runtime.GOOS, why)
 	}
 }
 

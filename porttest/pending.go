@@ -21,7 +21,9 @@ func soon() completion.Deadline { return completion.After(5 * time.Millisecond) 
 const long completion.Deadline = 1
 
 // silentAddress is one where connects get no answer: the backlog of its
-// listener is full and nobody accepts. A port of its own holds it.
+// listener is full and nobody accepts, or it is an address of the loopback that
+// nobody has. Which of the two answers depends on the system. A port of its own
+// finds out, and holds the listener.
 func (e *env) silentAddress() net.Addr {
 	e.Helper()
 	p := e.port(nil)
@@ -30,19 +32,32 @@ func (e *env) silentAddress() net.Addr {
 		e.Fatal(err)
 	}
 	const fillers = 8
-	for range fillers {
-		e.submit(p, &ops.Connect{On: e.socket(p, "tcp4"), To: l.Addr()})
+	if e.staysSilent(p, l.Addr(), fillers) {
+		return l.Addr()
+	}
+	if runtime.GOOS == "linux" || !e.onSystem() {
+		e.Fatalf("a backlog of 1 took %d connections", fillers)
+	}
+	nobody := &net.TCPAddr{IP: net.IPv4(127, 77, 77, 77), Port: 9}
+	if e.staysSilent(p, nobody, 1) {
+		return nobody
+	}
+	e.Skip("no connect stays without an answer here")
+	return nil
+}
+
+// staysSilent tells whether one of so many connects gets no answer.
+func (e *env) staysSilent(p *completion.Port, addr net.Addr, connects int) bool {
+	e.Helper()
+	for range connects {
+		e.submit(p, &ops.Connect{On: e.socket(p, "tcp4"), To: addr})
 	}
 	// On loopback they are answered as soon as they are sent.
 	timer := &ops.Timer{After: 10 * time.Millisecond}
 	e.submit(p, timer)
-	for op := e.next(p); op != completion.Operation(timer); op = e.next(p) {
-		e.outcome(op, nil)
+	for e.next(p) != completion.Operation(timer) {
 	}
-	if p.Stats().InFlight == 0 {
-		e.Fatalf("a backlog of 1 took %d connections", fillers)
-	}
-	return l.Addr()
+	return p.Stats().InFlight > 0
 }
 
 // pendingConnect submits a connect that gets no answer.

@@ -168,8 +168,11 @@ func (e *env) address(network string) string {
 	switch network {
 	case "unix":
 		dir, err := os.MkdirTemp("", "porttest")
+		if err != nil { // a kernel with little around it
+			dir, err = os.MkdirTemp(".", "porttest")
+		}
 		if err != nil {
-			e.Fatal(err)
+			e.Skipf("no folder for the file of a unix socket: %v", err)
 		}
 		e.closers = append(e.closers, func() error { return os.RemoveAll(dir) })
 		return filepath.Join(dir, "s")

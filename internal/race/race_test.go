@@ -75,7 +75,7 @@ func run(t *testing.T, program, way string) (report string, code int) {
 func build(t *testing.T) string {
 	t.Helper()
 	if runtime.GOOS != "linux" {
-		t.Skipf("no backend on %s", runtime.GOOS)
+		t.Skipf("the program is run on Linux only, not on %s", runtime.GOOS)
 	}
 	if !slices.Contains([]string{"amd64", "arm64", "ppc64le", "s390x", "riscv64", "loong64"}, runtime.GOARCH) {
 		t.Skipf("no race detector on %s", runtime.GOARCH)

@@ -77,8 +77,10 @@ func familyOf(fd int) (int, error) { return unix.GetsockoptInt(fd, unix.SOL_SOCK
 // noSignal has nothing to do: every write says MSG_NOSIGNAL.
 func noSignal(int) syscall.Errno { return 0 }
 
-// mapsIPv4: an IPv6 socket can reach IPv4 addresses.
-const mapsIPv4 = true
+const (
+	mapsIPv4  = true              // an IPv6 socket can reach IPv4 addresses
+	sharePort = unix.SO_REUSEPORT // spreads connections over the listeners
+)
 
 // keepAliveTimes are the options for the time before the first probe, and
 // between probes.

@@ -4,6 +4,7 @@ package sys
 
 import (
 	"errors"
+	"fmt"
 	"net"
 	"net/netip"
 	"os"
@@ -68,7 +69,10 @@ func bindAndListen(fd int, family Family, addr core.Address, o ListenOptions) er
 		}
 	}
 	if o.ReusePort {
-		if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEPORT, 1); err != nil {
+		if sharePort == 0 {
+			return fmt.Errorf("listeners can't share a port: %w", errors.ErrUnsupported)
+		}
+		if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, sharePort, 1); err != nil {
 			return os.NewSyscallError("setsockopt", err)
 		}
 	}

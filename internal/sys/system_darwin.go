@@ -10,6 +10,7 @@ const (
 	hasUserFilter = true
 	userFilter    = unix.EVFILT_USER
 	mapsIPv4      = true // an IPv6 socket can reach IPv4 addresses
+	sharePort     = 0    // SO_REUSEPORT gives one listener all connections
 )
 
 // keepAliveTimes are the options for the time before the first probe, and

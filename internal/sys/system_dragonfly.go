@@ -9,7 +9,8 @@ import (
 const (
 	hasUserFilter = true
 	userFilter    = unix.EVFILT_USER
-	mapsIPv4      = false // an IPv6 socket can't reach IPv4 addresses
+	mapsIPv4      = false             // an IPv6 socket can't reach IPv4 addresses
+	sharePort     = unix.SO_REUSEPORT // spreads connections
 )
 
 func accept(fd int) (int, syscall.Errno) {

@@ -10,7 +10,8 @@ import (
 const (
 	hasUserFilter = true
 	userFilter    = unix.EVFILT_USER
-	mapsIPv4      = true // an IPv6 socket can reach IPv4 addresses
+	mapsIPv4      = true                 // an IPv6 socket can reach IPv4 addresses
+	sharePort     = unix.SO_REUSEPORT_LB // spreads connections; without _LB one listener gets all
 )
 
 // rawLimit is the most bytes moved by a call that Go's scheduler isn't told of,

@@ -11,6 +11,7 @@ const (
 	hasUserFilter = true
 	userFilter    = 8
 	mapsIPv4      = true // an IPv6 socket can reach IPv4 addresses
+	sharePort     = 0    // SO_REUSEPORT gives one listener all connections
 )
 
 // accept is paccept(2) without a signal mask.

@@ -10,6 +10,7 @@ const (
 	hasUserFilter = false
 	userFilter    = 1 << 15 // no filter has this number
 	mapsIPv4      = false   // an IPv6 socket can't reach IPv4 addresses
+	sharePort     = 0       // SO_REUSEPORT gives one listener all connections
 )
 
 // keepAliveTimes: sockets have no such times of their own.
