@@ -2,9 +2,8 @@ package sim
 
 import (
 	"bufio"
-	"bytes"
+	_ "embed"
 	"encoding/hex"
-	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -16,16 +15,17 @@ type regression struct {
 	plan, schedule []byte
 }
 
+// regressionList goes into the test binary, which may be run elsewhere.
+//
+//go:embed testdata/regressions
+var regressionList string
+
 // regressions reads testdata/regressions: a name, a plan and a schedule in each
 // line. They are choices, not seeds: those stand for something else as soon as
 // plans are made in another way.
 func regressions(t testing.TB) (list []regression) {
 	t.Helper()
-	text, err := os.ReadFile("testdata/regressions")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for lines := bufio.NewScanner(bytes.NewReader(text)); lines.Scan(); {
+	for lines := bufio.NewScanner(strings.NewReader(regressionList)); lines.Scan(); {
 		line := lines.Text()
 		if line == "" || strings.HasPrefix(line, "#") {
 			continue
@@ -36,6 +36,7 @@ func regressions(t testing.TB) (list []regression) {
 		}
 		r := regression{name: fields[0]}
 		for i, into := range []*[]byte{&r.plan, &r.schedule} {
+			var err error
 			if *into, err = hex.DecodeString(strings.TrimPrefix(fields[1+i], "-")); err != nil {
 				t.Fatalf("%q: %v", line, err)
 			}
