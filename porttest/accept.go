@@ -176,34 +176,32 @@ func acceptOrder(e *env) {
 func acceptMany(e *env) {
 	p := e.port(nil)
 	l := e.listen(p, "tcp4")
-	const count = 500
+	const count = 400
 	all := accepts(l, count)
 	for i := 0; i < count; i += 100 {
 		e.submit(p, all[i:i+100]...)
 	}
 	locals := make(map[string]bool)
-	dialed := make(chan net.Conn, count)
+	accepted := make(chan struct{})
 	var wg sync.WaitGroup
 	wg.Go(func() {
-		defer close(dialed)
 		for range count {
 			c, err := e.network.Dial("tcp4", l.Addr().String())
 			if err != nil {
 				e.Errorf("dial: %v", err)
 				return
 			}
+			// Open until all are accepted: some systems take one that was reset out of
+			// the backlog, and a port that is free again may be the next one's.
+			defer closeWithReset(c)
 			locals[c.LocalAddr().String()] = true
-			dialed <- c
 		}
+		<-accepted
 	})
 	for range count {
 		e.outcome(e.next(p), nil)
-		// Not before: some systems take one that was reset out of the backlog. The
-		// backlog is a queue, so this one has been accepted.
-		if c := <-dialed; c != nil {
-			closeWithReset(c)
-		}
 	}
+	close(accepted)
 	wg.Wait()
 	equal(e, "connections", len(locals), count)
 	for _, op := range all {
