@@ -20,6 +20,9 @@ func (p *Port) Close() bool {
 
 	p.lock()
 	p.stopContexts()
+	if p.native != nil {
+		p.drainNative()
+	}
 	for p.inFlight() > 0 || p.handles > 0 || p.polling || p.callbacks > 0 {
 		p.awaitSettled()
 	}

@@ -59,6 +59,10 @@ const (
 	// HungUp: no more data will come after what is there now. It is not taken
 	// back, and it comes with Readable or means it.
 	HungUp
+	// EndedIn and EndedOut come from a Native alone: what it was given for that
+	// direction has ended.
+	EndedIn
+	EndedOut
 )
 
 // Kernel performs the system calls, none of which blocks. It reports errors
@@ -78,6 +82,34 @@ type Kernel interface {
 	// Classify says what an errno of the call that this kind of operation makes
 	// means.
 	Classify(Kind, syscall.Errno) Class
+}
+
+// Native is a kernel that performs transfers by itself and tells of their end:
+// the kernel of a completion port. Of the calls above, the engine then makes
+// Read only for a late read that the kernel has called readable, and never
+// Write, Accept, Connect and Connected.
+//
+// There is at most one operation of a direction inside it, and none is when
+// the descriptor is closed.
+type Native interface {
+	Kernel
+	// Start begins an Accept, a Connect (to an address), a Read or a Write. A
+	// read of no bytes ends when there is something to read, be it the end, and
+	// takes nothing. If the operation is pending, an event tells of its end,
+	// possibly before Start has returned, and Finish tells how it ended. Else it
+	// has ended as n and errno say, there is no event, and nothing to finish.
+	//
+	// n is the number of bytes moved, which an errno does not make zero, or of
+	// an accept the new descriptor. The data is the kernel's while the operation
+	// is inside it.
+	Start(fd int, kind Kind, data []byte, to *Address) (n int, errno syscall.Errno, pending bool)
+	// Finish returns how a pending operation has ended, once its event has come.
+	Finish(fd int, kind Kind) (n int, errno syscall.Errno)
+	// Abandon asks for the early end of what is pending. It is called by whoever
+	// takes the events in, and so never meets a later operation. The event comes
+	// all the same. One that was ended by it and by nothing else has an errno
+	// that Classify calls Again.
+	Abandon(fd int, kind Kind)
 }
 
 // Class is what an errno means to the engine.

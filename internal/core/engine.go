@@ -81,9 +81,12 @@ func (h *Handle) run(d direction, after *aftermath) {
 		if h.port.observe == nil {
 			r = h.perform(s)
 		} else {
-			r = h.observedCall(s)
+			r = h.observedCall(s, (*Handle).perform)
 		}
 		h.lock()
+		if r.verdict == begunInKernel && !h.endedInCall(d, s, &r, after) {
+			return
+		}
 		h.latch[d] &^= owned
 		h.settle(d, s, r, after)
 	}
@@ -102,6 +105,9 @@ func (h *Handle) performable(d direction, after *aftermath) *Slot {
 		case s.kind == CloseWrite: // needs no room: it never would block
 			return s
 		case h.latch[d]&(ready|undecided) != ready:
+			if h.port.native != nil && h.latch[d]&undecided == 0 {
+				return s // the kernel waits for what it needs
+			}
 			return nil
 		case s.flags&late != 0 && !h.borrow(s):
 			return nil
@@ -147,7 +153,7 @@ func (h *Handle) settle(d direction, s *Slot, r callResult, after *aftermath) {
 	if r.gone {
 		// The kernel tells a reset to one call only. If one is under way in the
 		// other direction, it may be that one.
-		if h.errno == 0 && h.latch[1-d]&owned != 0 {
+		if h.errno == 0 && h.latch[1-d]&(owned|pending) == owned {
 			h.latch[d] |= undecided
 			r.verdict = wouldBlock
 		} else {
@@ -311,6 +317,11 @@ func (p *Port) edge(e Event, after *aftermath) {
 		p.tell(Trace{Step: StepReady, FD: e.FD})
 	}
 	h.lock()
+	if e.Ready&(EndedIn|EndedOut) != 0 {
+		h.ended(e.Ready, after)
+		h.unlock()
+		return
+	}
 	if e.Ready&(Readable|HungUp) != 0 {
 		h.latch[in] |= ready
 	}
@@ -331,6 +342,9 @@ func (p *Port) edge(e Event, after *aftermath) {
 func (p *Port) resume(r readyDirection) {
 	var after aftermath
 	r.handle.lock()
+	if p.native != nil {
+		r.handle.abandon(r.direction)
+	}
 	r.handle.run(r.direction, &after)
 	r.handle.leave(&after)
 }
@@ -358,15 +372,19 @@ func (p *Port) record(t Ticket, i intent) bool {
 		return false
 	}
 	s.intent = i
-	if s.progress&begun != 0 && !h.isCalling(s) {
+	switch {
+	case s.progress&begun == 0:
+	case h.isCalling(s):
+		h.listPending(s.kind.direction(), &after)
+	default:
 		h.endByIntent(s, &after)
 	}
 	h.leave(&after)
 	return true
 }
 
-// isCalling tells whether s is inside a system call: it is the head of a
-// direction that somebody owns. h.mu is held.
+// isCalling tells whether s is inside a system call or a Native kernel: it is
+// the head of a direction that is owned. h.mu is held.
 func (h *Handle) isCalling(s *Slot) bool {
 	d := s.kind.direction()
 	return h.latch[d]&owned != 0 && s == h.queue[d].head()

@@ -49,6 +49,13 @@ const (
 	// undecided: the connection has ended, and the call under way in the other
 	// direction may be learning why. Both look again when that call is over.
 	undecided
+	// pending: the head is inside a Native kernel. Nobody performs it, and the
+	// direction stays owned until its end has been told.
+	pending
+	// endedEarly: that came before the call which began it had returned.
+	endedEarly
+	// abandoned: the kernel was asked to end it.
+	abandoned
 )
 
 type handleState uint8
@@ -223,6 +230,7 @@ func (h *Handle) endQueued(d direction, after *aftermath) {
 	}
 	inside := h.isCalling(head)
 	if inside {
+		h.listPending(d, after)
 		q.pop()
 	}
 	for q.tail != nil {

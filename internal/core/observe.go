@@ -57,12 +57,16 @@ func (p *Port) traceCommitted(s *Slot) {
 // traceQueued keeps what is to be told when the operation is dequeued.
 func (p *Port) traceQueued(s *Slot) { p.dequeues.Store(s.record, p.traceOf(StepDequeued, s)) }
 
-// observedCall is perform with a witness.
-func (h *Handle) observedCall(s *Slot) callResult {
+// observedCall is call with a witness. An operation that a Native kernel has
+// taken is not told of: another may have it by now.
+func (h *Handle) observedCall(s *Slot, call func(*Handle, *Slot) callResult) callResult {
 	p := h.port
 	t := p.traceOf(StepCalled, s)
 	begin := p.kernel.Now()
-	r := h.perform(s)
+	r := call(h, s)
+	if r.verdict == begunInKernel {
+		return r
+	}
 	t.Time = p.kernel.Now()
 	t.Took, t.N = t.Time-begin, int64(r.n)
 	if r.verdict == wouldBlock {

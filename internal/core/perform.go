@@ -11,6 +11,7 @@ const (
 	progressed                            // some of it done; more may be possible now
 	progressedAndExhausted                // some of it done; the next edge brings more
 	wouldBlock                            // nothing done; the next edge brings more
+	begunInKernel                         // a Native kernel has it, and tells of its end
 )
 
 // callResult is what one system call did.
@@ -31,6 +32,9 @@ func (r *callResult) isTransfer() bool {
 // perform makes the one call that the head of a queue is waiting for. The
 // caller owns the direction; no lock is held.
 func (h *Handle) perform(s *Slot) callResult {
+	if h.port.native != nil {
+		return h.start(s)
+	}
 	switch s.kind {
 	case Read:
 		return h.read(s)
@@ -71,11 +75,15 @@ func (h *Handle) read(s *Slot) callResult {
 		}
 		return h.systemFailure(s, "read", errno)
 	}
-	if n == 0 {
-		return callResult{verdict: ended, gone: true}
-	}
+	return s.haveRead(n, len(space))
+}
+
+// haveRead is the result of a read that brought n bytes for so much space.
+func (s *Slot) haveRead(n, space int) callResult {
 	switch {
-	case n == len(space):
+	case n == 0:
+		return callResult{verdict: ended, gone: true}
+	case n == space:
 		return callResult{verdict: ended, n: n}
 	case s.flags&full == 0:
 		// A short read has emptied a stream socket: the next byte brings an edge.
@@ -90,11 +98,7 @@ func (h *Handle) write(s *Slot) callResult {
 	for {
 		n, errno := h.port.kernel.Write(int(h.fd), rest)
 		if errno == 0 {
-			if n == len(rest) {
-				return callResult{verdict: ended, n: n}
-			}
-			// The socket buffer is full: room brings an edge.
-			return callResult{verdict: progressedAndExhausted, n: n}
+			return haveWritten(n, len(rest))
 		}
 		switch h.port.kernel.Classify(s.kind, errno) {
 		case Again:
@@ -106,6 +110,15 @@ func (h *Handle) write(s *Slot) callResult {
 		}
 		return h.systemFailure(s, "write", errno)
 	}
+}
+
+// haveWritten is the result of a write that took n bytes of so many.
+func haveWritten(n, rest int) callResult {
+	if n == rest {
+		return callResult{verdict: ended, n: n}
+	}
+	// The socket buffer is full: room brings an edge.
+	return callResult{verdict: progressedAndExhausted, n: n}
 }
 
 // whyGone says why a read brought nothing, or why a write met a broken pipe:
@@ -132,11 +145,7 @@ func (h *Handle) accept(s *Slot) callResult {
 	for {
 		fd, errno := h.port.kernel.Accept(int(h.fd))
 		if errno == 0 {
-			conn, failure := h.port.AddHandle(fd, true, nil)
-			if failure != nil && failure.Code == System {
-				failure.Kind = Accept
-			}
-			return callResult{verdict: ended, accepted: conn, failure: failure}
+			return h.haveAccepted(fd)
 		}
 		switch h.port.kernel.Classify(s.kind, errno) {
 		case Again:
@@ -146,6 +155,15 @@ func (h *Handle) accept(s *Slot) callResult {
 		}
 		return h.systemFailure(s, "accept", errno)
 	}
+}
+
+// haveAccepted is the result of an accept that brought fd.
+func (h *Handle) haveAccepted(fd int) callResult {
+	conn, failure := h.port.AddHandle(fd, true, nil)
+	if failure != nil && failure.Code == System {
+		failure.Kind = Accept
+	}
+	return callResult{verdict: ended, accepted: conn, failure: failure}
 }
 
 // connect asks for the connection the first time, and then how it went. It is

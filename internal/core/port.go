@@ -20,6 +20,7 @@ type Options struct {
 type Port struct {
 	poller      Poller
 	kernel      Kernel
+	native      Native // the kernel, if it is one
 	spin        int64
 	loopWait    Waiting
 	maxInFlight int
@@ -114,6 +115,7 @@ func NewPort(o Options) *Port {
 	}
 	p.home.port, p.home.fd = p, -1
 	p.passer.port = p
+	p.native, _ = o.Kernel.(Native)
 	p.settling.L = &p.mu
 	p.serve = p.serveAsleep
 	return p

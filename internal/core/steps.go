@@ -90,6 +90,9 @@ func (p *Port) awaitSettled() {
 func (p *Port) somethingSettled() {
 	p.settlings++
 	p.settling.Broadcast()
+	if p.closed && p.native != nil { // then Close polls
+		p.wakeLeader()
+	}
 }
 
 // afterFunc is context.AfterFunc. A context of a simulator calls f itself, as

@@ -1,0 +1,216 @@
+package core
+
+import "syscall"
+
+// What differs with a Native kernel: an operation is not performed when
+// something is ready, but given to the kernel, which tells of its end. In
+// between its direction stays owned, for as long as it takes, and whoever
+// learns of the end goes on as after a call. Reads that take their buffer late
+// are the exception: the kernel waits for them with a read of no bytes, and
+// then all is as with an edge.
+//
+// The end may be told before the call that began it has returned. Under the
+// handle's lock the two meet, and the second of them settles.
+
+// start gives the head of a queue to the kernel. The caller owns the direction;
+// no lock is held. Nothing of the operation may be touched afterwards if the
+// kernel has it, but under the lock.
+func (h *Handle) start(s *Slot) callResult {
+	var data []byte
+	var to *Address
+	rec := s.record
+	switch s.kind {
+	case CloseWrite:
+		return h.closeWrite(s)
+	case Connect:
+		req := new(Request)
+		s.op.Describe(req)
+		to = req.Address
+	case Write:
+		data = s.rest()
+	case Read:
+		if s.flags&late != 0 && s.hasBuffer() && rec.n == 0 {
+			return h.read(s) // there is something: it got the buffer for that
+		}
+		data = s.rest()
+	}
+	n, errno, isPending := h.port.native.Start(int(h.fd), s.kind, data, to)
+	if isPending {
+		return callResult{verdict: begunInKernel}
+	}
+	return h.outcome(s, n, errno)
+}
+
+// hasBuffer tells whether s is not a late read that waits without one.
+func (s *Slot) hasBuffer() bool {
+	b := s.record.buffer
+	return b.pool == nil || b != &b.pool.door
+}
+
+// rest is the memory that is still to be filled, or written from.
+func (s *Slot) rest() []byte {
+	rec := s.record
+	switch {
+	case s.kind == Write:
+		return rec.buffer.data[rec.n:rec.buffer.n]
+	case s.kind == Read && s.hasBuffer():
+		return rec.buffer.data[rec.n:]
+	}
+	return nil
+}
+
+// outcome is what the end of an operation inside the kernel means. The caller
+// owns the direction; no lock is held.
+func (h *Handle) outcome(s *Slot, n int, errno syscall.Errno) callResult {
+	if errno != 0 {
+		return h.outcomeOfErrno(s, n, errno)
+	}
+	switch s.kind {
+	case Accept:
+		return h.haveAccepted(n)
+	case Connect:
+		return callResult{verdict: ended}
+	case Write:
+		return haveWritten(n, len(s.rest()))
+	}
+	if !s.hasBuffer() {
+		return callResult{verdict: progressed} // as an edge
+	}
+	return s.haveRead(n, len(s.rest()))
+}
+
+func (h *Handle) outcomeOfErrno(s *Slot, n int, errno syscall.Errno) callResult {
+	if s.kind != Read && s.kind != Write {
+		n = 0
+	}
+	switch h.port.kernel.Classify(s.kind, errno) {
+	case Again, WouldBlock:
+		if n > 0 {
+			return callResult{verdict: progressedAndExhausted, n: n}
+		}
+		return callResult{verdict: wouldBlock}
+	case BrokenPipe:
+		return callResult{verdict: ended, gone: true, n: n}
+	}
+	r := h.systemFailure(s, s.kind.String(), errno)
+	r.n = n
+	return r
+}
+
+// endedInCall tells whether the operation that the kernel has taken has ended
+// meanwhile, and with what result. If not, whoever learns of its end goes on
+// with the direction. h.mu is held, and may be let go of in between.
+func (h *Handle) endedInCall(d direction, s *Slot, r *callResult, after *aftermath) bool {
+	if h.latch[d]&endedEarly != 0 {
+		h.latch[d] &^= endedEarly
+		*r = h.finish(s)
+		return true
+	}
+	h.latch[d] |= pending
+	// The other direction can't learn from this one for as long as it is there.
+	h.settleOther(d, after)
+	if s.intent != noIntent { // recorded while nobody could act on it
+		h.listPending(d, after)
+	}
+	return false
+}
+
+// finish learns how an operation has ended. h.mu is held on entry and on
+// return, and let go of in between: the direction is owned.
+func (h *Handle) finish(s *Slot) callResult {
+	h.mu.Unlock()
+	var r callResult
+	if h.port.observe == nil {
+		r = h.callFinish(s)
+	} else {
+		r = h.observedCall(s, (*Handle).callFinish)
+	}
+	h.lock()
+	return r
+}
+
+func (h *Handle) callFinish(s *Slot) callResult {
+	n, errno := h.port.native.Finish(int(h.fd), s.kind)
+	return h.outcome(s, n, errno)
+}
+
+// ended takes in that operations inside the kernel have ended, and runs what is
+// behind them. h.mu is held, and let go of in between.
+func (h *Handle) ended(which Readiness, after *aftermath) {
+	for d, bit := range [...]Readiness{in: EndedIn, out: EndedOut} {
+		if which&bit == 0 {
+			continue
+		}
+		d := direction(d)
+		if h.latch[d]&pending == 0 { // the call that began it has not returned
+			h.latch[d] |= endedEarly
+			continue
+		}
+		h.latch[d] &^= pending | abandoned
+		s := h.queue[d].head()
+		r := h.finish(s)
+		h.latch[d] &^= owned
+		h.settle(d, s, r, after)
+		h.run(d, after)
+	}
+}
+
+// listPending has the leader abandon what is pending. Who records an intent
+// makes no call, and only who takes the events in can be sure that it does not
+// hit the operation behind. h.mu is held.
+func (h *Handle) listPending(d direction, after *aftermath) {
+	if h.latch[d]&(pending|abandoned) == pending {
+		h.port.listReady(h, d, after)
+	}
+}
+
+// abandon ends what is pending in d if that is wanted. It is called by whoever
+// takes the events in. h.mu is held, and let go of in between.
+func (h *Handle) abandon(d direction) {
+	s := h.queue[d].head()
+	if s == nil || h.latch[d]&(pending|abandoned) != pending || s.intent == noIntent {
+		return
+	}
+	h.latch[d] |= abandoned
+	kind := s.kind
+	h.mu.Unlock()
+	h.port.native.Abandon(int(h.fd), kind)
+	h.lock()
+}
+
+// drainNative takes in the ends of all that is inside the kernel, which needs
+// somebody who polls: Close does, when the last leader has left. mu is held on
+// entry and on return.
+func (p *Port) drainNative() {
+	for p.polling {
+		p.awaitSettled()
+	}
+	w := &waiter{port: p, want: drained}
+	p.leader = w
+	for p.inFlight() > 0 || p.handles > 0 {
+		switch {
+		case len(p.ready) > 0:
+			p.work(0)
+		case len(p.seen) > 0:
+			p.serveNext()
+		default:
+			p.pollClosed()
+		}
+	}
+	p.leader = nil
+}
+
+// pollClosed is poll for a port that is closed. What somebody else does
+// meanwhile that brings it nearer to its end wakes it. mu is held on entry and
+// on return.
+func (p *Port) pollClosed() {
+	p.polls++
+	p.until, p.how = Never, Block
+	p.polling, p.parked = true, true
+	p.unlock()
+	p.poller.SetTimeout(Never)
+	n, _ := p.poller.Wait(Block, p.events, func(n int) (int, bool) { return n, false })
+	p.lock()
+	p.parked, p.polling = false, false
+	p.seen = p.events[:n]
+}

@@ -1,0 +1,194 @@
+package core
+
+import (
+	"context"
+	"sync"
+	"syscall"
+	"testing"
+)
+
+// nativeKernel is a kernel that performs operations by itself, as a test says:
+// it ends them in any order, also before the call that began them has returned.
+type nativeKernel struct {
+	t       *testing.T
+	mu      sync.Mutex
+	news    sync.Cond // there are events, or somebody woke the leader
+	woken   bool
+	events  []Event
+	handles map[int]*Handle
+
+	pending   map[begunKey]*begunOperation
+	begun     []*begunOperation // all there were
+	abandoned int
+	closed    []int
+	now       int64
+
+	onStart   func(b *begunOperation) (n int, errno syscall.Errno, pending bool) // nil: pending
+	onAbandon func(b *begunOperation)                                            // nil: ends as aborted
+	onRead    func(p []byte) (int, syscall.Errno)                                // of a late read
+	accepted  int
+}
+
+// errAborted is what an operation ends with that was abandoned.
+const errAborted = syscall.EINTR
+
+type begunKey struct {
+	fd int
+	d  direction
+}
+
+type begunOperation struct {
+	key   begunKey
+	kind  Kind
+	data  []byte
+	to    *Address
+	ended bool
+	n     int
+	errno syscall.Errno
+}
+
+func newNative(t *testing.T) (*nativeKernel, *Port, *Handle) {
+	k := &nativeKernel{t: t, pending: map[begunKey]*begunOperation{}, handles: map[int]*Handle{}, now: 1}
+	k.news.L = &k.mu
+	p := NewPort(Options{Kernel: k, Poller: nativePoller{k}})
+	return k, p, k.handle(p, 7)
+}
+
+func (k *nativeKernel) handle(p *Port, fd int) *Handle {
+	h, failure := p.AddHandle(fd, true, nil)
+	if failure != nil {
+		k.t.Fatal(failure)
+	}
+	return h
+}
+
+func (k *nativeKernel) Start(fd int, kind Kind, data []byte, to *Address) (int, syscall.Errno, bool) {
+	b := &begunOperation{key: begunKey{fd, kind.direction()}, kind: kind, data: data, to: to}
+	k.mu.Lock()
+	if k.pending[b.key] != nil {
+		k.t.Errorf("two operations of one direction are inside")
+	}
+	k.begun = append(k.begun, b)
+	k.pending[b.key] = b
+	k.mu.Unlock()
+	if f := k.onStart; f != nil {
+		if n, errno, pending := f(b); !pending {
+			k.mu.Lock()
+			delete(k.pending, b.key)
+			k.mu.Unlock()
+			return n, errno, false
+		}
+	}
+	return 0, 0, true
+}
+
+// end ends what is inside, and tells of it.
+func (k *nativeKernel) end(h *Handle, d direction, n int, errno syscall.Errno) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	b := k.pending[begunKey{int(h.fd), d}]
+	if b == nil || b.ended {
+		k.t.Fatalf("nothing is inside")
+	}
+	k.tell(b, h, n, errno)
+}
+
+func (k *nativeKernel) tell(b *begunOperation, h *Handle, n int, errno syscall.Errno) {
+	b.ended, b.n, b.errno = true, n, errno
+	ready := [...]Readiness{EndedIn, EndedOut}[b.key.d]
+	k.events = append(k.events, Event{FD: b.key.fd, Generation: h.generation, Ready: ready})
+	k.news.Broadcast()
+}
+
+func (k *nativeKernel) Finish(fd int, kind Kind) (int, syscall.Errno) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	b := k.pending[begunKey{fd, kind.direction()}]
+	if b == nil || !b.ended || b.kind != kind {
+		k.t.Errorf("finish of what has not ended")
+		return 0, 0
+	}
+	delete(k.pending, b.key)
+	return b.n, b.errno
+}
+
+func (k *nativeKernel) Abandon(fd int, kind Kind) {
+	k.mu.Lock()
+	b := k.pending[begunKey{fd, kind.direction()}]
+	if b == nil || b.kind != kind {
+		k.t.Errorf("abandons what is not inside")
+	}
+	k.abandoned++
+	h := k.handles[fd]
+	if k.onAbandon == nil && !b.ended {
+		k.tell(b, h, 0, errAborted)
+	}
+	k.mu.Unlock()
+	if k.onAbandon != nil {
+		k.onAbandon(b)
+	}
+}
+
+func (k *nativeKernel) Read(_ int, p []byte) (int, syscall.Errno) { return k.onRead(p) }
+func (k *nativeKernel) Now() int64                                { return k.now }
+func (k *nativeKernel) Write(int, []byte) (int, syscall.Errno)    { panic("not with a native kernel") }
+func (k *nativeKernel) Accept(int) (int, syscall.Errno)           { panic("not with a native kernel") }
+func (k *nativeKernel) Connect(int, Address) syscall.Errno        { panic("not with a native kernel") }
+func (k *nativeKernel) Connected(int) syscall.Errno               { panic("not with a native kernel") }
+func (k *nativeKernel) CloseWrite(int) syscall.Errno              { return 0 }
+func (k *nativeKernel) Classify(kind Kind, e syscall.Errno) Class {
+	return (&script{}).Classify(kind, e)
+}
+func (k *nativeKernel) Close(fd int) syscall.Errno {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for key := range k.pending {
+		if key.fd == fd {
+			k.t.Errorf("closed while something is inside")
+		}
+	}
+	k.closed = append(k.closed, fd)
+	return 0
+}
+
+// nativePoller is its poller.
+type nativePoller struct{ *nativeKernel }
+
+func (k nativePoller) Close() error { return nil }
+func (k nativePoller) Arm(fd int, generation uint32) syscall.Errno {
+	k.handles[fd] = &Handle{fd: int32(fd), generation: generation}
+	return 0
+}
+func (k nativePoller) Disarm(int)       {}
+func (k nativePoller) SetTimeout(int64) {}
+func (k nativePoller) Wake(Waiting) {
+	k.mu.Lock()
+	k.woken = true
+	k.news.Broadcast()
+	k.mu.Unlock()
+}
+func (k nativePoller) Wait(how Waiting, events []Event, _ func(int) (int, bool)) (int, bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for how != Look && len(k.events) == 0 && !k.woken {
+		k.news.Wait()
+	}
+	k.woken = false
+	n := copy(events, k.events)
+	k.events = k.events[n:]
+	return n, n == 0
+}
+
+// atRest checks that nothing is left of a port, and closes it.
+func (k *nativeKernel) atRest(p *Port) {
+	k.t.Helper()
+	p.Close()
+	for p.Next(context.Background()) != nil {
+	}
+	if s := p.Stats(); s.InFlight != 0 || s.Slots != 0 || s.Handles != 0 || s.Leading || s.Submitted != s.Completed {
+		k.t.Errorf("at rest: %+v", s)
+	}
+	if len(k.pending) != 0 {
+		k.t.Errorf("%d operations are inside", len(k.pending))
+	}
+}
