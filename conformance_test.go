@@ -14,7 +14,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // backends are those that some system has. Where one is missing, its test says
 // so and is skipped.
-var backends = []string{"epoll", "kqueue"}
+var backends = []string{"epoll", "kqueue", "iocp"}
 
 func TestConformance(t *testing.T) {
 	eachBackend(t, func(t *testing.T, open porttest.Open) { porttest.Run(t, open) })

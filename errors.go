@@ -9,6 +9,7 @@ import (
 	"os"
 
 	"github.com/completionport/completion/internal/core"
+	"github.com/completionport/completion/internal/sys"
 )
 
 // ErrCanceled is the outcome of an operation that was cancelled. It matches
@@ -98,7 +99,7 @@ func bareErrorOf(f *core.Failure) error {
 	case core.LimitExceeded:
 		return ErrLimit
 	}
-	return os.NewSyscallError(f.Call, f.Errno)
+	return os.NewSyscallError(f.Call, sys.Errno(f.Errno))
 }
 
 // contextError says that a wait's context ended and its operation was

@@ -33,6 +33,7 @@ type setting struct {
 	open    Open
 	network Network
 	wrap    func(t *testing.T, run func(t *testing.T)) // nil for none
+	adopts  bool                                       // what package net has opened
 }
 
 func newSetting(open Open, options []Option) setting {

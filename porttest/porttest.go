@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/completionport/completion"
+	"github.com/completionport/completion/ops"
 	"go.uber.org/goleak"
 )
 
@@ -56,7 +57,7 @@ var families = []struct {
 // operation.
 func Run(t *testing.T, open Open, options ...Option) {
 	s := newSetting(open, options)
-	warmUp(t, open)
+	s.warmUp(t)
 	for _, family := range families {
 		t.Run(family.name, func(t *testing.T) {
 			for _, c := range family.cases {
@@ -100,18 +101,24 @@ func runCase(t *testing.T, s setting, c testCase) {
 	c.run(e)
 }
 
-// warmUp makes the runtime open the descriptors that it keeps.
-func warmUp(t *testing.T, open Open) {
+// warmUp makes the runtime open the descriptors that it keeps, and finds out
+// what the port can do.
+func (s *setting) warmUp(t *testing.T) {
 	l, err := net.Listen("tcp4", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	l.Close()
-	port, err := open(nil)
+	defer l.Close()
+	port, err := s.open(nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	port.Close()
+	defer port.Close()
+	s.adopts = true
+	if s.network == (systemNetwork{}) {
+		_, err = port.AdoptListener(l)
+		s.adopts = !errors.Is(err, errors.ErrUnsupported)
+	}
 	// Package net's lookups share a channel, which the first of them makes. Made
 	// in a bubble of testing/synctest, it could not be used outside.
 	net.LookupPort("tcp4", "no such port")
@@ -167,6 +174,7 @@ func (e *env) address(network string) string {
 	e.Helper()
 	switch network {
 	case "unix":
+		e.needsUnix()
 		dir, err := os.MkdirTemp("", "porttest")
 		if err != nil { // a kernel with little around it
 			dir, err = os.MkdirTemp(".", "porttest")
@@ -185,6 +193,14 @@ func (e *env) address(network string) string {
 		return "[::1]:0"
 	}
 	return "127.0.0.1:0"
+}
+
+// needsUnix skips a case, or what is left of it, where there are no unix sockets.
+func (e *env) needsUnix() {
+	e.Helper()
+	if runtime.GOOS == "windows" && e.onSystem() {
+		e.Skip("no unix sockets on Windows yet")
+	}
 }
 
 // peer is the other end of a connection: not the port's, and blocking.
@@ -210,7 +226,8 @@ func (e *env) pair(p *completion.Port) (*completion.Socket, *peer) {
 	return e.pairOn(p, "tcp4")
 }
 
-// pairOn is pair on any network. It needs nobody to poll.
+// pairOn is pair on any network. It needs nobody to poll, but polls itself where
+// the port can't adopt what package net has connected.
 func (e *env) pairOn(p *completion.Port, network string) (*completion.Socket, *peer) {
 	e.Helper()
 	l, err := e.network.Listen(network, e.address(network))
@@ -227,20 +244,32 @@ func (e *env) pairOn(p *completion.Port, network string) (*completion.Socket, *p
 		c, err := l.Accept()
 		done <- accepted{c, err}
 	}()
-	c, err := e.network.Dial(network, l.Addr().String())
+	s, err := e.connected(p, network, l.Addr())
 	if err != nil {
-		e.Fatalf("dial: %v", err)
+		e.Fatalf("connect: %v", err)
 	}
 	other := <-done
 	if other.err != nil {
 		e.Fatalf("accept: %v", other.err)
 	}
 	e.closers = append(e.closers, other.conn.Close)
-	s, err := p.AdoptConn(c)
-	if err != nil {
-		e.Fatalf("adopt: %v", err)
-	}
 	return s, &peer{other.conn, e}
+}
+
+// connected returns a socket of the port that is connected to an address.
+func (e *env) connected(p *completion.Port, network string, to net.Addr) (*completion.Socket, error) {
+	if e.adopts {
+		c, err := e.network.Dial(network, to.String())
+		if err != nil {
+			return nil, err
+		}
+		return p.AdoptConn(c)
+	}
+	s, err := p.Socket(network)
+	if err != nil {
+		return nil, err
+	}
+	return s, p.Await(context.Background(), &ops.Connect{On: s, To: to})
 }
 
 // send writes all of s.

@@ -1,0 +1,120 @@
+package sys
+
+import (
+	"os"
+	"sync"
+	"syscall"
+	"unsafe"
+
+	"golang.org/x/sys/windows"
+)
+
+// CompletionPort is a completion port of the system.
+type CompletionPort windows.Handle
+
+// Packet is OVERLAPPED_ENTRY: what a completion port tells of the end of one
+// operation.
+type Packet struct {
+	// Key is that of the descriptor, 0 for a packet posted by Wake.
+	Key uintptr
+	// overlapped is no pointer: the kernel writes it behind the collector's back.
+	overlapped uintptr
+	internal   uintptr
+	n          uint32
+}
+
+// IsOf tells whether the packet tells of the end of t.
+func (p *Packet) IsOf(t *Transfer) bool {
+	return p.overlapped == uintptr(unsafe.Pointer(&t.overlapped))
+}
+
+// x/sys has no binding of this one.
+var procDequeue = windows.NewLazySystemDLL("kernel32.dll").NewProc("GetQueuedCompletionStatusEx")
+
+// startUp loads Winsock and what it has besides its named calls.
+var startUp = sync.OnceValue(func() error {
+	var data windows.WSAData
+	if err := windows.WSAStartup(0x202, &data); err != nil {
+		return os.NewSyscallError("WSAStartup", err)
+	}
+	if err := procDequeue.Find(); err != nil {
+		return err
+	}
+	return loadExtensions()
+})
+
+// NewCompletionPort opens a completion port. One goroutine at a time waits at it.
+func NewCompletionPort() (CompletionPort, error) {
+	if err := startUp(); err != nil {
+		return 0, err
+	}
+	called("CreateIoCompletionPort")
+	port, err := windows.CreateIoCompletionPort(windows.InvalidHandle, 0, 0, 1)
+	return CompletionPort(port), os.NewSyscallError("CreateIoCompletionPort", err)
+}
+
+// Associate makes the port tell of the ends of operations on fd, for its life.
+// The key is fd, which is never 0. With skip, an operation that has ended well
+// when its call returns is not told of; skipped says whether that is so.
+func (p CompletionPort) Associate(fd int, skip bool) (skipped bool, errno syscall.Errno) {
+	called("CreateIoCompletionPort")
+	_, err := windows.CreateIoCompletionPort(windows.Handle(fd), windows.Handle(p), uintptr(fd), 0)
+	if err != nil {
+		return false, asErrno(err)
+	}
+	modes := uint8(windows.FILE_SKIP_SET_EVENT_ON_HANDLE)
+	if skip = skip && skipIsSafe(); skip {
+		modes |= windows.FILE_SKIP_COMPLETION_PORT_ON_SUCCESS
+	}
+	called("SetFileCompletionNotificationModes")
+	if windows.SetFileCompletionNotificationModes(windows.Handle(fd), modes) != nil {
+		return false, 0 // all are told of
+	}
+	return skip, 0
+}
+
+// skipIsSafe tells whether all providers of TCP give out handles of the system.
+// With others, layered above, packets come in spite of the skip mode.
+var skipIsSafe = sync.OnceValue(func() bool {
+	protocols := [2]int32{windows.IPPROTO_TCP, 0}
+	var list [64]windows.WSAProtocolInfo
+	size := uint32(unsafe.Sizeof(list))
+	n, err := windows.WSAEnumProtocols(&protocols[0], &list[0], &size)
+	if err != nil {
+		return false
+	}
+	for _, protocol := range list[:n] {
+		if protocol.ServiceFlags1&windows.XP1_IFS_HANDLES == 0 {
+			return false
+		}
+	}
+	return true
+})
+
+// Infinite is the time-out of a wait that has none.
+const Infinite = windows.INFINITE
+
+// Dequeue takes packets, and waits so many milliseconds for the first.
+func (p CompletionPort) Dequeue(packets []Packet, milliseconds uint32) (n int) {
+	called("GetQueuedCompletionStatusEx")
+	removed := uint32(0)
+	ok, _, _ := syscall.SyscallN(procDequeue.Addr(), uintptr(p),
+		uintptr(unsafe.Pointer(unsafe.SliceData(packets))), uintptr(len(packets)),
+		uintptr(unsafe.Pointer(&removed)), uintptr(milliseconds), 0)
+	if ok == 0 { // the time-out; removed may hold anything
+		return 0
+	}
+	return int(removed)
+}
+
+// Wake posts a packet with the key 0.
+func (p CompletionPort) Wake() {
+	called("PostQueuedCompletionStatus")
+	windows.PostQueuedCompletionStatus(windows.Handle(p), 0, 0, nil)
+}
+
+// Close gives the port back. Nobody may be waiting at it.
+func (p CompletionPort) Close() error {
+	called("CloseHandle")
+	return os.NewSyscallError("CloseHandle", windows.CloseHandle(windows.Handle(p)))
+}

@@ -1,0 +1,133 @@
+package sys
+
+import (
+	"syscall"
+	"unsafe"
+
+	"github.com/completionport/completion/internal/core"
+	"golang.org/x/sys/windows"
+)
+
+var _ core.Kernel = Kernel{}
+
+// Kernel makes those of the engine's calls that are no operations of a
+// completion port. Sockets do not block, which concerns none of those.
+type Kernel struct{}
+
+// Now is the clock of package sys.
+func (Kernel) Now() int64 { return Now() }
+
+// Read takes what is there.
+func (Kernel) Read(fd int, p []byte) (int, syscall.Errno) {
+	buffer := windows.WSABuf{Len: uint32(min(len(p), largest)), Buf: unsafe.SliceData(p)}
+	var n, flags uint32
+	called("WSARecv")
+	err := windows.WSARecv(windows.Handle(fd), &buffer, 1, &n, &flags, nil, nil)
+	return int(n), asErrno(err)
+}
+
+// Write is an operation of the completion port.
+func (Kernel) Write(int, []byte) (int, syscall.Errno) { return 0, windows.WSAEOPNOTSUPP }
+
+// Accept is an operation of the completion port.
+func (Kernel) Accept(int) (int, syscall.Errno) { return -1, windows.WSAEOPNOTSUPP }
+
+// Connect is an operation of the completion port.
+func (Kernel) Connect(int, core.Address) syscall.Errno { return windows.WSAEOPNOTSUPP }
+
+// Connected is for kernels that tell of readiness.
+func (Kernel) Connected(int) syscall.Errno { return windows.WSAEOPNOTSUPP }
+
+// CloseWrite is shutdown of the sending side.
+func (Kernel) CloseWrite(fd int) syscall.Errno {
+	called("shutdown")
+	return asErrno(windows.Shutdown(windows.Handle(fd), windows.SHUT_WR))
+}
+
+// Close is closesocket. Nothing is inside the kernel: an operation there would
+// turn the end into a reset.
+func (Kernel) Close(fd int) syscall.Errno {
+	called("closesocket")
+	return asErrno(windows.Closesocket(windows.Handle(fd)))
+}
+
+// Classify says what an errno of these calls, or of a completion, means. Those
+// not named end their operation and nothing else: for an accept, running out of
+// sockets (WSAEMFILE, WSAENOBUFS) is among them.
+func (Kernel) Classify(kind core.Kind, errno syscall.Errno) core.Class {
+	switch errno {
+	case windows.ERROR_OPERATION_ABORTED, // CancelIoEx; whose wish it was, the operation knows
+		windows.WSAEINTR:
+		return core.Again
+	case windows.WSAEWOULDBLOCK: // of Read: what was there is gone
+		return core.WouldBlock
+	case windows.WSAESHUTDOWN: // the write side is gone
+		if kind == core.Write {
+			return core.BrokenPipe
+		}
+	case windows.WSAECONNRESET, // the peer sent RST
+		windows.WSAECONNABORTED,                       // this side gave it up
+		windows.WSAETIMEDOUT,                          // no answer to data or keep-alive
+		windows.WSAECONNREFUSED,                       // nobody listens
+		windows.WSAEHOSTUNREACH, windows.WSAEHOSTDOWN, // no way to the host
+		windows.WSAENETUNREACH, windows.WSAENETDOWN, // no way to its network
+		windows.WSAENETRESET: // keep-alive found it gone
+		if kind == core.Accept { // it died in the backlog, and the next may be well
+			return core.Again
+		}
+		return core.Fatal
+	}
+	return core.Failed
+}
+
+// asErrno returns Winsock's number. Some ends of operations come with those of
+// the system instead.
+func asErrno(err error) syscall.Errno {
+	if err == nil {
+		return 0
+	}
+	errno := errnoOf(err)
+	switch errno {
+	case windows.ERROR_NETNAME_DELETED: // the peer sent RST: we never close with an operation inside
+		return windows.WSAECONNRESET
+	case windows.ERROR_CONNECTION_ABORTED, windows.ERROR_GRACEFUL_DISCONNECT:
+		return windows.WSAECONNABORTED
+	case windows.ERROR_CONNECTION_REFUSED:
+		return windows.WSAECONNREFUSED
+	case windows.ERROR_SEM_TIMEOUT:
+		return windows.WSAETIMEDOUT
+	case windows.ERROR_NETWORK_UNREACHABLE:
+		return windows.WSAENETUNREACH
+	case windows.ERROR_HOST_UNREACHABLE, windows.ERROR_PORT_UNREACHABLE:
+		return windows.WSAEHOSTUNREACH
+	}
+	return Errno(errno)
+}
+
+func errnoOf(err error) syscall.Errno {
+	switch err := err.(type) {
+	case syscall.Errno:
+		return err
+	case interface{ Unwrap() error }:
+		return errnoOf(err.Unwrap())
+	}
+	return windows.WSAEINVAL
+}
+
+// Errno returns what Winsock calls an errno. Package syscall has numbers of its
+// own for the names of POSIX, which the engine uses; no call returns them.
+func Errno(errno syscall.Errno) syscall.Errno {
+	switch errno {
+	case syscall.EPIPE:
+		return windows.WSAESHUTDOWN
+	case syscall.EISCONN:
+		return windows.WSAEISCONN
+	case syscall.ENOTCONN:
+		return windows.WSAENOTCONN
+	case syscall.EAFNOSUPPORT:
+		return windows.WSAEAFNOSUPPORT
+	case syscall.EAGAIN:
+		return windows.WSAEWOULDBLOCK
+	}
+	return errno
+}

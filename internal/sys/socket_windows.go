@@ -1,0 +1,282 @@
+package sys
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"strconv"
+	"syscall"
+	"time"
+	"unsafe"
+
+	"github.com/completionport/completion/internal/core"
+	"golang.org/x/sys/windows"
+)
+
+// Socket opens a stream socket that is made for overlapped operations. Unix
+// sockets are not supported: nothing tests them yet.
+func (Kernel) Socket(family Family) (int, error) {
+	if family == Unix {
+		return -1, fmt.Errorf("unix sockets on Windows: %w", errors.ErrUnsupported)
+	}
+	if err := startUp(); err != nil {
+		return -1, err
+	}
+	domain := windows.AF_INET6
+	if family == IPv4 {
+		domain = windows.AF_INET
+	}
+	fd, errno := openSocket(domain)
+	if family == Dual && errno == windows.WSAEAFNOSUPPORT {
+		fd, errno = openSocket(windows.AF_INET)
+		domain = windows.AF_INET
+	}
+	if errno != 0 {
+		return -1, os.NewSyscallError("socket", errno)
+	}
+	if domain == windows.AF_INET6 {
+		if err := setInt(fd, windows.IPPROTO_IPV6, windows.IPV6_V6ONLY, toInt(family != Dual)); err != nil {
+			Close(fd)
+			return -1, err
+		}
+	}
+	return fd, nil
+}
+
+// openSocket opens a socket that our children don't inherit and that does not
+// block, which concerns only calls that are not overlapped.
+func openSocket(domain int) (int, syscall.Errno) {
+	called("WSASocket")
+	s, err := windows.WSASocket(int32(domain), windows.SOCK_STREAM, windows.IPPROTO_TCP, nil, 0,
+		windows.WSA_FLAG_OVERLAPPED|windows.WSA_FLAG_NO_HANDLE_INHERIT)
+	if err != nil {
+		return -1, asErrno(err)
+	}
+	const nonBlocking = 0x8004667e // FIONBIO
+	on, n := uint32(1), uint32(0)
+	called("WSAIoctl")
+	err = windows.WSAIoctl(s, nonBlocking, (*byte)(unsafe.Pointer(&on)), 4, nil, 0, &n, nil, 0)
+	if err != nil {
+		windows.Closesocket(s)
+		return -1, asErrno(err)
+	}
+	return int(s), 0
+}
+
+// Listen opens a listening socket. An empty address means any.
+func (k Kernel) Listen(family Family, addr core.Address, o ListenOptions) (int, error) {
+	if o.ReusePort {
+		return -1, fmt.Errorf("ReusePort on Windows: %w", errors.ErrUnsupported)
+	}
+	fd, err := k.Socket(family)
+	if err != nil {
+		return -1, err
+	}
+	if err := bindAndListen(fd, addr, o); err != nil {
+		Close(fd)
+		return -1, err
+	}
+	return fd, nil
+}
+
+// bindAndListen leaves SO_REUSEADDR alone: here it would let others take the
+// address over, and without it an address is free again at once.
+func bindAndListen(fd int, addr core.Address, o ListenOptions) error {
+	domain, errno := familyOf(fd)
+	if errno != 0 {
+		return os.NewSyscallError("bind", errno)
+	}
+	sa, errno := sockaddr(domain, addr)
+	if errno != 0 {
+		return os.NewSyscallError("bind", errno)
+	}
+	called("bind")
+	if err := windows.Bind(windows.Handle(fd), sa); err != nil {
+		return os.NewSyscallError("bind", asErrno(err))
+	}
+	backlog := o.Backlog
+	if backlog <= 0 {
+		backlog = windows.SOMAXCONN // as many as the system finds right
+	}
+	called("listen")
+	return os.NewSyscallError("listen", windows.Listen(windows.Handle(fd), backlog))
+}
+
+// Close closes a descriptor that no port owns.
+func Close(fd int) { Kernel{}.Close(fd) }
+
+// familyOf returns the address family of a socket.
+func familyOf(fd int) (int, syscall.Errno) {
+	const protocolInfo = 0x2005 // SO_PROTOCOL_INFOW
+	var info windows.WSAProtocolInfo
+	size := int32(unsafe.Sizeof(info))
+	called("getsockopt")
+	err := windows.Getsockopt(windows.Handle(fd), windows.SOL_SOCKET, protocolInfo, (*byte)(unsafe.Pointer(&info)), &size)
+	if err != nil {
+		return 0, asErrno(err)
+	}
+	return int(info.AddressFamily), 0
+}
+
+// sockaddr puts an address into the words of a family.
+func sockaddr(domain int, to core.Address) (windows.Sockaddr, syscall.Errno) {
+	addr := to.Inet.Addr()
+	switch {
+	case domain == windows.AF_INET && addr.Unmap().Is4():
+		return &windows.SockaddrInet4{Port: int(to.Inet.Port()), Addr: addr.Unmap().As4()}, 0
+	case domain == windows.AF_INET6 && addr.IsValid():
+		sa := &windows.SockaddrInet6{Port: int(to.Inet.Port()), Addr: addr.As16(), ZoneId: zone(addr.Zone())}
+		if addr.Is4() && addr.IsUnspecified() { // no mapped form of it can be dialled
+			sa.Addr = [16]byte{}
+		}
+		return sa, 0
+	}
+	return nil, windows.WSAEAFNOSUPPORT
+}
+
+func zone(name string) uint32 {
+	if name == "" {
+		return 0
+	}
+	if ifi, err := net.InterfaceByName(name); err == nil {
+		return uint32(ifi.Index)
+	}
+	n, _ := strconv.ParseUint(name, 10, 32)
+	return uint32(n)
+}
+
+// anyAddress is what a socket is bound to that is to be connected.
+func anyAddress(domain int) windows.Sockaddr {
+	if domain == windows.AF_INET {
+		return &windows.SockaddrInet4{}
+	}
+	return &windows.SockaddrInet6{}
+}
+
+// rawAddress is the form that ConnectEx takes. To connect to no address in
+// particular means this machine.
+func rawAddress(sa windows.Sockaddr) (raw unsafe.Pointer, size int32) {
+	any := new(windows.RawSockaddrAny)
+	switch sa := sa.(type) {
+	case *windows.SockaddrInet4:
+		r := (*windows.RawSockaddrInet4)(unsafe.Pointer(any))
+		r.Family, r.Port, r.Addr = windows.AF_INET, bigEndian(sa.Port), sa.Addr
+		if r.Addr == [4]byte{} {
+			r.Addr = netip.AddrFrom4([4]byte{127, 0, 0, 1}).As4()
+		}
+		return unsafe.Pointer(any), int32(unsafe.Sizeof(*r))
+	case *windows.SockaddrInet6:
+		r := (*windows.RawSockaddrInet6)(unsafe.Pointer(any))
+		r.Family, r.Port, r.Addr, r.Scope_id = windows.AF_INET6, bigEndian(sa.Port), sa.Addr, sa.ZoneId
+		if r.Addr == [16]byte{} {
+			r.Addr = netip.IPv6Loopback().As16()
+		}
+		return unsafe.Pointer(any), int32(unsafe.Sizeof(*r))
+	}
+	return nil, 0
+}
+
+// bigEndian puts a port into the order of the network.
+func bigEndian(port int) uint16 { return uint16(port)<<8 | uint16(port)>>8 }
+
+// LocalAddr is getsockname, nil if it fails.
+func (Kernel) LocalAddr(fd int) net.Addr {
+	called("getsockname")
+	sa, err := windows.Getsockname(windows.Handle(fd))
+	if err != nil {
+		return nil
+	}
+	return netAddr(sa)
+}
+
+// RemoteAddr is getpeername, nil if it fails.
+func (Kernel) RemoteAddr(fd int) net.Addr {
+	called("getpeername")
+	sa, err := windows.Getpeername(windows.Handle(fd))
+	if err != nil {
+		return nil
+	}
+	return netAddr(sa)
+}
+
+func netAddr(sa windows.Sockaddr) net.Addr {
+	switch sa := sa.(type) {
+	case *windows.SockaddrInet4:
+		return &net.TCPAddr{IP: append(net.IP(nil), sa.Addr[:]...), Port: sa.Port}
+	case *windows.SockaddrInet6:
+		addr := &net.TCPAddr{IP: append(net.IP(nil), sa.Addr[:]...), Port: sa.Port}
+		if sa.ZoneId != 0 {
+			if ifi, err := net.InterfaceByIndex(int(sa.ZoneId)); err == nil {
+				addr.Zone = ifi.Name
+			}
+		}
+		return addr
+	}
+	return nil
+}
+
+// Adopt is not possible: a socket of package net belongs to the completion port
+// of Go's runtime for its whole life, and so do its duplicates.
+func (Kernel) Adopt(c any, _ bool) (int, error) {
+	return -1, fmt.Errorf("%T belongs to another completion port: %w", c, errors.ErrUnsupported)
+}
+
+// Descriptor is the handle that the system knows.
+func (Kernel) Descriptor(fd int) (uintptr, error) { return uintptr(fd), nil }
+
+// RemoveFile removes what a unix listener has made.
+func (Kernel) RemoveFile(path string) { os.Remove(path) }
+
+func setInt(fd, level, option, value int) error {
+	called("setsockopt")
+	return os.NewSyscallError("setsockopt", windows.SetsockoptInt(windows.Handle(fd), level, option, value))
+}
+
+// setHandle sets an option whose value is a socket.
+func setHandle(fd, option, value int) error {
+	called("setsockopt")
+	s := windows.Handle(value)
+	return os.NewSyscallError("setsockopt", windows.Setsockopt(windows.Handle(fd), windows.SOL_SOCKET, int32(option), (*byte)(unsafe.Pointer(&s)), int32(unsafe.Sizeof(s))))
+}
+
+func toInt(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// SetNoDelay is TCP_NODELAY.
+func (Kernel) SetNoDelay(fd int, on bool) error {
+	return setInt(fd, windows.IPPROTO_TCP, windows.TCP_NODELAY, toInt(on))
+}
+
+// SetKeepAlive is SIO_KEEPALIVE_VALS; idle 0 turns it off.
+func (Kernel) SetKeepAlive(fd int, idle time.Duration) error {
+	seconds := max((idle+time.Second-1)/time.Second, 0)
+	milliseconds := uint32(min(int64(seconds)*1000, 1<<31-1))
+	values := windows.TCPKeepalive{OnOff: uint32(toInt(idle > 0)), Time: milliseconds, Interval: milliseconds}
+	n := uint32(0)
+	called("WSAIoctl")
+	return os.NewSyscallError("WSAIoctl", windows.WSAIoctl(windows.Handle(fd), windows.SIO_KEEPALIVE_VALS,
+		(*byte)(unsafe.Pointer(&values)), uint32(unsafe.Sizeof(values)), nil, 0, &n, nil, 0))
+}
+
+// SetReadBuffer is SO_RCVBUF.
+func (Kernel) SetReadBuffer(fd, bytes int) error {
+	return setInt(fd, windows.SOL_SOCKET, windows.SO_RCVBUF, bytes)
+}
+
+// SetWriteBuffer is SO_SNDBUF.
+func (Kernel) SetWriteBuffer(fd, bytes int) error {
+	return setInt(fd, windows.SOL_SOCKET, windows.SO_SNDBUF, bytes)
+}
+
+// SetResetOnClose is SO_LINGER with zero seconds.
+func (Kernel) SetResetOnClose(fd int, on bool) error {
+	linger := windows.Linger{Onoff: int32(toInt(on))}
+	called("setsockopt")
+	return os.NewSyscallError("setsockopt", windows.SetsockoptLinger(windows.Handle(fd), windows.SOL_SOCKET, windows.SO_LINGER, &linger))
+}

@@ -1,0 +1,186 @@
+package sys
+
+import (
+	"os"
+	"syscall"
+	"unsafe"
+
+	"github.com/completionport/completion/internal/core"
+	"golang.org/x/sys/windows"
+)
+
+// Transfer is what the kernel works with while an operation is inside it. It
+// must stay where it is, and reachable, until the operation has ended.
+type Transfer struct {
+	overlapped windows.Overlapped
+	buffer     windows.WSABuf
+	data       []byte // keeps reachable what buffer points to
+	flags      uint32
+	// Of an accept: the socket made for it, and room for two addresses that
+	// nobody looks at.
+	accepted  int
+	received  uint32
+	addresses *[2 * addressRoom]byte
+	to        unsafe.Pointer // of a connect: the address
+}
+
+// addressRoom is what AcceptEx wants for an address of any family.
+const addressRoom = uint32(unsafe.Sizeof(windows.RawSockaddrAny{})) + 16
+
+// Pending says that an operation goes on inside the kernel.
+const Pending = windows.ERROR_IO_PENDING
+
+// These are no calls of Winsock: each has to be asked for.
+var acceptEx, connectEx uintptr
+
+func loadExtensions() error {
+	s, err := windows.WSASocket(windows.AF_INET, windows.SOCK_STREAM, windows.IPPROTO_TCP, nil, 0, windows.WSA_FLAG_NO_HANDLE_INHERIT)
+	if err != nil {
+		return os.NewSyscallError("WSASocket", err)
+	}
+	defer windows.Closesocket(s)
+	acceptID := windows.GUID{Data1: 0xb5367df1, Data2: 0xcbac, Data3: 0x11cf, Data4: [8]byte{0x95, 0xca, 0x00, 0x80, 0x5f, 0x48, 0xa1, 0x92}}
+	for _, f := range []struct {
+		id      *windows.GUID
+		address *uintptr
+	}{{&acceptID, &acceptEx}, {&windows.WSAID_CONNECTEX, &connectEx}} {
+		n := uint32(0)
+		err := windows.WSAIoctl(s, windows.SIO_GET_EXTENSION_FUNCTION_POINTER,
+			(*byte)(unsafe.Pointer(f.id)), uint32(unsafe.Sizeof(*f.id)),
+			(*byte)(unsafe.Pointer(f.address)), uint32(unsafe.Sizeof(*f.address)), &n, nil, 0)
+		if err != nil {
+			return os.NewSyscallError("WSAIoctl", err)
+		}
+	}
+	return nil
+}
+
+// begin prepares the transfer for an operation. All is in place before the
+// call: another thread may learn of the end before it returns.
+func (t *Transfer) begin(data []byte) {
+	t.overlapped = windows.Overlapped{}
+	t.data = data
+	t.buffer = windows.WSABuf{Len: uint32(min(len(data), largest)), Buf: unsafe.SliceData(data)}
+	t.flags = 0
+}
+
+// largest is the most bytes of one call.
+const largest = 1 << 30
+
+// Receive begins a read. Without data it ends when there is something to read.
+// Like those below it returns 0 if the operation has ended well already, Pending
+// if it goes on, and else why it has failed.
+func (t *Transfer) Receive(fd int, data []byte) syscall.Errno {
+	t.begin(data)
+	called("WSARecv")
+	return asErrno(windows.WSARecv(windows.Handle(fd), &t.buffer, 1, nil, &t.flags, &t.overlapped, nil))
+}
+
+// Send begins a write.
+func (t *Transfer) Send(fd int, data []byte) syscall.Errno {
+	t.begin(data)
+	called("WSASend")
+	return asErrno(windows.WSASend(windows.Handle(fd), &t.buffer, 1, nil, 0, &t.overlapped, nil))
+}
+
+// Accept begins an accept: it makes the socket that the connection is to have.
+func (t *Transfer) Accept(fd int) syscall.Errno {
+	family, errno := familyOf(fd)
+	if errno != 0 {
+		return errno
+	}
+	if t.accepted, errno = openSocket(family); errno != 0 {
+		return errno
+	}
+	if errno = asErrno(setInt(t.accepted, windows.IPPROTO_TCP, windows.TCP_NODELAY, 1)); errno == 0 {
+		if t.addresses == nil {
+			t.addresses = new([2 * addressRoom]byte)
+		}
+		t.begin(nil)
+		called("AcceptEx")
+		ok, _, e := syscall.SyscallN(acceptEx, uintptr(fd), uintptr(t.accepted), uintptr(unsafe.Pointer(t.addresses)), 0,
+			uintptr(addressRoom), uintptr(addressRoom), uintptr(unsafe.Pointer(&t.received)), uintptr(unsafe.Pointer(&t.overlapped)))
+		errno = result(ok, e)
+	}
+	if errno != 0 && errno != Pending {
+		Close(t.accepted)
+	}
+	return errno
+}
+
+// Accepted returns the socket of an accept that has ended so.
+func (t *Transfer) Accepted(fd int, errno syscall.Errno) (int, syscall.Errno) {
+	if errno == 0 {
+		// Until then it has no addresses and can't be half closed.
+		errno = asErrno(setHandle(t.accepted, windows.SO_UPDATE_ACCEPT_CONTEXT, fd))
+	}
+	if errno != 0 {
+		Close(t.accepted)
+		return -1, errno
+	}
+	return t.accepted, 0
+}
+
+// Connect begins a connect. The call wants a socket that is bound.
+func (t *Transfer) Connect(fd int, to core.Address) syscall.Errno {
+	family, errno := familyOf(fd)
+	if errno != 0 {
+		return errno
+	}
+	address, errno := sockaddr(family, to)
+	if errno != 0 {
+		return errno
+	}
+	called("bind")
+	if err := windows.Bind(windows.Handle(fd), anyAddress(family)); err != nil && err != windows.WSAEINVAL {
+		return asErrno(err) // WSAEINVAL: it is bound
+	}
+	raw, size := rawAddress(address)
+	t.begin(nil)
+	t.to = raw
+	called("ConnectEx")
+	ok, _, e := syscall.SyscallN(connectEx, uintptr(fd), uintptr(raw), uintptr(size), 0, 0, 0, uintptr(unsafe.Pointer(&t.overlapped)))
+	return result(ok, e)
+}
+
+// Connected makes a socket whose connect has ended so an ordinary one.
+func (t *Transfer) Connected(fd int, errno syscall.Errno) syscall.Errno {
+	t.to = nil
+	if errno != 0 {
+		return errno
+	}
+	called("setsockopt")
+	return asErrno(windows.Setsockopt(windows.Handle(fd), windows.SOL_SOCKET, windows.SO_UPDATE_CONNECT_CONTEXT, nil, 0))
+}
+
+// Result tells how an operation has ended of which the kernel has told, or which
+// has ended at once.
+func (t *Transfer) Result(fd int) (n int, errno syscall.Errno) {
+	t.data, t.buffer.Buf = nil, nil
+	n = int(t.overlapped.InternalHigh)
+	if t.overlapped.Internal == 0 {
+		return n, 0
+	}
+	// Not a call into the kernel: it translates the status.
+	var moved, flags uint32
+	return n, asErrno(windows.WSAGetOverlappedResult(windows.Handle(fd), &t.overlapped, &moved, false, &flags))
+}
+
+// Failed lets go of what an operation had that could not be begun.
+func (t *Transfer) Failed() { t.data, t.buffer.Buf, t.to = nil, nil, nil }
+
+// Cancel asks for the end of an operation. The kernel tells of that as of any.
+func (t *Transfer) Cancel(fd int) {
+	called("CancelIoEx")
+	windows.CancelIoEx(windows.Handle(fd), &t.overlapped)
+}
+
+func result(ok uintptr, errno syscall.Errno) syscall.Errno {
+	switch {
+	case ok != 0:
+		return 0
+	case errno == 0:
+		return windows.WSAEINVAL
+	}
+	return asErrno(errno)
+}

@@ -1,0 +1,249 @@
+package completion
+
+import (
+	"sync"
+	"sync/atomic"
+	"syscall"
+
+	"github.com/completionport/completion/internal/core"
+	"github.com/completionport/completion/internal/sys"
+)
+
+var (
+	_ core.Poller = (*iocp)(nil)
+	_ core.Native = (*iocpKernel)(nil)
+	_ kernel      = (*iocpKernel)(nil)
+)
+
+var drivers = []opener{{"iocp", openIOCP}}
+
+// skipOnSuccess saves the packet of an operation that has ended well when its
+// call returns.
+var skipOnSuccess = true
+
+// iocp is the completion port of Windows, natively: the kernel performs the
+// operations, and a packet tells of the end of each. Waiting blocks in the
+// system: Go's own poller is a completion port that takes no other in.
+type iocp struct {
+	port    sys.CompletionPort
+	skip    bool
+	sockets socketTable
+
+	// closing keeps Wake from posting to a handle that is somebody else's.
+	closing sync.RWMutex
+	closed  bool
+
+	// The leader's.
+	until   int64
+	packets []sys.Packet
+}
+
+// iocpKernel performs the operations of its port.
+type iocpKernel struct {
+	sys.Kernel
+	*iocp
+}
+
+// associated is what a port has of one descriptor. The kernel writes into it
+// while an operation is inside, so it must stay reachable until that has ended.
+type associated struct {
+	generation uint32
+	skips      bool // no packet if an operation has ended well at once
+	in         sys.Transfer
+	out        *sys.Transfer // made when first needed: many only read
+}
+
+// openPorts are those that have not been closed. A port that is dropped must
+// not become garbage, since the kernel goes on writing to its memory.
+var openPorts sync.Map // *iocp
+
+func openIOCP() (driver, error) {
+	port, err := sys.NewCompletionPort()
+	if err != nil {
+		return driver{}, err
+	}
+	p := &iocp{port: port, skip: skipOnSuccess, until: core.Never}
+	openPorts.Store(p, nil)
+	return driver{name: "iocp", poller: p, kernel: &iocpKernel{iocp: p}}, nil
+}
+
+// Arm associates fd with the port.
+func (p *iocp) Arm(fd int, generation uint32) syscall.Errno {
+	skips, errno := p.port.Associate(fd, p.skip)
+	if errno == 0 {
+		p.sockets.set(fd, &associated{generation: generation, skips: skips})
+	}
+	return errno
+}
+
+// Disarm forgets fd. Nothing of it is inside the kernel any more.
+func (p *iocp) Disarm(fd int) { p.sockets.set(fd, nil) }
+
+// SetTimeout sets the end of the next wait.
+func (p *iocp) SetTimeout(until int64) { p.until = until }
+
+// Wake posts a packet.
+func (p *iocp) Wake(core.Waiting) {
+	p.closing.RLock()
+	if !p.closed {
+		p.port.Wake()
+	}
+	p.closing.RUnlock()
+}
+
+// Wait looks, or blocks until there is something to see: there is one way only.
+func (p *iocp) Wait(how core.Waiting, events []core.Event, serve func(int) (int, bool)) (n int, timedOut bool) {
+	if len(p.packets) < len(events) {
+		p.packets = make([]sys.Packet, len(events))
+	}
+	if how == core.Look {
+		return p.take(events, 0), false
+	}
+	for again := true; again; {
+		n = p.take(events, p.milliseconds())
+		if n == 0 {
+			return 0, p.until != core.Never
+		}
+		n, again = serve(n)
+	}
+	return n, false
+}
+
+// milliseconds is how long to wait, rounded up.
+func (p *iocp) milliseconds() uint32 {
+	if p.until == core.Never {
+		return sys.Infinite
+	}
+	left := max(p.until-sys.Now(), 0)
+	return uint32(min((left+999_999)/1_000_000, sys.Infinite-1))
+}
+
+// take translates packets, but for those that only wake.
+func (p *iocp) take(events []core.Event, milliseconds uint32) (n int) {
+	got := p.port.Dequeue(p.packets[:len(events)], milliseconds)
+	for i := range p.packets[:got] {
+		packet := &p.packets[i]
+		if packet.Key == 0 {
+			continue
+		}
+		// It is the one that the packet is about: none is closed with an operation
+		// inside.
+		a := p.sockets.get(int(packet.Key))
+		ended := core.EndedOut
+		if packet.IsOf(&a.in) {
+			ended = core.EndedIn
+		}
+		events[n] = core.Event{FD: int(packet.Key), Generation: a.generation, Ready: ended}
+		n++
+	}
+	return n
+}
+
+// Close gives the completion port back.
+func (p *iocp) Close() error {
+	openPorts.Delete(p)
+	p.closing.Lock()
+	p.closed = true
+	p.closing.Unlock()
+	return p.port.Close()
+}
+
+// Close closes a descriptor.
+func (k *iocpKernel) Close(fd int) syscall.Errno { return k.Kernel.Close(fd) }
+
+// transfer is what the operation of that kind works with.
+func (a *associated) transfer(kind core.Kind) *sys.Transfer {
+	if kind == core.Read || kind == core.Accept {
+		return &a.in
+	}
+	if a.out == nil {
+		a.out = new(sys.Transfer)
+	}
+	return a.out
+}
+
+// Start begins an operation. All that the packet's dequeuer needs is in place
+// before the call; after it, nothing may be touched if there will be a packet.
+func (k *iocpKernel) Start(fd int, kind core.Kind, data []byte, to *core.Address) (n int, errno syscall.Errno, pending bool) {
+	a := k.sockets.get(fd)
+	t, skips := a.transfer(kind), a.skips
+	switch kind {
+	case core.Accept:
+		errno = t.Accept(fd)
+	case core.Connect:
+		errno = t.Connect(fd, *to)
+	case core.Write:
+		errno = t.Send(fd, data)
+	default:
+		errno = t.Receive(fd, data)
+	}
+	switch {
+	case errno == sys.Pending || errno == 0 && !skips:
+		return 0, 0, true
+	case errno != 0:
+		t.Failed()
+		return 0, errno, false
+	}
+	n, errno = finish(t, fd, kind)
+	return n, errno, false
+}
+
+// Finish tells how an operation has ended.
+func (k *iocpKernel) Finish(fd int, kind core.Kind) (int, syscall.Errno) {
+	return finish(k.sockets.get(fd).transfer(kind), fd, kind)
+}
+
+func finish(t *sys.Transfer, fd int, kind core.Kind) (int, syscall.Errno) {
+	n, errno := t.Result(fd)
+	switch kind {
+	case core.Accept:
+		return t.Accepted(fd, errno)
+	case core.Connect:
+		return 0, t.Connected(fd, errno)
+	}
+	return n, errno
+}
+
+// Abandon cancels what is pending.
+func (k *iocpKernel) Abandon(fd int, kind core.Kind) {
+	k.sockets.get(fd).transfer(kind).Cancel(fd)
+}
+
+// socketTable finds what is associated by its descriptor. Reading needs no lock:
+// chunks, once there, stay.
+type socketTable struct {
+	mu     sync.Mutex // for growing
+	chunks atomic.Pointer[[]*socketChunk]
+}
+
+// The system hands out multiples of four.
+const (
+	socketsPerChunk = 511
+	descriptorStep  = 4
+)
+
+type socketChunk [socketsPerChunk]atomic.Pointer[associated]
+
+func (t *socketTable) get(fd int) *associated {
+	i := fd / descriptorStep
+	return (*t.chunks.Load())[i/socketsPerChunk][i%socketsPerChunk].Load()
+}
+
+func (t *socketTable) set(fd int, a *associated) {
+	i := fd / descriptorStep
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	var chunks []*socketChunk
+	if old := t.chunks.Load(); old != nil {
+		chunks = *old
+	}
+	if c := i / socketsPerChunk; c >= len(chunks) || chunks[c] == nil {
+		// A copy: others may be reading the old directory.
+		grown := make([]*socketChunk, max(c+1, len(chunks)))
+		copy(grown, chunks)
+		grown[c] = new(socketChunk)
+		t.chunks.Store(&grown)
+		chunks = grown
+	}
+	chunks[i/socketsPerChunk][i%socketsPerChunk].Store(a)
+}
