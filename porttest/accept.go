@@ -411,11 +411,11 @@ func acceptOutlivesListener(e *env) {
 
 func acceptReused(e *env) {
 	p := e.port(nil)
-	l := e.listen(p, "unix")
+	l := e.listen(p, e.quick())
 	a := &ops.Accept{On: l}
 	var last *completion.Socket
 	for range 100 {
-		c, err := e.network.Dial("unix", l.Addr().String())
+		c, err := e.network.Dial(l.Addr().Network(), l.Addr().String())
 		is(e, err, nil)
 		e.submit(p, a)
 		e.expect(p, a, nil)

@@ -41,7 +41,7 @@ func (e *env) readRest(p *completion.Port, s *completion.Socket, n int) []byte {
 
 func cancelRaceRead(e *env) {
 	p := e.port(nil)
-	s, peer := e.pairOn(p, "unix")
+	s, peer := e.pairOn(p, e.quick())
 	r := &ops.Read{From: s, Buf: own(8)}
 	canceled := uint64(0)
 	for i := range races {
@@ -62,7 +62,7 @@ func cancelRaceRead(e *env) {
 func cancelRaceLateRead(e *env) {
 	p := e.port(nil)
 	pool := e.pool(p, 8, 1)
-	s, peer := e.pairOn(p, "unix")
+	s, peer := e.pairOn(p, e.quick())
 	r := &ops.Read{From: s, Pool: pool}
 	for i := range races {
 		r.Buf = nil
@@ -81,7 +81,7 @@ func cancelRaceLateRead(e *env) {
 
 func cancelRaceFullRead(e *env) {
 	p := e.port(nil)
-	s, peer := e.pairOn(p, "unix")
+	s, peer := e.pairOn(p, e.quick())
 	r := &ops.Read{From: s, Buf: own(2), Full: true}
 	for i := range races {
 		e.submit(p, r)
@@ -123,7 +123,7 @@ func (e *env) drain(peer *peer) (total int) {
 
 func cancelRaceWrite(e *env) {
 	p := e.port(nil)
-	s, peer := e.pairOn(p, "unix")
+	s, peer := e.pairOn(p, e.quick())
 	is(e, s.SetWriteBuffer(4096), nil)
 	var wg sync.WaitGroup
 	received := 0
@@ -163,7 +163,7 @@ func cancelInsideCall(e *env) {
 	}
 	var all [writers]func()
 	for i := range all {
-		s, peer := e.pairOn(p, "unix")
+		s, peer := e.pairOn(p, e.quick())
 		all[i] = func() { e.writeAgainstCancel(p, s, peer, memory, rounds) }
 	}
 	allOf(all[:]...)
@@ -203,7 +203,7 @@ func (e *env) writeAgainstCancel(p *completion.Port, s *completion.Socket, peer 
 
 func cancelRaceAccept(e *env) {
 	p := e.port(nil)
-	l := e.listen(p, "unix")
+	l := e.listen(p, e.quick())
 	path := l.Addr().String()
 	a := &ops.Accept{On: l}
 	for i := range races {
@@ -211,7 +211,7 @@ func cancelRaceAccept(e *env) {
 		var dialed net.Conn
 		var err error
 		s := (*completion.Socket)(nil)
-		if e.raceCancel(p, a, i, func() { dialed, err = e.network.Dial("unix", path) }) {
+		if e.raceCancel(p, a, i, func() { dialed, err = e.network.Dial(l.Addr().Network(), path) }) {
 			s = e.acceptNext(p, l)
 		} else {
 			s = a.Conn
@@ -275,7 +275,7 @@ func cancelRaceConnect(e *env) {
 // cancelRaceAwaited is cancelRaceRead without the queue.
 func cancelRaceAwaited(e *env) {
 	p := e.port(nil)
-	s, peer := e.pairOn(p, "unix")
+	s, peer := e.pairOn(p, e.quick())
 	r := &ops.Read{From: s, Buf: own(8)}
 	for i := range races {
 		e.start(p, r)
@@ -301,7 +301,7 @@ func cancelRaceAwaited(e *env) {
 // cancelAwaitRace ends the context of a wait while its result comes.
 func cancelAwaitRace(e *env) {
 	p := e.port(nil)
-	s, peer := e.pairOn(p, "unix")
+	s, peer := e.pairOn(p, e.quick())
 	r := &ops.Read{From: s, Buf: own(1)}
 	canceled := 0
 	for i := range 2000 {
@@ -332,8 +332,8 @@ func cancelAwaitRace(e *env) {
 // while it changes hands must find the handle it is on now.
 func cancelRacesSubmit(e *env) {
 	p := e.port(nil)
-	one, _ := e.pairOn(p, "unix")
-	two, _ := e.pairOn(p, "unix")
+	one, _ := e.pairOn(p, e.quick())
+	two, _ := e.pairOn(p, e.quick())
 	reads := [2]*ops.Read{{From: one, Buf: own(1)}, {From: two, Buf: own(1)}}
 	var stop atomic.Bool
 	var wg sync.WaitGroup

@@ -223,15 +223,11 @@ func newLink(e *env) *link {
 // closes.
 func (k *link) pair(p *completion.Port) (*completion.Socket, net.Conn) {
 	k.e.Helper()
-	c, err := k.e.network.Dial("tcp4", k.l.Addr().String())
+	s, err := k.e.connected(p, "tcp4", k.l.Addr())
 	if err != nil {
 		k.e.Fatal(err)
 	}
 	other, err := k.l.Accept()
-	if err != nil {
-		k.e.Fatal(err)
-	}
-	s, err := p.AdoptConn(c)
 	if err != nil {
 		k.e.Fatal(err)
 	}

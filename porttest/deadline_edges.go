@@ -4,6 +4,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"os"
+	"slices"
 	"sync"
 	"time"
 
@@ -43,9 +44,18 @@ func deadlineOrder(e *env) {
 		// Half of them will be found overdue at the first look.
 		equal(e, "SetDeadline", p.SetDeadline(all[i], base+completion.Deadline(place*2000)), true)
 	}
-	for _, op := range want {
-		e.expect(p, op, os.ErrDeadlineExceeded)
+	var got []completion.Operation
+	for range all {
+		op := e.next(p)
+		e.outcome(op, os.ErrDeadlineExceeded)
+		got = append(got, op)
 	}
+	// The first may be inside the kernel, which takes its time to let go of it.
+	if slices.Index(got, all[0]) < slices.Index(want, all[0]) {
+		e.Fatal("the first read came before its turn")
+	}
+	first := func(op completion.Operation) bool { return op == all[0] }
+	equal(e, "in order", slices.Equal(slices.DeleteFunc(got, first), slices.DeleteFunc(want, first)), true)
 	e.onceEach(p, 1000)
 }
 

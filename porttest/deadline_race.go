@@ -13,7 +13,7 @@ import (
 // deadlineRace moves the deadline of a read all over while its data comes.
 func deadlineRace(e *env) {
 	p := e.port(nil)
-	s, peer := e.pairOn(p, "unix")
+	s, peer := e.pairOn(p, e.quick())
 	r := &ops.Read{From: s, Buf: own(1)}
 	overdue := uint64(0)
 	for i := range races {
@@ -47,7 +47,7 @@ func deadlineRace(e *env) {
 func deadlineRacePassing(e *env) {
 	p := e.port(nil)
 	pool := e.pool(p, 1, 1)
-	s, peer := e.pairOn(p, "unix")
+	s, peer := e.pairOn(p, e.quick())
 	r := &ops.Read{From: s, Pool: pool}
 	overdue := uint64(0)
 	for i := range races {
@@ -76,7 +76,7 @@ func deadlineRacePassing(e *env) {
 // deadlineRaceCancel lets a cancel meet a deadline: one of them wins.
 func deadlineRaceCancel(e *env) {
 	p := e.port(nil)
-	s, _ := e.pairOn(p, "unix")
+	s, _ := e.pairOn(p, e.quick())
 	r := &ops.Read{From: s, Buf: own(1)}
 	overdue := 0
 	for i := range races {

@@ -12,6 +12,7 @@ import (
 )
 
 var adoptCases = []testCase{
+	{"AdoptUnsupportedLeavesAllAsItWas", adoptUnsupported},
 	{"AdoptConnKeepsBytesOnTheirWay", adoptKeepsBytes},
 	{"AdoptConnAfterHalfClose", adoptAfterHalfClose},
 	{"AdoptConnClosesTheOriginal", adoptClosesOriginal},
@@ -39,10 +40,31 @@ func (e *env) twoEnds(network string) (net.Conn, *peer) {
 
 // adoptKeepsBytes: what has arrived, and what was sent and not read yet, goes
 // on as if nothing had happened.
+// adoptUnsupported: a port that can't adopt says so, and what it was to adopt
+// goes on.
+func adoptUnsupported(e *env) {
+	if e.adopts {
+		e.Skip("the port can")
+	}
+	p := e.port(nil)
+	c, other := e.twoEnds("tcp4")
+	_, err := p.AdoptConn(c)
+	is(e, err, errors.ErrUnsupported)
+	talk(e, c, other)
+	l, err := e.network.Listen("tcp4", "127.0.0.1:0")
+	is(e, err, nil)
+	defer l.Close()
+	_, err = p.AdoptListener(l)
+	is(e, err, errors.ErrUnsupported)
+	e.dial(l.Addr())
+	equal(e, "handles", p.Stats().Handles, 0)
+}
+
 func adoptKeepsBytes(e *env) {
+	e.needsAdopt()
 	p := e.port(nil)
 	pool := e.pool(p, 16, 1)
-	for _, network := range []string{"tcp4", "unix"} {
+	for _, network := range e.networks("tcp4", "unix") {
 		c, other := e.twoEnds(network)
 		other.send("waiting")
 		_, err := c.Write([]byte("sent "))
@@ -60,8 +82,9 @@ func adoptKeepsBytes(e *env) {
 }
 
 func adoptAfterHalfClose(e *env) {
+	e.needsAdopt()
 	p := e.port(nil)
-	for _, network := range []string{"tcp4", "unix"} {
+	for _, network := range e.networks("tcp4", "unix") {
 		c, other := e.twoEnds(network)
 		other.send("last")
 		other.closeWrite()
@@ -78,8 +101,9 @@ func adoptAfterHalfClose(e *env) {
 }
 
 func adoptClosesOriginal(e *env) {
+	e.needsAdopt()
 	p := e.port(nil)
-	for _, network := range []string{"tcp4", "unix"} {
+	for _, network := range e.networks("tcp4", "unix") {
 		c, other := e.twoEnds(network)
 		before := countDescriptors()
 		s, err := p.AdoptConn(c)
@@ -128,6 +152,7 @@ func adoptWithoutDescriptor(e *env) {
 
 // adoptOfOtherKinds: no streams, or not connected, or not listening.
 func adoptOfOtherKinds(e *env) {
+	e.needsAdopt()
 	p := e.port(nil)
 	udp, err := net.ListenPacket("udp4", "127.0.0.1:0")
 	is(e, err, nil)
@@ -155,8 +180,9 @@ func adoptOfOtherKinds(e *env) {
 }
 
 func adoptListener(e *env) {
+	e.needsAdopt()
 	p := e.port(nil)
-	for _, network := range []string{"tcp4", "unix"} {
+	for _, network := range e.networks("tcp4", "unix") {
 		l, err := e.network.Listen(network, e.address(network))
 		is(e, err, nil)
 		other := e.dial(l.Addr())
@@ -174,8 +200,9 @@ func adoptListener(e *env) {
 }
 
 func adoptListenerClosesOriginal(e *env) {
+	e.needsAdopt()
 	p := e.port(nil)
-	for _, network := range []string{"tcp4", "unix"} {
+	for _, network := range e.networks("tcp4", "unix") {
 		l, err := e.network.Listen(network, e.address(network))
 		is(e, err, nil)
 		want := l.Addr().String()
@@ -200,6 +227,7 @@ func gone(e *env, path string) {
 
 func unixFileGoes(e *env) {
 	e.needsSystem("there are files")
+	e.needsUnix()
 	for _, closePort := range []bool{false, true} {
 		p := e.port(nil)
 		ours := e.listen(p, "unix")
@@ -231,6 +259,7 @@ func unixFileGoes(e *env) {
 // file.
 func unixFileRace(e *env) {
 	e.needsSystem("there are files")
+	e.needsUnix()
 	path := e.address("unix")
 	for turn := range 1000 {
 		p := e.port(nil)

@@ -146,7 +146,7 @@ func orderAbortBatch(e *env) {
 	}
 	batch = append(batch, behind)
 	for range 12 {
-		s, c := e.pairOn(p, "unix")
+		s, c := e.pairOn(p, e.quick())
 		ahead.To, big.To, behind.To = s, s, s
 		e.submit(p, ahead)
 		e.idle(p)
@@ -226,7 +226,7 @@ func orderCancelRace(e *env) {
 	p := e.port(nil)
 	outcomes := make(map[error]int)
 	for round := range 40 {
-		s, c := e.pairOn(p, "unix")
+		s, c := e.pairOn(p, e.quick())
 		var batch []completion.Operation
 		for i := range writes {
 			b := bytes.Repeat([]byte{byte('a' + i)}, size)

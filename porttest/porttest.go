@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"testing"
 	"time"
 
@@ -82,7 +83,7 @@ func runCase(t *testing.T, s setting, c testCase) {
 	before := countDescriptors()
 	goroutines := goleak.IgnoreCurrent()
 	ctx, cancel := context.WithCancel(context.Background())
-	e := &env{T: t, setting: s, ctx: ctx}
+	e := &env{T: t, setting: s, ctx: ctx, connects: map[*completion.Port]uint64{}}
 	watchdog := time.AfterFunc(stuckAfter, e.dump)
 	defer watchdog.Stop()
 	defer func() { // also if the case fails
@@ -133,6 +134,8 @@ type env struct {
 	ports   []*completion.Port
 	pools   []*completion.Pool
 	closers []func() error
+
+	connects map[*completion.Port]uint64 // those of the suite itself
 }
 
 // port opens a port. config may be nil.
@@ -195,12 +198,36 @@ func (e *env) address(network string) string {
 	return "127.0.0.1:0"
 }
 
+// notUnderWine skips a case, or what is left of it, that Wine can't pass. It is
+// untested on Windows then: ARCHITECTURE.md lists it.
+func (e *env) notUnderWine(why string) {
+	e.Helper()
+	if isWine() && e.onSystem() {
+		e.Skip("Wine: ", why)
+	}
+}
+
 // needsUnix skips a case, or what is left of it, where there are no unix sockets.
 func (e *env) needsUnix() {
 	e.Helper()
-	if runtime.GOOS == "windows" && e.onSystem() {
-		e.Skip("no unix sockets on Windows yet")
+	if !e.hasUnix() {
+		e.Skip("no unix sockets on Windows")
 	}
+}
+
+func (e *env) hasUnix() bool { return runtime.GOOS != "windows" || !e.onSystem() }
+
+// quick is the network that makes connections fastest.
+func (e *env) quick() string {
+	if e.hasUnix() {
+		return "unix"
+	}
+	return "tcp4"
+}
+
+// networks leaves out what is not there.
+func (e *env) networks(names ...string) []string {
+	return slices.DeleteFunc(names, func(name string) bool { return name == "unix" && !e.hasUnix() })
 }
 
 // peer is the other end of a connection: not the port's, and blocking.
@@ -269,7 +296,23 @@ func (e *env) connected(p *completion.Port, network string, to net.Addr) (*compl
 	if err != nil {
 		return nil, err
 	}
+	e.connects[p]++
 	return s, p.Await(context.Background(), &ops.Connect{On: s, To: to})
+}
+
+// submitted is how many operations a case has submitted.
+func (e *env) submitted(p *completion.Port) uint64 { return p.Stats().Submitted - e.connects[p] }
+
+// completed is how many of them have ended.
+func (e *env) completed(p *completion.Port) uint64 { return p.Stats().Completed - e.connects[p] }
+
+// needsAdopt skips a case, or what is left of it, where a port can't take over
+// what package net has opened.
+func (e *env) needsAdopt() {
+	e.Helper()
+	if !e.adopts {
+		e.Skip("a port here can't adopt")
+	}
 }
 
 // send writes all of s.

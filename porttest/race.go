@@ -58,8 +58,8 @@ func dawdle(round int) {
 func (e *env) onceEach(p *completion.Port, submitted uint64) {
 	e.Helper()
 	s := p.Stats()
-	equal(e, "submitted", s.Submitted, submitted)
-	equal(e, "completed", s.Completed, submitted)
+	equal(e, "submitted", e.submitted(p), submitted)
+	equal(e, "completed", e.completed(p), submitted)
 	equal(e, "slots", s.Slots, 0)
 	e.idle(p)
 }

@@ -48,6 +48,7 @@ func (p *Port) Shutdown(ctx context.Context) (all, open bool) {
 	p.table.all((*Handle).drain)
 	p.endTimers(draining)
 
+	p.takeEndsIn()
 	p.lock()
 	if !isOver(ctx) {
 		w, _ := p.enlist(ctx, drained)

@@ -194,7 +194,11 @@ func (h *Handle) Close() bool {
 	h.state |= closing
 	h.endQueued(in, &after)
 	h.endQueued(out, &after)
+	inside := h.abandonClosing(&after)
 	h.leave(&after)
+	if inside {
+		h.port.takeEndsIn()
+	}
 	return first
 }
 
@@ -204,8 +208,10 @@ func (h *Handle) drain() {
 	h.lock()
 	h.state |= draining
 	h.endQueued(in, &after)
+	h.listPending(in, &after)
 	if h.state&connecting != 0 {
 		h.endQueued(out, &after)
+		h.listPending(out, &after)
 	}
 	h.leave(&after)
 }
@@ -230,7 +236,6 @@ func (h *Handle) endQueued(d direction, after *aftermath) {
 	}
 	inside := h.isCalling(head)
 	if inside {
-		h.listPending(d, after)
 		q.pop()
 	}
 	for q.tail != nil {

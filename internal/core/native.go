@@ -1,6 +1,10 @@
 package core
 
-import "syscall"
+import (
+	"context"
+	"math"
+	"syscall"
+)
 
 // What differs with a Native kernel: an operation is not performed when
 // something is ready, but given to the kernel, which tells of its end. In
@@ -176,6 +180,46 @@ func (h *Handle) abandon(d direction) {
 	h.mu.Unlock()
 	h.port.native.Abandon(int(h.fd), kind)
 	h.lock()
+}
+
+// abandonClosing ends what is pending of a handle that closes, and reports
+// whether there is anything. Nothing else will be begun there: it can't hit an
+// operation behind. h.mu is held, and let go of in between.
+func (h *Handle) abandonClosing(after *aftermath) (inside bool) {
+	switch {
+	case (h.latch[in]|h.latch[out])&pending == 0:
+		return false
+	case h.users == math.MaxUint16:
+		h.listPending(in, after)
+		h.listPending(out, after)
+		return true
+	}
+	h.users++ // it must not be closed meanwhile
+	h.abandon(in)
+	h.abandon(out)
+	h.users--
+	return true
+}
+
+// takeEndsIn works on what can be seen now if nobody else does: what was
+// abandoned has mostly ended when the call returns.
+func (p *Port) takeEndsIn() {
+	if p.native == nil {
+		return
+	}
+	p.lock()
+	defer p.unlock()
+	if p.leader != nil || p.closed {
+		return
+	}
+	w, _ := p.enlist(context.Background(), anItem)
+	if p.leader == nil && !p.closed {
+		p.leader = w
+		p.work(0)
+		p.round(w)
+		p.resign(w)
+	}
+	p.dismiss(w)
 }
 
 // drainNative takes in the ends of all that is inside the kernel, which needs

@@ -184,16 +184,32 @@ func TestNativeClose(t *testing.T) {
 		k, p, h := newNative(t)
 		read, behind, write := newOperation(Read, h, 8), newOperation(Read, h, 8), newOperation(Write, h, 8)
 		p.Submit([]Operation{read, behind, write}, false)
-		h.Close()
-		if len(k.closed) != 0 {
-			t.Error("closed with operations inside")
+		k.onAbandon = func(b *begunOperation) {
+			if b.kind == Read { // the write takes its time
+				k.end(h, in, 0, errAborted)
+			}
 		}
+		h.Close()
 		ends(t, p, behind, 0, closedFailure)
 		ends(t, p, read, 0, closedFailure)
+		if len(k.closed) != 0 || k.abandoned != 2 {
+			t.Errorf("%d closed, %d abandoned", len(k.closed), k.abandoned)
+		}
+		k.end(h, out, 0, errAborted)
 		ends(t, p, write, 0, closedFailure)
 		if len(k.closed) != 1 {
 			t.Errorf("closed %v", k.closed)
 		}
+		k.atRest(p)
+	})
+	t.Run("HandleWithNobodyThere", func(t *testing.T) {
+		k, p, h := newNative(t)
+		read := newOperation(Read, h, 8)
+		p.Submit([]Operation{read}, false)
+		if h.Close(); len(k.closed) != 1 || p.Stats().InFlight != 0 {
+			t.Errorf("%d closed, %+v", len(k.closed), p.Stats())
+		}
+		ends(t, p, read, 0, closedFailure)
 		k.atRest(p)
 	})
 	t.Run("Port", func(t *testing.T) {

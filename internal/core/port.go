@@ -20,7 +20,7 @@ type Options struct {
 type Port struct {
 	poller      Poller
 	kernel      Kernel
-	native      Native // the kernel, if it is one
+	native      Native // the kernel, if it is one, else nil
 	spin        int64
 	loopWait    Waiting
 	maxInFlight int

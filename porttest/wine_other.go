@@ -1,0 +1,5 @@
+//go:build !windows
+
+package porttest
+
+func isWine() bool { return false }
