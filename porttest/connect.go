@@ -437,6 +437,9 @@ func connectCancelSecond(e *env) {
 }
 
 func connectBadAddress(e *env, network string, to net.Addr) {
+	if network == "unix" {
+		e.needsUnix()
+	}
 	p := e.port(nil)
 	s := e.socket(p, network)
 	c := &ops.Connect{On: s, To: to}

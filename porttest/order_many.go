@@ -136,7 +136,7 @@ func orderCheckRecords(c *peer, writers, records, size int) error {
 func orderAbortBatch(e *env) {
 	p := e.port(nil)
 	timers := make([]ops.Timer, 5000)
-	ahead := &ops.Write{Buf: completion.Own(bytes.Repeat([]byte("a"), 1<<20))}
+	ahead := &ops.Write{Buf: completion.Own(bytes.Repeat([]byte("a"), tooMuch))}
 	big := &ops.Write{Buf: completion.Own(bytes.Repeat([]byte("b"), 16<<20))}
 	behind := &ops.Write{Buf: text("c")}
 	batch := []completion.Operation{big}
@@ -147,6 +147,9 @@ func orderAbortBatch(e *env) {
 	batch = append(batch, behind)
 	for range 12 {
 		s, c := e.pairOn(p, e.quick())
+		if !e.hasUnix() {
+			is(e, s.SetWriteBuffer(64<<10), nil) // or it would take all
+		}
 		ahead.To, big.To, behind.To = s, s, s
 		e.submit(p, ahead)
 		e.idle(p)

@@ -105,10 +105,9 @@ type Native interface {
 	Start(fd int, kind Kind, data []byte, to *Address) (n int, errno syscall.Errno, pending bool)
 	// Finish returns how a pending operation has ended, once its event has come.
 	Finish(fd int, kind Kind) (n int, errno syscall.Errno)
-	// Abandon asks for the early end of what is pending. It may come when that has
-	// ended and nothing is inside any more, but never when a later operation is.
-	// The event comes all the same. One that was ended by it and by nothing else
-	// has an errno that Classify calls Again.
+	// Abandon asks for the early end of what is pending, and has not been
+	// finished. The event comes all the same. One that was ended by it and by
+	// nothing else has an errno that Classify calls Again.
 	Abandon(fd int, kind Kind)
 }
 

@@ -343,7 +343,7 @@ func (p *Port) resume(r readyDirection) {
 	var after aftermath
 	r.handle.lock()
 	if p.native != nil {
-		r.handle.abandon(r.direction)
+		r.handle.abandon(r.direction, &after)
 	}
 	r.handle.run(r.direction, &after)
 	r.handle.leave(&after)

@@ -49,10 +49,10 @@ const (
 	// undecided: the connection has ended, and the call under way in the other
 	// direction may be learning why. Both look again when that call is over.
 	undecided
-	// pending: the head is inside a Native kernel. Nobody performs it, and the
-	// direction stays owned until its end has been told.
+	// pending: the head is inside a Native kernel, and nobody in a call about it.
+	// The direction stays owned until its end has been told.
 	pending
-	// endedEarly: that came before the call which began it had returned.
+	// endedEarly: that came during a call about it.
 	endedEarly
 	// abandoned: the kernel was asked to end it.
 	abandoned
@@ -194,7 +194,8 @@ func (h *Handle) Close() bool {
 	h.state |= closing
 	h.endQueued(in, &after)
 	h.endQueued(out, &after)
-	inside := h.abandonClosing(&after)
+	inside := h.abandon(in, &after)
+	inside = h.abandon(out, &after) || inside
 	h.leave(&after)
 	if inside {
 		h.port.takeEndsIn()

@@ -2,7 +2,6 @@ package core
 
 import (
 	"context"
-	"math"
 	"syscall"
 )
 
@@ -13,8 +12,8 @@ import (
 // are the exception: the kernel waits for them with a read of no bytes, and
 // then all is as with an edge.
 //
-// The end may be told before the call that began it has returned. Under the
-// handle's lock the two meet, and the second of them settles.
+// The end may be told before the call has returned that began it, or that asks
+// for its end. Under the handle's lock the two meet, and the second settles.
 
 // start gives the head of a queue to the kernel. The caller owns the direction;
 // no lock is held. Nothing of the operation may be touched afterwards if the
@@ -102,18 +101,18 @@ func (h *Handle) outcomeOfErrno(s *Slot, n int, errno syscall.Errno) callResult 
 }
 
 // endedInCall tells whether the operation that the kernel has taken has ended
-// meanwhile, and with what result. If not, whoever learns of its end goes on
+// during a call about it, and with what result. If not, whoever learns of its end goes on
 // with the direction. h.mu is held, and may be let go of in between.
 func (h *Handle) endedInCall(d direction, s *Slot, r *callResult, after *aftermath) bool {
 	if h.latch[d]&endedEarly != 0 {
-		h.latch[d] &^= endedEarly
+		h.latch[d] &^= endedEarly | abandoned
 		*r = h.finish(s)
 		return true
 	}
 	h.latch[d] |= pending
 	// The other direction can't learn from this one for as long as it is there.
 	h.settleOther(d, after)
-	if s.intent != noIntent { // recorded while nobody could act on it
+	if s.intent != noIntent { // perhaps recorded while nobody could act on it
 		h.listPending(d, after)
 	}
 	return false
@@ -146,7 +145,7 @@ func (h *Handle) ended(which Readiness, after *aftermath) {
 			continue
 		}
 		d := direction(d)
-		if h.latch[d]&pending == 0 { // the call that began it has not returned
+		if h.latch[d]&pending == 0 { // somebody is in a call about it, and goes on
 			h.latch[d] |= endedEarly
 			continue
 		}
@@ -159,45 +158,31 @@ func (h *Handle) ended(which Readiness, after *aftermath) {
 	}
 }
 
-// listPending has the leader abandon what is pending. Who records an intent
-// makes no call, and only who takes the events in can be sure that it does not
-// hit the operation behind. h.mu is held.
+// listPending has the leader abandon what is pending: who records an intent
+// makes no call. h.mu is held.
 func (h *Handle) listPending(d direction, after *aftermath) {
 	if h.latch[d]&(pending|abandoned) == pending {
 		h.port.listReady(h, d, after)
 	}
 }
 
-// abandon ends what is pending in d if that is wanted. It is called by whoever
-// takes the events in. h.mu is held, and let go of in between.
-func (h *Handle) abandon(d direction) {
+// abandon ends what is pending in d if that is wanted, and reports whether it
+// was. It must not hit an operation behind: as while one is begun, who learns of
+// the end meanwhile leaves it to us. h.mu is held, and let go of in between.
+func (h *Handle) abandon(d direction, after *aftermath) bool {
 	s := h.queue[d].head()
 	if s == nil || h.latch[d]&(pending|abandoned) != pending || s.intent == noIntent {
-		return
-	}
-	h.latch[d] |= abandoned
-	kind := s.kind
-	h.mu.Unlock()
-	h.port.native.Abandon(int(h.fd), kind)
-	h.lock()
-}
-
-// abandonClosing ends what is pending of a handle that closes, and reports
-// whether there is anything. Nothing else will be begun there: it can't hit an
-// operation behind. h.mu is held, and let go of in between.
-func (h *Handle) abandonClosing(after *aftermath) (inside bool) {
-	switch {
-	case (h.latch[in]|h.latch[out])&pending == 0:
 		return false
-	case h.users == math.MaxUint16:
-		h.listPending(in, after)
-		h.listPending(out, after)
-		return true
 	}
-	h.users++ // it must not be closed meanwhile
-	h.abandon(in)
-	h.abandon(out)
-	h.users--
+	h.latch[d] = h.latch[d]&^pending | abandoned
+	h.mu.Unlock()
+	h.port.native.Abandon(int(h.fd), s.kind)
+	h.lock()
+	var r callResult
+	if h.endedInCall(d, s, &r, after) {
+		h.latch[d] &^= owned
+		h.settle(d, s, r, after)
+	}
 	return true
 }
 

@@ -115,12 +115,12 @@ func (k *nativeKernel) Finish(fd int, kind Kind) (int, syscall.Errno) {
 func (k *nativeKernel) Abandon(fd int, kind Kind) {
 	k.mu.Lock()
 	b := k.pending[begunKey{fd, kind.direction()}]
-	if b != nil && b.kind != kind {
+	if b == nil || b.kind != kind {
 		k.t.Errorf("abandons what is not inside")
 	}
 	k.abandoned++
 	h := k.handles[fd]
-	if k.onAbandon == nil && b != nil && !b.ended {
+	if k.onAbandon == nil && !b.ended {
 		k.tell(b, h, 0, errAborted)
 	}
 	k.mu.Unlock()

@@ -202,6 +202,25 @@ func TestNativeClose(t *testing.T) {
 		}
 		k.atRest(p)
 	})
+	t.Run("HandleWhileAnotherLearnsOfTheEnd", func(t *testing.T) {
+		k, p, h := newNative(t)
+		read := newOperation(Read, h, 8)
+		p.Submit([]Operation{read}, false)
+		k.onAbandon = func(b *begunOperation) {
+			k.end(h, in, 0, errAborted)
+			edgeOf(p, k.events[0])
+			k.events = nil
+			if p.Stats().InFlight != 1 {
+				t.Error("the operation has ended, and the descriptor is open")
+			}
+		}
+		h.Close()
+		if len(k.closed) != 1 {
+			t.Errorf("closed %v", k.closed)
+		}
+		ends(t, p, read, 0, closedFailure)
+		k.atRest(p)
+	})
 	t.Run("HandleWithNobodyThere", func(t *testing.T) {
 		k, p, h := newNative(t)
 		read := newOperation(Read, h, 8)

@@ -57,14 +57,14 @@ func (p *Port) traceCommitted(s *Slot) {
 // traceQueued keeps what is to be told when the operation is dequeued.
 func (p *Port) traceQueued(s *Slot) { p.dequeues.Store(s.record, p.traceOf(StepDequeued, s)) }
 
-// observedCall is call with a witness. An operation that a Native kernel has
-// taken is not told of: another may have it by now.
+// observedCall is call with a witness. Of a Native kernel only ends are told that
+// have brought something: an operation it has taken another may have by now.
 func (h *Handle) observedCall(s *Slot, call func(*Handle, *Slot) callResult) callResult {
 	p := h.port
 	t := p.traceOf(StepCalled, s)
 	begin := p.kernel.Now()
 	r := call(h, s)
-	if r.verdict == begunInKernel {
+	if r.verdict == begunInKernel || r.verdict == wouldBlock && p.native != nil {
 		return r
 	}
 	t.Time = p.kernel.Now()

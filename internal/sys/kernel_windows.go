@@ -55,6 +55,9 @@ func (Kernel) Close(fd int) syscall.Errno {
 // not named end their operation and nothing else: for an accept, running out of
 // sockets (WSAEMFILE, WSAENOBUFS) is among them.
 func (Kernel) Classify(kind core.Kind, errno syscall.Errno) core.Class {
+	if kind == core.Accept && errno == windows.WSAENOTCONN { // as below
+		return core.Again
+	}
 	switch errno {
 	case windows.ERROR_OPERATION_ABORTED, // CancelIoEx; whose wish it was, the operation knows
 		windows.WSAEINTR:

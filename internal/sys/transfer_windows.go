@@ -111,8 +111,12 @@ func (t *Transfer) Accept(fd int) syscall.Errno {
 // Accepted returns the socket of an accept that has ended so.
 func (t *Transfer) Accepted(fd int, errno syscall.Errno) (int, syscall.Errno) {
 	if errno == 0 {
-		// Until then it has no addresses and can't be half closed.
+		// Until then it has no addresses and can't be half closed. One that was
+		// reset since can't any more: its first operation will say so.
 		errno = asErrno(setHandle(t.accepted, windows.SO_UPDATE_ACCEPT_CONTEXT, fd))
+		if errno == windows.WSAENOTCONN {
+			errno = 0
+		}
 	}
 	if errno != 0 {
 		Close(t.accepted)
