@@ -17,9 +17,13 @@ type kernel struct {
 }
 
 // Wrap returns a function for sys.InjectFaults. choose serves all ports that
-// are opened with it.
+// are opened with it, but not those with a core.Native kernel, which makes other
+// calls.
 func Wrap(choose Choose) func(core.Poller, sys.Calls) (core.Poller, sys.Calls) {
 	return func(p core.Poller, k sys.Calls) (core.Poller, sys.Calls) {
+		if _, native := k.(core.Native); native {
+			return p, k
+		}
 		waits := &poller{Poller: p, choose: choose, armed: make(map[int]uint32)}
 		return waits, &kernel{Calls: k, choose: choose, poller: waits}
 	}

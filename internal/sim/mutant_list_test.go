@@ -49,7 +49,7 @@ var mutants = []mutant{
 	{"ConnectFailureNotShared", "engine.go", []edit{
 		{"for h.queue[d].tail != nil {", "for h.queue[d].tail != nil && h.fd < 0 {"}}},
 	{"ResetToldToTheOtherDirection", "engine.go", []edit{
-		{"if h.errno == 0 && h.latch[1-d]&owned != 0 {", "if h.errno == 0 && h.latch[1-d]&owned != 0 && h.fd < 0 {"}}},
+		{"if h.errno == 0 && h.latch[1-d]&(owned|pending) == owned {", "if h.errno == 0 && h.latch[1-d]&(owned|pending) == owned && h.fd < 0 {"}}},
 	{"ErrnoNotRemembered", "engine.go", []edit{
 		{"if h.errno == 0 && r.fatal {", "if h.errno == 0 && r.fatal && h.fd < 0 {"}}},
 	{"CloseOutweighsACancel", "engine.go", []edit{
@@ -57,9 +57,9 @@ var mutants = []mutant{
 	{"CloseWriteWaitsForRoom", "engine.go", []edit{
 		{"case s.kind == CloseWrite: //", "case s.kind == CloseWrite && h.fd < 0: //"}}},
 	{"FullBufferTakenForExhausted", "perform.go", []edit{
-		{"case n == len(space):\n\t\treturn callResult{verdict: ended, n: n}", "case n == len(space):\n\t\treturn callResult{verdict: endedAndExhausted, n: n}"}}},
+		{"case n == space:\n\t\treturn callResult{verdict: ended, n: n}", "case n == space:\n\t\treturn callResult{verdict: endedAndExhausted, n: n}"}}},
 	{"ShortWriteTakenForDone", "perform.go", []edit{
-		{"if n == len(rest) {", "if n > 0 {"}}},
+		{"if n == rest {", "if n > 0 {"}}},
 	{"WriteBeginsAgain", "perform.go", []edit{
 		{"rec.buffer.data[rec.n:rec.buffer.n]", "rec.buffer.data[:rec.buffer.n]"}}},
 	{"FullReadBeginsAgain", "perform.go", []edit{
