@@ -26,6 +26,9 @@ import (
 // call of a kind, for k = 1, 2, 3… until the scenario ends without the fault
 // having come. Whatever happens, the contract holds.
 func TestEveryCallFails(t *testing.T) {
+	if len(fault.Table) == 0 {
+		t.Skip("no backend of this system can be made to fail")
+	}
 	for _, wait := range []string{"park", "block"} {
 		t.Run(wait, func(t *testing.T) {
 			eachBackend(t, func(t *testing.T, _ porttest.Open) {

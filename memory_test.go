@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -310,7 +311,12 @@ func TestMemoryHasNoDescriptors(t *testing.T) {
 // No file is made, and none is removed.
 func TestMemoryLeavesFilesAlone(t *testing.T) {
 	_, p, _ := memoryPort(t)
-	path := t.TempDir() + "/file"
+	dir, err := os.MkdirTemp("", "completion")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer os.Remove(dir)
+	path := filepath.Join(dir, "file")
 	if err := os.WriteFile(path, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -30,7 +30,9 @@ const (
 // operations have ended. If none ends for five seconds, it prints the port's
 // state and panics.
 func Stress(t *testing.T, open Open, operations int, options ...Option) {
-	runCase(t, newSetting(open, options), testCase{"Stress", func(e *env) {
+	setting := newSetting(open, options)
+	setting.warmUp(t)
+	runCase(t, setting, testCase{"Stress", func(e *env) {
 		s := &stress{env: e, p: e.port(nil), goal: int64(operations)}
 		s.run()
 	}})
@@ -169,12 +171,27 @@ func (s *stress) awaiter(ctx context.Context) func() {
 
 // twins are two connected sockets of the same port.
 func (s *stress) twins() (a, b *completion.Socket) {
+	if !s.adopts {
+		return s.ownTwins()
+	}
 	a, other := s.pair(s.p)
 	b, err := s.p.AdoptConn(other.Conn)
 	if err != nil {
 		s.Fatal(err)
 	}
 	return a, b
+}
+
+// ownTwins are twins where only the port itself can make both ends.
+func (s *stress) ownTwins() (a, b *completion.Socket) {
+	l := s.listen(s.p, "tcp4")
+	defer l.Close()
+	accept := &ops.Accept{On: l}
+	s.start(s.p, accept)
+	a, err := s.connected(s.p, "tcp4", l.Addr())
+	is(s.env, err, nil)
+	is(s.env, s.p.Wait(s.ctx, accept), nil)
+	return a, accept.Conn
 }
 
 // submitter keeps posts, timers, writes and late reads of its own in flight.

@@ -372,12 +372,10 @@ func (p *Port) record(t Ticket, i intent) bool {
 		return false
 	}
 	s.intent = i
-	switch {
-	case s.progress&begun == 0:
-	case h.isCalling(s):
-		h.listPending(s.kind.direction(), &after)
-	default:
+	if s.progress&begun != 0 && !h.isCalling(s) {
 		h.endByIntent(s, &after)
+	} else {
+		h.listPending(s.kind.direction(), &after)
 	}
 	h.leave(&after)
 	return true

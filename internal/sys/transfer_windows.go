@@ -162,8 +162,11 @@ func (t *Transfer) Connected(fd int, errno syscall.Errno) syscall.Errno {
 func (t *Transfer) Result(fd int) (n int, errno syscall.Errno) {
 	t.data, t.buffer.Buf = nil, nil
 	n = int(t.overlapped.InternalHigh)
-	if t.overlapped.Internal == 0 {
+	switch t.overlapped.Internal {
+	case 0:
 		return n, 0
+	case uintptr(windows.STATUS_CANCELLED): // the rule, after Cancel
+		return n, windows.ERROR_OPERATION_ABORTED
 	}
 	// Not a call into the kernel: it translates the status.
 	var moved, flags uint32
