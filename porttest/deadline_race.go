@@ -40,7 +40,7 @@ func deadlineRace(e *env) {
 		e.follows(b, i)
 	}
 	e.Logf("%d of %d were overdue", overdue, races)
-	e.onceEach(p, races+overdue)
+	e.onceEach(p, uint64(races)+overdue)
 }
 
 // deadlineRacePassing lets the clock meet the data.
@@ -70,7 +70,7 @@ func deadlineRacePassing(e *env) {
 		r.Buf.Release()
 	}
 	e.Logf("%d of %d were overdue", overdue, races)
-	e.onceEach(p, races+overdue)
+	e.onceEach(p, uint64(races)+overdue)
 }
 
 // deadlineRaceCancel lets a cancel meet a deadline: one of them wins.
@@ -99,5 +99,5 @@ func deadlineRaceCancel(e *env) {
 		}
 	}
 	e.Logf("%d of %d were overdue", overdue, races)
-	e.onceEach(p, races)
+	e.onceEach(p, uint64(races))
 }

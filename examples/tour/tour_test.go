@@ -13,6 +13,9 @@ func TestTour(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes eight seconds")
 	}
+	if _, err := exec.LookPath("go"); err != nil {
+		t.Skip("no go command here")
+	}
 	binary := filepath.Join(t.TempDir(), "tour")
 	if out, err := exec.Command("go", "build", "-o", binary, ".").CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)

@@ -26,7 +26,6 @@ type nativeKernel struct {
 	onStart   func(b *begunOperation) (n int, errno syscall.Errno, pending bool) // nil: pending
 	onAbandon func(b *begunOperation)                                            // nil: ends as aborted
 	onRead    func(p []byte) (int, syscall.Errno)                                // of a late read
-	accepted  int
 }
 
 // errAborted is what an operation ends with that was abandoned.
