@@ -5,6 +5,8 @@ import "net"
 // AdoptConn takes over a connection of package net: the port gets a descriptor
 // of its own for it, and c is closed without the connection noticing. It must
 // be a TCP or unix stream; others, a *tls.Conn for instance, return
+// errors.ErrUnsupported. On Windows nothing can be taken over, since
+// what package net opens belongs to the completion port of Go's runtime for good:
 // errors.ErrUnsupported. If AdoptConn fails, c is as it was and still the
 // caller's. No other goroutine may be reading or writing c. A port on a Memory
 // adopts what that Memory has dialled or accepted, and nothing else.

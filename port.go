@@ -14,7 +14,8 @@ import (
 // Config says how a port is to be. The zero Config is a good one.
 type Config struct {
 	// Backend is the name of the backend to use: "epoll" on Linux, "kqueue" on
-	// macOS and the BSDs. Empty means the best one here, or what COMPLETIONDEBUG=backend=NAME says.
+	// macOS and the BSDs, "iocp" on Windows. Empty means the best one here, or what
+	// COMPLETIONDEBUG=backend=NAME says.
 	Backend string
 
 	// Memory, if not nil, is the network of the port: it opens its sockets there

@@ -6,7 +6,8 @@
 // deadlines, the queue of finished operations, and who polls. It makes no
 // system call and has no build tags: a Poller says what is ready and a Kernel
 // performs the calls, so the same code runs on epoll, on kqueue and under a
-// fake kernel.
+// fake kernel. A Native kernel performs whole operations by itself: what differs
+// then is in native.go, and everything else is the same.
 //
 // # Locks
 //
