@@ -146,6 +146,24 @@ func TestNativeCancelDuringTheCall(t *testing.T) {
 	k.atRest(p)
 }
 
+// The end may be told during the call that asks for it. What stood behind is
+// inside by then, and can be cancelled as well.
+func TestNativeEndsDuringItsCancel(t *testing.T) {
+	k, p, h := newNative(t)
+	one, two := newOperation(Read, h, 8), newOperation(Read, h, 8)
+	p.Submit([]Operation{one, two}, false)
+	k.onAbandon = func(*begunOperation) {
+		k.end(h, in, 0, errAborted)
+		edgeOf(p, k.events[0])
+		k.events = nil
+	}
+	for _, o := range []*operation{one, two} {
+		p.Cancel(o)
+		ends(t, p, o, 0, canceledFailure)
+	}
+	k.atRest(p)
+}
+
 // A cancel that is acted on when the operation has ended already, but nobody
 // has learnt of it, must not hit the one behind.
 func TestNativeCancelHitsNobodyElse(t *testing.T) {

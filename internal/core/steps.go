@@ -90,9 +90,6 @@ func (p *Port) awaitSettled() {
 func (p *Port) somethingSettled() {
 	p.settlings++
 	p.settling.Broadcast()
-	if p.closed && p.native != nil { // then Close polls
-		p.wakeLeader()
-	}
 }
 
 // afterFunc is context.AfterFunc. A context of a simulator calls f itself, as
