@@ -203,7 +203,7 @@ func (e *env) address(network string) string {
 func (e *env) notUnderWine(why string) {
 	e.Helper()
 	if isWine() && e.onSystem() {
-		e.Skip("Wine: ", why)
+		e.Skipf("Wine: %s", why)
 	}
 }
 

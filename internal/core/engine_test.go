@@ -6,6 +6,10 @@ import (
 	"testing"
 )
 
+// errReset is what a reset is called here. A system's errnos fit into 16 bits; the
+// names that package syscall has made up for Windows don't.
+const errReset = syscall.Errno(104)
+
 // script is a kernel and a poller that do what a test says, at the step it
 // says: what no real kernel can be made to do on purpose.
 type script struct {
@@ -49,7 +53,7 @@ func (k *script) Classify(_ Kind, e syscall.Errno) Class {
 		return WouldBlock
 	case syscall.EINTR:
 		return Again
-	case syscall.ECONNRESET:
+	case errReset:
 		return Fatal
 	case syscall.EPIPE:
 		return BrokenPipe
@@ -292,14 +296,14 @@ func TestItemTakenByAnotherDuringTheLook(t *testing.T) {
 func TestResetIsRememberedForTheReadBehind(t *testing.T) {
 	k, p, h := newScript(t)
 	write, read := newOperation(Write, h, 1), newOperation(Read, h, 8)
-	k.write = append(k.write, gives(0, syscall.ECONNRESET))
+	k.write = append(k.write, gives(0, errReset))
 	p.Submit([]Operation{write}, false)
 	p.Next(context.Background())
 	k.edge(h, Readable)
 	k.read = append(k.read, gives(0, 0))
 	p.Submit([]Operation{read}, false)
 	p.Next(context.Background())
-	if _, f, _ := Outcome(&read.Record); f == nil || f.Errno != syscall.ECONNRESET {
+	if _, f, _ := Outcome(&read.Record); f == nil || f.Errno != errReset {
 		t.Errorf("outcome %+v, want the reset", f)
 	}
 }
@@ -315,7 +319,7 @@ func TestResetToldToTheOtherDirection(t *testing.T) {
 		k.read = append(k.read, gives(0, 0), gives(0, 0))
 		k.write = append(k.write, func([]byte) (int, syscall.Errno) {
 			edgeOf(p, Event{FD: 7, Generation: h.generation, Ready: Readable | HungUp})
-			return 0, syscall.ECONNRESET
+			return 0, errReset
 		})
 		p.Submit([]Operation{write}, false)
 		bothReset(t, p, write, read)
@@ -327,7 +331,7 @@ func TestResetToldToTheOtherDirection(t *testing.T) {
 		k.write = append(k.write, gives(0, syscall.EPIPE), gives(0, syscall.EPIPE))
 		k.read = append(k.read, func([]byte) (int, syscall.Errno) {
 			p.Submit([]Operation{write}, false)
-			return 0, syscall.ECONNRESET
+			return 0, errReset
 		})
 		k.edge(h, Readable)
 		bothReset(t, p, read, write)
@@ -341,7 +345,7 @@ func bothReset(t *testing.T, p *Port, first, second *operation) {
 		if got := p.Next(context.Background()); got != Operation(want) {
 			t.Fatalf("dequeued %v, want %v", got, want)
 		}
-		if _, f, _ := Outcome(&want.Record); f == nil || f.Errno != syscall.ECONNRESET {
+		if _, f, _ := Outcome(&want.Record); f == nil || f.Errno != errReset {
 			t.Errorf("%v: outcome %+v, want the reset", want.kind, f)
 		}
 	}

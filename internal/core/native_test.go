@@ -84,9 +84,9 @@ func TestNativeWriteInPieces(t *testing.T) {
 	if n := len(k.begun[1].data); n != 6 {
 		t.Fatalf("the second piece has %d bytes", n)
 	}
-	k.end(h, out, 3, syscall.ECONNRESET)
+	k.end(h, out, 3, errReset)
 	got := p.Next(context.Background()).(*operation)
-	if n, f, _ := Outcome(&got.Record); got != write || n != 7 || f == nil || f.Errno != syscall.ECONNRESET {
+	if n, f, _ := Outcome(&got.Record); got != write || n != 7 || f == nil || f.Errno != errReset {
 		t.Errorf("outcome %d, %+v", n, f)
 	}
 	ends(t, p, behind, 0, abortedFailure)
@@ -343,7 +343,7 @@ func TestNativeResetToldToTheOtherDirection(t *testing.T) {
 			k.end(h, in, 0, 0)
 			edgeOf(p, k.events[0])
 			k.events = nil
-			return 0, syscall.ECONNRESET, pending
+			return 0, errReset, pending
 		}
 		p.Submit([]Operation{write}, false)
 		if !pending {
@@ -377,9 +377,9 @@ func TestNativeAcceptAndConnect(t *testing.T) {
 	s, _ = p.AddHandle(60, false, nil)
 	connect.handle, read.handle = s, s
 	p.Submit([]Operation{connect, read}, false)
-	k.end(s, out, 0, syscall.ECONNRESET)
+	k.end(s, out, 0, errReset)
 	for _, o := range []*operation{connect, read} {
-		if got := p.Next(context.Background()); got != Operation(o) || o.failure.Errno != syscall.ECONNRESET {
+		if got := p.Next(context.Background()); got != Operation(o) || o.failure.Errno != errReset {
 			t.Errorf("dequeued %v", got)
 		}
 	}
@@ -419,8 +419,8 @@ func TestNativeLateRead(t *testing.T) {
 	if got := p.Next(context.Background()); got != Operation(reads[1]) || reads[1].failure != canceledFailure {
 		t.Fatalf("dequeued %v", got)
 	}
-	k.end(h, in, 0, syscall.ECONNRESET)
-	if got := p.Next(context.Background()); got != Operation(reads[2]) || reads[2].failure.Errno != syscall.ECONNRESET {
+	k.end(h, in, 0, errReset)
+	if got := p.Next(context.Background()); got != Operation(reads[2]) || reads[2].failure.Errno != errReset {
 		t.Fatalf("dequeued %v", got)
 	}
 	if pool.Lent() != 0 {
