@@ -14,7 +14,7 @@ import (
 // The steady state allocates nothing: the port keeps its records, and the
 // operations, buffers and contexts are the program's.
 func TestAllocations(t *testing.T) {
-	eachBackend(t, func(t *testing.T, open porttest.Open) {
+	porttest.EachBackend(t, func(t *testing.T, open porttest.Open) {
 		for _, c := range []struct {
 			name string
 			make func(t *testing.T, p *completion.Port) func()

@@ -46,7 +46,7 @@ func TestOpenRefuses(t *testing.T) {
 
 // A Config that names its backend has the last word.
 func TestConfigBeforeDebug(t *testing.T) {
-	eachBackend(t, func(t *testing.T, _ porttest.Open) {
+	porttest.EachBackend(t, func(t *testing.T, _ porttest.Open) {
 		backend := t.Name()[strings.LastIndex(t.Name(), "/")+1:]
 		t.Setenv("COMPLETIONDEBUG", "backend=pigeon,wait=park")
 		p, err := completion.Open(&completion.Config{Backend: backend})

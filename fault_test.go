@@ -31,7 +31,7 @@ func TestEveryCallFails(t *testing.T) {
 	}
 	for _, wait := range []string{"park", "block"} {
 		t.Run(wait, func(t *testing.T) {
-			eachBackend(t, func(t *testing.T, _ porttest.Open) {
+			porttest.EachBackend(t, func(t *testing.T, _ porttest.Open) {
 				backend := name(t)
 				t.Setenv("COMPLETIONDEBUG", "backend="+backend+",wait="+wait)
 				fired := make(map[*fault.Fault]int)

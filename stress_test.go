@@ -11,7 +11,7 @@ import (
 var stressOperations = flag.Int("stress.operations", 200_000, "operations of TestStress")
 
 func TestStress(t *testing.T) {
-	eachBackend(t, func(t *testing.T, open porttest.Open) { porttest.Stress(t, open, *stressOperations) })
+	porttest.EachBackend(t, func(t *testing.T, open porttest.Open) { porttest.Stress(t, open, *stressOperations) })
 	t.Run("memory", func(t *testing.T) {
 		var network completion.Memory
 		porttest.Stress(t, onMemory(&network), *stressOperations, porttest.OnNetwork(&network))

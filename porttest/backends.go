@@ -1,0 +1,37 @@
+package porttest
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/completionport/completion"
+)
+
+// backends are those that some system has.
+var backends = []string{"epoll", "kqueue", "iocp"}
+
+// EachBackend runs f as a subtest for every backend of this system. Those that
+// other systems have say so and are skipped.
+func EachBackend(t *testing.T, f func(t *testing.T, open Open)) {
+	for _, backend := range backends {
+		t.Run(backend, func(t *testing.T) {
+			open := func(config *completion.Config) (*completion.Port, error) {
+				var c completion.Config
+				if config != nil {
+					c = *config
+				}
+				c.Backend = backend
+				return completion.Open(&c)
+			}
+			p, err := open(nil)
+			if errors.Is(err, errors.ErrUnsupported) {
+				t.Skipf("no %s on this system", backend)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			p.Close()
+			f(t, open)
+		})
+	}
+}
