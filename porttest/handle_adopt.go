@@ -38,8 +38,6 @@ func (e *env) twoEnds(network string) (net.Conn, *peer) {
 	return a, &peer{b, e}
 }
 
-// adoptKeepsBytes: what has arrived, and what was sent and not read yet, goes
-// on as if nothing had happened.
 // adoptUnsupported: a port that can't adopt says so, and what it was to adopt
 // goes on.
 func adoptUnsupported(e *env) {
@@ -60,6 +58,8 @@ func adoptUnsupported(e *env) {
 	equal(e, "handles", p.Stats().Handles, 0)
 }
 
+// adoptKeepsBytes: what has arrived, and what was sent and not read yet, goes
+// on as if nothing had happened.
 func adoptKeepsBytes(e *env) {
 	e.needsAdopt()
 	p := e.port(nil)
