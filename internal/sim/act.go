@@ -358,13 +358,20 @@ func (c *caller) cancel(i int) {
 
 func (c *caller) cancelTicket(i int) {
 	u := at(c.tickets, i)
-	if o := at(c.operations, i); o != nil && o.use != nil && i%2 == 0 {
+	o := at(c.operations, i)
+	if o != nil && o.use == nil {
+		o = c.postOnItsWay()
+	}
+	if o != nil && o.use != nil && i%2 == 0 {
 		// One that may still be on its way into the port.
 		u = o.use
 		if u.ticket == (core.Ticket{}) {
 			u.ticket = core.TicketOf(&o.Record)
 		}
 		c.pause()
+		if u.kind == core.Post {
+			c.followPost(u, i%4 == 0)
+		}
 	}
 	if u == nil {
 		return
@@ -381,6 +388,30 @@ func (c *caller) cancelTicket(i int) {
 	}
 	if !late {
 		c.checkCancelled(u)
+	}
+}
+
+// postOnItsWay returns a post that a Submit under way may give a ticket, or nil.
+func (w *world) postOnItsWay() *operation {
+	for i := len(w.operations) - 1; i >= 0; i-- {
+		if o := w.operations[i]; o.kind == core.Post && o.use != nil && o.use.returned == 0 {
+			return o
+		}
+	}
+	return nil
+}
+
+// followPost gets hold of the ticket of a post, which has one for a few steps, and
+// may wait until the post has ended.
+func (c *caller) followPost(u *use, toItsEnd bool) {
+	for range 30 {
+		switch none := u.ticket == (core.Ticket{}); {
+		case u.op.use != u, !none && !toItsEnd, !none && u.stage() == core.StageFinished:
+			return
+		case none:
+			u.ticket = core.TicketOf(&u.op.Record)
+		}
+		c.pause()
 	}
 }
 

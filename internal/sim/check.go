@@ -181,7 +181,11 @@ func (w *world) brokenBefore(u *use) bool {
 func (w *world) knownErrno(u *use) bool {
 	f := u.failure
 	if u.kind == core.Accept && f.Call == "arm" {
-		return f.Errno == syscall.ENOSPC && w.armRefusals > 0
+		switch f.Errno {
+		case syscall.ENOSPC, syscall.ENOMEM, syscall.EBADF:
+			return w.armRefusals > 0
+		}
+		return false
 	}
 	if u.socket == nil || f.Handle != u.op.conn.handle {
 		return false

@@ -7,6 +7,7 @@ type choices struct {
 	given  []byte
 	replay bool // given is all there is; after it comes 0 for ever
 	made   []byte
+	only   string // the backend to choose, if choices are made at random; "" for either
 }
 
 // next is the generator: splitmix64.
@@ -32,6 +33,18 @@ func (c *choices) pick(n int) int {
 	}
 	c.made = append(c.made, byte(i))
 	return i
+}
+
+// pickOn chooses a backend and one of n. The first n of the choices are epoll's.
+func (c *choices) pickOn(n int) (backend, int) {
+	i := c.pick(n * int(backends))
+	for b := range backends {
+		if c.only == backendNames[b] && !c.replay {
+			i = int(b)*n + i%n
+			c.made[len(c.made)-1] = byte(i)
+		}
+	}
+	return backend(i / n), i % n
 }
 
 // rarely is true once in n times; 0 means never.

@@ -10,15 +10,19 @@ import (
 type totals struct {
 	schedules uint64
 	steps     uint64
-	fired     [faults]uint64
+	fired     [backends][faults]uint64
+	ran       [backends]uint64
 	table     table
 }
 
 func (t *totals) add(o *totals) {
 	t.schedules += o.schedules
 	t.steps += o.steps
-	for i := range o.fired {
-		t.fired[i] += o.fired[i]
+	for b := range o.fired {
+		t.ran[b] += o.ran[b]
+		for i := range o.fired[b] {
+			t.fired[b][i] += o.fired[b][i]
+		}
 	}
 	for c := range o.table {
 		for s := range o.table[c] {
@@ -32,6 +36,7 @@ func (t *totals) add(o *totals) {
 // result is what became of one schedule.
 type result struct {
 	failure  error
+	backend  backend
 	plan     []byte // the choices that were made
 	schedule []byte
 	hash     uint64
@@ -45,6 +50,7 @@ type result struct {
 type explorer struct {
 	stable stable
 	totals totals
+	only   string       // the backend of seeded schedules, "" for either
 	watch  func(*world) // called at each step, if not nil
 }
 
@@ -52,7 +58,7 @@ func (e *explorer) close() { e.stable.close() }
 
 // seeded runs the schedule that a seed stands for.
 func (e *explorer) seeded(seed uint64, trace bool) result {
-	plan := choices{random: seed * 2, made: e.stable.plan[:0]}
+	plan := choices{random: seed * 2, made: e.stable.plan[:0], only: e.only}
 	plan.next()
 	schedule := choices{random: plan.next(), made: e.stable.choices[:0]}
 	return e.one(&plan, schedule, strategy(seed%uint64(strategies)), trace)
@@ -71,9 +77,10 @@ func (e *explorer) one(p *choices, schedule choices, how strategy, trace bool) r
 	e.totals.schedules++
 	e.totals.steps += uint64(w.steps)
 	for i, n := range w.fired {
-		e.totals.fired[i] += uint64(n)
+		e.totals.fired[w.plan.backend][i] += uint64(n)
 	}
-	r := result{failure: w.failure, hash: w.hash, steps: w.steps, lines: w.lines, plans: len(p.made), choices: len(w.schedule.made)}
+	e.totals.ran[w.plan.backend]++
+	r := result{failure: w.failure, backend: w.plan.backend, hash: w.hash, steps: w.steps, lines: w.lines, plans: len(p.made), choices: len(w.schedule.made)}
 	if r.failure != nil {
 		r.plan = append([]byte(nil), p.made...)
 		r.schedule = append([]byte(nil), w.schedule.made...)
@@ -92,7 +99,8 @@ type failed struct {
 
 // search runs n schedules, from a seed on, with several workers, until one
 // fails; it returns the one with the lowest seed that was seen to fail, if any.
-func search(from, n uint64, workers int) (*totals, *failed) {
+// They are on one backend, or with "" on either.
+func search(from, n uint64, workers int, only string) (*totals, *failed) {
 	const share = 64
 	var (
 		wg     sync.WaitGroup
@@ -103,7 +111,7 @@ func search(from, n uint64, workers int) (*totals, *failed) {
 		ended  atomic.Bool
 	)
 	work := func() {
-		e := &explorer{}
+		e := &explorer{only: only}
 		defer e.close()
 		for !ended.Load() {
 			begin := cursor.Add(share) - share
@@ -133,19 +141,33 @@ func search(from, n uint64, workers int) (*totals, *failed) {
 	return &all, worst
 }
 
-// silent lists the faults that never fired.
+// silent lists the faults that never fired with a backend that was run.
 func (t *totals) silent() (list []string) {
-	for f := range faults {
-		if t.fired[f] == 0 {
-			list = append(list, f.String())
+	for b := range backends {
+		for f := range faults {
+			if t.ran[b] > 0 && f.on(b) && t.fired[b][f] == 0 {
+				list = append(list, fmt.Sprintf("%s with %s", f, backendNames[b]))
+			}
 		}
 	}
 	return list
 }
 
+// faults counts them, in a column for each backend.
 func (t *totals) faults() (s string) {
+	for b := range backends {
+		s += fmt.Sprintf("%10s", backendNames[b])
+	}
+	s += "\n"
 	for f := range faults {
-		s += fmt.Sprintf("%10d  %s\n", t.fired[f], f)
+		for b := range backends {
+			if f.on(b) {
+				s += fmt.Sprintf("%10d", t.fired[b][f])
+			} else {
+				s += fmt.Sprintf("%10s", "-")
+			}
+		}
+		s += fmt.Sprintf("  %s\n", f)
 	}
 	return s
 }

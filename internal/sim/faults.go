@@ -19,7 +19,7 @@ const (
 	noBuffersAccept
 	noDescriptors   // EMFILE
 	diedInBacklog   // ECONNABORTED
-	armRefused      // epoll_ctl fails
+	armRefused      // epoll_ctl fails, or a change
 	connectRefused  // at once or later
 	connectPending  // EINPROGRESS
 	connectTimedOut // ETIMEDOUT
@@ -45,8 +45,47 @@ const (
 	clockJumped
 	contextEnded
 	observed
+	// With kqueue only.
+	refusedHalfWay // the second of two changes fails
+	changedClosed  // a change fails since its descriptor is closed
+	interruptedChange
+	interruptedWait
+	lingering       // others go on while a wait takes events out
+	staleOfReused   // the number of an event is another's before the wait returns
+	extraWrite      // a Write event for what concerns reading
+	writeFirst      // Write before Read
+	endWithDataLeft // EV_EOF with data > 0
+	endWithErrno    // EV_EOF with fflags
+	endOfOurs       // EV_EOF on Write, after a half close of the port's own
+	errorEvent      // EV_ERROR among the events
+	echoedFlags
+	wokenByUser
+	wokenByPipe
+	fullPipe // no room for a wake-up's byte, since one is there
 	faults
 )
+
+// backend is whose semantics a world's poller has.
+type backend uint8
+
+const (
+	onEpoll backend = iota
+	onKqueue
+	backends
+)
+
+var backendNames = [backends]string{"epoll", "kqueue"}
+
+// on tells whether there is such a fault with a backend.
+func (f fault) on(b backend) bool {
+	switch {
+	case f == spuriousEvent || f == spuriousWakeUp:
+		return b == onEpoll
+	case f >= refusedHalfWay:
+		return b == onKqueue
+	}
+	return true
+}
 
 var faultNames = [faults]string{
 	"short read", "short write", "EAGAIN though readable", "EAGAIN though writable", "EAGAIN though in the backlog",
@@ -57,6 +96,9 @@ var faultNames = [faults]string{
 	"overdue wake-up", "wake-up in flight", "served asleep", "time-out and edge together", "half close", "data and FIN in one edge",
 	"closed by peer", "reset", "reset by unread data", "write to nobody", "descriptor reused", "clock jumped",
 	"context ended", "observed",
+	"second change refused", "change of a closed descriptor", "EINTR on a change", "EINTR on a wait", "lingering with events",
+	"stale event of a reused number", "extra Write event", "Write before Read", "EV_EOF with data left", "EV_EOF with fflags",
+	"EV_EOF of our half close", "EV_ERROR among events", "flags echoed", "woken by EVFILT_USER", "woken by a pipe", "pipe full",
 }
 
 func (f fault) String() string { return faultNames[f] }

@@ -24,7 +24,6 @@ func (w *world) checkClosed() {
 			w.fail("Close returns and descriptor %d is open", fd)
 		}
 	}
-	w.checkCallbacks()
 	for _, u := range w.uses {
 		if u.unfinished() && u.returned > 0 {
 			w.fail("Close returns and %v has not ended", u)
@@ -33,7 +32,9 @@ func (w *world) checkClosed() {
 }
 
 // checkCallbacks: a callback of a context does not outlive Close, unless it is
-// that of somebody who is still on the way out of the port.
+// that of somebody who is still on the way out of the port. It is called when
+// Close has seen to all, and closes the poller: who comes to the closed port
+// after that may have a callback again.
 func (w *world) checkCallbacks() {
 	running := false
 	for _, a := range w.living {
@@ -84,7 +85,7 @@ func (w *world) checkSocket(s *socket) {
 	if c == nil { // a peer's
 		return
 	}
-	if s.open || s.fd >= 0 || s.armed {
+	if s.open || s.fd >= 0 || s.armed || s.knotes[0].added() || s.knotes[1].added() {
 		w.fail("socket %d is still open", s.number)
 	}
 	if c.handle != nil && c.handle.Close() {

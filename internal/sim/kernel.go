@@ -21,9 +21,11 @@ type kernel struct {
 	descriptors int
 	highest     int // descriptors below have been used
 
+	queue *queue // nil with epoll
+
 	// The poller's.
 	ready    []*socket
-	late     []*socket // edges to come
+	late     []edge // edges to come
 	ghosts   []core.Event
 	until    int64 // end of a parked wait; see poller
 	event    bool  // a wake-up for a blocked one
@@ -110,13 +112,13 @@ func (k *kernel) Read(fd int, p []byte) (int, syscall.Errno) {
 	case s.phase == pending:
 		return 0, k.refuse(s, u, syscall.EAGAIN)
 	case len(s.received) > 0 && k.w.fires(againRead):
-		k.postpone(s)
+		k.postpone(s, core.Readable)
 		return 0, k.refuse(s, u, syscall.EAGAIN)
 	case len(s.received) > 0:
 		most := min(len(p), len(s.received))
 		if most > 1 && k.w.fires(shortRead) { // the rest arrives just after
 			most = 1 + k.w.schedule.pick(most-1)
-			k.postpone(s)
+			k.postpone(s, core.Readable)
 		}
 		n := k.take(s, p[:most])
 		k.w.wasRead(u, s, n, n == len(p))
@@ -161,7 +163,7 @@ func (k *kernel) Write(fd int, p []byte) (int, syscall.Errno) {
 		return 0, k.refuse(s, u, syscall.ENOBUFS)
 	case room > 0 && k.w.fires(againWrite):
 		s.full = true
-		k.postpone(s)
+		k.postpone(s, core.Writable)
 		return 0, k.refuse(s, u, syscall.EAGAIN)
 	case room == 0:
 		s.full = true
@@ -170,7 +172,7 @@ func (k *kernel) Write(fd int, p []byte) (int, syscall.Errno) {
 	n := min(room, len(p))
 	if n > 1 && k.w.fires(shortWrite) {
 		n = 1 + k.w.schedule.pick(n-1)
-		k.postpone(s)
+		k.postpone(s, core.Writable)
 	}
 	s.full = n < len(p)
 	k.deliver(s, p[:n])
@@ -196,7 +198,7 @@ func (k *kernel) Accept(fd int) (int, syscall.Errno) {
 	case len(s.backlog) == 0:
 		return -1, k.refuse(s, u, syscall.EAGAIN)
 	case k.w.fires(againAccept):
-		k.postpone(s)
+		k.postpone(s, core.Readable)
 		return -1, k.refuse(s, u, syscall.EAGAIN)
 	}
 	c := s.backlog[0]
@@ -273,7 +275,7 @@ func (k *kernel) Connected(fd int) syscall.Errno {
 	case s.phase == pending:
 		return k.refuse(s, u, syscall.EINPROGRESS)
 	case k.w.fires(againConnected):
-		k.postpone(s)
+		k.postpone(s, core.Writable)
 		return k.refuse(s, u, syscall.EINPROGRESS)
 	}
 	u.calls++
@@ -304,6 +306,9 @@ func (k *kernel) Close(fd int) syscall.Errno {
 		k.w.fail("descriptor %d is closed and still armed", fd)
 	}
 	k.w.checkClosing(s)
+	if k.queue != nil {
+		k.queue.forget(s)
+	}
 	k.table[fd] = nil
 	k.descriptors--
 	s.fd = -1

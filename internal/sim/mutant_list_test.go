@@ -1,6 +1,7 @@
 package sim
 
-// mutant is a small defect of the engine, as replacements in one of its files.
+// mutant is a small defect of the engine, as replacements in one of its files, or
+// of package kqueue, whose files are named with their folder.
 type mutant struct {
 	name, file string
 	edits      []edit
@@ -9,7 +10,7 @@ type mutant struct {
 // edit replaces a text that stands in the file once.
 type edit struct{ old, new string }
 
-// mutants are what the simulator must catch. A text is as short as it can be.
+// mutants of the engine are what the simulator must catch. A text is as short as it can be.
 var mutants = []mutant{
 	{"LatchClearedAfterTheCall", "engine.go", []edit{
 		{"h.latch[d] = h.latch[d]&^ready | owned", "h.latch[d] |= owned"},
@@ -171,4 +172,66 @@ var mutants = []mutant{
 		{" || p.polling", ""}}},
 	{"CloseDoesNotWaitForCallbacks", "close.go", []edit{
 		{" || p.callbacks > 0", ""}}},
+}
+
+// mutantsOfKqueue are what the simulator must catch in the poller and the waker
+// of package kqueue, with that backend.
+var mutantsOfKqueue = []mutant{
+	{"SecondFilterNotAdded", "kqueue/poller.go", []edit{
+		{"Event{Ident: fd, Filter: Write, Flags: flags, Generation: generation})", "Event{})"}}},
+	{"ReadFilterNotAdded", "kqueue/poller.go", []edit{
+		{"Event{Ident: fd, Filter: Read, Flags: flags, Generation: generation},", "Event{},"}}},
+	{"GenerationNotSent", "kqueue/poller.go", []edit{
+		{"Filter: Write, Flags: flags, Generation: generation", "Filter: Write, Flags: flags, Generation: 1"}}},
+	{"RefusedChangeIgnored", "kqueue/poller.go", []edit{
+		{"\t\tif errno != syscall.EINTR {\n\t\t\treturn errno", "\t\tif errno != syscall.EINTR {\n\t\t\treturn 0"}}},
+	{"InterruptedChangeNotMadeAgain", "kqueue/poller.go", []edit{
+		{"if errno != syscall.EINTR {", "if errno != syscall.EINTR || first.Ident >= 0 {"}}},
+	{"InterruptedChangeTakenForMade", "kqueue/poller.go", []edit{
+		{"\t\tif errno != syscall.EINTR {", "\t\tif errno == syscall.EINTR {\n\t\t\treturn 0\n\t\t} else {"}}},
+	{"EndOfStreamIsNoHangUp", "kqueue/poller.go", []edit{
+		{"r |= core.HungUp", "r |= core.Readable"}}},
+	{"EndOfWritesTakenForHangUp", "kqueue/poller.go", []edit{
+		{"\t\tr = core.Writable\n", "\t\tr = core.Writable\n\t\tif e.Flags&EOF != 0 {\n\t\t\tr |= core.HungUp\n\t\t}\n"}}},
+	{"EndOfWritesDropped", "kqueue/poller.go", []edit{
+		{"\t\tr = core.Writable\n", "\t\tif e.Flags&EOF == 0 {\n\t\t\tr = core.Writable\n\t\t}\n"}}},
+	{"ReadsWithoutDataDropped", "kqueue/poller.go", []edit{
+		{"\t\tr = core.Readable\n\t\tif e.Flags", "\t\tif e.Data > 0 {\n\t\t\tr = core.Readable\n\t\t}\n\t\tif e.Data > 0 && e.Flags"}}},
+	{"ErrorEventIgnored", "kqueue/poller.go", []edit{
+		{"if e.Flags&Error != 0 {", "if e.Flags&Error != 0 && e.Filter == User {"}}},
+	{"FlagsCompared", "kqueue/poller.go", []edit{
+		{"if e.Flags&EOF != 0 { // with", "if e.Flags == EOF { // with"}}},
+	{"OneFilterOfTwoSeen", "kqueue/poller.go", []edit{
+		{"events[kept-1].Ready |= event.Ready", "events[kept-1].Ready = event.Ready"}}},
+	{"EventsOfTwoHandlesMerged", "kqueue/poller.go", []edit{
+		{"a.FD == b.FD && a.Generation == b.Generation", "a.FD == b.FD"}}},
+	{"EventBehindAWakeUpLost", "kqueue/poller.go", []edit{
+		{"p.waker.woken(p.system, e)\n\t\t\tcontinue", "p.waker.woken(p.system, e)\n\t\t\tbreak"}}},
+	{"WakeUpForgottenBeforeTheWait", "kqueue/poller.go", []edit{
+		{"for again := true; again; {", "p.waker.woken(p.system, &Event{Filter: Read})\n\tfor again := true; again; {"}}},
+	{"LookSleeps", "kqueue/poller.go", []edit{
+		{"return p.take(events, 0), false", "return p.take(events, p.left()), false"}}},
+	{"TimeOutIgnored", "kqueue/poller.go", []edit{
+		{"if p.until == core.Never {", "if p.until != 0 {"}}},
+	{"TimeOutRoundedDown", "kqueue/poller.go", []edit{
+		{"(left + 999) / 1000 * 1000", "left / 1000 * 1000"}}},
+	{"TimeOutKeptAfterIt", "kqueue/poller.go", []edit{
+		{"return 0, p.until != core.Never", "return 0, false"}}},
+	{"WakesAClosedQueue", "kqueue/poller.go", []edit{
+		{"if !p.closed {", "if p.until != 0 {"}}},
+	{"CloseDoesNotWaitForAWake", "kqueue/poller.go", []edit{
+		{"\tp.closing.RLock()\n\tdefer p.closing.RUnlock()\n", ""}}},
+	{"DeafUserEventTrusted", "kqueue/waker.go", []edit{
+		{"n, _ := s.Wait(got[:], 0); n == 1", "n, _ := s.Wait(got[:], 0); n >= 0"}}},
+	{"UserEventNotCleared", "kqueue/waker.go", []edit{
+		{"Filter: User, Flags: Add | Clear}", "Filter: User, Flags: Add}"}}},
+	{"TriggerClearsItself", "kqueue/waker.go", []edit{
+		{"Filter: User, FFlags: Trigger}", "Filter: User, Flags: Clear, FFlags: Trigger}"}}},
+	{"PipeNotDrained", "kqueue/waker.go", []edit{
+		{"s.Drain(w.read)", "_ = w.read"}}},
+	{"PipeNotDrainedAndCleared", "kqueue/waker.go", []edit{
+		{"s.Drain(w.read)", "_ = w.read"},
+		{"Filter: Read, Flags: Add}", "Filter: Read, Flags: Add | Clear}"}}},
+	{"PipeNotClosed", "kqueue/waker.go", []edit{
+		{"s.ClosePipe(w.read, w.write)", "_ = w.write"}}},
 }

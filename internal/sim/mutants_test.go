@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -20,10 +21,26 @@ import (
 // mutantSchedules is within how many schedules a mutant must be caught.
 const mutantSchedules = 100_000
 
-// source returns a file of the engine.
-func source(t *testing.T, file string) string {
+// path of a mutant's file.
+func (m mutant) path() string {
+	if strings.Contains(m.file, "/") {
+		return filepath.Join("..", filepath.FromSlash(m.file))
+	}
+	return filepath.Join("..", "core", m.file)
+}
+
+// backend is what the schedules of a mutant run on: "" for either.
+func (m mutant) backend() string {
+	if strings.HasPrefix(m.file, "kqueue/") {
+		return backendNames[onKqueue]
+	}
+	return ""
+}
+
+// source returns the file that a mutant changes.
+func source(t *testing.T, m mutant) string {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join("..", "core", file))
+	text, err := os.ReadFile(m.path())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -33,16 +50,16 @@ func source(t *testing.T, file string) string {
 // TestMutantsApply: each text that a mutant replaces stands in its file exactly
 // once, so that none goes stale when the engine changes.
 func TestMutantsApply(t *testing.T) {
-	if len(mutants) < 30 {
-		t.Errorf("%d mutants", len(mutants))
+	if len(mutants) < 30 || len(mutantsOfKqueue) < 8 {
+		t.Errorf("%d mutants of the engine, %d of package kqueue", len(mutants), len(mutantsOfKqueue))
 	}
 	names := map[string]bool{}
-	for _, m := range mutants {
+	for _, m := range slices.Concat(mutants, mutantsOfKqueue) {
 		if names[m.name] {
 			t.Errorf("two mutants are called %q", m.name)
 		}
 		names[m.name] = true
-		text := source(t, m.file)
+		text := source(t, m)
 		for _, e := range m.edits {
 			if n := strings.Count(text, e.old); n != 1 {
 				t.Errorf("%s: %q stands in %s %d times", m.name, e.old, m.file, n)
@@ -61,16 +78,17 @@ func TestMutants(t *testing.T) {
 	if err != nil {
 		t.Skip("no go command: mutants can't be compiled")
 	}
-	list := mutants
+	list := slices.Concat(mutants, mutantsOfKqueue)
 	if !*allMutants {
 		list = nil
 		for i := 0; i < len(mutants); i += len(mutants)/4 + 1 {
 			list = append(list, mutants[i])
 		}
+		list = append(list, mutantsOfKqueue[0])
 	}
 	if *oneMutant != "" {
 		list = nil
-		for _, m := range mutants {
+		for _, m := range slices.Concat(mutants, mutantsOfKqueue) {
 			if m.name == *oneMutant {
 				list = append(list, m)
 			}
@@ -114,7 +132,7 @@ var caughtLine = regexp.MustCompile(`MUTANT (\d+) (.*)`)
 // of the engine's steps shifts what its choices decide: it is named, and the
 // search goes on as for any other mutant.
 func (m mutant) try(ctx context.Context, goTool, dir string, kept []regression) (how string, caught bool) {
-	file, err := filepath.Abs(filepath.Join("..", "core", m.file))
+	file, err := filepath.Abs(m.path())
 	if err != nil {
 		return err.Error(), false
 	}
@@ -126,7 +144,7 @@ func (m mutant) try(ctx context.Context, goTool, dir string, kept []regression) 
 	for _, e := range m.edits {
 		changed = strings.Replace(changed, e.old, e.new, 1)
 	}
-	mutated := filepath.Join(dir, m.file)
+	mutated := filepath.Join(dir, filepath.Base(m.file))
 	overlay, _ := json.Marshal(map[string]map[string]string{"Replace": {file: mutated}})
 	binary, list := filepath.Join(dir, "sim.test"), filepath.Join(dir, "overlay.json")
 	if err := errors.Join(os.WriteFile(mutated, []byte(changed), 0o600), os.WriteFile(list, overlay, 0o600)); err != nil {
@@ -147,7 +165,7 @@ func (m mutant) try(ctx context.Context, goTool, dir string, kept []regression) 
 			stale = "; its regression is stale: record it anew"
 		}
 	}
-	run := exec.CommandContext(ctx, binary, "-test.run=^TestSchedules$", "-test.timeout=60s", "-sim.mutant",
+	run := exec.CommandContext(ctx, binary, "-test.run=^TestSchedules$", "-test.timeout=60s", "-sim.mutant", "-sim.backend="+m.backend(),
 		fmt.Sprintf("-sim.schedules=%d", mutantSchedules))
 	out, err := run.CombinedOutput()
 	var exit *exec.ExitError

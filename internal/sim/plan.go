@@ -4,6 +4,8 @@ import "github.com/completionport/completion/internal/core"
 
 // plan is who calls what. It is small, so that the same few things collide.
 type plan struct {
+	backend     backend
+	habits      habits
 	theme       theme
 	faultRate   int // a fault where it can be: once in so many times; 0 never
 	spin        int64
@@ -99,8 +101,10 @@ var targets = [...]target{{}, {slow: true}, {refuses: true}, {refuses: true, slo
 	{silent: true, slow: true}, {own: 1}, {own: 1, slow: true}}
 
 func makePlan(c *choices) *plan {
+	on, kind := c.pickOn(7)
 	p := &plan{
-		theme:       [...]theme{mixed, mixed, mixed, lateBuffers, manyOnOne, waitsAndTime, awaiting}[c.pick(7)],
+		backend:     on,
+		theme:       [...]theme{mixed, mixed, mixed, lateBuffers, manyOnOne, waitsAndTime, awaiting}[kind],
 		faultRate:   [...]int{0, 24, 10, 5}[c.pick(4)],
 		spin:        int64([...]int{0, 0, 0, 0, 3, 12}[c.pick(6)]),
 		block:       c.pick(3) == 2,
@@ -113,6 +117,9 @@ func makePlan(c *choices) *plan {
 		listeners:   [...]int{0, 0, 1}[c.pick(3)],
 		contexts:    c.pick(3),
 		activity:    2 + c.pick(6),
+	}
+	if on == onKqueue {
+		p.habits = habits{waker: wakerHabit(c.pick(int(wakerHabits))), echoes: c.pick(2) == 1}
 	}
 	switch {
 	case p.theme == lateBuffers:

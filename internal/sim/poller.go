@@ -31,7 +31,7 @@ func (k poller) Arm(fd int, generation uint32) syscall.Errno {
 	}
 	s.armed, s.generation = true, generation
 	if k.mask(s) != 0 {
-		k.raise(s)
+		k.raise(s, core.Readable|core.Writable)
 	}
 	return 0
 }
@@ -46,7 +46,7 @@ func (k poller) Disarm(fd int) {
 	}
 	s.armed, s.listed = false, false
 	k.ready = remove(k.ready, s)
-	k.late = remove(k.late, s)
+	k.forgetLate(s)
 }
 
 func remove(list []*socket, s *socket) []*socket {
@@ -159,7 +159,7 @@ func (k poller) park(events []core.Event, serve func(int) (int, bool)) (n int, t
 	return k.harvest(events), true
 }
 
-func (k poller) overdue(limit int64) {
+func (k *kernel) overdue(limit int64) {
 	if limit > past && k.now > limit {
 		k.w.fired[overdueWakeUp]++
 	}
@@ -219,6 +219,7 @@ func (k poller) anyArmed() *socket {
 
 func (k poller) Close() error {
 	k.w.trace("closes the poller")
+	k.w.checkCallbacks()
 	if k.closed {
 		k.w.fail("the poller is closed twice")
 	}

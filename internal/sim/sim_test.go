@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -17,6 +18,7 @@ var (
 	seed       = flag.Uint64("sim.seed", 0, "replay this seed, with a trace")
 	first      = flag.Uint64("sim.first", 1, "the first seed")
 	soak       = flag.Bool("sim.soak", false, "run until stopped, or a schedule fails (with -timeout 0)")
+	backendIs  = flag.String("sim.backend", "", "run schedules of this backend only: epoll or kqueue")
 	allMutants = flag.Bool("sim.mutants", false, "try all mutants, not only a few")
 	oneMutant  = flag.String("sim.try", "", "try the mutant of this name")
 	isMutant   = flag.Bool("sim.mutant", false, "only say whether a schedule fails, and how many it took")
@@ -29,6 +31,9 @@ func TestMain(m *testing.M) {
 
 // TestSchedules explores. It fails with the first schedule that does.
 func TestSchedules(t *testing.T) {
+	if *backendIs != "" && !slices.Contains(backendNames[:], *backendIs) {
+		t.Fatalf("-sim.backend=%s: there are %q", *backendIs, backendNames)
+	}
 	if *seed != 0 {
 		replaySeed(t, *seed)
 		return
@@ -42,7 +47,7 @@ func TestSchedules(t *testing.T) {
 		n = min(n, 20_000)
 	}
 	if *isMutant {
-		all, worst := search(*first, n, 1)
+		all, worst := search(*first, n, 1, *backendIs)
 		if worst != nil {
 			t.Fatalf("MUTANT %d %s", all.schedules, shapeOf(worst.failure))
 		}
@@ -52,13 +57,14 @@ func TestSchedules(t *testing.T) {
 		n = min(n, 3_000)
 	}
 	begin := time.Now()
-	all, worst := search(*first, n, runtime.GOMAXPROCS(0))
+	all, worst := search(*first, n, runtime.GOMAXPROCS(0), *backendIs)
 	took := time.Since(begin)
 	if worst != nil {
 		report(t, worst)
 		return
 	}
-	t.Logf("%d schedules in %v, %.0f a second, %.0f steps each", all.schedules, took.Round(time.Millisecond),
+	t.Logf("%d schedules (%d with epoll, %d with kqueue) in %v, %.0f a second, %.0f steps each",
+		all.schedules, all.ran[onEpoll], all.ran[onKqueue], took.Round(time.Millisecond),
 		float64(all.schedules)/took.Seconds(), float64(all.steps)/float64(all.schedules))
 	if n < 100_000 {
 		return // too few for all that is rare
@@ -78,7 +84,7 @@ func runUntilStopped(t *testing.T) {
 	const share = 1_000_000
 	for from := uint64(time.Now().UnixNano()); ; from += share {
 		begin := time.Now()
-		all, worst := search(from, share, runtime.GOMAXPROCS(0))
+		all, worst := search(from, share, runtime.GOMAXPROCS(0), *backendIs)
 		if worst != nil {
 			report(t, worst)
 			return
@@ -89,7 +95,7 @@ func runUntilStopped(t *testing.T) {
 }
 
 func report(t *testing.T, f *failed) {
-	t.Errorf("seed %d: %v", f.seed, f.failure)
+	t.Errorf("seed %d, with %s: %v", f.seed, backendNames[f.backend], f.failure)
 	e := &explorer{}
 	defer e.close()
 	small := e.shrink(f.result)
@@ -99,7 +105,7 @@ func report(t *testing.T, f *failed) {
 }
 
 func replaySeed(t *testing.T, seed uint64) {
-	e := &explorer{}
+	e := &explorer{only: *backendIs}
 	defer e.close()
 	r := e.seeded(seed, true)
 	t.Logf("trace:\n%s", strings.Join(r.lines, "\n"))

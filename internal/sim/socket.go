@@ -47,8 +47,9 @@ type socket struct {
 	armed      bool
 	listed     bool // in the ready list
 	generation uint32
-	announced  bool // an event of it was given to the leader
-	arrived    bool // data that no event has told of yet
+	announced  bool     // an event of it was given to the leader
+	arrived    bool     // data that no event has told of yet
+	knotes     [2]knote // with kqueue: those of Read and Write
 
 	peer *peer // who moves this side, if it is not the port
 
@@ -99,14 +100,18 @@ func (k *kernel) mask(s *socket) (r core.Readiness) {
 // roomy is when a full socket counts as writable again: not for every byte.
 func (k *kernel) roomy(s *socket) bool { return s.room(k.capacity)*3 >= k.capacity }
 
-// raise tells the poller that something has happened to the socket. The edge
-// may come late.
-func (k *kernel) raise(s *socket) {
+// raise tells the poller that something has happened to the socket, and to which
+// direction: kqueue looks at that one, epoll at both. The edge may come late.
+func (k *kernel) raise(s *socket, about core.Readiness) {
+	if k.queue != nil {
+		k.queue.raise(s, about)
+		return
+	}
 	if !s.armed || s.listed {
 		return
 	}
 	if k.w.fires(lateEdge) {
-		k.postpone(s)
+		k.postpone(s, about)
 		return
 	}
 	k.list(s)
@@ -120,11 +125,34 @@ func (k *kernel) list(s *socket) {
 	}
 }
 
+// edge is one that is late.
+type edge struct {
+	socket *socket
+	about  core.Readiness // 0 with epoll
+}
+
 // postpone makes an edge come later.
-func (k *kernel) postpone(s *socket) {
-	if !slices.Contains(k.late, s) {
-		k.late = append(k.late, s)
+func (k *kernel) postpone(s *socket, about core.Readiness) {
+	if k.queue == nil {
+		about = 0
 	}
+	if e := (edge{s, about}); !slices.Contains(k.late, e) {
+		k.late = append(k.late, e)
+	}
+}
+
+// arrive lets a late edge come.
+func (k *kernel) arrive(e edge) {
+	if k.queue != nil {
+		k.queue.note(e.socket, e.about)
+		return
+	}
+	k.list(e.socket)
+}
+
+// forgetLate drops the edges of a socket that is closed.
+func (k *kernel) forgetLate(s *socket) {
+	k.late = slices.DeleteFunc(k.late, func(e edge) bool { return e.socket == s })
 }
 
 // deliver moves bytes to the other side. There is room, or nobody.
@@ -135,7 +163,7 @@ func (k *kernel) deliver(s *socket, p []byte) {
 	}
 	s.other.received = append(s.other.received, p...)
 	s.other.arrived = true
-	k.raise(s.other)
+	k.raise(s.other, core.Readable)
 }
 
 // take reads from a socket and makes room for the other side.
@@ -145,7 +173,7 @@ func (k *kernel) take(s *socket, p []byte) int {
 	s.consumed += n
 	if o := s.other; o != nil && o.full && k.roomy(o) {
 		o.full = false
-		k.raise(o)
+		k.raise(o, core.Writable)
 	}
 	return n
 }
@@ -158,7 +186,7 @@ func (k *kernel) finish(s *socket) {
 		if o.arrived {
 			k.w.fired[dataAndFin]++
 		}
-		k.raise(o)
+		k.raise(o, core.Readable)
 	}
 }
 
@@ -180,7 +208,7 @@ func (k *kernel) broken(s *socket) {
 	if s.eof {
 		s.errno = syscall.EPIPE
 	}
-	k.raise(s)
+	k.raise(s, core.Readable|core.Writable)
 }
 
 // closeSide is close(2) as the connection sees it.

@@ -68,10 +68,10 @@ func (w *world) happen(e event) {
 	switch e {
 	case edgeArrives:
 		i := w.schedule.pick(len(k.late))
-		s := k.late[i]
+		e := k.late[i]
 		k.late = append(k.late[:i], k.late[i+1:]...)
-		w.trace("an edge of socket %d arrives late", s.number)
-		k.list(s)
+		w.trace("an edge of socket %d arrives late", e.socket.number)
+		k.arrive(e)
 	case visitorComes:
 		w.visitors--
 		server, remote := k.newSocket(), k.newSocket()
@@ -80,14 +80,14 @@ func (w *world) happen(e event) {
 		l := w.listenerWithRoom()
 		l.backlog = append(l.backlog, server)
 		w.trace("a visitor comes to socket %d: socket %d", l.number, remote.number)
-		k.raise(l)
+		k.raise(l, core.Readable)
 	case connectDecided:
 		i := w.schedule.pick(len(w.pending))
 		s := w.pending[i]
 		w.pending = append(w.pending[:i], w.pending[i+1:]...)
 		if s.open {
 			k.decide(s)
-			k.raise(s)
+			k.raise(s, core.Readable|core.Writable)
 		}
 	case clockTicks:
 		w.tick()
@@ -154,7 +154,7 @@ func (k *kernel) decide(s *socket) {
 		server := k.newSocket()
 		pair(s, server)
 		l.backlog = append(l.backlog, server)
-		k.raise(l)
+		k.raise(l, core.Readable)
 	default:
 		remote := k.newSocket()
 		pair(s, remote)

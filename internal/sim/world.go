@@ -89,7 +89,7 @@ func newWorld(st *stable, t *totals, p *plan, schedule choices, how strategy, tr
 		st.ranks.reset(&w.schedule)
 	}
 	options := core.Options{
-		Poller: poller{w.kernel}, Kernel: w.kernel, SpinWait: p.spin, MaxInFlight: p.maxInFlight, Steps: w,
+		Poller: w.newPoller(), Kernel: w.kernel, SpinWait: p.spin, MaxInFlight: p.maxInFlight, Steps: w,
 	}
 	if p.block {
 		options.LoopWait = core.Block
@@ -119,6 +119,13 @@ func newWorld(st *stable, t *totals, p *plan, schedule choices, how strategy, tr
 		w.adopt(s, false)
 	}
 	return w
+}
+
+func (w *world) newPoller() core.Poller {
+	if w.plan.backend == onKqueue {
+		return newKqueuePoller(w.kernel, w.plan.habits)
+	}
+	return poller{w.kernel}
 }
 
 // withPeer makes a connected socket and its peer.

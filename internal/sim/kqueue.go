@@ -1,0 +1,320 @@
+package sim
+
+import (
+	"slices"
+	"syscall"
+
+	"github.com/completionport/completion/internal/core"
+	"github.com/completionport/completion/internal/kqueue"
+)
+
+var _ kqueue.System = (*queue)(nil)
+
+// queue is a kqueue of the simulated kernel, for the real poller. Each call but
+// that for the time is a step: others go on before it takes effect. A wait is
+// more than one: they also go on while it takes events out, and before it
+// returns them.
+type queue struct {
+	k      *kernel
+	w      *world
+	habits habits
+	active []*knote // in the order in which something happened to them
+	taking []*knote // those of the wait under way
+	user   knote    // the one User event
+	pipe   knote    // of the one pipe's end
+	piped  bool     // the pipe is open
+	bytes  int      // in it
+}
+
+// habits are what a kernel always does as it does. What it does now and then is
+// among the faults.
+type habits struct {
+	waker  wakerHabit
+	echoes bool // events carry Add and Clear as well
+}
+
+// wakerHabit is what a kernel makes of User events.
+type wakerHabit int
+
+const (
+	hasUser  wakerHabit = iota
+	noUser              // refuses them
+	deafUser            // takes them, and never reports one
+	wakerHabits
+)
+
+// knote is what a queue knows of one descriptor and filter.
+type knote struct {
+	socket *socket      // nil for the User event and the pipe
+	event  kqueue.Event // as it was added; the zero Event before
+	active bool         // to be looked at by the next wait
+	fired  bool         // a User event was triggered
+}
+
+func (n *knote) added() bool { return n.event.Filter != 0 }
+
+// The pipe's descriptors are beyond those of sockets.
+const (
+	pipeRead  = 1 << 20
+	pipeWrite = pipeRead + 1
+	pipeSize  = 1 // so that it does get full
+)
+
+// direction is what each of a socket's knotes is about.
+var direction = [2]core.Readiness{core.Readable, core.Writable}
+
+// raise tells the queue that something has happened to a socket. Both of its
+// knotes may be late, each by itself; and some kernels look whether there is
+// room whatever has happened.
+func (q *queue) raise(s *socket, about core.Readiness) {
+	for i := range s.knotes {
+		n := &s.knotes[i]
+		switch {
+		case !n.added() || n.active:
+		case about&direction[i] == 0:
+			if direction[i] == core.Writable && !s.listening && q.w.fires(extraWrite) {
+				q.activate(n)
+			}
+		case q.w.fires(lateEdge):
+			q.k.postpone(s, direction[i])
+		default:
+			q.activate(n)
+		}
+	}
+}
+
+// note has the knotes of a direction looked at.
+func (q *queue) note(s *socket, about core.Readiness) {
+	for i := range s.knotes {
+		if about&direction[i] != 0 {
+			q.activate(&s.knotes[i])
+		}
+	}
+}
+
+func (q *queue) activate(n *knote) {
+	if !n.added() || n.active {
+		return
+	}
+	n.active = true
+	q.active = append(q.active, n)
+	if n.socket != nil {
+		q.w.visitAll(n.socket, visitEdge)
+	}
+}
+
+func (q *queue) deactivate(n *knote) {
+	if n.active {
+		n.active = false
+		q.active = slices.DeleteFunc(q.active, func(m *knote) bool { return m == n })
+	}
+}
+
+func (q *queue) remove(n *knote) {
+	q.deactivate(n)
+	*n = knote{}
+}
+
+// forget is what the close of a descriptor does to the queue.
+func (q *queue) forget(s *socket) {
+	q.remove(&s.knotes[0])
+	q.remove(&s.knotes[1])
+	q.k.forgetLate(s)
+}
+
+// look asks a knote's filter what there is to report.
+func (q *queue) look(n *knote) (e kqueue.Event, ready bool) {
+	e = n.event
+	e.FFlags = 0
+	s := n.socket
+	switch {
+	case n == &q.user:
+		return e, n.fired && q.habits.waker != deafUser
+	case n == &q.pipe:
+		e.Data = int64(q.bytes)
+		return e, q.bytes > 0
+	case s.phase == fresh && !s.listening: // neither filter is for those that are not connected
+		return e, false
+	case e.Filter == kqueue.Read:
+		e.Data = int64(len(s.received) + len(s.backlog))
+		if s.eof || s.gone || s.phase == refused {
+			e.Flags |= kqueue.EOF
+		}
+	default:
+		e.Data = int64(s.room(q.k.capacity))
+		if s.shut || s.gone || s.phase == refused {
+			e.Flags |= kqueue.EOF
+		}
+	}
+	if e.Flags&kqueue.EOF != 0 {
+		e.FFlags = uint32(s.errno)
+	}
+	return e, q.k.mask(s)&direction[e.Filter-kqueue.Read] != 0
+}
+
+// something tells whether a wait would find events.
+func (q *queue) something() bool {
+	for _, n := range q.active {
+		if _, ready := q.look(n); ready {
+			return true
+		}
+	}
+	return false
+}
+
+// step is the way into a call.
+func (q *queue) step(call string) {
+	q.w.trace("%s", call)
+	q.w.pause()
+	if q.k.closed {
+		q.w.fail("%s after the queue was closed", call)
+	}
+}
+
+// Now is finer than the world's clock, so that times have to be rounded.
+func (q *queue) Now() int64 { return q.k.now*tick + tick/2 }
+
+// Change makes changes up to the first that fails. A signal may come before,
+// between and after them.
+func (q *queue) Change(first, second kqueue.Event) syscall.Errno {
+	q.step("kevent, to change")
+	signal := -1
+	if q.w.fires(interruptedChange) {
+		signal = q.w.schedule.pick(3)
+	}
+	for i, e := range [...]kqueue.Event{first, second} {
+		if i == signal {
+			return syscall.EINTR
+		}
+		if e.Filter == 0 {
+			continue
+		}
+		if errno := q.change(e, i > 0); errno != 0 {
+			q.w.trace("change of descriptor %d, filter %d: %v", e.Ident, e.Filter, errno)
+			return errno
+		}
+	}
+	if signal >= 0 {
+		return syscall.EINTR
+	}
+	return 0
+}
+
+func (q *queue) change(e kqueue.Event, second bool) syscall.Errno {
+	n := q.knote(e)
+	switch {
+	case n == nil:
+		return syscall.EBADF
+	case n == &q.user && q.habits.waker == noUser:
+		return syscall.EINVAL
+	case e.Flags&kqueue.Add == 0 && !n.added():
+		return syscall.ENOENT
+	case e.Flags&kqueue.Delete != 0:
+		q.remove(n)
+		return 0
+	case n.socket != nil && !n.added() && q.w.fires(armRefused):
+		return q.refuse(second)
+	}
+	q.make(n, e)
+	return 0
+}
+
+// make adds a knote, or changes the one that is there: what its events carry,
+// and whether it is looked at.
+func (q *queue) make(n *knote, e kqueue.Event) {
+	if e.Flags&kqueue.Add != 0 {
+		if n.socket != nil && n.added() && n.event.Generation != e.Generation {
+			q.w.fail("descriptor %d is armed twice", e.Ident)
+		}
+		n.event = e
+	}
+	n.event.Generation = e.Generation
+	if n == &q.user {
+		n.fired = (n.fired || e.FFlags&kqueue.Trigger != 0) && e.Flags&kqueue.Clear == 0
+	}
+	if s := n.socket; s != nil {
+		q.raise(s, direction[e.Filter-kqueue.Read])
+	} else {
+		q.activate(n)
+	}
+}
+
+// refuse is a change that fails: there is no memory, or somebody has closed the
+// descriptor before the port got it.
+func (q *queue) refuse(second bool) syscall.Errno {
+	q.w.armRefusals++
+	if second {
+		q.w.fired[refusedHalfWay]++
+	}
+	if q.w.schedule.pick(2) == 0 {
+		return syscall.ENOMEM
+	}
+	q.w.fired[changedClosed]++
+	return syscall.EBADF
+}
+
+// knote returns that of a change, or nil if its descriptor is not open.
+func (q *queue) knote(e kqueue.Event) *knote {
+	switch {
+	case e.Filter == kqueue.User:
+		return &q.user
+	case e.Ident == pipeRead && q.piped:
+		return &q.pipe
+	}
+	s := q.k.socketOf(e.Ident, "a change")
+	if s == nil {
+		return nil
+	}
+	n := &s.knotes[e.Filter-kqueue.Read]
+	n.socket = s
+	return n
+}
+
+func (q *queue) Pipe() (read, write int, err error) {
+	q.step("opens a pipe")
+	q.piped, q.bytes = true, 0
+	return pipeRead, pipeWrite, nil
+}
+
+func (q *queue) Signal(write int) {
+	q.step("writes to the pipe")
+	switch {
+	case write != pipeWrite || !q.piped:
+		q.w.fail("a byte for descriptor %d, which is no open pipe", write)
+	case q.bytes == pipeSize:
+		q.w.fired[fullPipe]++
+		q.w.trace("the pipe is full")
+	default:
+		q.bytes++
+		q.activate(&q.pipe)
+	}
+}
+
+func (q *queue) Drain(read int) {
+	q.step("empties the pipe")
+	if read != pipeRead || !q.piped {
+		q.w.fail("descriptor %d is emptied, which is no open pipe", read)
+	}
+	q.bytes = 0
+}
+
+func (q *queue) ClosePipe(read, write int) {
+	q.step("closes the pipe")
+	if read != pipeRead || write != pipeWrite || !q.piped {
+		q.w.fail("the pipe %d, %d is closed and is not open", read, write)
+	}
+	q.remove(&q.pipe)
+	q.piped = false
+}
+
+func (q *queue) Close() error {
+	q.step("closes the queue")
+	switch {
+	case q.k.sleepers > 0:
+		q.w.fail("the queue is closed under a wait")
+	case q.piped:
+		q.w.fail("the queue is closed and its pipe is not")
+	}
+	q.k.closed = true
+	return nil
+}

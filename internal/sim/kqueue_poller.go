@@ -1,0 +1,97 @@
+package sim
+
+import (
+	"github.com/completionport/completion/internal/core"
+	"github.com/completionport/completion/internal/kqueue"
+)
+
+var _ core.Poller = (*kqueuePoller)(nil)
+
+// kqueuePoller is the poller of package kqueue, as it is, with somebody who
+// watches what goes in and out. Its steps are those of its queue.
+type kqueuePoller struct {
+	*kqueue.Poller
+	queue  *queue
+	serve  func(int) (int, bool) // of the wait under way
+	served func(int) (int, bool) // the method, bound once
+}
+
+// newKqueuePoller opens a queue. It belongs to the kernel from then on.
+func newKqueuePoller(k *kernel, h habits) *kqueuePoller {
+	k.queue = &queue{k: k, w: k.w, habits: h}
+	p := &kqueuePoller{queue: k.queue}
+	p.served = p.serveOthers
+	var err error
+	if p.Poller, err = kqueue.New(p.queue); err != nil {
+		k.w.fail("the poller can't be opened: %v", err)
+	}
+	return p
+}
+
+// tick is how many nanoseconds of the queue's clock are one of the world's: a
+// wait is a whole number of microseconds.
+const tick = 1000
+
+// SetTimeout is told a time of the world's clock.
+func (p *kqueuePoller) SetTimeout(until int64) {
+	w := p.queue.w
+	w.trace("sets the time-out to %d", until)
+	w.pause()
+	if until != core.Never {
+		until *= tick
+	}
+	p.Poller.SetTimeout(until)
+}
+
+// Wake waits for the poller's own lock in the world's way.
+func (p *kqueuePoller) Wake(how core.Waiting) {
+	w := p.queue.w
+	if w.current == nil {
+		return
+	}
+	w.trace("wakes the leader, %s", waitings[how])
+	if !p.CanWake() {
+		w.Sleep(p.CanWake)
+	}
+	before := w.steps
+	p.Poller.Wake(how)
+	if w.steps > before+1 {
+		w.fired[wakeUpInFlight]++
+	}
+}
+
+func (p *kqueuePoller) Wait(how core.Waiting, events []core.Event, serve func(int) (int, bool)) (n int, timedOut bool) {
+	k, w := p.queue.k, p.queue.w
+	w.tracePoint(waitings[how])
+	if k.sleepers++; k.sleepers > 1 {
+		w.fail("two leaders in the poller")
+	}
+	k.looking = how == core.Look
+	p.serve = serve
+	n, timedOut = p.Poller.Wait(how, events, p.served)
+	k.looking = false
+	k.sleepers--
+	w.mix(uint64(n))
+	w.trace("the wait brings %d events, timed out: %v", n, timedOut)
+	return n, timedOut
+}
+
+func (p *kqueuePoller) serveOthers(n int) (left int, again bool) {
+	left, again = p.serve(n)
+	if again {
+		p.queue.w.fired[servedAsleep]++
+		p.queue.w.trace("served, and waits on")
+	}
+	return left, again
+}
+
+// Close waits for the poller's own lock in the world's way.
+func (p *kqueuePoller) Close() error {
+	w := p.queue.w
+	w.trace("closes the poller")
+	w.checkCallbacks()
+	if !p.CanClose() {
+		w.Sleep(p.CanClose)
+	}
+	return p.Poller.Close()
+}
