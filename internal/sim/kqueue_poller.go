@@ -43,19 +43,21 @@ func (p *kqueuePoller) SetTimeout(until int64) {
 	p.Poller.SetTimeout(until)
 }
 
-// Wake waits for the poller's own lock in the world's way.
+// Wake waits for the poller's own lock in the world's way. Others may have gone
+// on, and the poller been closed, since it was decided upon.
 func (p *kqueuePoller) Wake(how core.Waiting) {
 	w := p.queue.w
 	if w.current == nil {
 		return
 	}
 	w.trace("wakes the leader, %s", waitings[how])
+	before := w.steps
+	w.pause()
 	if !p.CanWake() {
 		w.Sleep(p.CanWake)
 	}
-	before := w.steps
 	p.Poller.Wake(how)
-	if w.steps > before+1 {
+	if w.steps > before+2 {
 		w.fired[wakeUpInFlight]++
 	}
 }

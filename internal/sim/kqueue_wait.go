@@ -78,13 +78,14 @@ func (q *queue) take(events []kqueue.Event) (n int) {
 	return n
 }
 
-// linger gives others the time to do a lot, such as to close a descriptor and to
-// get the next of its number.
+// linger gives others the time to do a lot, such as to close the descriptor of an
+// event that was taken, and to get the next of its number.
 func (q *queue) linger() {
-	if q.w.fires(lingering) {
-		for range 2 + q.w.schedule.pick(20) {
-			q.w.pause()
-		}
+	if !q.w.fires(lingering) {
+		return
+	}
+	for range 2 + q.w.schedule.pick(20) {
+		q.w.pause()
 	}
 }
 

@@ -203,8 +203,6 @@ var mutantsOfKqueue = []mutant{
 		{"if e.Flags&EOF != 0 { // with", "if e.Flags == EOF { // with"}}},
 	{"OneFilterOfTwoSeen", "kqueue/poller.go", []edit{
 		{"events[kept-1].Ready |= event.Ready", "events[kept-1].Ready = event.Ready"}}},
-	{"EventsOfTwoHandlesMerged", "kqueue/poller.go", []edit{
-		{"a.FD == b.FD && a.Generation == b.Generation", "a.FD == b.FD"}}},
 	{"EventBehindAWakeUpLost", "kqueue/poller.go", []edit{
 		{"p.waker.woken(p.system, e)\n\t\t\tcontinue", "p.waker.woken(p.system, e)\n\t\t\tbreak"}}},
 	{"WakeUpForgottenBeforeTheWait", "kqueue/poller.go", []edit{
@@ -225,8 +223,6 @@ var mutantsOfKqueue = []mutant{
 		{"n, _ := s.Wait(got[:], 0); n == 1", "n, _ := s.Wait(got[:], 0); n >= 0"}}},
 	{"UserEventNotCleared", "kqueue/waker.go", []edit{
 		{"Filter: User, Flags: Add | Clear}", "Filter: User, Flags: Add}"}}},
-	{"TriggerClearsItself", "kqueue/waker.go", []edit{
-		{"Filter: User, FFlags: Trigger}", "Filter: User, Flags: Clear, FFlags: Trigger}"}}},
 	{"PipeNotDrained", "kqueue/waker.go", []edit{
 		{"s.Drain(w.read)", "_ = w.read"}}},
 	{"PipeNotDrainedAndCleared", "kqueue/waker.go", []edit{
