@@ -9,6 +9,7 @@ import (
 // scheduler. Any bytes stand for a schedule, and none may fail.
 func FuzzSchedule(f *testing.F) {
 	f.Add([]byte{}, []byte{})
+	f.Add([]byte{7}, []byte{}) // with kqueue
 	e := &explorer{}
 	f.Cleanup(e.close)
 	f.Fuzz(func(t *testing.T, plan, schedule []byte) {
