@@ -135,6 +135,9 @@ func (c *caller) closeHandle(i int) {
 	c.a.effect = func() { c.visitAll(conn.socket, visitCloseHandle) }
 	conn.handle.Close()
 	conn.closed = true
+	if c.plan.backend == onKqueue && len(c.connections) < 6 && c.fires(reopened) {
+		c.world.adopt(c.withPeer(), true)
+	}
 }
 
 func (c *caller) closePort() {

@@ -52,6 +52,7 @@ const (
 	interruptedWait
 	lingering       // others go on while a wait takes events out
 	staleOfReused   // the number of an event is another's before the wait returns
+	reopened        // a connection is opened as soon as another was closed
 	extraWrite      // a Write event for what concerns reading
 	writeFirst      // Write before Read
 	endWithDataLeft // EV_EOF with data > 0
@@ -97,7 +98,8 @@ var faultNames = [faults]string{
 	"closed by peer", "reset", "reset by unread data", "write to nobody", "descriptor reused", "clock jumped",
 	"context ended", "observed",
 	"second change refused", "change of a closed descriptor", "EINTR on a change", "EINTR on a wait", "lingering with events",
-	"stale event of a reused number", "extra Write event", "Write before Read", "EV_EOF with data left", "EV_EOF with fflags",
+	"stale event of a reused number", "reopened at once",
+	"extra Write event", "Write before Read", "EV_EOF with data left", "EV_EOF with fflags",
 	"EV_EOF of our half close", "EV_ERROR among events", "flags echoed", "woken by EVFILT_USER", "woken by a pipe", "pipe full",
 }
 

@@ -213,6 +213,8 @@ var mutantsOfKqueue = []mutant{
 		{"if p.until == core.Never {", "if p.until != 0 {"}}},
 	{"TimeOutRoundedDown", "kqueue/poller.go", []edit{
 		{"(left + 999) / 1000 * 1000", "left / 1000 * 1000"}}},
+	{"TimeOutNotRounded", "kqueue/poller.go", []edit{
+		{"(left + 999) / 1000 * 1000", "left"}}},
 	{"TimeOutKeptAfterIt", "kqueue/poller.go", []edit{
 		{"return 0, p.until != core.Never", "return 0, false"}}},
 	{"WakesAClosedQueue", "kqueue/poller.go", []edit{
