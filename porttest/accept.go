@@ -176,38 +176,53 @@ func acceptOrder(e *env) {
 func acceptMany(e *env) {
 	p := e.port(nil)
 	l := e.listen(p, "tcp4")
-	const count = 400
+	const count = 500
 	all := accepts(l, count)
 	for i := 0; i < count; i += 100 {
 		e.submit(p, all[i:i+100]...)
 	}
-	locals := make(map[string]bool)
-	accepted := make(chan struct{})
+	dialed, open := make(chan net.Conn, count), make(map[string]net.Conn)
 	var wg sync.WaitGroup
+	defer wg.Wait()
+	defer l.Close() // the dialer ends if the case has
 	wg.Go(func() {
+		defer close(dialed)
 		for range count {
 			c, err := e.network.Dial("tcp4", l.Addr().String())
 			if err != nil {
 				e.Errorf("dial: %v", err)
+				l.Close() // nothing comes for those that wait
 				return
 			}
-			// Open until all are accepted: some systems take one that was reset out of
-			// the backlog, and a port that is free again may be the next one's.
-			defer closeWithReset(c)
-			locals[c.LocalAddr().String()] = true
+			dialed <- c
 		}
-		<-accepted
 	})
 	for range count {
-		e.outcome(e.next(p), nil)
+		a := e.next(p).(*ops.Accept)
+		e.outcome(a, nil)
+		// Not before: some systems take one that was reset out of the backlog.
+		closeWithReset(dialedFrom(e, dialed, open, a.Conn.RemoteAddr().String()))
 	}
-	close(accepted)
-	wg.Wait()
-	equal(e, "connections", len(locals), count)
 	for _, op := range all {
 		is(e, op.(*ops.Accept).Conn.Close(), nil)
 	}
 	e.onceEach(p, count)
+}
+
+// dialedFrom returns the other end of a connection that was accepted, once it is
+// there, and takes it out of those that are open.
+func dialedFrom(e *env, dialed <-chan net.Conn, open map[string]net.Conn, addr string) net.Conn {
+	e.Helper()
+	for open[addr] == nil {
+		c, ok := <-dialed
+		if !ok {
+			e.Fatalf("accepted %s twice, or nobody's", addr)
+		}
+		open[c.LocalAddr().String()] = c
+	}
+	c := open[addr]
+	delete(open, addr)
+	return c
 }
 
 // closeWithReset leaves no connection in TIME_WAIT.
