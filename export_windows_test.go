@@ -12,3 +12,17 @@ func OpenNativePorts() (n int) {
 	openPorts.Range(func(any, any) bool { n++; return true })
 	return n
 }
+
+// AcceptedAhead is how many connections of a listener have been accepted that no
+// operation has asked for, and how many accepts are inside the kernel.
+func AcceptedAhead(p *Port, l *Listener) (ended, inside int) {
+	fd, ok := l.core().Acquire()
+	if !ok {
+		return 0, 0
+	}
+	defer l.core().Release()
+	q := p.kernel.(*iocpKernel).sockets.get(fd).acceptQueue()
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return len(q.ended), len(q.inside)
+}

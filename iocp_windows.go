@@ -28,6 +28,7 @@ type iocp struct {
 	port    sys.CompletionPort
 	skip    bool
 	sockets socketTable
+	orphans orphanedAccepts
 
 	// closing keeps Wake from posting to a handle that is somebody else's.
 	closing sync.RWMutex
@@ -50,7 +51,8 @@ type associated struct {
 	generation uint32
 	skips      bool // no packet if an operation has ended well at once
 	in         sys.Transfer
-	out        *sys.Transfer // made when first needed: many only read
+	out        *sys.Transfer               // made when first needed: many only read
+	accepts    atomic.Pointer[acceptQueue] // of a listener, from its first accept on
 }
 
 // openPorts are those that have not been closed. A port that is dropped must
@@ -76,8 +78,16 @@ func (p *iocp) Arm(fd int, generation uint32) syscall.Errno {
 	return errno
 }
 
-// Disarm forgets fd. Nothing of it is inside the kernel any more.
-func (p *iocp) Disarm(fd int) { p.sockets.set(fd, nil) }
+// Disarm forgets fd. Nothing of it is inside the kernel any more but accepts that
+// nobody asked for.
+func (p *iocp) Disarm(fd int) {
+	if a := p.sockets.get(fd); a != nil {
+		if q := a.accepts.Load(); q != nil {
+			q.close(fd, &p.orphans)
+		}
+		p.sockets.set(fd, nil)
+	}
+}
 
 // SetTimeout sets the end of the next wait.
 func (p *iocp) SetTimeout(until int64) { p.until = until }
@@ -93,9 +103,6 @@ func (p *iocp) Wake(core.Waiting) {
 
 // Wait looks, or blocks until there is something to see: there is one way only.
 func (p *iocp) Wait(how core.Waiting, events []core.Event, serve func(int) (int, bool)) (n int, timedOut bool) {
-	if len(p.packets) < len(events) {
-		p.packets = make([]sys.Packet, len(events))
-	}
 	if how == core.Look {
 		return p.take(events, 0), false
 	}
@@ -118,29 +125,54 @@ func (p *iocp) milliseconds() uint32 {
 	return uint32(min((left+999_999)/1_000_000, sys.Infinite-1))
 }
 
-// take translates packets, but for those that only wake.
+// take translates packets, but for those that concern nobody.
 func (p *iocp) take(events []core.Event, milliseconds uint32) (n int) {
+	if len(p.packets) < len(events) {
+		p.packets = make([]sys.Packet, len(events))
+	}
 	got := p.port.Dequeue(p.packets[:len(events)], milliseconds)
 	for i := range p.packets[:got] {
 		packet := &p.packets[i]
-		if packet.Key == 0 {
+		if packet.Key == 0 { // it only wakes
 			continue
 		}
-		// It is the one that the packet is about: none is closed with an operation
-		// inside.
 		a := p.sockets.get(int(packet.Key))
-		ended := core.EndedOut
-		if packet.IsOf(&a.in) {
-			ended = core.EndedIn
+		if ended := p.endedOf(a, packet); ended != 0 {
+			events[n] = core.Event{FD: int(packet.Key), Generation: a.generation, Ready: ended}
+			n++
 		}
-		events[n] = core.Event{FD: int(packet.Key), Generation: a.generation, Ready: ended}
-		n++
 	}
 	return n
 }
 
-// Close gives the completion port back.
+// endedOf says what a packet of a descriptor means to the engine, if anything.
+// The descriptor is the one that the packet is about, since none is closed with
+// an operation inside; but for the packets of orphaned accepts.
+func (p *iocp) endedOf(a *associated, packet *sys.Packet) core.Readiness {
+	if a != nil {
+		if packet.IsOf(&a.in) {
+			return core.EndedIn
+		}
+		if q := a.accepts.Load(); q != nil {
+			if found, tell := q.take(packet); tell {
+				return core.EndedIn
+			} else if found {
+				return 0
+			}
+		}
+	}
+	if p.orphans.take(packet) || a == nil {
+		return 0
+	}
+	return core.EndedOut
+}
+
+// Close gives the completion port back, when the last packet has come.
 func (p *iocp) Close() error {
+	var none [1]core.Event
+	for p.orphans.count.Load() > 0 {
+		p.take(none[:], sys.Infinite)
+	}
 	openPorts.Delete(p)
 	p.closing.Lock()
 	p.closed = true
@@ -153,7 +185,7 @@ func (k *iocpKernel) Close(fd int) syscall.Errno { return k.Kernel.Close(fd) }
 
 // transfer is what the operation of that kind works with.
 func (a *associated) transfer(kind core.Kind) *sys.Transfer {
-	if kind == core.Read || kind == core.Accept {
+	if kind == core.Read {
 		return &a.in
 	}
 	if a.out == nil {
@@ -166,10 +198,11 @@ func (a *associated) transfer(kind core.Kind) *sys.Transfer {
 // before the call; after it, nothing may be touched if there will be a packet.
 func (k *iocpKernel) Start(fd int, kind core.Kind, data []byte, to *core.Address) (n int, errno syscall.Errno, pending bool) {
 	a := k.sockets.get(fd)
+	if kind == core.Accept {
+		return a.acceptQueue().start(fd)
+	}
 	t, skips := a.transfer(kind), a.skips
 	switch kind {
-	case core.Accept:
-		errno = t.Accept(fd)
 	case core.Connect:
 		errno = t.Connect(fd, *to)
 	case core.Write:
@@ -190,15 +223,16 @@ func (k *iocpKernel) Start(fd int, kind core.Kind, data []byte, to *core.Address
 
 // Finish tells how an operation has ended.
 func (k *iocpKernel) Finish(fd int, kind core.Kind) (int, syscall.Errno) {
-	return finish(k.sockets.get(fd).transfer(kind), fd, kind)
+	a := k.sockets.get(fd)
+	if kind == core.Accept {
+		return a.acceptQueue().finish(fd)
+	}
+	return finish(a.transfer(kind), fd, kind)
 }
 
 func finish(t *sys.Transfer, fd int, kind core.Kind) (int, syscall.Errno) {
 	n, errno := t.Result(fd)
-	switch kind {
-	case core.Accept:
-		return t.Accepted(fd, errno)
-	case core.Connect:
+	if kind == core.Connect {
 		return 0, t.Connected(fd, errno)
 	}
 	return n, errno
@@ -206,7 +240,17 @@ func finish(t *sys.Transfer, fd int, kind core.Kind) (int, syscall.Errno) {
 
 // Abandon cancels what is pending.
 func (k *iocpKernel) Abandon(fd int, kind core.Kind) {
-	k.sockets.get(fd).transfer(kind).Cancel(fd)
+	a := k.sockets.get(fd)
+	if kind == core.Accept {
+		a.acceptQueue().abandon(fd)
+		return
+	}
+	a.transfer(kind).Cancel(fd)
+}
+
+// AcceptAhead has so many accepts of fd inside.
+func (k *iocpKernel) AcceptAhead(fd, n int) (ended bool) {
+	return k.sockets.get(fd).acceptQueue().ahead(fd, n)
 }
 
 // socketTable finds what is associated by its descriptor. Reading needs no lock:
@@ -224,9 +268,13 @@ const (
 
 type socketChunk [socketsPerChunk]atomic.Pointer[associated]
 
+// get returns nil if there is none.
 func (t *socketTable) get(fd int) *associated {
-	i := fd / descriptorStep
-	return (*t.chunks.Load())[i/socketsPerChunk][i%socketsPerChunk].Load()
+	chunks, i := t.chunks.Load(), fd/descriptorStep
+	if c := i / socketsPerChunk; chunks != nil && c < len(*chunks) && (*chunks)[c] != nil {
+		return (*chunks)[c][i%socketsPerChunk].Load()
+	}
+	return nil
 }
 
 func (t *socketTable) set(fd int, a *associated) {

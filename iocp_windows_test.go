@@ -3,10 +3,12 @@ package completion_test
 import (
 	"bytes"
 	"context"
+	"maps"
 	"net"
 	"runtime"
 	"runtime/debug"
 	"sync"
+	"syscall"
 	"testing"
 
 	"github.com/completionport/completion"
@@ -108,15 +110,17 @@ func dequeue(t *testing.T, p *completion.Port, want completion.Operation) {
 func countCalls(t *testing.T) func() map[string]int {
 	var mu sync.Mutex
 	calls := make(map[string]int)
-	sys.OnCall = func(name string) {
+	sys.OnCall = func(name string) syscall.Errno {
 		mu.Lock()
+		defer mu.Unlock()
 		calls[name]++
-		mu.Unlock()
+		return 0
 	}
 	t.Cleanup(func() { sys.OnCall = nil })
 	return func() map[string]int {
-		sys.OnCall = nil
-		return calls
+		mu.Lock()
+		defer mu.Unlock()
+		return maps.Clone(calls)
 	}
 }
 

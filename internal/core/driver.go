@@ -89,8 +89,8 @@ type Kernel interface {
 // Read only for a late read that the kernel has called readable, and never
 // Write, Accept, Connect and Connected.
 //
-// There is at most one operation of a direction inside it, and none is when
-// the descriptor is closed.
+// There is at most one operation of a direction inside it that the engine knows
+// of, and none is when the descriptor is closed.
 type Native interface {
 	Kernel
 	// Start begins an Accept, a Connect (to an address), a Read or a Write. A
@@ -106,9 +106,15 @@ type Native interface {
 	// Finish returns how a pending operation has ended, once its event has come.
 	Finish(fd int, kind Kind) (n int, errno syscall.Errno)
 	// Abandon asks for the early end of what is pending, and has not been
-	// finished. The event comes all the same. One that was ended by it and by
+	// finished. The engine makes one such call about a direction at a time. The event comes all the same. One that was ended by it and by
 	// nothing else has an errno that Classify calls Again.
 	Abandon(fd int, kind Kind)
+	// AcceptAhead says that n Accepts of fd are to be expected, the pending one
+	// among them, so that as many connections can be taken at once: what comes
+	// of the others is for the next Start. It may be said again and for nothing.
+	// ended tells that what is pending has ended during the call, if no event is
+	// going to. It is called as Abandon is.
+	AcceptAhead(fd, n int) (ended bool)
 }
 
 // Class is what an errno means to the engine.

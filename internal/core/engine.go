@@ -59,7 +59,7 @@ func (h *Handle) notConnected(k Kind) *Failure {
 // changed, since it looks again under the lock after each call. h.mu is held,
 // and let go of during each call.
 func (h *Handle) run(d direction, after *aftermath) {
-	if h.latch[d]&owned != 0 {
+	if h.latch[d]&owned != 0 && !h.acceptMore(d, after) {
 		return
 	}
 	for budget := turnBudget; ; budget-- {
@@ -85,6 +85,9 @@ func (h *Handle) run(d direction, after *aftermath) {
 		}
 		h.lock()
 		if r.verdict == begunInKernel && !h.endedInCall(d, s, &r, after) {
+			if h.acceptMore(d, after) {
+				continue
+			}
 			return
 		}
 		h.latch[d] &^= owned

@@ -174,16 +174,58 @@ func (h *Handle) abandon(d direction, after *aftermath) bool {
 	if s == nil || h.latch[d]&(pending|abandoned) != pending || s.intent == noIntent {
 		return false
 	}
-	h.latch[d] = h.latch[d]&^pending | abandoned
-	h.mu.Unlock()
-	h.port.native.Abandon(int(h.fd), s.kind)
-	h.lock()
-	var r callResult
-	if h.endedInCall(d, s, &r, after) {
-		h.latch[d] &^= owned
-		h.settle(d, s, r, after)
-	}
+	h.latch[d] |= abandoned
+	h.aboutPending(d, s, after, func() bool {
+		h.port.native.Abandon(int(h.fd), s.kind)
+		return false
+	})
 	return true
+}
+
+// aboutPending makes a call about what is pending in d. The call tells whether
+// that has ended during it, and nobody else will. If it has ended, however that
+// was told, aboutPending settles it and reports true. h.mu is held, and let go
+// of during the call.
+func (h *Handle) aboutPending(d direction, s *Slot, after *aftermath, call func() (ended bool)) bool {
+	h.latch[d] &^= pending
+	h.mu.Unlock()
+	ended := call()
+	h.lock()
+	if ended {
+		h.latch[d] |= endedEarly
+	}
+	var r callResult
+	if !h.endedInCall(d, s, &r, after) {
+		return false
+	}
+	h.latch[d] &^= owned
+	h.settle(d, s, r, after)
+	return true
+}
+
+// acceptsAhead is how many accepts of a listener a Native kernel is told of.
+const acceptsAhead = 16
+
+// acceptMore tells the kernel of the accepts that are queued behind one that is
+// pending. It reports whether that has ended meanwhile, and was settled. h.mu is
+// held, and let go of in between.
+func (h *Handle) acceptMore(d direction, after *aftermath) (ended bool) {
+	s := h.queue[d].head()
+	if h.port.native == nil || s == nil || s.kind != Accept {
+		return false
+	}
+	// Again if there are more after the call: who queued them could not tell.
+	for told := 1; h.latch[d]&(pending|abandoned) == pending && s.intent == noIntent; {
+		n := h.queue[d].atMost(acceptsAhead)
+		if n <= told {
+			return false
+		}
+		told = n
+		if h.aboutPending(d, s, after, func() bool { return h.port.native.AcceptAhead(int(h.fd), n) }) {
+			return true
+		}
+	}
+	return false
 }
 
 // takeEndsIn works on what can be seen now if nobody else does: what was

@@ -23,6 +23,9 @@ type nativeKernel struct {
 	closed    []int
 	now       int64
 
+	ahead     []int // what AcceptAhead was told
+
+	onAhead   func(fd, n int) bool                                               // nil: nothing ends
 	onStart   func(b *begunOperation) (n int, errno syscall.Errno, pending bool) // nil: pending
 	onAbandon func(b *begunOperation)                                            // nil: ends as aborted
 	onRead    func(p []byte) (int, syscall.Errno)                                // of a late read
@@ -126,6 +129,16 @@ func (k *nativeKernel) Abandon(fd int, kind Kind) {
 	if k.onAbandon != nil {
 		k.onAbandon(b)
 	}
+}
+
+func (k *nativeKernel) AcceptAhead(fd, n int) bool {
+	k.mu.Lock()
+	if b := k.pending[begunKey{fd, in}]; b == nil || b.kind != Accept {
+		k.t.Errorf("accepts ahead of nothing")
+	}
+	k.ahead = append(k.ahead, n)
+	k.mu.Unlock()
+	return k.onAhead != nil && k.onAhead(fd, n)
 }
 
 func (k *nativeKernel) Read(_ int, p []byte) (int, syscall.Errno) { return k.onRead(p) }

@@ -123,6 +123,19 @@ func (l *list) pop() *Slot {
 	return s
 }
 
+// atMost counts up to max.
+func (l *list) atMost(max int) (n int) {
+	if l.tail == nil {
+		return 0
+	}
+	for s := l.head(); n < max; s = s.next {
+		if n++; s == l.tail {
+			break
+		}
+	}
+	return n
+}
+
 // remove takes s out wherever it stands. It walks from the head: cancels and
 // deadlines mostly hit the front, and a queue is one direction of one socket.
 func (l *list) remove(s *Slot) {

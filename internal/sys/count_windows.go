@@ -1,11 +1,15 @@
 package sys
 
-// OnCall, if not nil, is told the name of every call into the system. Only a
-// test sets it, before it opens a port.
-var OnCall func(name string)
+import "syscall"
 
-func called(name string) {
+// OnCall, if not nil, is told the name of every call into the system. What it
+// returns, if not 0, becomes the errno of those that make or join something,
+// which are not made then. Only a test sets it, while nothing else is called.
+var OnCall func(name string) syscall.Errno
+
+func called(name string) syscall.Errno {
 	if OnCall != nil {
-		OnCall(name)
+		return OnCall(name)
 	}
+	return 0
 }

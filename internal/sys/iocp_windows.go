@@ -28,11 +28,18 @@ func (p *Packet) IsOf(t *Transfer) bool {
 	return p.overlapped == uintptr(unsafe.Pointer(&t.overlapped))
 }
 
+// IsOfAccept is IsOf for an accept.
+func (p *Packet) IsOfAccept(a *Acceptance) bool {
+	return p.overlapped == uintptr(unsafe.Pointer(&a.overlapped))
+}
+
 // x/sys has no binding of this one.
 var procDequeue = windows.NewLazySystemDLL("kernel32.dll").NewProc("GetQueuedCompletionStatusEx")
 
 // startUp loads Winsock and what it has besides its named calls.
-var startUp = sync.OnceValue(func() error {
+var startUp = sync.OnceValue(load)
+
+func load() error {
 	var data windows.WSAData
 	if err := windows.WSAStartup(0x202, &data); err != nil {
 		return os.NewSyscallError("WSAStartup", err)
@@ -41,14 +48,16 @@ var startUp = sync.OnceValue(func() error {
 		return err
 	}
 	return loadExtensions()
-})
+}
 
 // NewCompletionPort opens a completion port. One goroutine at a time waits at it.
 func NewCompletionPort() (CompletionPort, error) {
 	if err := startUp(); err != nil {
 		return 0, err
 	}
-	called("CreateIoCompletionPort")
+	if errno := called("CreateIoCompletionPort"); errno != 0 {
+		return 0, os.NewSyscallError("CreateIoCompletionPort", errno)
+	}
 	port, err := windows.CreateIoCompletionPort(windows.InvalidHandle, 0, 0, 1)
 	return CompletionPort(port), os.NewSyscallError("CreateIoCompletionPort", err)
 }
@@ -57,7 +66,9 @@ func NewCompletionPort() (CompletionPort, error) {
 // The key is fd, which is never 0. With skip, an operation that has ended well
 // when its call returns is not told of; skipped says whether that is so.
 func (p CompletionPort) Associate(fd int, skip bool) (skipped bool, errno syscall.Errno) {
-	called("CreateIoCompletionPort")
+	if errno := called("CreateIoCompletionPort"); errno != 0 {
+		return false, errno
+	}
 	_, err := windows.CreateIoCompletionPort(windows.Handle(fd), windows.Handle(p), uintptr(fd), 0)
 	if err != nil {
 		return false, asErrno(err)
@@ -66,8 +77,7 @@ func (p CompletionPort) Associate(fd int, skip bool) (skipped bool, errno syscal
 	if skip = skip && skipIsSafe(); skip {
 		modes |= windows.FILE_SKIP_COMPLETION_PORT_ON_SUCCESS
 	}
-	called("SetFileCompletionNotificationModes")
-	if windows.SetFileCompletionNotificationModes(windows.Handle(fd), modes) != nil {
+	if called("SetFileCompletionNotificationModes") != 0 || windows.SetFileCompletionNotificationModes(windows.Handle(fd), modes) != nil {
 		return false, 0 // all are told of
 	}
 	return skip, 0

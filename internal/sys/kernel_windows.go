@@ -59,7 +59,7 @@ func (Kernel) Classify(kind core.Kind, errno syscall.Errno) core.Class {
 		return core.Again
 	}
 	switch errno {
-	case windows.ERROR_OPERATION_ABORTED, // CancelIoEx; whose wish it was, the operation knows
+	case Aborted, // CancelIoEx; whose wish it was, the operation knows
 		windows.WSAEINTR:
 		return core.Again
 	case windows.WSAEWOULDBLOCK: // of Read: what was there is gone

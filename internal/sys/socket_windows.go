@@ -48,7 +48,9 @@ func (Kernel) Socket(family Family) (int, error) {
 // openSocket opens a socket that our children don't inherit and that does not
 // block, which concerns only calls that are not overlapped.
 func openSocket(domain int) (int, syscall.Errno) {
-	called("WSASocket")
+	if errno := called("WSASocket"); errno != 0 {
+		return -1, errno
+	}
 	s, err := windows.WSASocket(int32(domain), windows.SOCK_STREAM, windows.IPPROTO_TCP, nil, 0,
 		windows.WSA_FLAG_OVERLAPPED|windows.WSA_FLAG_NO_HANDLE_INHERIT)
 	if err != nil {
@@ -84,7 +86,7 @@ func (k Kernel) Listen(family Family, addr core.Address, o ListenOptions) (int, 
 // bindAndListen leaves SO_REUSEADDR alone: here it would let others take the
 // address over, and without it an address is free again at once.
 func bindAndListen(fd int, addr core.Address, o ListenOptions) error {
-	domain, errno := familyOf(fd)
+	domain, errno := addressFamily(fd)
 	if errno != 0 {
 		return os.NewSyscallError("bind", errno)
 	}
@@ -107,8 +109,8 @@ func bindAndListen(fd int, addr core.Address, o ListenOptions) error {
 // Close closes a descriptor that no port owns.
 func Close(fd int) { Kernel{}.Close(fd) }
 
-// familyOf returns the address family of a socket.
-func familyOf(fd int) (int, syscall.Errno) {
+// addressFamily is that of a socket in the words of the system.
+func addressFamily(fd int) (int, syscall.Errno) {
 	const protocolInfo = 0x2005 // SO_PROTOCOL_INFOW
 	var info windows.WSAProtocolInfo
 	size := int32(unsafe.Sizeof(info))

@@ -1,6 +1,7 @@
 package sys
 
 import (
+	"fmt"
 	"os"
 	"syscall"
 	"unsafe"
@@ -16,22 +17,26 @@ type Transfer struct {
 	buffer     windows.WSABuf
 	data       []byte // keeps reachable what buffer points to
 	flags      uint32
-	// Of an accept: the socket made for it, and room for two addresses that
-	// nobody looks at.
-	accepted  int
-	received  uint32
-	addresses *[2 * addressRoom]byte
-	to        unsafe.Pointer // of a connect: the address
+	to         unsafe.Pointer // of a connect: the address
 }
-
-// addressRoom is what AcceptEx wants for an address of any family.
-const addressRoom = uint32(unsafe.Sizeof(windows.RawSockaddrAny{})) + 16
 
 // Pending says that an operation goes on inside the kernel.
 const Pending = windows.ERROR_IO_PENDING
 
+// Aborted says that it was cancelled before anything came of it.
+const Aborted = windows.ERROR_OPERATION_ABORTED
+
 // These are no calls of Winsock: each has to be asked for.
 var acceptEx, connectEx uintptr
+
+var extensions = []struct {
+	name    string
+	id      windows.GUID
+	address *uintptr
+}{
+	{"AcceptEx", windows.GUID{Data1: 0xb5367df1, Data2: 0xcbac, Data3: 0x11cf, Data4: [8]byte{0x95, 0xca, 0x00, 0x80, 0x5f, 0x48, 0xa1, 0x92}}, &acceptEx},
+	{"ConnectEx", windows.WSAID_CONNECTEX, &connectEx},
+}
 
 func loadExtensions() error {
 	s, err := windows.WSASocket(windows.AF_INET, windows.SOCK_STREAM, windows.IPPROTO_TCP, nil, 0, windows.WSA_FLAG_NO_HANDLE_INHERIT)
@@ -39,17 +44,13 @@ func loadExtensions() error {
 		return os.NewSyscallError("WSASocket", err)
 	}
 	defer windows.Closesocket(s)
-	acceptID := windows.GUID{Data1: 0xb5367df1, Data2: 0xcbac, Data3: 0x11cf, Data4: [8]byte{0x95, 0xca, 0x00, 0x80, 0x5f, 0x48, 0xa1, 0x92}}
-	for _, f := range []struct {
-		id      *windows.GUID
-		address *uintptr
-	}{{&acceptID, &acceptEx}, {&windows.WSAID_CONNECTEX, &connectEx}} {
-		n := uint32(0)
+	for i := range extensions {
+		x, n := &extensions[i], uint32(0)
 		err := windows.WSAIoctl(s, windows.SIO_GET_EXTENSION_FUNCTION_POINTER,
-			(*byte)(unsafe.Pointer(f.id)), uint32(unsafe.Sizeof(*f.id)),
-			(*byte)(unsafe.Pointer(f.address)), uint32(unsafe.Sizeof(*f.address)), &n, nil, 0)
+			(*byte)(unsafe.Pointer(&x.id)), uint32(unsafe.Sizeof(x.id)),
+			(*byte)(unsafe.Pointer(x.address)), uint32(unsafe.Sizeof(*x.address)), &n, nil, 0)
 		if err != nil {
-			return os.NewSyscallError("WSAIoctl", err)
+			return fmt.Errorf("%s is missing: %w", x.name, os.NewSyscallError("WSAIoctl", err))
 		}
 	}
 	return nil
@@ -83,51 +84,9 @@ func (t *Transfer) Send(fd int, data []byte) syscall.Errno {
 	return asErrno(windows.WSASend(windows.Handle(fd), &t.buffer, 1, nil, 0, &t.overlapped, nil))
 }
 
-// Accept begins an accept: it makes the socket that the connection is to have.
-func (t *Transfer) Accept(fd int) syscall.Errno {
-	family, errno := familyOf(fd)
-	if errno != 0 {
-		return errno
-	}
-	if t.accepted, errno = openSocket(family); errno != 0 {
-		return errno
-	}
-	if errno = asErrno(setInt(t.accepted, windows.IPPROTO_TCP, windows.TCP_NODELAY, 1)); errno == 0 {
-		if t.addresses == nil {
-			t.addresses = new([2 * addressRoom]byte)
-		}
-		t.begin(nil)
-		called("AcceptEx")
-		ok, _, e := syscall.SyscallN(acceptEx, uintptr(fd), uintptr(t.accepted), uintptr(unsafe.Pointer(t.addresses)), 0,
-			uintptr(addressRoom), uintptr(addressRoom), uintptr(unsafe.Pointer(&t.received)), uintptr(unsafe.Pointer(&t.overlapped)))
-		errno = result(ok, e)
-	}
-	if errno != 0 && errno != Pending {
-		Close(t.accepted)
-	}
-	return errno
-}
-
-// Accepted returns the socket of an accept that has ended so.
-func (t *Transfer) Accepted(fd int, errno syscall.Errno) (int, syscall.Errno) {
-	if errno == 0 {
-		// Until then it has no addresses and can't be half closed. One that was
-		// reset since can't any more: its first operation will say so.
-		errno = asErrno(setHandle(t.accepted, windows.SO_UPDATE_ACCEPT_CONTEXT, fd))
-		if errno == windows.WSAENOTCONN {
-			errno = 0
-		}
-	}
-	if errno != 0 {
-		Close(t.accepted)
-		return -1, errno
-	}
-	return t.accepted, 0
-}
-
 // Connect begins a connect. The call wants a socket that is bound.
 func (t *Transfer) Connect(fd int, to core.Address) syscall.Errno {
-	family, errno := familyOf(fd)
+	family, errno := addressFamily(fd)
 	if errno != 0 {
 		return errno
 	}
@@ -161,16 +120,20 @@ func (t *Transfer) Connected(fd int, errno syscall.Errno) syscall.Errno {
 // has ended at once.
 func (t *Transfer) Result(fd int) (n int, errno syscall.Errno) {
 	t.data, t.buffer.Buf = nil, nil
-	n = int(t.overlapped.InternalHigh)
-	switch t.overlapped.Internal {
+	return int(t.overlapped.InternalHigh), ending(fd, &t.overlapped)
+}
+
+// ending is the errno of an operation on fd that has ended.
+func ending(fd int, o *windows.Overlapped) syscall.Errno {
+	switch windows.NTStatus(o.Internal) {
 	case 0:
-		return n, 0
-	case uintptr(windows.STATUS_CANCELLED): // the rule, after Cancel
-		return n, windows.ERROR_OPERATION_ABORTED
+		return 0
+	case windows.STATUS_CANCELLED: // the rule, after a cancel
+		return Aborted
 	}
 	// Not a call into the kernel: it translates the status.
 	var moved, flags uint32
-	return n, asErrno(windows.WSAGetOverlappedResult(windows.Handle(fd), &t.overlapped, &moved, false, &flags))
+	return asErrno(windows.WSAGetOverlappedResult(windows.Handle(fd), o, &moved, false, &flags))
 }
 
 // Failed lets go of what an operation had that could not be begun.

@@ -1,0 +1,235 @@
+package completion
+
+import (
+	"slices"
+	"sync"
+	"sync/atomic"
+	"syscall"
+
+	"github.com/completionport/completion/internal/sys"
+)
+
+// acceptQueue has the accepts of one listener that are inside the kernel: more
+// than the one that the engine knows to be pending, if more operations are
+// queued. All are alike, so an operation gets what ended first. What was
+// accepted for one that has been cancelled meanwhile waits for the next.
+//
+// Dequeuing a packet apart, the engine makes one call about a listener's accepts
+// at a time.
+type acceptQueue struct {
+	skips bool // as of associated
+
+	mu      sync.Mutex
+	inside  []*sys.Acceptance
+	ended   []*sys.Acceptance // in this order
+	free    []*sys.Acceptance // to be used again
+	waiting bool              // the engine has not been told of the end of what is pending
+}
+
+// acceptQueue returns that of a listener. It is made by its first accept.
+func (a *associated) acceptQueue() *acceptQueue {
+	q := a.accepts.Load()
+	if q == nil {
+		q = &acceptQueue{skips: a.skips}
+		a.accepts.Store(q)
+	}
+	return q
+}
+
+// start takes what has ended already, or waits for what is inside.
+func (q *acceptQueue) start(fd int) (n int, errno syscall.Errno, pending bool) {
+	errno = q.topUp(fd, 1)
+	q.mu.Lock()
+	a := q.pop()
+	q.waiting = a == nil && len(q.inside) > 0
+	pending = q.waiting
+	q.mu.Unlock()
+	switch {
+	case a != nil:
+		n, errno = q.result(a, fd)
+		return n, errno, false
+	case pending:
+		return 0, 0, true
+	case errno == 0:
+		errno = sys.Aborted
+	}
+	return -1, errno, false
+}
+
+// ahead has n accepts inside, or as many as there can be: too few sockets are no
+// failure of the accept that is pending. It reports whether that has ended
+// during the call, and nobody else will tell.
+func (q *acceptQueue) ahead(fd, n int) (ended bool) {
+	q.topUp(fd, n)
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	ended = q.waiting && len(q.ended) > 0
+	q.waiting = q.waiting && !ended
+	return ended
+}
+
+// topUp begins accepts until n are inside, or have ended.
+func (q *acceptQueue) topUp(fd, n int) (errno syscall.Errno) {
+	for errno == 0 {
+		a := q.oneMore(n)
+		if a == nil {
+			break
+		}
+		errno = q.begin(a, fd)
+	}
+	return errno
+}
+
+// oneMore returns nil if there are n.
+func (q *acceptQueue) oneMore(n int) *sys.Acceptance {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if len(q.inside)+len(q.ended) >= n {
+		return nil
+	}
+	if last := len(q.free) - 1; last >= 0 {
+		a := q.free[last]
+		q.free = q.free[:last]
+		return a
+	}
+	return new(sys.Acceptance)
+}
+
+// begin begins an accept. It is inside before the call, since its packet may be
+// dequeued before that returns.
+func (q *acceptQueue) begin(a *sys.Acceptance, fd int) syscall.Errno {
+	if errno := a.Prepare(fd); errno != 0 {
+		return errno
+	}
+	q.mu.Lock()
+	q.inside = append(q.inside, a)
+	q.mu.Unlock()
+	errno := a.Accept(fd)
+	if errno == sys.Pending || errno == 0 && !q.skips {
+		return 0
+	}
+	q.mu.Lock()
+	q.inside = slices.DeleteFunc(q.inside, func(b *sys.Acceptance) bool { return a == b })
+	if errno == 0 {
+		q.ended = append(q.ended, a)
+	}
+	q.mu.Unlock()
+	if errno != 0 {
+		a.Discard()
+	}
+	return errno
+}
+
+// take takes in that an accept has ended, if it is one of these. tell says that
+// the engine is to be told: there is something for it, or nothing will come.
+func (q *acceptQueue) take(packet *sys.Packet) (found, tell bool) {
+	q.mu.Lock()
+	i := slices.IndexFunc(q.inside, packet.IsOfAccept)
+	if i < 0 {
+		q.mu.Unlock()
+		return false, false
+	}
+	a := q.inside[i]
+	q.inside = slices.Delete(q.inside, i, i+1)
+	canceled := a.Canceled()
+	if !canceled {
+		q.ended = append(q.ended, a)
+	}
+	tell = q.waiting && (len(q.ended) > 0 || len(q.inside) == 0)
+	q.waiting = q.waiting && !tell
+	q.mu.Unlock()
+	if canceled {
+		a.Discard()
+	}
+	return true, tell
+}
+
+// finish tells how the accept that was pending has ended.
+func (q *acceptQueue) finish(fd int) (int, syscall.Errno) {
+	q.mu.Lock()
+	a := q.pop()
+	q.mu.Unlock()
+	if a == nil {
+		return -1, sys.Aborted
+	}
+	return q.result(a, fd)
+}
+
+// pop returns what ended first, or nil. q.mu is held.
+func (q *acceptQueue) pop() *sys.Acceptance {
+	if len(q.ended) == 0 {
+		return nil
+	}
+	a := q.ended[0]
+	q.ended = slices.Delete(q.ended, 0, 1)
+	return a
+}
+
+func (q *acceptQueue) result(a *sys.Acceptance, fd int) (int, syscall.Errno) {
+	n, errno := a.Result(fd)
+	q.mu.Lock()
+	q.free = append(q.free, a)
+	q.mu.Unlock()
+	return n, errno
+}
+
+// abandon cancels all: what is pending is none of them in particular.
+func (q *acceptQueue) abandon(fd int) {
+	q.mu.Lock()
+	waiting := q.waiting
+	q.mu.Unlock()
+	if waiting {
+		sys.CancelAccepts(fd)
+	}
+}
+
+// close is for a listener that is about to be closed, of which nothing is
+// pending. What is inside all the same loses it.
+func (q *acceptQueue) close(fd int, orphans *orphanedAccepts) {
+	q.mu.Lock()
+	ended, orphaned := q.ended, len(q.inside) > 0
+	orphans.add(q.inside) // before anybody can miss them here
+	q.inside, q.ended = nil, nil
+	q.mu.Unlock()
+	if orphaned {
+		sys.CancelAccepts(fd)
+	}
+	for _, a := range ended {
+		a.Discard()
+	}
+}
+
+// orphanedAccepts are those whose listener is closed. Their packets name a
+// descriptor that may be another by now, so they are found by themselves. Until
+// then the kernel may write to them.
+type orphanedAccepts struct {
+	count   atomic.Int32
+	mu      sync.Mutex
+	accepts []*sys.Acceptance
+}
+
+func (o *orphanedAccepts) add(accepts []*sys.Acceptance) {
+	o.mu.Lock()
+	o.accepts = append(o.accepts, accepts...)
+	o.count.Store(int32(len(o.accepts)))
+	o.mu.Unlock()
+}
+
+// take ends the one that the packet is about, and reports whether there was one.
+func (o *orphanedAccepts) take(packet *sys.Packet) bool {
+	if o.count.Load() == 0 {
+		return false
+	}
+	o.mu.Lock()
+	i := slices.IndexFunc(o.accepts, packet.IsOfAccept)
+	if i < 0 {
+		o.mu.Unlock()
+		return false
+	}
+	a := o.accepts[i]
+	o.accepts = slices.Delete(o.accepts, i, i+1)
+	o.count.Store(int32(len(o.accepts)))
+	o.mu.Unlock()
+	a.Discard()
+	return true
+}
