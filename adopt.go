@@ -15,7 +15,7 @@ func (p *Port) AdoptConn(c net.Conn) (*Socket, error) {
 	if err != nil {
 		return nil, &OpError{Op: "adopt", Err: err}
 	}
-	h, err := p.add(fd, true, nil)
+	h, err := p.add("adopt", fd, true, nil)
 	if err != nil {
 		return nil, err
 	}

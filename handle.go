@@ -38,17 +38,20 @@ func (p *Port) Socket(network string) (*Socket, error) {
 			return nil, &OpError{Op: "socket", Err: err}
 		}
 	}
-	h, err := p.add(fd, false, nil)
+	h, err := p.add("socket", fd, false, nil)
 	return (*Socket)(h), err
 }
 
-// add makes a descriptor the port's, or closes it.
-func (p *Port) add(fd int, connected bool, atClose func()) (*core.Handle, error) {
+// add makes a descriptor the port's, or closes it. what is being done by it.
+func (p *Port) add(what string, fd int, connected bool, atClose func()) (*core.Handle, error) {
 	h, failure := p.core.AddHandle(fd, connected, atClose)
-	if failure != nil {
-		return nil, errorOf(failure)
+	switch {
+	case failure == nil:
+		return h, nil
+	case failure.Code == core.System:
+		return nil, &OpError{Op: what, Err: bareErrorOf(failure)}
 	}
-	return h, nil
+	return nil, errorOf(failure)
 }
 
 // Close refuses new operations and ends those in flight with net.ErrClosed. It

@@ -3,10 +3,12 @@ package completion_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"maps"
 	"net"
 	"runtime"
 	"runtime/debug"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -166,5 +168,52 @@ func TestDroppedPortIsNotCollected(t *testing.T) {
 		if bytes.ContainsFunc(b, func(r rune) bool { return r != 0 }) {
 			t.Fatal("the kernel has written to memory that is not the port's")
 		}
+	}
+}
+
+// What can't be joined to the port is an error that says so, of Open, of those
+// that open sockets, and of an accept; and nothing is left of it.
+func TestFailedAssociation(t *testing.T) {
+	const refused = syscall.Errno(1450) // ERROR_NO_SYSTEM_RESOURCES
+	calls := countCalls(t)
+	count, fails := sys.OnCall, true
+	sys.OnCall = func(name string) syscall.Errno {
+		if fails && name == "CreateIoCompletionPort" {
+			return refused
+		}
+		return count(name)
+	}
+	isRefused := func(err error, says string) {
+		t.Helper()
+		if !errors.Is(err, refused) || !strings.HasPrefix(err.Error(), says+": ") {
+			t.Errorf("error %v, want %s: %v", err, says, refused)
+		}
+	}
+	_, err := completion.Open(nil)
+	isRefused(err, "completion: iocp: CreateIoCompletionPort")
+	fails = false
+	p, err := completion.Open(nil)
+	must(t, err)
+	l, err := p.Listen("tcp4", "127.0.0.1:0")
+	must(t, err)
+	accept := &ops.Accept{On: l}
+	must(t, p.Submit(accept))
+	fails = true
+	_, err = p.Socket("tcp4")
+	isRefused(err, "socket")
+	_, err = p.Listen("tcp4", "127.0.0.1:0")
+	isRefused(err, "listen")
+	peer, err := net.Dial("tcp4", l.Addr().String())
+	must(t, err)
+	defer peer.Close()
+	op, err := p.Next(context.Background())
+	must(t, err)
+	isRefused(op.(*ops.Accept).Err(), "accept")
+	if _, err := peer.Read(make([]byte, 1)); err == nil {
+		t.Error("the connection is open")
+	}
+	must(t, p.Close())
+	if got := calls(); got["WSASocket"] != got["closesocket"] {
+		t.Errorf("not all was closed: %v", got)
 	}
 }

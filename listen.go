@@ -74,7 +74,7 @@ func (p *Port) addListener(fd int, isTCP bool, path string) (*Listener, error) {
 	if path != "" {
 		removeFile = func() { p.kernel.RemoveFile(path) }
 	}
-	h, err := p.add(fd, true, removeFile)
+	h, err := p.add("listen", fd, true, removeFile)
 	return (*Listener)(h), err
 }
 

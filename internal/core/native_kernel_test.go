@@ -23,7 +23,7 @@ type nativeKernel struct {
 	closed    []int
 	now       int64
 
-	ahead     []int // what AcceptAhead was told
+	ahead []int // what AcceptAhead was told
 
 	onAhead   func(fd, n int) bool                                               // nil: nothing ends
 	onStart   func(b *begunOperation) (n int, errno syscall.Errno, pending bool) // nil: pending
