@@ -13,14 +13,17 @@ import (
 	"github.com/completionport/completion/ops"
 )
 
-// races is how often a cancel meets a completion. Wine makes a call in the time
-// of thirty.
-var races = func() int {
+// races is how often a cancel meets a completion.
+var races = often(10000)
+
+// often is how often something is done that may meet something else. Wine makes a
+// call in the time of thirty, so there it is a tenth.
+func often(n int) int {
 	if isWine() {
-		return 1000
+		return n / 10
 	}
-	return 10000
-}()
+	return n
+}
 
 // sequence is the byte at a place of a stream: a byte lost, moved twice or out
 // of order is seen.

@@ -175,7 +175,7 @@ func descriptorReuse(e *env) {
 			e.Errorf("dequeued %T", op)
 		}
 	})
-	for i := range 2000 {
+	for i := range often(2000) {
 		old, oldPeer := link.pair(p)
 		oldRead := &ops.Read{From: old, Pool: pool}
 		e.start(p, oldRead)

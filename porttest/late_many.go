@@ -235,7 +235,7 @@ func lateStress(e *env) {
 	p := e.port(nil)
 	s := &lateStorm{
 		lateConns: newLateConns(e, p, conns, size, buffers),
-		want:      string(streamPattern(10, 600)),
+		want:      string(streamPattern(10, often(600))),
 		got:       make([]string, conns),
 		release:   make(chan *completion.Buffer, buffers),
 		tickets:   make([]atomic.Pointer[completion.Ticket], conns),
