@@ -175,11 +175,18 @@ func (q *acceptQueue) result(a *sys.Acceptance, fd int) (int, syscall.Errno) {
 
 // abandon cancels all: what is pending is none of them in particular.
 func (q *acceptQueue) abandon(fd int) {
+	var inside []*sys.Acceptance
 	q.mu.Lock()
-	waiting := q.waiting
+	if q.waiting {
+		inside = slices.Clone(q.inside)
+	}
 	q.mu.Unlock()
-	if waiting {
-		sys.CancelAccepts(fd)
+	cancelAll(inside, fd)
+}
+
+func cancelAll(accepts []*sys.Acceptance, fd int) {
+	for _, a := range accepts {
+		a.Cancel(fd)
 	}
 }
 
@@ -187,13 +194,11 @@ func (q *acceptQueue) abandon(fd int) {
 // pending. What is inside all the same loses it.
 func (q *acceptQueue) close(fd int, orphans *orphanedAccepts) {
 	q.mu.Lock()
-	ended, orphaned := q.ended, len(q.inside) > 0
-	orphans.add(q.inside) // before anybody can miss them here
+	inside, ended := q.inside, q.ended
+	orphans.add(inside) // before anybody can miss them here
 	q.inside, q.ended = nil, nil
 	q.mu.Unlock()
-	if orphaned {
-		sys.CancelAccepts(fd)
-	}
+	cancelAll(inside, fd)
 	for _, a := range ended {
 		a.Discard()
 	}

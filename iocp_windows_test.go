@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io"
 	"maps"
 	"net"
 	"runtime"
@@ -215,5 +216,29 @@ func TestFailedAssociation(t *testing.T) {
 	must(t, p.Close())
 	if got := calls(); got["WSASocket"] != got["closesocket"] {
 		t.Errorf("not all was closed: %v", got)
+	}
+}
+
+// A cancel reaches a write, whatever the kernel is doing with it just then: the
+// peer has read something, and there is room for a part of the rest, or not.
+func TestCancelOfAWriteIsHeard(t *testing.T) {
+	p, err := completion.Open(nil)
+	must(t, err)
+	defer p.Close()
+	for i := range 100 {
+		s, peer := iocpPair(t, p)
+		must(t, s.SetWriteBuffer(64<<10))
+		must(t, peer.(*net.TCPConn).SetReadBuffer(64<<10))
+		write := &ops.Write{To: s, Buf: completion.Own(make([]byte, 8<<20))}
+		must(t, p.Submit(write))
+		_, err := io.CopyN(io.Discard, peer, int64(i)<<12)
+		must(t, err)
+		p.Cancel(write)
+		op, err := p.Next(context.Background())
+		if err != nil || op != completion.Operation(write) || !errors.Is(write.Err(), completion.ErrCanceled) {
+			t.Fatalf("dequeued %v, %v, ended with %v", op, err, write.Err())
+		}
+		must(t, s.Close())
+		peer.Close()
 	}
 }

@@ -68,7 +68,7 @@ func (a *Acceptance) Result(fd int) (int, syscall.Errno) {
 	return a.socket, 0
 }
 
-// Canceled tells of an accept that has ended whether CancelAccepts was why.
+// Canceled tells of an accept that has ended whether Cancel was why.
 func (a *Acceptance) Canceled() bool {
 	return windows.NTStatus(a.overlapped.Internal) == windows.STATUS_CANCELLED
 }
@@ -76,8 +76,5 @@ func (a *Acceptance) Canceled() bool {
 // Discard closes the socket of an accept that is not inside the kernel.
 func (a *Acceptance) Discard() { Close(a.socket) }
 
-// CancelAccepts asks for the end of all accepts of a listener.
-func CancelAccepts(fd int) {
-	called("CancelIoEx")
-	windows.CancelIoEx(windows.Handle(fd), nil)
-}
+// Cancel asks for the end of an accept. The kernel tells of that as of any.
+func (a *Acceptance) Cancel(fd int) { cancel(fd, &a.overlapped) }

@@ -3,6 +3,8 @@ package sys
 import (
 	"fmt"
 	"os"
+	"runtime"
+	"sync/atomic"
 	"syscall"
 	"unsafe"
 
@@ -140,9 +142,20 @@ func ending(fd int, o *windows.Overlapped) syscall.Errno {
 func (t *Transfer) Failed() { t.data, t.buffer.Buf, t.to = nil, nil, nil }
 
 // Cancel asks for the end of an operation. The kernel tells of that as of any.
-func (t *Transfer) Cancel(fd int) {
-	called("CancelIoEx")
-	windows.CancelIoEx(windows.Handle(fd), &t.overlapped)
+func (t *Transfer) Cancel(fd int) { cancel(fd, &t.overlapped) }
+
+// cancel asks until it was heard or the operation has ended. There are moments
+// when the kernel finds nothing to cancel though it goes on: with Wine, while a
+// thread tries once more what was not possible before.
+func cancel(fd int, o *windows.Overlapped) {
+	for {
+		called("CancelIoEx")
+		err := windows.CancelIoEx(windows.Handle(fd), o)
+		if err != windows.ERROR_NOT_FOUND || atomic.LoadUintptr(&o.Internal) != uintptr(windows.STATUS_PENDING) {
+			return
+		}
+		runtime.Gosched()
+	}
 }
 
 func result(ok uintptr, errno syscall.Errno) syscall.Errno {
