@@ -215,7 +215,7 @@ func (h *Handle) acceptMore(d direction, after *aftermath) (ended bool) {
 		return false
 	}
 	// Again if there are more after the call: who queued them could not tell.
-	for told := 1; h.latch[d]&(pending|abandoned) == pending && s.intent == noIntent; {
+	for told := 1; h.latch[d]&pending != 0 && s.intent == noIntent; {
 		n := h.queue[d].atMost(acceptsAhead)
 		if n <= told {
 			return false
