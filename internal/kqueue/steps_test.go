@@ -1,3 +1,5 @@
+//go:build unix
+
 package kqueue_test
 
 import (
