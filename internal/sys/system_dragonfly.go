@@ -13,6 +13,23 @@ const (
 	sharePort     = unix.SO_REUSEPORT // spreads connections
 )
 
+// openStream opens a non-blocking stream socket. Left alone it would take its
+// local port from a range of less than 4,000, which are soon used up by one that
+// connects to the same address again and again; package net does the same.
+func openStream(domain int) (int, error) {
+	fd, err := unix.Socket(domain, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return -1, err
+	}
+	switch domain { // a socket that can't be told so works all the same
+	case unix.AF_INET:
+		unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_PORTRANGE, unix.IP_PORTRANGE_HIGH)
+	case unix.AF_INET6:
+		unix.SetsockoptInt(fd, unix.IPPROTO_IPV6, unix.IPV6_PORTRANGE, unix.IPV6_PORTRANGE_HIGH)
+	}
+	return fd, nil
+}
+
 func accept(fd int) (int, syscall.Errno) {
 	n, _, errno := unix.Syscall6(unix.SYS_ACCEPT4, uintptr(fd), 0, 0, unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0, 0)
 	if errno != 0 {
