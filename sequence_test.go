@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"runtime"
 	"slices"
 	"strings"
 	"syscall"
@@ -161,12 +162,21 @@ func (s *sequence) submit(batch ...completion.Operation) {
 	}
 }
 
+// settleTime is more than what was sent takes to arrive. On Linux it has arrived
+// when the call returns; elsewhere threads of the kernel carry it on.
+var settleTime = func() time.Duration {
+	if runtime.GOOS == "linux" {
+		return 20 * time.Microsecond
+	}
+	return 2 * time.Millisecond
+}()
+
 // settle lets the port see all that has happened: a timer that is dequeued says
 // that it has looked, and a second one that it has worked on what it saw.
 func (s *sequence) settle() {
 	var ended []string
 	for range 2 {
-		timer := &ops.Timer{After: 20 * time.Microsecond}
+		timer := &ops.Timer{After: settleTime}
 		s.port.Submit(timer)
 		for {
 			op, err := s.port.Next(context.Background())

@@ -328,7 +328,7 @@ func connectCanceled(e *env) {
 
 func connectOverdue(e *env) {
 	p := e.port(nil)
-	c := &ops.Connect{On: e.socket(p, "tcp4"), To: e.silentAddress()}
+	c := e.unansweredConnect(p)
 	c.Deadline = soon()
 	e.submit(p, c)
 	e.expect(p, c, os.ErrDeadlineExceeded)
@@ -482,16 +482,25 @@ func connectPeerLeaves(e *env) {
 
 func connectMany(e *env) {
 	p := e.port(nil)
-	addr := e.serve("tcp4", echo)
-	const count = 200
+	const count = 2 * backlogRoom
+	accepted := make(chan bool, count)
+	addr := e.serve("tcp4", func(c net.Conn) {
+		accepted <- true
+		echo(c)
+	})
 	want := make([]completion.Operation, count)
 	for i := range want {
 		c := &ops.Connect{On: e.socket(p, "tcp4"), To: addr}
 		c.Deadline = completion.After(time.Minute)
 		want[i] = c
 	}
-	e.submit(p, want...)
-	e.expectAll(p, nil, want...)
+	for i := 0; i < count; i += backlogRoom {
+		e.submit(p, want[i:i+backlogRoom]...)
+		e.expectAll(p, nil, want[i:i+backlogRoom]...)
+		for range backlogRoom {
+			<-accepted
+		}
+	}
 	locals := make(map[string]bool)
 	for _, op := range want {
 		s := op.(*ops.Connect).On

@@ -16,7 +16,7 @@ func deadlineRace(e *env) {
 	s, peer := e.pairOn(p, e.quick())
 	r := &ops.Read{From: s, Buf: own(1)}
 	overdue := uint64(0)
-	for i := range races {
+	for i := range races() {
 		r.Deadline = never()
 		e.submit(p, r)
 		var wg sync.WaitGroup
@@ -39,8 +39,8 @@ func deadlineRace(e *env) {
 		}
 		e.follows(b, i)
 	}
-	e.Logf("%d of %d were overdue", overdue, races)
-	e.onceEach(p, uint64(races)+overdue)
+	e.Logf("%d of %d were overdue", overdue, races())
+	e.onceEach(p, uint64(races())+overdue)
 }
 
 // deadlineRacePassing lets the clock meet the data.
@@ -50,7 +50,7 @@ func deadlineRacePassing(e *env) {
 	s, peer := e.pairOn(p, e.quick())
 	r := &ops.Read{From: s, Pool: pool}
 	overdue := uint64(0)
-	for i := range races {
+	for i := range races() {
 		r.Buf = nil
 		r.Deadline = completion.After(time.Duration(1+i%20) * time.Microsecond)
 		e.submit(p, r)
@@ -69,8 +69,8 @@ func deadlineRacePassing(e *env) {
 		e.follows(r.Buf.Bytes(), i)
 		r.Buf.Release()
 	}
-	e.Logf("%d of %d were overdue", overdue, races)
-	e.onceEach(p, uint64(races)+overdue)
+	e.Logf("%d of %d were overdue", overdue, races())
+	e.onceEach(p, uint64(races())+overdue)
 }
 
 // deadlineRaceCancel lets a cancel meet a deadline: one of them wins.
@@ -79,7 +79,7 @@ func deadlineRaceCancel(e *env) {
 	s, _ := e.pairOn(p, e.quick())
 	r := &ops.Read{From: s, Buf: own(1)}
 	overdue := 0
-	for i := range races {
+	for i := range races() {
 		e.submit(p, r)
 		canceled := false
 		var wg sync.WaitGroup
@@ -98,6 +98,6 @@ func deadlineRaceCancel(e *env) {
 			e.Fatalf("error is %v", err)
 		}
 	}
-	e.Logf("%d of %d were overdue", overdue, races)
-	e.onceEach(p, uint64(races))
+	e.Logf("%d of %d were overdue", overdue, races())
+	e.onceEach(p, uint64(races()))
 }

@@ -375,9 +375,7 @@ func errorTimeout(e *env) {
 
 func refusedConnectIsOpError(e *env) {
 	p := e.port(nil)
-	l := e.listen(p, "tcp4")
-	nobody := l.Addr()
-	is(e, l.Close(), nil)
+	nobody := e.refusingAddress()
 	s, err := p.Socket("tcp4")
 	is(e, err, nil)
 	read := &ops.Read{From: s, Buf: own(8)}

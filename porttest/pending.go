@@ -22,8 +22,9 @@ const long completion.Deadline = 1
 
 // silentAddress is one where connects get no answer: the backlog of its
 // listener is full and nobody accepts, or it is an address of the loopback that
-// nobody has. Which of the two answers depends on the system. A port of its own
-// finds out, and holds the listener.
+// nobody has. Which of them answers depends on the system: FreeBSD takes what it
+// has no room for and resets it then. A port of its own finds out, and holds the
+// listener.
 func (e *env) silentAddress() net.Addr {
 	e.Helper()
 	p := e.port(nil)
@@ -35,22 +36,44 @@ func (e *env) silentAddress() net.Addr {
 	if e.staysSilent(p, l.Addr(), fillers) {
 		return l.Addr()
 	}
-	if runtime.GOOS == "linux" || !e.onSystem() {
+	if b := p.Backend(); b != "kqueue" && b != "iocp" {
 		e.Fatalf("a backlog of 1 took %d connections", fillers)
 	}
-	nobody := &net.TCPAddr{IP: net.IPv4(127, 77, 77, 77), Port: 9}
-	if e.staysSilent(p, nobody, 1) {
-		return nobody
+	for _, nobody := range e.nobodies() {
+		if e.staysSilent(p, nobody, 1) {
+			return nobody
+		}
 	}
 	e.Skip("no connect stays without an answer here")
 	return nil
+}
+
+// nobodies are addresses of the loopback that nobody has. Packets to one that
+// belongs to its network, and to no host, are dropped.
+func (e *env) nobodies() []net.Addr {
+	all := []net.Addr{&net.TCPAddr{IP: net.IPv4(127, 77, 77, 77), Port: 9}}
+	interfaces, _ := net.Interfaces()
+	for _, i := range interfaces {
+		if i.Flags&net.FlagLoopback != 0 && e.onSystem() && e.hasIPv6() {
+			all = append(all, &net.TCPAddr{IP: net.ParseIP("fe80::77:77"), Port: 9, Zone: i.Name})
+		}
+	}
+	return all
+}
+
+// networkOf is the network of sockets that can connect to an address.
+func networkOf(addr net.Addr) string {
+	if tcp, ok := addr.(*net.TCPAddr); ok && tcp.IP.To4() == nil {
+		return "tcp6"
+	}
+	return "tcp4"
 }
 
 // staysSilent tells whether one of so many connects gets no answer.
 func (e *env) staysSilent(p *completion.Port, addr net.Addr, connects int) bool {
 	e.Helper()
 	for range connects {
-		e.submit(p, &ops.Connect{On: e.socket(p, "tcp4"), To: addr})
+		e.submit(p, &ops.Connect{On: e.socket(p, networkOf(addr)), To: addr})
 	}
 	// On loopback they are answered as soon as they are sent.
 	timer := &ops.Timer{After: 10 * time.Millisecond}
@@ -63,10 +86,17 @@ func (e *env) staysSilent(p *completion.Port, addr net.Addr, connects int) bool 
 // pendingConnect submits a connect that gets no answer.
 func (e *env) pendingConnect(p *completion.Port) *ops.Connect {
 	e.Helper()
-	c := &ops.Connect{On: e.socket(p, "tcp4"), To: e.silentAddress()}
+	c := e.unansweredConnect(p)
 	e.submit(p, c)
 	e.idle(p)
 	return c
+}
+
+// unansweredConnect is one that will get no answer.
+func (e *env) unansweredConnect(p *completion.Port) *ops.Connect {
+	e.Helper()
+	to := e.silentAddress()
+	return &ops.Connect{On: e.socket(p, networkOf(to)), To: to}
 }
 
 // socket makes one that is not connected.
