@@ -23,7 +23,7 @@ var imitatedKqueues = []struct {
 	habits memory.Habits
 }{
 	{"Worst", memory.Habits{UserEvents: true, DeafUser: true, EchoesFlags: true, WriteFirst: true, ExtraWrites: true, Interrupted: true, Late: true}},
-	{"FreeBSD", memory.Habits{UserEvents: true}},
+	{"FreeBSD", memory.Habits{UserEvents: true, PromptConnects: true, ResetsOverflow: true}},
 	{"NetBSD", memory.Habits{EchoesFlags: true, ExtraWrites: true, WriteFirst: true}},
 	{"DragonFly", memory.Habits{UserEvents: true, EchoesFlags: true, ExtraWrites: true}},
 	{"OpenBSD", memory.Habits{}},

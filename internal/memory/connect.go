@@ -60,6 +60,9 @@ func (k *Socket) Connect(to core.Address) syscall.Errno {
 	k.phase = connecting
 	k.system.send(k, request, 0)
 	k.system.book.tell(k.remote) // they have a time to wait for, perhaps
+	if k.system.habits.PromptConnects && k.phase != connecting {
+		return k.takeErrno(0)
+	}
 	return errInProgress
 }
 
@@ -88,6 +91,10 @@ func (k *Socket) requested() {
 		k.system.send(k, refusal, 0)
 	case l.hasPlace():
 		l.admit(k)
+	case k.system.habits.ResetsOverflow:
+		k.phase = connected
+		k.edge(core.Writable)
+		k.system.send(k, reset, 0)
 	default:
 		l.waiting = append(l.waiting, k)
 	}

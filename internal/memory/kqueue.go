@@ -24,6 +24,11 @@ type Habits struct {
 	ExtraWrites bool // Write events without a reason
 	Interrupted bool // signals come during waits and changes
 	Late        bool // a wait does not return all that is there
+
+	// Of sockets, for the whole network.
+
+	PromptConnects bool // a connect that is answered at once says so itself
+	ResetsOverflow bool // a connection that finds the backlog full is made, and reset
 }
 
 // HabitsOf draws habits, and what they depend on, from a seed.
@@ -33,6 +38,7 @@ func HabitsOf(seed uint64) Habits {
 	return Habits{
 		UserEvents: flip(), DeafUser: r.IntN(4) == 0, EchoesFlags: flip(), WriteFirst: flip(),
 		ExtraWrites: flip(), Interrupted: flip(), Late: flip(),
+		PromptConnects: flip(), ResetsOverflow: r.IntN(4) == 0,
 	}
 }
 
@@ -79,6 +85,7 @@ func (n *Network) NewKqueue(habits Habits, seed uint64) *Kqueue {
 	n.lock()
 	defer n.mu.Unlock()
 	n.system.queues = append(n.system.queues, q)
+	n.system.habits = habits
 	return q
 }
 

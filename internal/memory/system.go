@@ -22,6 +22,7 @@ type System struct {
 	transit []passage // by time of arrival
 
 	queues []*Kqueue
+	habits Habits // of the queue made last
 }
 
 // firstDescriptor leaves out those that every process has.
