@@ -32,7 +32,7 @@ func acceptAtDescriptorLimit(e *env) {
 		e.Skipf("a process and its descriptors need %s: %v", os.DevNull, err)
 	}
 	pattern := "^" + strings.ReplaceAll(e.Name(), "/", "$/^") + "$"
-	ctx, cancel := context.WithTimeout(e.ctx, stuckAfter)
+	ctx, cancel := context.WithTimeout(e.ctx, stuckAfter())
 	defer cancel()
 	c := exec.CommandContext(ctx, program, "-test.run="+pattern, "-test.v", "-test.count=1")
 	c.Env = append(os.Environ(), limitedProcess+"=1")

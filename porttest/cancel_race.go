@@ -21,7 +21,7 @@ func races() int { return often(10000) }
 // call in the time of thirty, so there it is a tenth. So may a system in an
 // emulator, for which there is -short.
 func often(n int) int {
-	if isWine() || testing.Short() {
+	if isWine() || isCoarse() || testing.Short() {
 		return n / 10
 	}
 	return n

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -69,7 +70,24 @@ func Run(t *testing.T, open Open, options ...Option) {
 }
 
 // stuckAfter is when a case is taken for hung. It is no part of any check.
-const stuckAfter = 2 * time.Minute
+func stuckAfter() time.Duration {
+	if isCoarse() {
+		return 10 * time.Minute
+	}
+	return 2 * time.Minute
+}
+
+// isCoarse tells that this system counts time in ticks of several milliseconds,
+// as NetBSD and DragonFly do. If it has one processor too, each call that blocks
+// may keep it for a tick before Go's scheduler takes it away.
+var isCoarse = sync.OnceValue(func() bool {
+	const naps = 5
+	begun := time.Now()
+	for range naps {
+		time.Sleep(20 * time.Microsecond)
+	}
+	return time.Since(begun) > naps*2*time.Millisecond
+})
 
 func (s setting) runCase(t *testing.T, c testCase) {
 	if s.wrap == nil {
@@ -84,7 +102,7 @@ func runCase(t *testing.T, s setting, c testCase) {
 	goroutines := goleak.IgnoreCurrent()
 	ctx, cancel := context.WithCancel(context.Background())
 	e := &env{T: t, setting: s, ctx: ctx, connects: map[*completion.Port]uint64{}}
-	watchdog := time.AfterFunc(stuckAfter, e.dump)
+	watchdog := time.AfterFunc(stuckAfter(), e.dump)
 	defer watchdog.Stop()
 	defer func() { // also if the case fails
 		e.cleanUp()
@@ -123,6 +141,7 @@ func (s *setting) warmUp(t *testing.T) {
 	// Package net's lookups share a channel, which the first of them makes. Made
 	// in a bubble of testing/synctest, it could not be used outside.
 	net.LookupPort("tcp4", "no such port")
+	isCoarse() // the clock of a bubble is not
 }
 
 // env is what a case works with. Whatever it makes is closed and checked after

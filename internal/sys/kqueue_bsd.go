@@ -4,6 +4,7 @@ package sys
 
 import (
 	"os"
+	"runtime"
 	"syscall"
 	"unsafe"
 
@@ -25,6 +26,7 @@ const (
 // Kqueue is a kqueue descriptor.
 type Kqueue struct {
 	fd     int
+	alone  bool     // there is one processor
 	buffer []kevent // of the one who waits
 }
 
@@ -37,7 +39,7 @@ func KqueueCreate() (*Kqueue, error) {
 		return nil, os.NewSyscallError("kqueue", err)
 	}
 	unix.CloseOnExec(fd)
-	return &Kqueue{fd: fd}, nil
+	return &Kqueue{fd: fd, alone: runtime.GOMAXPROCS(0) == 1}, nil
 }
 
 // kevent is struct kevent. It is laid out as unix.Kevent_t and is no such thing
@@ -118,7 +120,10 @@ func (q *Kqueue) Change(first, second kqueue.Event) syscall.Errno {
 	return asErrno(err)
 }
 
-// Wait is kevent(2) without changes. Go's scheduler is told of it.
+// Wait is kevent(2) without changes. Go's scheduler is told of it, and takes the
+// processor away from a call that blocks when it next looks: on a kernel that
+// counts time in ticks, 10 ms later. If there is no other one, whoever can run
+// runs first.
 func (q *Kqueue) Wait(events []kqueue.Event, nanoseconds int64) (int, syscall.Errno) {
 	if len(q.buffer) < len(events) {
 		q.buffer = make([]kevent, len(events))
@@ -127,6 +132,9 @@ func (q *Kqueue) Wait(events []kqueue.Event, nanoseconds int64) (int, syscall.Er
 	if nanoseconds >= 0 {
 		t := unix.NsecToTimespec(nanoseconds)
 		timeout = &t
+	}
+	if q.alone && nanoseconds != 0 {
+		runtime.Gosched()
 	}
 	n, err := unix.Kevent(q.fd, nil, kevents(q.buffer[:len(events)]), timeout)
 	if err != nil {
