@@ -153,7 +153,7 @@ func connectAndTalk(w *world) {
 }
 
 func connectUnix(w *world) {
-	dir, err := os.MkdirTemp("", "fault")
+	dir, err := makeFolder()
 	if err != nil {
 		w.Fatal(err)
 	}
