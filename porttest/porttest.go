@@ -81,6 +81,9 @@ func stuckAfter() time.Duration {
 // as NetBSD and DragonFly do. If it has one processor too, each call that blocks
 // may keep it for a tick before Go's scheduler takes it away.
 var isCoarse = sync.OnceValue(func() bool {
+	if runtime.GOOS == "linux" {
+		return false // however slow a machine is just now
+	}
 	const naps = 5
 	begun := time.Now()
 	for range naps {

@@ -20,7 +20,7 @@ var mutants = []mutant{
 	{"EdgeToWriteDuringCallLost", "engine.go", []edit{
 		{"if e.Ready&Writable != 0 {", "if e.Ready&Writable != 0 && h.latch[out]&owned == 0 {"}}},
 	{"TwoOwnersOfADirection", "engine.go", []edit{
-		{"if h.latch[d]&owned != 0 {\n\t\treturn", "if false {\n\t\treturn"}}},
+		{"if h.latch[d]&owned != 0 && !h.acceptMore(d, after) {\n\t\treturn", "if false {\n\t\treturn"}}},
 	{"StaleEventTaken", "engine.go", []edit{
 		{"h == nil || h.generation != e.Generation", "h == nil"}}},
 	{"TicketGenerationNotCompared", "engine.go", []edit{

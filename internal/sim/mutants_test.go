@@ -40,6 +40,9 @@ func (m mutant) backend() string {
 // source returns the file that a mutant changes.
 func source(t *testing.T, m mutant) string {
 	t.Helper()
+	if _, err := os.Stat(filepath.Join("..", "core")); err != nil {
+		t.Skip("the sources are not here")
+	}
 	text, err := os.ReadFile(m.path())
 	if err != nil {
 		t.Fatal(err)
