@@ -23,7 +23,7 @@ var lost = []error{
 // followUps are what a disturbed connection may end with.
 var followUps = []error{
 	io.EOF, io.ErrUnexpectedEOF, net.ErrClosed, completion.ErrWriteAborted,
-	syscall.ECONNRESET, syscall.EPIPE, syscall.ENOTCONN,
+	connectionReset, brokenPipe, notConnected,
 }
 
 func isOneOf(err error, list []error) bool {

@@ -206,7 +206,7 @@ func (k *kernel) Accept(fd int) (int, syscall.Errno) {
 	if k.w.fires(diedInBacklog) {
 		k.breakOff(c)
 		c.open = false
-		return -1, k.refuse(s, u, syscall.ECONNABORTED)
+		return -1, k.refuse(s, u, errAborted)
 	}
 	k.describe(c)
 	u.calls++
@@ -229,7 +229,7 @@ func (k *kernel) Connect(fd int, to core.Address) syscall.Errno {
 	switch {
 	case k.w.fires(noWay):
 		s.phase = refused
-		return k.refuse(s, u, syscall.EHOSTUNREACH)
+		return k.refuse(s, u, errUnreachable)
 	case k.w.fires(interruptedConnect): // and goes on in the background
 		k.attempt(s)
 		return k.refuse(s, u, syscall.EINTR)
@@ -331,14 +331,14 @@ func (k *kernel) Classify(kind core.Kind, errno syscall.Errno) core.Class {
 			return core.WouldBlock
 		}
 		return core.Again
-	case syscall.ECONNABORTED:
+	case errAborted:
 		return core.Again
 	case syscall.EPIPE:
 		if kind == core.Connect {
 			return core.Failed
 		}
 		return core.BrokenPipe
-	case syscall.ECONNRESET, syscall.ECONNREFUSED, syscall.ETIMEDOUT, syscall.EHOSTUNREACH:
+	case errReset, errRefused, errTimedOut, errUnreachable:
 		return core.Fatal
 	}
 	return core.Failed

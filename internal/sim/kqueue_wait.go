@@ -20,7 +20,7 @@ func (q *queue) Wait(events []kqueue.Event, nanoseconds int64) (int, syscall.Err
 	q.step("kevent, to wait")
 	if nanoseconds != 0 {
 		if q.w.fires(interruptedWait) {
-			return 0, [...]syscall.Errno{syscall.EINTR, syscall.ETIMEDOUT}[q.w.schedule.pick(2)]
+			return 0, [...]syscall.Errno{syscall.EINTR, errTimedOut}[q.w.schedule.pick(2)]
 		}
 		q.w.sleepUntil = limit
 		q.w.sleepIn(inPoller, func() bool { return q.k.now >= limit || q.something() })

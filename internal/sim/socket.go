@@ -204,7 +204,7 @@ func (k *kernel) broken(s *socket) {
 		return
 	}
 	s.gone = true
-	s.errno = syscall.ECONNRESET
+	s.errno = errReset
 	if s.eof {
 		s.errno = syscall.EPIPE
 	}

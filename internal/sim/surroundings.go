@@ -2,7 +2,6 @@ package sim
 
 import (
 	"errors"
-	"syscall"
 	"time"
 
 	"github.com/completionport/completion/internal/core"
@@ -140,15 +139,15 @@ func (k *kernel) decide(s *socket) {
 	s.phase = refused
 	switch {
 	case t.refuses:
-		s.errno = syscall.ECONNREFUSED
+		s.errno = errRefused
 		k.w.fired[connectRefused]++
 	case t.silent:
-		s.errno = syscall.ETIMEDOUT
+		s.errno = errTimedOut
 		k.w.fired[connectTimedOut]++
 	case t.own > 0:
 		l := k.w.listenerWithRoom()
 		if l == nil {
-			s.errno = syscall.ECONNREFUSED
+			s.errno = errRefused
 			break
 		}
 		server := k.newSocket()
