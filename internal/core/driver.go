@@ -106,8 +106,9 @@ type Native interface {
 	// Finish returns how a pending operation has ended, once its event has come.
 	Finish(fd int, kind Kind) (n int, errno syscall.Errno)
 	// Abandon asks for the early end of what is pending, and has not been
-	// finished. The engine makes one such call about a direction at a time. The event comes all the same. One that was ended by it and by
-	// nothing else has an errno that Classify calls Again.
+	// finished. The engine makes one such call about a direction at a time. The
+	// event comes all the same. One that was ended by it and by nothing else has
+	// an errno that Classify calls Again.
 	Abandon(fd int, kind Kind)
 	// AcceptAhead says that n Accepts of fd are to be expected, the pending one
 	// among them, so that as many connections can be taken at once: what comes
