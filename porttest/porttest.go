@@ -11,8 +11,6 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
-	"slices"
-	"sync"
 	"testing"
 	"time"
 
@@ -68,29 +66,6 @@ func Run(t *testing.T, open Open, options ...Option) {
 		})
 	}
 }
-
-// stuckAfter is when a case is taken for hung. It is no part of any check.
-func stuckAfter() time.Duration {
-	if isCoarse() {
-		return 10 * time.Minute
-	}
-	return 2 * time.Minute
-}
-
-// isCoarse tells that this system counts time in ticks of several milliseconds,
-// as NetBSD and DragonFly do. If it has one processor too, each call that blocks
-// may keep it for a tick before Go's scheduler takes it away.
-var isCoarse = sync.OnceValue(func() bool {
-	if runtime.GOOS == "linux" {
-		return false // however slow a machine is just now
-	}
-	const naps = 5
-	begun := time.Now()
-	for range naps {
-		time.Sleep(20 * time.Microsecond)
-	}
-	return time.Since(begun) > naps*2*time.Millisecond
-})
 
 func (s setting) runCase(t *testing.T, c testCase) {
 	if s.wrap == nil {
@@ -220,38 +195,6 @@ func (e *env) address(network string) string {
 	return "127.0.0.1:0"
 }
 
-// notUnderWine skips a case, or what is left of it, that Wine can't pass. It is
-// untested on Windows then: ARCHITECTURE.md lists it.
-func (e *env) notUnderWine(why string) {
-	e.Helper()
-	if isWine() && e.onSystem() {
-		e.Skipf("Wine: %s", why)
-	}
-}
-
-// needsUnix skips a case, or what is left of it, where there are no unix sockets.
-func (e *env) needsUnix() {
-	e.Helper()
-	if !e.hasUnix() {
-		e.Skip("no unix sockets on Windows")
-	}
-}
-
-func (e *env) hasUnix() bool { return runtime.GOOS != "windows" || !e.onSystem() }
-
-// quick is the network that makes connections fastest.
-func (e *env) quick() string {
-	if e.hasUnix() {
-		return "unix"
-	}
-	return "tcp4"
-}
-
-// networks leaves out what is not there.
-func (e *env) networks(names ...string) []string {
-	return slices.DeleteFunc(names, func(name string) bool { return name == "unix" && !e.hasUnix() })
-}
-
 // peer is the other end of a connection: not the port's, and blocking.
 type peer struct {
 	net.Conn
@@ -327,15 +270,6 @@ func (e *env) submitted(p *completion.Port) uint64 { return p.Stats().Submitted 
 
 // completed is how many of them have ended.
 func (e *env) completed(p *completion.Port) uint64 { return p.Stats().Completed - e.connects[p] }
-
-// needsAdopt skips a case, or what is left of it, where a port can't take over
-// what package net has opened.
-func (e *env) needsAdopt() {
-	e.Helper()
-	if !e.adopts {
-		e.Skip("a port here can't adopt")
-	}
-}
 
 // send writes all of s.
 func (p *peer) send(s string) {

@@ -1,0 +1,74 @@
+package porttest
+
+import (
+	"runtime"
+	"slices"
+	"sync"
+	"time"
+)
+
+// What a case asks about the system it runs on.
+
+// stuckAfter is when a case is taken for hung. It is no part of any check.
+func stuckAfter() time.Duration {
+	if isCoarse() {
+		return 10 * time.Minute
+	}
+	return 2 * time.Minute
+}
+
+// isCoarse tells that this system counts time in ticks of several milliseconds,
+// as NetBSD and DragonFly do. If it has one processor too, each call that blocks
+// may keep it for a tick before Go's scheduler takes it away.
+var isCoarse = sync.OnceValue(func() bool {
+	if runtime.GOOS == "linux" {
+		return false // however slow a machine is just now
+	}
+	const naps = 5
+	begun := time.Now()
+	for range naps {
+		time.Sleep(20 * time.Microsecond)
+	}
+	return time.Since(begun) > naps*2*time.Millisecond
+})
+
+// notUnderWine skips a case, or what is left of it, that Wine can't pass. It is
+// untested on Windows then: ARCHITECTURE.md lists it.
+func (e *env) notUnderWine(why string) {
+	e.Helper()
+	if isWine() && e.onSystem() {
+		e.Skipf("Wine: %s", why)
+	}
+}
+
+// needsUnix skips a case, or what is left of it, where there are no unix sockets.
+func (e *env) needsUnix() {
+	e.Helper()
+	if !e.hasUnix() {
+		e.Skip("no unix sockets on Windows")
+	}
+}
+
+func (e *env) hasUnix() bool { return runtime.GOOS != "windows" || !e.onSystem() }
+
+// quick is the network that makes connections fastest.
+func (e *env) quick() string {
+	if e.hasUnix() {
+		return "unix"
+	}
+	return "tcp4"
+}
+
+// networks leaves out what is not there.
+func (e *env) networks(names ...string) []string {
+	return slices.DeleteFunc(names, func(name string) bool { return name == "unix" && !e.hasUnix() })
+}
+
+// needsAdopt skips a case, or what is left of it, where a port can't take over
+// what package net has opened.
+func (e *env) needsAdopt() {
+	e.Helper()
+	if !e.adopts {
+		e.Skip("a port here can't adopt")
+	}
+}
