@@ -3,8 +3,6 @@
 package sys
 
 import (
-	"net"
-	"strconv"
 	"syscall"
 
 	"github.com/completionport/completion/internal/core"
@@ -130,15 +128,4 @@ func sockaddr(fd int, to core.Address) (unix.Sockaddr, syscall.Errno) {
 		return sa, 0
 	}
 	return nil, unix.EAFNOSUPPORT
-}
-
-func zone(name string) uint32 {
-	if name == "" {
-		return 0
-	}
-	if ifi, err := net.InterfaceByName(name); err == nil {
-		return uint32(ifi.Index)
-	}
-	n, _ := strconv.ParseUint(name, 10, 32)
-	return uint32(n)
 }

@@ -6,7 +6,6 @@ import (
 	"net"
 	"net/netip"
 	"os"
-	"strconv"
 	"syscall"
 	"time"
 	"unsafe"
@@ -136,17 +135,6 @@ func sockaddr(domain int, to core.Address) (windows.Sockaddr, syscall.Errno) {
 		return sa, 0
 	}
 	return nil, windows.WSAEAFNOSUPPORT
-}
-
-func zone(name string) uint32 {
-	if name == "" {
-		return 0
-	}
-	if ifi, err := net.InterfaceByName(name); err == nil {
-		return uint32(ifi.Index)
-	}
-	n, _ := strconv.ParseUint(name, 10, 32)
-	return uint32(n)
 }
 
 // anyAddress is what a socket is bound to that is to be connected.
