@@ -110,7 +110,7 @@
 //
 // The number of operations is bounded by the program's own objects, or by
 // Config.MaxInFlight. Data is never read without an operation that waits for
-// it. A cancel or a deadline of an operation deep in a queue walks that queue.
+// it.
 //
 // # Testing
 //

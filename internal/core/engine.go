@@ -147,7 +147,7 @@ func (h *Handle) settle(d direction, s *Slot, r callResult, after *aftermath) {
 		return
 	}
 	h.setLatch(d, r.verdict)
-	rec := s.record
+	rec := s.record()
 	rec.n += int64(r.n)
 	if h.errno == 0 && r.fatal {
 		h.errno = uint16(r.failure.Errno)
@@ -188,7 +188,7 @@ func (h *Handle) transferred(d direction, s *Slot, r callResult, after *aftermat
 		h.latch[d] |= ready // as in setLatch
 	}
 	h.queue[d].pop()
-	rec := s.record
+	rec := s.record()
 	rec.n += int64(r.n)
 	if s.kind == Read {
 		if s.flags&late != 0 {
@@ -228,7 +228,7 @@ func (h *Handle) settleOther(d direction, after *aftermath) {
 func (h *Handle) takeOut(d direction, s *Slot, after *aftermath) {
 	if d == in && h.latch[in]&wantsBuffer != 0 && s == h.queue[in].head() {
 		h.latch[in] &^= wantsBuffer
-		s.record.buffer.pool.leave(h, after)
+		s.record().buffer.pool.leave(h, after)
 	}
 	h.queue[d].remove(s)
 }
@@ -236,7 +236,7 @@ func (h *Handle) takeOut(d direction, s *Slot, after *aftermath) {
 // end gives s, which stands in no queue any more, its outcome, and lets that
 // of others follow from it. h.mu is held.
 func (h *Handle) end(d direction, s *Slot, f *Failure, after *aftermath) {
-	rec := s.record
+	rec := s.record()
 	rec.failure = f
 	short := f != nil && rec.n > 0
 	h.conclude(s, rec, f, after)

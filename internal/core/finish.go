@@ -26,7 +26,7 @@ func (p *Port) finishAll(after *aftermath) {
 // waits for it. mu is held.
 func (p *Port) finish(s *Slot) {
 	p.completed++
-	rec := s.record
+	rec := s.record()
 	if s.kind == Timer {
 		rec.n = 0 // it held the due time
 	}

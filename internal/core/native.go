@@ -21,7 +21,7 @@ import (
 func (h *Handle) start(s *Slot) callResult {
 	var data []byte
 	var to *Address
-	rec := s.record
+	rec := s.record()
 	switch s.kind {
 	case CloseWrite:
 		return h.closeWrite(s)
@@ -46,13 +46,13 @@ func (h *Handle) start(s *Slot) callResult {
 
 // hasBuffer tells whether s is not a late read that waits without one.
 func (s *Slot) hasBuffer() bool {
-	b := s.record.buffer
+	b := s.record().buffer
 	return b.pool == nil || b != &b.pool.door
 }
 
 // rest is the memory that is still to be filled, or written from.
 func (s *Slot) rest() []byte {
-	rec := s.record
+	rec := s.record()
 	switch {
 	case s.kind == Write:
 		return rec.buffer.data[rec.n:rec.buffer.n]

@@ -55,7 +55,7 @@ func (p *Port) traceCommitted(s *Slot) {
 }
 
 // traceQueued keeps what is to be told when the operation is dequeued.
-func (p *Port) traceQueued(s *Slot) { p.dequeues.Store(s.record, p.traceOf(StepDequeued, s)) }
+func (p *Port) traceQueued(s *Slot) { p.dequeues.Store(s.record(), p.traceOf(StepDequeued, s)) }
 
 // observedCall is call with a witness. Of a Native kernel only ends are told that
 // have brought something: an operation it has taken another may have by now.
@@ -107,7 +107,7 @@ func (p *Port) tellFinished(l *list) {
 
 func (p *Port) traceFinished(s *Slot) Trace {
 	t := p.traceOf(StepCompleted, s)
-	rec := s.record
+	rec := s.record()
 	t.Failure = rec.failure
 	if s.kind != Timer {
 		t.N = rec.n

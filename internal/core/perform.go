@@ -56,7 +56,7 @@ func (h *Handle) systemFailure(s *Slot, call string, errno syscall.Errno) callRe
 }
 
 func (h *Handle) read(s *Slot) callResult {
-	rec := s.record
+	rec := s.record()
 	space := rec.buffer.data[rec.n:]
 	n, errno := 0, syscall.Errno(0)
 	for {
@@ -93,7 +93,7 @@ func (s *Slot) haveRead(n, space int) callResult {
 }
 
 func (h *Handle) write(s *Slot) callResult {
-	rec := s.record
+	rec := s.record()
 	rest := rec.buffer.data[rec.n:rec.buffer.n]
 	for {
 		n, errno := h.port.kernel.Write(int(h.fd), rest)
@@ -125,7 +125,7 @@ func haveWritten(n, rest int) callResult {
 // the errno that any call of this handle was given, or else what it looks
 // like. h.mu is held.
 func (h *Handle) whyGone(s *Slot) *Failure {
-	rec := s.record
+	rec := s.record()
 	errno := syscall.Errno(h.errno)
 	switch {
 	case s.kind == Write && (errno == 0 || h.state&finSent != 0):
@@ -170,7 +170,7 @@ func (h *Handle) haveAccepted(fd int) callResult {
 // never asked for twice: a second call would start over on some systems.
 func (h *Handle) connect(s *Slot) callResult {
 	call, errno := "connect", syscall.Errno(0)
-	if rec := s.record; rec.n == 0 {
+	if rec := s.record(); rec.n == 0 {
 		rec.n = 1 // asked; conclude resets it
 		var req Request
 		s.op.Describe(&req)

@@ -151,7 +151,7 @@ func (p *Pool) Lent() int {
 // borrow gets the late read s its buffer; false means that it waits for one.
 // h.mu is held.
 func (h *Handle) borrow(s *Slot) bool {
-	rec := s.record
+	rec := s.record()
 	pool := rec.buffer.pool
 	if rec.buffer != &pool.door {
 		return true // a full read that has some of its bytes

@@ -7,9 +7,10 @@ import "sync/atomic"
 // its use tells that it is stale. 64 bytes: an idle connection holds one.
 type Slot struct {
 	op     Operation
-	record *Record                // op's
 	handle atomic.Pointer[Handle] // the port's own handle for Timer and Post
-	next   *Slot                  // in the one list the slot stands in
+
+	// Neighbours in the one list the slot stands in. A free slot has next only.
+	next, prev *Slot
 
 	deadline int64 // 0 for none; guarded by Port.mu
 
@@ -52,6 +53,10 @@ const (
 // the next begins with it. So one load tells both.
 func inFlight(use uint32) bool { return use&1 != 0 }
 
+// record is the operation's. It is asked for and not kept, so that there is room
+// for prev.
+func (s *Slot) record() *Record { return s.op.self() }
+
 // ticket names the operation in the slot, or nothing if it has its outcome.
 func (s *Slot) ticket() Ticket {
 	if use := s.use.Load(); inFlight(use) {
@@ -83,14 +88,14 @@ func (p *Port) takeSlot() *Slot {
 // freeSlot gives the slot to its next use. Its entry in the timer heap stays
 // and is dropped when it surfaces. Port.mu is held.
 func (p *Port) freeSlot(s *Slot) {
-	s.op, s.record, s.deadline, s.waiter = nil, nil, 0, 0
+	s.op, s.deadline, s.waiter = nil, 0, 0
 	s.flags, s.intent, s.progress = 0, noIntent, 0
 	s.next, p.freeSlots = p.freeSlots, s
 	p.occupied--
 }
 
-// list is a queue of slots, linked through the slots themselves: it is kept as
-// its tail, whose next is the head.
+// list is a queue of slots, linked in a ring through the slots themselves: it is
+// kept as its tail, whose next is the head.
 type list struct{ tail *Slot }
 
 func (l *list) head() *Slot {
@@ -102,25 +107,35 @@ func (l *list) head() *Slot {
 
 func (l *list) push(s *Slot) {
 	if l.tail == nil {
-		s.next = s
+		s.next, s.prev = s, s
 	} else {
-		s.next, l.tail.next = l.tail.next, s
+		head := l.tail.next
+		s.next, s.prev = head, l.tail
+		l.tail.next, head.prev = s, s
 	}
 	l.tail = s
 }
 
 func (l *list) pop() *Slot {
 	s := l.head()
-	switch {
-	case s == nil:
-		return nil
-	case s == l.tail:
-		l.tail = nil
-	default:
-		l.tail.next = s.next
+	if s != nil {
+		l.remove(s)
 	}
-	s.next = nil
 	return s
+}
+
+// remove takes s out, wherever it stands in l.
+func (l *list) remove(s *Slot) {
+	switch {
+	case s.next == s:
+		l.tail = nil
+	case s == l.tail:
+		l.tail = s.prev
+		fallthrough
+	default:
+		s.prev.next, s.next.prev = s.next, s.prev
+	}
+	s.next, s.prev = nil, nil
 }
 
 // atMost counts up to max.
@@ -134,22 +149,4 @@ func (l *list) atMost(max int) (n int) {
 		}
 	}
 	return n
-}
-
-// remove takes s out wherever it stands. It walks from the head: cancels and
-// deadlines mostly hit the front, and a queue is one direction of one socket.
-func (l *list) remove(s *Slot) {
-	before := l.tail
-	for before.next != s {
-		before = before.next
-	}
-	if before == s {
-		l.tail = nil
-	} else {
-		before.next = s.next
-		if l.tail == s {
-			l.tail = before
-		}
-	}
-	s.next = nil
 }

@@ -128,7 +128,7 @@ func (p *Port) claim(op Operation, rec *Record, old *Slot, flags slotFlags, slot
 		flags |= collected
 	}
 	s := p.takeSlot()
-	s.op, s.record, s.kind, s.flags = op, rec, req.Kind, flags
+	s.op, s.kind, s.flags = op, req.Kind, flags
 	s.deadline = reachable(req.Deadline)
 	if s.handle.Load() != h { // the exchange costs more than the look
 		s.handle.Store(h)

@@ -30,7 +30,7 @@ func (s *Slot) due() int64 {
 	if s.kind != Timer || s.op == nil {
 		return s.deadline
 	}
-	if due := s.record.n; s.deadline == 0 || due <= s.deadline {
+	if due := s.record().n; s.deadline == 0 || due <= s.deadline {
 		return due
 	}
 	return s.deadline
@@ -76,7 +76,7 @@ func (p *Port) expired(now int64) []expiry {
 			continue
 		}
 		if due != 0 {
-			fires := s.kind == Timer && due == s.record.n
+			fires := s.kind == Timer && due == s.record().n
 			list = append(list, expiry{s.ticket(), fires})
 		}
 		p.dropTimer()

@@ -66,7 +66,7 @@ var mutants = []mutant{
 	{"FullReadBeginsAgain", "perform.go", []edit{
 		{"rec.buffer.data[rec.n:]", "rec.buffer.data[:]"}}},
 	{"ConnectAskedTwice", "perform.go", []edit{
-		{"if rec := s.record; rec.n == 0 {", "if rec := s.record; rec.n >= 0 {"}}},
+		{"if rec := s.record(); rec.n == 0 {", "if rec := s.record(); rec.n >= 0 {"}}},
 	{"ClosedUnderACall", "handle.go", []edit{
 		{" && (h.latch[in]|h.latch[out])&owned == 0", ""}}},
 	{"ClosedWhileLent", "handle.go", []edit{
@@ -75,6 +75,10 @@ var mutants = []mutant{
 		{"if p.table.get(int(h.fd)) == h {", "if h.fd >= 0 {"}}},
 	{"CloseAbortsWhatItCloses", "handle.go", []edit{
 		{"for s := head; ; s = s.next {", "for s := head; h.fd < 0; s = s.next {"}}},
+	{"NeighbourKeepsALinkToTheRemoved", "slot.go", []edit{
+		{"s.prev.next, s.next.prev = s.next, s.prev", "s.prev.next = s.next"}}},
+	{"TailRemovedAndKept", "slot.go", []edit{
+		{"l.tail = s.prev", "l.tail = s.next"}}},
 	{"BatchInTheWrongOrder", "submit.go", []edit{
 		{"slices.SortStableFunc(slots, byHandle)", "slices.Reverse(slots)\n\tslices.SortStableFunc(slots, byHandle)"}}},
 	{"BatchBegunOneByOne", "submit.go", []edit{
