@@ -31,20 +31,20 @@ type ListenConfig struct {
 }
 
 // Listen returns a listener on the address, in the words of package net. The
-// networks are "tcp", "tcp4", "tcp6" and "unix"; "tcp" without a host listens
-// on IPv4 and IPv6. Resolving a host's name may block. The file of a unix
-// listener is removed when it is closed.
+// networks are "tcp", "tcp4", "tcp6" and "unix". As in package net, "tcp" without
+// a host, or with an unspecified one (0.0.0.0 or [::]), listens on IPv4 and IPv6,
+// and on IPv4 alone where no socket speaks both. Resolving a host's name may
+// block. The file of a unix listener is removed when it is closed.
 func (p *Port) Listen(network, address string) (*Listener, error) {
 	return ListenConfig{}.Listen(p, network, address)
 }
 
 // Listen is Port.Listen with this configuration.
 func (c ListenConfig) Listen(p *Port, network, address string) (*Listener, error) {
-	addr, resolved, err := resolve(network, address)
+	addr, resolved, family, err := resolveListen(network, address)
 	if err != nil {
 		return nil, &OpError{Op: "listen", Err: err}
 	}
-	family := sys.FamilyOf(network, addr)
 	fd, err := p.kernel.Listen(family, resolved, sys.ListenOptions{Backlog: c.Backlog, ReusePort: c.ReusePort})
 	if err != nil {
 		return nil, &OpError{Op: "listen", Local: addr, Err: err}
@@ -76,6 +76,16 @@ func (p *Port) addListener(fd int, isTCP bool, path string) (*Listener, error) {
 	}
 	h, err := p.add("listen", fd, true, removeFile)
 	return (*Listener)(h), err
+}
+
+// resolveListen is resolve for an address to listen on.
+func resolveListen(network, address string) (net.Addr, core.Address, sys.Family, error) {
+	addr, resolved, err := resolve(network, address)
+	family := sys.ListenFamily(network, addr)
+	if family == sys.Dual { // in the words of the family that speaks both
+		resolved.Inet = netip.AddrPortFrom(netip.IPv6Unspecified(), resolved.Inet.Port())
+	}
+	return addr, resolved, family, err
 }
 
 // resolve turns an address of package net into one that needs no resolver.

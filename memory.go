@@ -64,10 +64,10 @@ func (m *Memory) Dial(network, address string) (net.Conn, error) {
 // Listen returns the test's own listener, for ports that connect. What it
 // accepts is as from Dial.
 func (m *Memory) Listen(network, address string) (net.Listener, error) {
-	addr, resolved, err := resolve(network, address)
+	addr, resolved, family, err := resolveListen(network, address)
 	if err == nil {
 		var l net.Listener
-		if l, err = m.network.Listen(network, sys.FamilyOf(network, addr), resolved); err == nil {
+		if l, err = m.network.Listen(network, family, resolved); err == nil {
 			return l, nil
 		}
 	}

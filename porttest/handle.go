@@ -66,26 +66,6 @@ func listenOnEveryNetwork(e *env) {
 	equal(e, "IPv4", l.Addr().(*net.TCPAddr).IP.To4() == nil, true)
 }
 
-// listenOnAnyAddress: "tcp" without a host takes IPv4; so do "tcp4" and a
-// zero address.
-func listenOnAnyAddress(e *env) {
-	p := e.port(nil)
-	for _, c := range [][2]string{{"tcp", ":0"}, {"tcp4", ":0"}, {"tcp4", "0.0.0.0:0"}} {
-		l, err := p.Listen(c[0], c[1])
-		is(e, err, nil)
-		port := l.Addr().(*net.TCPAddr).Port
-		if port == 0 {
-			e.Fatal("no port in the address")
-		}
-		accept := &ops.Accept{On: l}
-		e.submit(p, accept)
-		e.dial(&net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: port})
-		e.expect(p, accept, nil)
-		is(e, accept.Conn.Close(), nil)
-		is(e, l.Close(), nil)
-	}
-}
-
 // listenFails returns the error of a Listen that must fail and leave nothing.
 func listenFails(e *env, p *completion.Port, network, address string) *completion.OpError {
 	e.Helper()

@@ -43,6 +43,16 @@ const (
 	Unix
 )
 
+// ListenFamily returns the family of a listener, as package net chooses it: on an
+// unspecified address of either family, or on none, "tcp" means both. The address
+// to bind to is then the unspecified one of the family that the socket has.
+func ListenFamily(network string, addr net.Addr) Family {
+	if tcp, ok := addr.(*net.TCPAddr); ok && network == "tcp" && tcp.IP.IsUnspecified() {
+		return Dual
+	}
+	return FamilyOf(network, addr)
+}
+
 // FamilyOf returns the family that a network and an address ask for, 0 for an
 // unknown network.
 func FamilyOf(network string, addr net.Addr) Family {

@@ -16,7 +16,7 @@ import (
 )
 
 // Socket opens a non-blocking stream socket. Where no IPv6 socket can reach IPv4
-// addresses, Dual is IPv4.
+// addresses, or there is no IPv6, Dual is IPv4.
 func (k *Kernel) Socket(family Family) (int, error) {
 	if family == Dual && !mapsIPv4 {
 		family = IPv4
@@ -29,7 +29,7 @@ func (k *Kernel) Socket(family Family) (int, error) {
 		domain = unix.AF_UNIX
 	}
 	fd, err := openStream(domain)
-	if family == Dual && errors.Is(err, unix.EAFNOSUPPORT) {
+	if family == Dual && isMissingFamily(err) {
 		return k.Socket(IPv4)
 	}
 	if err != nil {
@@ -49,17 +49,27 @@ func (k *Kernel) Socket(family Family) (int, error) {
 	return fd, nil
 }
 
-// Listen opens a listening socket. An empty address means any.
+// isMissingFamily says that the system has no sockets of a family, or no address
+// of it to bind them to.
+func isMissingFamily(err error) bool {
+	return errors.Is(err, unix.EAFNOSUPPORT) || errors.Is(err, unix.EPROTONOSUPPORT) || errors.Is(err, unix.EADDRNOTAVAIL)
+}
+
+// Listen opens a listening socket. The address of a Dual one is unspecified, and
+// it is IPv4 where there is no IPv6.
 func (k *Kernel) Listen(family Family, addr core.Address, o ListenOptions) (int, error) {
 	fd, err := k.Socket(family)
 	if err != nil {
 		return -1, err
 	}
-	if err := bindAndListen(fd, family, addr, o); err != nil {
-		unix.Close(fd)
-		return -1, err
+	if err = bindAndListen(fd, family, addr, o); err == nil {
+		return fd, nil
 	}
-	return fd, nil
+	unix.Close(fd)
+	if family == Dual && isMissingFamily(err) { // IPv6 sockets, and no IPv6
+		return k.Listen(IPv4, core.Address{Inet: netip.AddrPortFrom(netip.IPv4Unspecified(), addr.Inet.Port())}, o)
+	}
+	return -1, err
 }
 
 func bindAndListen(fd int, family Family, addr core.Address, o ListenOptions) error {
