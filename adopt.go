@@ -1,6 +1,9 @@
 package completion
 
-import "net"
+import (
+	"net"
+	"reflect"
+)
 
 // AdoptConn takes over a connection of package net: the port gets a descriptor
 // of its own for it, and c is closed without the connection noticing. It must
@@ -24,25 +27,35 @@ func (p *Port) AdoptConn(c net.Conn) (*Socket, error) {
 }
 
 // AdoptListener takes over a TCP or unix stream listener of package net in the
-// same way. Connections that wait in its backlog are not lost. The file of a
-// unix listener is removed when the adopted one is closed.
+// same way. Connections that wait in its backlog are not lost. When the adopted
+// listener is closed it removes its file if l would have: the file of a listener
+// from net.FileListener, or after SetUnlinkOnClose(false), stays.
 func (p *Port) AdoptListener(l net.Listener) (*Listener, error) {
 	fd, err := p.kernel.Adopt(l, true)
 	if err != nil {
 		return nil, &OpError{Op: "adopt", Err: err}
 	}
 	unix, isUnix := l.(*net.UnixListener)
-	path := ""
-	if name := l.Addr().String(); isUnix && name != "" && name[0] != '@' {
-		path = name
+	var remove func()
+	if path := fileOf(l.Addr()); isUnix && path != "" && unlinksOnClose(unix) {
+		remove = p.kernel.FileRemover(path)
 	}
-	adopted, err := p.addListener(fd, l.Addr().Network() != "unix", path)
+	adopted, err := p.addListener(fd, l.Addr().Network() != "unix", remove)
 	if err != nil {
 		return nil, err
 	}
-	if isUnix { // the file is the adopted one's
+	if isUnix { // what becomes of the file is the adopted one's business
 		unix.SetUnlinkOnClose(false)
 	}
 	l.Close()
 	return adopted, nil
+}
+
+// unlinksOnClose tells whether closing l removes its file. Package net keeps that
+// to itself, and can't be asked but by closing, when the file would be gone. So its
+// field is looked at, which package reflect allows. If some day there is none, the
+// file is kept: one left over is in the way, one missing cuts a server off.
+func unlinksOnClose(l *net.UnixListener) bool {
+	field := reflect.ValueOf(l).Elem().FieldByName("unlink")
+	return field.IsValid() && field.Kind() == reflect.Bool && field.Bool()
 }

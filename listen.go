@@ -34,7 +34,8 @@ type ListenConfig struct {
 // networks are "tcp", "tcp4", "tcp6" and "unix". As in package net, "tcp" without
 // a host, or with an unspecified one (0.0.0.0 or [::]), listens on IPv4 and IPv6,
 // and on IPv4 alone where no socket speaks both. Resolving a host's name may
-// block. The file of a unix listener is removed when it is closed.
+// block. The file of a unix listener is removed when it is closed, unless
+// SetUnlinkOnClose says otherwise.
 func (p *Port) Listen(network, address string) (*Listener, error) {
 	return ListenConfig{}.Listen(p, network, address)
 }
@@ -49,20 +50,20 @@ func (c ListenConfig) Listen(p *Port, network, address string) (*Listener, error
 	if err != nil {
 		return nil, &OpError{Op: "listen", Local: addr, Err: err}
 	}
-	path := ""
-	if resolved.Path != "" && resolved.Path[0] != '@' {
-		path = resolved.Path
+	var remove func()
+	if path := fileOf(addr); path != "" {
+		remove = p.kernel.FileRemover(path)
 	}
-	l, err := p.addListener(fd, family != sys.Unix, path)
-	if err != nil && path != "" {
-		p.kernel.RemoveFile(path)
+	l, err := p.addListener(fd, family != sys.Unix, remove)
+	if err != nil && remove != nil {
+		remove()
 	}
 	return l, err
 }
 
-// addListener makes a listening descriptor the port's, or closes it. path is
-// the file to remove in the end.
-func (p *Port) addListener(fd int, isTCP bool, path string) (*Listener, error) {
+// addListener makes a listening descriptor the port's, or closes it. remove, if
+// not nil, removes its file in the end.
+func (p *Port) addListener(fd int, isTCP bool, remove func()) (*Listener, error) {
 	if isTCP {
 		// What it accepts inherits this, which saves a call per connection.
 		if err := p.kernel.SetNoDelay(fd, true); err != nil {
@@ -70,12 +71,16 @@ func (p *Port) addListener(fd int, isTCP bool, path string) (*Listener, error) {
 			return nil, &OpError{Op: "listen", Err: err}
 		}
 	}
-	var removeFile func()
-	if path != "" {
-		removeFile = func() { p.kernel.RemoveFile(path) }
-	}
-	h, err := p.add("listen", fd, true, removeFile)
+	h, err := p.add("listen", fd, true, remove)
 	return (*Listener)(h), err
+}
+
+// fileOf is the file of a unix listener, "" if there is none.
+func fileOf(addr net.Addr) string {
+	if u, ok := addr.(*net.UnixAddr); ok && u.Name != "" && u.Name[0] != '@' {
+		return u.Name
+	}
+	return ""
 }
 
 // resolveListen is resolve for an address to listen on.
@@ -125,6 +130,32 @@ func (l *Listener) Close() error { return closedUnless(l.core().Close()) }
 func (l *Listener) Addr() net.Addr {
 	local, _ := addresses(l.core())
 	return local
+}
+
+// SetUnlinkOnClose says whether the file of a unix listener is removed when the
+// listener is closed. By default it is, if Listen has made it; an adopted listener
+// does what package net's would have done. Only the listener's own file is
+// removed: one that has taken its place, say of a new server, stays. For an
+// adopted listener, and after SetUnlinkOnClose(false), the file at its address is
+// taken for its own.
+//
+// There is no effect on a listener without a file, of TCP or of the abstract
+// namespace or on a Memory, or on one that is closed.
+func (l *Listener) SetUnlinkOnClose(unlink bool) {
+	h := l.core()
+	fd, ok := h.Acquire()
+	if !ok {
+		return
+	}
+	defer h.Release()
+	switch {
+	case !unlink:
+		h.SetAtClose(nil)
+	case !h.HasAtClose(): // else it knows the file since it was made
+		if path := fileOf(kernelOf(h).LocalAddr(fd)); path != "" {
+			h.SetAtClose(kernelOf(h).FileRemover(path))
+		}
+	}
 }
 
 // SyscallConn is Socket.SyscallConn.

@@ -27,7 +27,7 @@ var handleCases = append([]testCase{
 	{"ClosedPortTakesNoHandles", closedPortTakesNoHandles},
 	{"NewSocketIsNotConnected", newSocketIsNotConnected},
 	{"HandlesOfAnotherPortPanic", handlesOfAnotherPort},
-}, adoptCases...)
+}, append(adoptCases, fileCases...)...)
 
 // connected checks that a listener accepts a connection that works.
 func connected(e *env, p *completion.Port, l *completion.Listener) {

@@ -155,8 +155,8 @@ func (k Kernel) Listen(family sys.Family, at core.Address, o sys.ListenOptions) 
 	return n.system.Install(l), nil
 }
 
-// RemoveFile does nothing: a path is only a name here.
-func (Kernel) RemoveFile(string) {}
+// FileRemover returns nothing to do: a path is only a name here.
+func (Kernel) FileRemover(string) func() { return func() {} }
 
 // Adopt gives another descriptor to what a test's end stands for.
 func (k Kernel) Adopt(c any, listening bool) (int, error) {

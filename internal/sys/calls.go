@@ -19,8 +19,9 @@ type Calls interface {
 	Adopt(c any, listening bool) (fd int, err error)
 	// Descriptor is the number to show to others.
 	Descriptor(fd int) (uintptr, error)
-	// RemoveFile removes the file that listening on a path has made.
-	RemoveFile(path string)
+	// FileRemover returns what removes the file of a unix listener: the one that is
+	// at path now, and none that takes its place later.
+	FileRemover(path string) (remove func())
 
 	// The addresses are nil where there is none.
 	LocalAddr(fd int) net.Addr

@@ -186,8 +186,8 @@ func tellsNot(err error) bool {
 // Descriptor is the number that the system knows.
 func (*Kernel) Descriptor(fd int) (uintptr, error) { return uintptr(fd), nil }
 
-// RemoveFile removes what a unix listener has made.
-func (*Kernel) RemoveFile(path string) { os.Remove(path) }
+// FileRemover is fileRemover.
+func (*Kernel) FileRemover(path string) func() { return fileRemover(path) }
 
 func setInt(fd, level, option, value int) error {
 	return os.NewSyscallError("setsockopt", unix.SetsockoptInt(fd, level, option, value))

@@ -216,8 +216,8 @@ func (Kernel) Adopt(c any, _ bool) (int, error) {
 // Descriptor is the handle that the system knows.
 func (Kernel) Descriptor(fd int) (uintptr, error) { return uintptr(fd), nil }
 
-// RemoveFile removes what a unix listener has made.
-func (Kernel) RemoveFile(path string) { os.Remove(path) }
+// FileRemover is fileRemover.
+func (Kernel) FileRemover(path string) func() { return fileRemover(path) }
 
 func setInt(fd, level, option, value int) error {
 	called("setsockopt")
