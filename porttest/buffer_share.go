@@ -160,8 +160,8 @@ func bufferBroadcastFails(e *env) {
 	for i, s := range b.sockets { // nobody reads: all of them could hold the memory of a small kernel
 		is(e, s.SetWriteBuffer(64<<10), nil)
 		b.peers[i].setReadBuffer(64 << 10)
+		e.fill(p, &b.writes[i], b.peers[i], false)
 	}
-	e.submit(p, b.operations()...)
 	b.buf.Release()
 	for i := range b.writes[:10] {
 		equal(e, "cancelled", p.Cancel(&b.writes[i]), true)

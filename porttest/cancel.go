@@ -154,7 +154,7 @@ func cancelQueuedWrite(e *env) {
 	var got string
 	var wg sync.WaitGroup
 	wg.Go(func() {
-		peer.receive(stuckBytes)
+		peer.receive(peer.ahead + stuckBytes)
 		got = peer.receive(4)
 	})
 	e.expect(p, w, nil)
@@ -170,7 +170,7 @@ func cancelCloseWrite(e *env) {
 	e.submit(p, fin)
 	e.cancels(p, fin)
 	var wg sync.WaitGroup
-	wg.Go(func() { peer.receive(stuckBytes) })
+	wg.Go(func() { peer.receive(peer.ahead + stuckBytes) })
 	e.expect(p, w, nil)
 	equal(e, "N", w.N(), stuckBytes)
 	wg.Wait()

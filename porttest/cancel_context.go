@@ -37,8 +37,7 @@ func cancelWait(e *env) {
 	w, peer := e.stuckWrite(p)
 	p.Cancel(w)
 	e.expect(p, w, completion.ErrCanceled)
-	rest := stuckBytes - w.N()
-	next := &ops.Write{To: w.To, Buf: own(rest)}
+	next := &ops.Write{To: w.To, Buf: own(stuckBytes)}
 	e.start(p, next)
 	ctx, cancel := context.WithCancel(e.ctx)
 	var wg sync.WaitGroup
@@ -53,8 +52,7 @@ func cancelWait(e *env) {
 	is(e, p.Wait(e.ctx, next), completion.ErrCanceled)
 	next.Buf.Memory()[0] = 1
 	w.To.Close()
-	peer.receive(w.N() + next.N())
-	e.atEnd(peer)
+	e.gets(peer, peer.ahead+w.N()+next.N(), 2*stuckBytes)
 }
 
 func cancelCause(e *env) {

@@ -214,7 +214,7 @@ func deadlineQueuedWrite(e *env) {
 	e.expect(p, queued, os.ErrDeadlineExceeded)
 	equal(e, "N", queued.N(), 0)
 	var wg sync.WaitGroup
-	wg.Go(func() { peer.receive(stuckBytes) })
+	wg.Go(func() { peer.receive(peer.ahead + stuckBytes) })
 	e.expect(p, w, nil)
 	wg.Wait()
 	w.To.Close()

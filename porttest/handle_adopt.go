@@ -35,7 +35,7 @@ func (e *env) twoEnds(network string) (net.Conn, *peer) {
 	b, err := l.Accept()
 	is(e, err, nil)
 	e.closers = append(e.closers, a.Close, b.Close)
-	return a, &peer{b, e}
+	return a, &peer{Conn: b, e: e}
 }
 
 // adoptUnsupported: a port that can't adopt says so, and what it was to adopt

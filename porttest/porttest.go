@@ -198,7 +198,8 @@ func (e *env) address(network string) string {
 // peer is the other end of a connection: not the port's, and blocking.
 type peer struct {
 	net.Conn
-	e *env
+	e     *env
+	ahead int // bytes that fill has sent it
 }
 
 // dial connects a peer to a listener.
@@ -209,7 +210,7 @@ func (e *env) dial(addr net.Addr) *peer {
 		e.Fatalf("dial: %v", err)
 	}
 	e.closers = append(e.closers, c.Close)
-	return &peer{c, e}
+	return &peer{Conn: c, e: e}
 }
 
 // pair returns a connected socket of the port and its peer, over TCP on IPv4.
@@ -245,7 +246,7 @@ func (e *env) pairOn(p *completion.Port, network string) (*completion.Socket, *p
 		e.Fatalf("accept: %v", other.err)
 	}
 	e.closers = append(e.closers, other.conn.Close)
-	return s, &peer{other.conn, e}
+	return s, &peer{Conn: other.conn, e: e}
 }
 
 // connected returns a socket of the port that is connected to an address.

@@ -131,52 +131,50 @@ func shutdownFinishesWritesOfMany(e *env) {
 func (e *env) blocked(p *completion.Port) (*completion.Socket, *peer, []completion.Operation) {
 	e.Helper()
 	s, other := e.narrow(p)
-	all := []completion.Operation{
-		&ops.Write{To: s, Buf: own(tooMuch)}, &ops.Write{To: s, Buf: own(8)}, &ops.CloseWrite{On: s},
-	}
-	e.submit(p, all...)
-	return s, other, all
+	first := &ops.Write{To: s, Buf: own(tooMuch)}
+	behind := []completion.Operation{&ops.Write{To: s, Buf: own(8)}, &ops.CloseWrite{On: s}}
+	e.fill(p, first, other, false)
+	e.submit(p, behind...)
+	return s, other, append([]completion.Operation{first}, behind...)
 }
 
 // blockedEnded checks what the end of the socket makes of them.
-func (e *env) blockedEnded(p *completion.Port, all []completion.Operation) {
+func (e *env) blockedEnded(p *completion.Port, other *peer, all []completion.Operation) {
 	e.Helper()
 	e.expectAll(p, net.ErrClosed, all...)
-	if n := countOf(all[0]); n <= 0 || n >= tooMuch {
-		e.Fatalf("%d bytes written", n)
-	}
+	e.sentHalf(all[0].(*ops.Write), other)
 	equal(e, "count of a queued write", countOf(all[1]), 0)
 }
 
 func shutdownCutShort(e *env) {
 	p := e.port(nil)
-	_, _, all := e.blocked(p)
+	_, other, all := e.blocked(p)
 	ctx, cancel := context.WithTimeout(e.ctx, 5*time.Millisecond)
 	defer cancel()
 	equal(e, "Shutdown", p.Shutdown(ctx), context.DeadlineExceeded)
-	e.blockedEnded(p, all)
+	e.blockedEnded(p, other, all)
 	is(e, p.Close(), net.ErrClosed)
 }
 
 func shutdownCancelledMeanwhile(e *env) {
 	p := e.port(nil)
-	_, _, all := e.blocked(p)
+	_, other, all := e.blocked(p)
 	ctx, cancel := context.WithCancel(e.ctx)
 	result := make(chan error)
 	go func() { result <- p.Shutdown(ctx) }()
 	asleep(p, 1)
 	cancel()
 	equal(e, "Shutdown", <-result, context.Canceled)
-	e.blockedEnded(p, all)
+	e.blockedEnded(p, other, all)
 }
 
 func shutdownWithContextDone(e *env) {
 	done, cancel := context.WithCancel(e.ctx)
 	cancel()
 	p := e.port(nil)
-	_, _, all := e.blocked(p)
+	_, other, all := e.blocked(p)
 	equal(e, "Shutdown", p.Shutdown(done), context.Canceled)
-	e.blockedEnded(p, all)
+	e.blockedEnded(p, other, all)
 	equal(e, "second Shutdown", p.Shutdown(done), net.ErrClosed)
 
 	// Nothing was cut short here.
@@ -210,7 +208,7 @@ func shutdownRefuses(e *env) {
 	equal(e, "Await", p.Await(e.ctx, &ops.Write{To: s, Buf: text("abc")}), net.ErrClosed)
 	refusesHandles(e, p)
 	var reader sync.WaitGroup
-	reader.Go(func() { readsAll(e, other, make([]byte, tooMuch+8)) })
+	reader.Go(func() { readsAll(e, other, make([]byte, other.ahead+tooMuch+8)) })
 	is(e, <-result, nil)
 	reader.Wait()
 	e.expectAll(p, nil, all...)
@@ -318,7 +316,7 @@ func shutdownWithAnotherLeading(e *env) {
 	}()
 	asleep(p, 1)
 	var reader sync.WaitGroup
-	reader.Go(func() { readsAll(e, other, make([]byte, tooMuch+8)) })
+	reader.Go(func() { readsAll(e, other, make([]byte, other.ahead+tooMuch+8)) })
 	is(e, p.Shutdown(e.ctx), nil)
 	reader.Wait()
 	for _, want := range all {
@@ -333,18 +331,20 @@ func shutdownServesAwaiters(e *env) {
 	p := e.port(nil)
 	s, other := e.narrow(p)
 	var all sync.WaitGroup
-	want := func(op completion.Operation, err error) {
+	write := &ops.Write{To: s, Buf: own(tooMuch)}
+	e.fill(p, write, other, true)
+	want := func(wait func(context.Context, completion.Operation) error, op completion.Operation, err error) {
 		all.Go(func() {
-			if got := p.Await(e.ctx, op); !errors.Is(got, err) || err == nil && got != nil {
+			if got := wait(e.ctx, op); !errors.Is(got, err) || err == nil && got != nil {
 				e.Errorf("%T ended with %v, want %v", op, got, err)
 			}
 		})
 	}
-	want(&ops.Read{From: s, Buf: own(8)}, net.ErrClosed)
-	want(&ops.Write{To: s, Buf: own(tooMuch)}, nil)
-	want(&ops.Timer{After: time.Hour}, net.ErrClosed)
+	want(p.Await, &ops.Read{From: s, Buf: own(8)}, net.ErrClosed)
+	want(p.Wait, write, nil)
+	want(p.Await, &ops.Timer{After: time.Hour}, net.ErrClosed)
 	asleep(p, 3)
-	all.Go(func() { readsAll(e, other, make([]byte, tooMuch)) })
+	all.Go(func() { readsAll(e, other, make([]byte, other.ahead+tooMuch)) })
 	is(e, p.Shutdown(e.ctx), nil)
 	all.Wait()
 }
@@ -369,7 +369,7 @@ func shutdownFromLoop(e *env) {
 	p := e.port(nil)
 	_, other, all := e.blocked(p)
 	var reader sync.WaitGroup
-	reader.Go(func() { readsAll(e, other, make([]byte, tooMuch+8)) })
+	reader.Go(func() { readsAll(e, other, make([]byte, other.ahead+tooMuch+8)) })
 	trigger := newPost(nil)
 	e.submit(p, trigger)
 	for op := range p.Completions(e.ctx) {
@@ -407,7 +407,7 @@ func shutdownsAtOnce(e *env) {
 	}
 	asleep(p, 4)
 	var reader sync.WaitGroup
-	reader.Go(func() { readsAll(e, other, make([]byte, tooMuch+8)) })
+	reader.Go(func() { readsAll(e, other, make([]byte, other.ahead+tooMuch+8)) })
 	closed := 0
 	for range 4 {
 		if err := <-result; err == nil {
@@ -423,20 +423,20 @@ func shutdownsAtOnce(e *env) {
 
 func closeDuringShutdown(e *env) {
 	p := e.port(nil)
-	_, _, all, result := e.begun(p, e.ctx)
+	other, _, all, result := e.begun(p, e.ctx)
 	asleep(p, 1)
 	is(e, p.Close(), nil)
 	equal(e, "Shutdown", <-result, net.ErrClosed)
-	e.blockedEnded(p, all)
+	e.blockedEnded(p, other, all)
 }
 
 func socketClosedDuringShutdown(e *env) {
 	p := e.port(nil)
-	_, s, all, result := e.begun(p, e.ctx)
+	other, s, all, result := e.begun(p, e.ctx)
 	asleep(p, 1)
 	is(e, s.Close(), nil)
 	equal(e, "Shutdown", <-result, nil)
-	e.blockedEnded(p, all)
+	e.blockedEnded(p, other, all)
 }
 
 // writeEndsDuringShutdown: a deadline or a cancel still ends the write that
