@@ -2,8 +2,9 @@
 
 package main
 
-const victimEnv = "ECHO_TEST_VICTIM"
+// The tests that start processes are for unix.
+const victimEnv, serverEnv = "ECHO_TEST_VICTIM", "ECHO_TEST_SERVER"
 
 func victim(string) {}
 
-func removeBinaries() {}
+func serverMain() {}

@@ -10,57 +10,52 @@ import (
 	"net"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
-	"sync"
+	"syscall"
 	"testing"
-	"time"
 )
 
-// patience is when a test is taken for hung. It is no part of any check.
-const patience = 2 * time.Minute
+// serverEnv makes the test binary the server, if it is set: so the tests need
+// neither the go command nor a shell, and the server has the race detector if they
+// have it. With the value limited it may open few descriptors only.
+const (
+	serverEnv      = "ECHO_TEST_SERVER"
+	limited        = "limited"
+	fewDescriptors = 64
+)
 
-// The server is built once, with the race detector if the test has it.
-var binaries struct {
-	sync.Mutex
-	dir  string
-	path [2]string
-}
-
-func binary(t *testing.T, race bool) string {
-	t.Helper()
-	binaries.Lock()
-	defer binaries.Unlock()
-	name, which := "echo", 0
-	args := []string{"build", "-buildvcs=false"}
-	if race {
-		name, which = "echo-race", 1
-		args = append(args, "-race")
-	}
-	if binaries.path[which] != "" {
-		return binaries.path[which]
-	}
-	if binaries.dir == "" {
-		dir, err := os.MkdirTemp("", "echo")
-		if err != nil {
-			t.Fatal(err)
+// serverMain is the main function of such a process. It ends with the test, which
+// holds the other end of its input.
+func serverMain() {
+	if os.Getenv(serverEnv) == limited {
+		var limit syscall.Rlimit
+		err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit)
+		if limit.Cur = fewDescriptors; err == nil {
+			err = syscall.Setrlimit(syscall.RLIMIT_NOFILE, &limit)
 		}
-		binaries.dir = dir
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(3)
+		}
 	}
-	path := filepath.Join(binaries.dir, name)
-	if out, err := exec.Command("go", append(args, "-o", path, ".")...).CombinedOutput(); err != nil {
-		t.Fatalf("go build: %v\n%s", err, out)
-	}
-	binaries.path[which] = path
-	return path
+	go func() {
+		io.Copy(io.Discard, os.Stdin)
+		os.Exit(3)
+	}()
+	main()
 }
 
-func removeBinaries() {
-	if binaries.dir != "" {
-		os.RemoveAll(binaries.dir)
+// command is the server with these arguments.
+func command(t *testing.T, how string, args ...string) *exec.Cmd {
+	t.Helper()
+	cmd := exec.Command(os.Args[0], args...)
+	cmd.Env = append(os.Environ(), serverEnv+"="+how)
+	if _, err := cmd.StdinPipe(); err != nil { // it is closed when the process has been waited for
+		t.Fatal(err)
 	}
+	return cmd
 }
 
 // child is a server that runs as a process of its own.
@@ -76,14 +71,14 @@ type child struct {
 // start runs the server and waits until it listens.
 func start(t *testing.T, args ...string) *child {
 	t.Helper()
-	return startProcess(t, exec.Command(binary(t, underRace), withAddress(args)...))
+	return startAs(t, "unlimited", args...)
 }
 
-func withAddress(args []string) []string { return append([]string{"-listen", "127.0.0.1:0"}, args...) }
-
-func startProcess(t *testing.T, cmd *exec.Cmd) *child {
+// startAs is start for a value of serverEnv.
+func startAs(t *testing.T, how string, args ...string) *child {
 	t.Helper()
 	needBackend(t)
+	cmd := command(t, how, append([]string{"-listen", "127.0.0.1:0"}, args...)...)
 	c := &child{t: t, cmd: cmd, rest: make(chan string, 1), stderr: make(chan string, 1), warning: make(chan string, 1)}
 	stdout, err := cmd.StdoutPipe()
 	if err != nil {
@@ -182,11 +177,11 @@ func (c *child) dial() *net.TCPConn {
 }
 
 func dial(addr string) (*net.TCPConn, error) {
-	conn, err := net.DialTimeout("tcp", addr, patience)
+	conn, err := net.Dial("tcp", addr)
 	if err != nil {
 		return nil, err
 	}
-	return conn.(*net.TCPConn), conn.SetDeadline(time.Now().Add(patience))
+	return conn.(*net.TCPConn), nil
 }
 
 func reset(conn *net.TCPConn) {

@@ -23,7 +23,7 @@ import (
 const (
 	clients    = 200
 	perClient  = 256 << 10
-	idle       = 10_000
+	most       = 10_000   // idle connections
 	everything = 64 << 20 // more than sockets hold on the way there and back
 )
 
@@ -70,7 +70,7 @@ func TestExitStatus(t *testing.T) {
 		if !c.anywhere {
 			needBackend(t)
 		}
-		cmd := exec.Command(binary(t, underRace), c.args...)
+		cmd := command(t, "unlimited", c.args...)
 		var stdout, stderr bytes.Buffer
 		cmd.Stdout, cmd.Stderr = &stdout, &stderr
 		var exit *exec.ExitError
@@ -91,7 +91,7 @@ func TestAddressInUse(t *testing.T) {
 
 func TestClients(t *testing.T) {
 	inBothStyles(t, func(t *testing.T, style string) {
-		c := start(t, "-style", style, "-timeout", "1m")
+		c := start(t, "-style", style, "-timeout", "1h")
 		c.check(transferAll(c.addr))
 		checkCounts(t, c.stopClean(), map[string]int{
 			"accepted": clients, "failed": 0, "bytes": clients * perClient,
@@ -103,11 +103,13 @@ func TestClientsBesideIdleOnes(t *testing.T) {
 	if testing.Short() {
 		t.Skip("10,000 connections in short mode")
 	}
-	needDescriptors(t, idle+clients+100)
+	needDescriptors(t, most+clients+100)
 	inBothStyles(t, func(t *testing.T, style string) {
-		// The race detector does not take as many goroutines as await has.
-		race := underRace && style == "queue"
-		c := startProcess(t, exec.Command(binary(t, race), withAddress([]string{"-style", style, "-timeout", "1m"})...))
+		idle := most
+		if underRace && style == "await" {
+			idle = most / 2 // the race detector takes no more than 8128 goroutines
+		}
+		c := start(t, "-style", style, "-timeout", "1h")
 		conns := make([]*net.TCPConn, idle)
 		t.Cleanup(func() {
 			for _, conn := range conns {
@@ -147,7 +149,7 @@ func needDescriptors(t *testing.T, n uint64) {
 
 func TestTerminateWhileBusy(t *testing.T) {
 	inBothStyles(t, func(t *testing.T, style string) {
-		c := start(t, "-style", style, "-timeout", "1m")
+		c := start(t, "-style", style, "-timeout", "1h")
 		const busyClients = 20
 		var busy, group sync.WaitGroup
 		busy.Add(busyClients)
@@ -210,23 +212,32 @@ func TestClientReadsLate(t *testing.T) {
 	})
 }
 
+// aWhile is for how long a client may leave its echo unread where a test waits for
+// that. Others must be served within it, too.
+const aWhile = 5 * time.Second
+
 func TestClientNeverReads(t *testing.T) {
+	t.Parallel()
 	inBothStyles(t, func(t *testing.T, style string) {
-		c := start(t, "-style", style, "-timeout", "300ms")
+		t.Parallel()
+		c := start(t, "-style", style, "-timeout", aWhile.String())
 		deaf, other := c.dial(), c.dial()
 		cut := make(chan error, 1)
 		go func() { cut <- send(deaf, 1, everything) }()
+		pings := time.NewTicker(10 * time.Millisecond)
+		defer pings.Stop()
 		for done := false; !done; {
-			c.check(ping(other))
 			select {
+			case <-pings.C:
+				c.check(ping(other))
 			case err := <-cut:
 				if !errors.Is(err, syscall.ECONNRESET) && !errors.Is(err, syscall.EPIPE) {
 					t.Errorf("the client that never reads got %v", err)
 				}
 				done = true
-			default:
 			}
 		}
+		c.check(ping(other))
 		checkCounts(t, c.stopClean(), map[string]int{"accepted": 2, "failed": 1})
 	})
 }
@@ -234,8 +245,10 @@ func TestClientNeverReads(t *testing.T) {
 // A client that never reads can't hold up the end for longer than a write may
 // take.
 func TestTerminateWhileClientStalls(t *testing.T) {
+	t.Parallel()
 	inBothStyles(t, func(t *testing.T, style string) {
-		c := start(t, "-style", style, "-timeout", "1s")
+		t.Parallel()
+		c := start(t, "-style", style, "-timeout", aWhile.String())
 		stall(t, c.dial(), 1)
 		report, text, stderr := c.stop(syscall.SIGTERM)
 		if !strings.HasPrefix(text, "stopped, ") || stderr != "" {
@@ -245,25 +258,33 @@ func TestTerminateWhileClientStalls(t *testing.T) {
 	})
 }
 
+// What a client resets is accepted for certain once some of it came back. One that
+// is reset while it waits in the backlog is handed out by some systems and passed
+// over by others.
 func TestClientResets(t *testing.T) {
 	inBothStyles(t, func(t *testing.T, style string) {
-		c := start(t, "-style", style)
-		const resets = 50
-		c.check(parallel(resets, 10, func(i int) error {
+		c := start(t, "-style", style, "-timeout", "1h")
+		const late, atOnce = 40, 10
+		c.check(parallel(late+atOnce, 10, func(i int) error {
 			conn, err := dial(c.addr)
 			if err != nil {
 				return err
 			}
 			defer reset(conn)
+			if i >= late {
+				return nil
+			}
 			if err := send(conn, uint64(i), 1<<15); err != nil {
 				return err
 			}
-			return expect(conn, uint64(i), i<<9)
+			return expect(conn, uint64(i), 1+i<<9)
 		}))
 		c.check(transfer(c.addr, 1, perClient))
 		report := c.stopClean()
-		checkCounts(t, report, map[string]int{"accepted": resets + 1})
-		if report["failed"] > resets {
+		if n := report["accepted"]; n < late+1 || n > late+atOnce+1 {
+			t.Errorf("%d accepted, want %d to %d", n, late+1, late+atOnce+1)
+		}
+		if report["failed"] > late+atOnce {
 			t.Errorf("%d failed, more than were reset", report["failed"])
 		}
 	})
@@ -271,7 +292,7 @@ func TestClientResets(t *testing.T) {
 
 func TestClientsKilled(t *testing.T) {
 	inBothStyles(t, func(t *testing.T, style string) {
-		c := start(t, "-style", style)
+		c := start(t, "-style", style, "-timeout", "1h")
 		const victims = 4
 		c.check(parallel(victims, victims, func(int) error { return killVictim(c.addr) }))
 		c.check(transfer(c.addr, 1, perClient))
@@ -301,9 +322,8 @@ func killVictim(addr string) error {
 
 func TestDescriptorsRunOut(t *testing.T) {
 	inBothStyles(t, func(t *testing.T, style string) {
-		args := withAddress([]string{"-style", style})
-		shell := []string{"-c", `ulimit -n 64; exec "$0" "$@"`, binary(t, underRace)}
-		c := startProcess(t, exec.Command("sh", append(shell, args...)...))
+		begun := time.Now()
+		c := startAs(t, limited, "-style", style, "-timeout", "1h")
 		served := c.dial()
 		c.check(ping(served))
 		const trips = 2000
@@ -328,13 +348,18 @@ func TestDescriptorsRunOut(t *testing.T) {
 			c.check(ping(c.dial()))
 		}
 		report, _, stderr := c.stop(syscall.SIGTERM)
-		if strings.Count(stderr, "\n") != 1 {
-			t.Errorf("more than one warning: %q", stderr)
+		// However long it took, these are the most there can be of what comes again
+		// and again.
+		took := time.Since(begun)
+		warnings, pauses := 1+int(took/warningEvery), 1+int(took/acceptPause)
+		if n := strings.Count(stderr, "\n"); n > warnings {
+			t.Errorf("%d warnings in %v: %q", n, took, stderr)
 		}
-		// Two operations per round trip, three per connection, some for the rest: a
-		// server that tries to accept all the time has thousands more.
-		if most := 2*trips + 3*2*clients + 500; report["submitted"] > most {
-			t.Errorf("%d operations, at most %d expected", report["submitted"], most)
+		// Two operations per round trip, three per connection, and for each pause a
+		// timer and an accept: a server that tries to accept all the time has
+		// thousands more.
+		if most := 2*(trips+10) + 3*(2*clients+10) + 2*pauses; report["submitted"] > most {
+			t.Errorf("%d operations in %v, at most %d expected", report["submitted"], took, most)
 		}
 	})
 }

@@ -5,11 +5,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"slices"
 	"sync"
 	"syscall"
-	"time"
 
 	"github.com/completionport/completion"
 	"github.com/completionport/completion/ops"
@@ -19,26 +19,40 @@ import (
 type diary struct {
 	mu     sync.Mutex
 	events []completion.Event
+	asleep chan bool // holds one from when the port has gone to sleep
 }
 
 func (d *diary) note(e completion.Event) {
 	d.mu.Lock()
+	defer d.mu.Unlock()
 	d.events = append(d.events, e)
-	d.mu.Unlock()
+	if e.Step == completion.StepAsleep {
+		select {
+		case d.asleep <- true:
+		default:
+		}
+	}
 }
 
-// since returns the events from a moment on, in the order of their times.
-func (d *diary) since(t completion.Deadline) []completion.Event {
+// len is how many events there are.
+func (d *diary) len() int {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	events := slices.DeleteFunc(slices.Clone(d.events), func(e completion.Event) bool { return e.Time < t })
+	return len(d.events)
+}
+
+// from returns the events behind the first ones, in the order of their times.
+func (d *diary) from(first int) []completion.Event {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	events := slices.Clone(d.events[first:])
 	slices.SortStableFunc(events, func(a, b completion.Event) int { return cmp.Compare(a.Time, b.Time) })
 	return events
 }
 
 // lifeOfARead has a read wait for a message, and tells what happened.
-func lifeOfARead() error {
-	var d diary
+func lifeOfARead(w io.Writer) error {
+	d := diary{asleep: make(chan bool, 1)}
 	port, err := completion.Open(&completion.Config{Observer: d.note})
 	if err != nil {
 		return err
@@ -59,13 +73,17 @@ func lifeOfARead() error {
 		return err
 	}
 
-	begin := completion.After(0)
+	select { // it may have slept before
+	case <-d.asleep:
+	default:
+	}
+	first, begin := d.len(), completion.After(0)
 	read.Buf.Set(make([]byte, 64))
 	if err := port.Submit(read); err != nil {
 		return err
 	}
 	go func() {
-		time.Sleep(time.Millisecond) // the peer thinks
+		<-d.asleep
 		peer.Write([]byte("how are you?"))
 	}()
 	op, err := port.Next(ctx)
@@ -76,13 +94,13 @@ func lifeOfARead() error {
 		return fmt.Errorf("read: %w", read.Err())
 	}
 
-	fmt.Printf("The life of one read on %s, as the port tells it:\n\n", port.Backend())
-	for _, e := range d.since(begin) {
+	fmt.Fprintf(w, "The life of one read on %s, as the port tells it:\n\n", port.Backend())
+	for _, e := range d.from(first) {
 		if told := tell(e); told != "" {
-			fmt.Printf("  %9.1f µs  %-10s %s\n", float64(e.Time-begin)/1000, e.Step, told)
+			fmt.Fprintf(w, "  %9.1f µs  %-10s %s\n", float64(e.Time-begin)/1000, e.Step, told)
 		}
 	}
-	fmt.Printf("\n  and the program has %q.\n", read.Buf.Bytes())
+	fmt.Fprintf(w, "\n  and the program has %q.\n", read.Buf.Bytes())
 	return nil
 }
 

@@ -15,6 +15,12 @@ import (
 	"time"
 )
 
+// load is what the clients do.
+type load struct {
+	connections int64
+	time        time.Duration
+}
+
 // result is what one server did.
 type result struct {
 	name      string
@@ -78,12 +84,12 @@ func (s *server) stop() (time.Duration, error) {
 }
 
 // measure runs one server: its memory with idle connections, then its speed.
-func measure(style string) (result, error) {
+func measure(style string, l load) (result, error) {
 	s, addr, err := startServer(style)
 	if err != nil {
 		return result{}, err
 	}
-	r, messages, err := load(s, addr)
+	r, messages, err := l.on(s, addr)
 	cpu, stopErr := s.stop()
 	if err = errors.Join(err, stopErr); err != nil {
 		return result{}, err
@@ -96,7 +102,7 @@ func measure(style string) (result, error) {
 	return r, nil
 }
 
-func load(s *server, addr string) (r result, messages int64, err error) {
+func (l load) on(s *server, addr string) (r result, messages int64, err error) {
 	before, err := s.memory()
 	if err != nil {
 		return r, 0, err
@@ -107,7 +113,7 @@ func load(s *server, addr string) (r result, messages int64, err error) {
 			c.Close()
 		}
 	}()
-	for range connections {
+	for range l.connections {
 		c, err := net.Dial("tcp", addr)
 		if err != nil {
 			return r, 0, fmt.Errorf("after %d connections: %w", len(conns), err)
@@ -121,15 +127,15 @@ func load(s *server, addr string) (r result, messages int64, err error) {
 	if err != nil {
 		return r, 0, err
 	}
-	r.idleBytes = (after - before) / connections
+	r.idleBytes = (after - before) / l.connections
 
-	messages, err = pingPong(conns)
-	r.perSecond = float64(messages) / loadTime.Seconds()
-	return r, messages + connections, err
+	messages, err = pingPong(conns, l.time)
+	r.perSecond = float64(messages) / l.time.Seconds()
+	return r, messages + l.connections, err
 }
 
 // pingPong sends and receives on all connections until the time is over.
-func pingPong(conns []net.Conn) (messages int64, err error) {
+func pingPong(conns []net.Conn, loadTime time.Duration) (messages int64, err error) {
 	var count atomic.Int64
 	var failure atomic.Value
 	var clients sync.WaitGroup
