@@ -31,6 +31,15 @@
 // when it leaves. With nobody in them I/O and deadlines may be late, but are
 // never lost. Submit may make the first system call of an operation itself.
 //
+// # Fairness
+//
+// While the bodies of a loop run, the port looks at I/O and at the clock about
+// every 100 µs, or after each body if one takes longer. Bodies that suddenly take
+// longer are noticed after at most 16 of them. The port's own work holds its lock,
+// and keeps other waiters waiting, for about a millisecond at most, whatever the
+// number of timers that are due, operations that are queued or connections that are
+// ready.
+//
 // # Exactly once
 //
 // Every operation that Submit or Start has accepted completes exactly once:

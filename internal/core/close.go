@@ -69,8 +69,8 @@ func (p *Port) endTimers(as handleState) {
 
 	p.lock()
 	var tickets []Ticket
-	for _, e := range p.timers {
-		if e.slot.kind == Timer && e.slot.op != nil {
+	for i := range p.timers.count {
+		if e := p.timers.at(i); e.slot.kind == Timer && e.slot.op != nil {
 			tickets = append(tickets, e.slot.ticket())
 		}
 	}

@@ -2,10 +2,6 @@ package core
 
 import "context"
 
-// takenBetweenPolls is how many operations are dequeued before somebody looks
-// at I/O and timers again: a body that posts every turn must not starve them.
-const takenBetweenPolls = 64
-
 // Next returns a finished operation, and waits for one if need be. It returns
 // nil if ctx has ended, or if the port is closed and nothing is left.
 func (p *Port) Next(ctx context.Context) Operation {
@@ -73,7 +69,7 @@ func (p *Port) traceNext(traces []Trace) []Trace {
 	if p.done.count == 0 {
 		return traces
 	}
-	t, _ := p.dequeues.LoadAndDelete(p.done.head().record)
+	t, _ := p.dequeues.LoadAndDelete(p.done.front().record)
 	return append(traces, t.(Trace))
 }
 
@@ -84,7 +80,7 @@ func isOver(ctx context.Context) bool { return ctx.Done() != nil && ctx.Err() !=
 // reason to wait for one. There may be more if more are wanted and at hand. mu
 // is held on entry and on return.
 func (p *Port) awaitItems(ctx context.Context, room int) {
-	if p.done.count > 0 && p.taken >= takenBetweenPolls && p.leader == nil && !p.closed {
+	if p.done.count > 0 && p.leader == nil && !p.closed && p.lookIsDue() {
 		w, _ := p.enlist(context.Background(), anItem)
 		p.leader = w
 		p.round(w)
@@ -94,7 +90,12 @@ func (p *Port) awaitItems(ctx context.Context, room int) {
 	// One that consumes alone goes from event to event: it has nobody to tell.
 	for p.done.count < room && len(p.seen) > 0 && p.leader == nil && !p.closed && !p.crowded() {
 		p.leader = &p.passer
-		p.serveNext()
+		if p.ready.count > 0 {
+			p.work(0)
+		}
+		if len(p.seen) > 0 && !p.closed {
+			p.serveNext()
+		}
 		p.resign(&p.passer)
 	}
 	// The lock was let go, and dismiss may do so: others may have taken what was

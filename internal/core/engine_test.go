@@ -94,10 +94,11 @@ type operation struct {
 	handle *Handle
 	buffer Buffer
 	full   bool
+	due    int64 // of a timer
 }
 
 func (o *operation) Describe(r *Request) {
-	r.Kind, r.Handle, r.Buffer, r.Full = o.kind, o.handle, &o.buffer, o.full
+	r.Kind, r.Handle, r.Buffer, r.Full, r.Due = o.kind, o.handle, &o.buffer, o.full, o.due
 }
 func (o *operation) Deliver(Result) {}
 
@@ -276,7 +277,7 @@ func TestItemTakenByAnotherDuringTheLook(t *testing.T) {
 	k, p, _ := newScript(t)
 	taken, left := &operation{kind: Post}, &operation{kind: Post}
 	p.Submit([]Operation{taken}, false)
-	p.taken = takenBetweenPolls
+	p.pace.taken = takenBetweenLooks
 	k.onWait = func() {
 		ends(t, p, taken, 0, nil)
 		p.Submit([]Operation{left}, false)
@@ -285,7 +286,7 @@ func TestItemTakenByAnotherDuringTheLook(t *testing.T) {
 	ends(t, p, left, 0, nil)
 
 	p.Submit([]Operation{taken}, false)
-	p.taken = takenBetweenPolls
+	p.pace.taken = takenBetweenLooks
 	k.onWait = func() {
 		ends(t, p, taken, 0, nil)
 		k.onWait = func() { p.Submit([]Operation{left}, false) }
@@ -366,8 +367,8 @@ func TestTimersInOrder(t *testing.T) {
 		p.SetDeadline(reads[i], int64(10+(i*73)%count)) // earlier
 		p.SetDeadline(reads[i], int64(500+(i*91)%count))
 	}
-	if len(p.timers) != count {
-		t.Fatalf("%d entries for %d operations", len(p.timers), count)
+	if p.timers.count != count {
+		t.Fatalf("%d entries for %d operations", p.timers.count, count)
 	}
 	for now := int64(1); now <= 500+count; now++ {
 		k.now = now
@@ -387,8 +388,8 @@ func TestTimersInOrder(t *testing.T) {
 			p.Next(context.Background())
 		}
 	}
-	if len(p.timers) != 0 {
-		t.Errorf("%d entries left", len(p.timers))
+	if p.timers.count != 0 {
+		t.Errorf("%d entries left", p.timers.count)
 	}
 }
 
@@ -427,7 +428,7 @@ func TestReadyListStarvesNoEvent(t *testing.T) {
 		busy.latch[in] |= owned // so that they queue up
 	}
 	busy.latch[in] &^= owned
-	p.ready = append(p.ready, readyDirection{busy, in})
+	p.ready.push(readyDirection{busy, in})
 	k.edge(quiet, Readable)
 	p.Wait(context.Background(), awaited)
 	if k.others != 1 || k.at > 4*turnBudget {

@@ -15,7 +15,7 @@ func (p *Port) finishAll(after *aftermath) {
 	for s := after.finished.pop(); s != nil; s = after.finished.pop() {
 		p.finish(s)
 	}
-	if len(p.ready) > 0 {
+	if p.ready.count > 0 {
 		p.wakeLeader()
 	}
 	p.offerItems()
@@ -37,7 +37,7 @@ func (p *Port) finish(s *Slot) {
 		// Before the slot is free for others: whoever still finds it through the
 		// record would take their operation for this one.
 		rec.slot.Store(&inQueue)
-		p.done.push(s.op, rec)
+		p.done.push(finished{s.op, rec})
 		p.freeSlot(s)
 		return
 	}
@@ -57,11 +57,12 @@ func (p *Port) finish(s *Slot) {
 // buffer that nobody refers to any more, to be recycled without the lock. mu
 // is held.
 func (p *Port) next() (op Operation, orphan *Buffer) {
-	op, rec := p.done.pop()
-	if op == nil {
+	if p.done.count == 0 {
 		return nil, nil
 	}
-	p.taken++
+	e := p.done.pop()
+	op, rec := e.op, e.record
+	p.pace.taken++
 	if b := rec.buffer; b != nil {
 		rec.buffer = nil
 		if b.unlend() {
@@ -72,55 +73,10 @@ func (p *Port) next() (op Operation, orphan *Buffer) {
 	return op, orphan
 }
 
-// finishedQueue holds the operations that wait to be dequeued, as a ring.
-type finishedQueue struct {
-	ring  []finished // its length is a power of two
-	first int
-	count int
-}
-
+// finished is an operation in the queue.
 type finished struct {
 	op     Operation
 	record *Record
-}
-
-func (q *finishedQueue) push(op Operation, rec *Record) {
-	if q.count == len(q.ring) {
-		q.grow()
-	}
-	e := &q.ring[(q.first+q.count)&(len(q.ring)-1)]
-	e.op, e.record = op, rec
-	q.count++
-}
-
-func (q *finishedQueue) grow() {
-	ring := make([]finished, max(64, 2*len(q.ring)))
-	for i := range q.count {
-		ring[i] = q.ring[(q.first+i)&(len(q.ring)-1)]
-	}
-	q.ring, q.first = ring, 0
-}
-
-// unpush takes back what was pushed last.
-func (q *finishedQueue) unpush() {
-	q.count--
-	q.ring[(q.first+q.count)&(len(q.ring)-1)] = finished{}
-}
-
-// head returns what pop will, if there is anything.
-func (q *finishedQueue) head() *finished { return &q.ring[q.first] }
-
-// pop returns nil if there is none.
-func (q *finishedQueue) pop() (Operation, *Record) {
-	if q.count == 0 {
-		return nil, nil
-	}
-	e := q.head()
-	op, rec := e.op, e.record
-	*e = finished{}
-	q.first = (q.first + 1) & (len(q.ring) - 1)
-	q.count--
-	return op, rec
 }
 
 // settled wakes Close and Shutdown if what they wait for may have ended. mu is

@@ -6,9 +6,13 @@ import "runtime"
 // it must be set before the next wait, whatever it is.
 const unknownTimeout = Never + 1
 
-// eventsPerClock is how many events are worked on between two looks at the
-// clock, if there are deadlines.
-const eventsPerClock = 16
+// readyPerTurn is how many directions of the ready list one turn of the leader runs,
+// and timePerTurn after how many nanoseconds it ends early. What is left has its turn
+// behind the next event.
+const (
+	readyPerTurn = 16
+	timePerTurn  = 250_000
+)
 
 // lead is one step of the leader's work: perform what is known to be possible,
 // one event at a time, or else wait for more. w has the lead; mu is held on
@@ -17,8 +21,8 @@ const eventsPerClock = 16
 // One event at a time, because what follows from it mostly concerns the same
 // connection: the reply is written while the socket is still in the caches.
 func (p *Port) lead(w *waiter) {
-	if len(p.ready) > 0 {
-		// Once, and on to the events: a direction that has more than its turn
+	if p.ready.count > 0 {
+		// One turn, and on to the events: a direction that has more than its turn
 		// allows is on the list again.
 		p.work(0)
 		if p.closed || p.satisfied(w) && len(p.seen) == 0 {
@@ -63,27 +67,21 @@ func (p *Port) stepAside(w *waiter) {
 	p.standby = nil
 }
 
-// round performs all that is possible now, I/O and deadlines, without waiting.
-// w has the lead; mu is held on entry and on return.
+// round performs what is possible now, I/O and deadlines, without waiting: all of
+// it, or as much as one turn allows. w has the lead; mu is held on entry and on
+// return.
 func (p *Port) round(w *waiter) {
-	p.taken = 0
 	if len(p.seen) == 0 && p.handles > 0 { // without, nothing can have become ready
 		p.poll(w, false)
 	}
-	for len(p.seen) > 0 && !p.closed {
+	now := p.kernel.Now()
+	for end := now + timePerTurn; len(p.seen) > 0 && !p.closed && now < end; now = p.kernel.Now() {
 		p.serveNext()
 	}
 	if !p.closed {
-		p.work(p.now())
+		p.work(now)
 	}
-}
-
-// now is the time if a deadline may have passed, else 0. mu is held.
-func (p *Port) now() int64 {
-	if len(p.timers) == 0 {
-		return 0
-	}
-	return p.kernel.Now()
+	p.pace.restart(p.kernel.Now())
 }
 
 // serveNext works on the first of the events seen. It is called by the leader;
@@ -91,7 +89,8 @@ func (p *Port) now() int64 {
 func (p *Port) serveNext() {
 	e := p.seen[0]
 	p.seen = p.seen[1:]
-	p.polling, p.taken = true, 0
+	p.polling = true
+	p.pace.restart(0)
 	p.unlock()
 	var after aftermath
 	p.edge(e, &after)
@@ -101,29 +100,56 @@ func (p *Port) serveNext() {
 	p.lock()
 	p.polling = false
 	p.finishAll(&after)
-	if len(p.timers) > 0 && len(p.seen)%eventsPerClock == 0 && !p.closed {
-		p.work(p.now())
+	if p.timers.count > 0 && !p.closed {
+		p.expireBetweenEvents()
 	}
 }
 
-// work performs the ready list and what is overdue now. It is called by the
-// leader; mu is held on entry and on return.
+// expireBetweenEvents ends what is overdue once all events of a poll have been
+// worked on: what has arrived in time is not overdue because it is looked at late.
+// When the events, and the loop bodies between them, take long, it does not wait
+// for the last of them. mu is held on entry and on return.
+func (p *Port) expireBetweenEvents() {
+	now := p.kernel.Now()
+	if p.polled == 0 { // then nothing had a deadline
+		p.polled = now
+	}
+	if p.timers.next() <= now && (len(p.seen) == 0 || now-p.polled >= timeBetweenLooks) {
+		p.work(now)
+	}
+}
+
+// work performs what is on the ready list, and what is overdue at the time now, as
+// far as one turn allows; a direction that is listed meanwhile waits for the next.
+// It is called by the leader; mu is held on entry and on return.
 func (p *Port) work(now int64) {
 	p.polling = true
-	ready := p.takeReady()
 	overdue := p.expired(now)
-	p.unlock()
-	for _, r := range ready {
-		p.resume(r)
+	if p.ready.count > 0 {
+		p.runReady()
 	}
+	p.unlock()
 	for _, e := range overdue {
 		p.record(e.ticket, e.intent())
 	}
 	p.lock()
-	clear(ready)
 	p.overdue = overdue[:0]
 	p.polling = false
 	p.settled()
+}
+
+// runReady runs the directions that are on the ready list, as far as one turn
+// allows. mu is held on entry and on return.
+func (p *Port) runReady() {
+	now := p.kernel.Now()
+	end := now + timePerTurn
+	for n := min(p.ready.count, readyPerTurn); n > 0 && now < end; n-- {
+		r := p.ready.pop()
+		p.unlock()
+		p.resume(r)
+		now = p.kernel.Now()
+		p.lock()
+	}
 }
 
 // poll waits for readiness or the next deadline, and notes what it saw. Without
@@ -137,6 +163,9 @@ func (p *Port) work(now int64) {
 // time-out in place. A wake-up that comes late ends the next wait early, which
 // only costs a look.
 func (p *Port) poll(w *waiter, block bool) {
+	if block && p.timers.count > 0 && p.timers.next() <= p.kernel.Now() {
+		block = false // more is overdue than one turn of the leader ends
+	}
 	if block && !p.setTimeout(w) {
 		return // there is news already
 	}
@@ -144,10 +173,11 @@ func (p *Port) poll(w *waiter, block bool) {
 		return
 	}
 	p.polls++
-	p.polling, p.taken = true, 0
+	p.polling = true
+	p.pace.restart(0)
 	p.until, p.how = 0, Look
-	if block && len(p.ready) == 0 {
-		p.until, p.how = p.nextTimer(), Park
+	if block && p.ready.count == 0 {
+		p.until, p.how = p.timers.next(), Park
 		if w.want == anItem {
 			p.how = p.loopWait
 		}
@@ -163,10 +193,13 @@ func (p *Port) poll(w *waiter, block bool) {
 	p.parked, p.polling = false, false
 	p.seen = p.events[:n]
 	p.settled()
-	// What has arrived in time is not overdue because it is looked at late: after
-	// events, the clock has its turn in serveNext.
-	if now := p.now(); n == 0 && !p.closed && p.nextTimer() <= now {
-		p.work(now)
+	p.polled = 0
+	if p.timers.count == 0 || p.closed {
+		return
+	}
+	p.polled = p.kernel.Now()
+	if n == 0 && p.timers.next() <= p.polled {
+		p.work(p.polled)
 	}
 }
 
@@ -207,11 +240,15 @@ func (p *Port) serveAsleep(n int) (left int, again bool) {
 	p.lock()
 	defer p.unlock()
 	p.finishAll(&after)
-	if p.closed || p.satisfied(p.leader) || len(p.ready) > 0 || p.nextTimer() < p.timeout {
+	if p.closed || p.satisfied(p.leader) || p.ready.count > 0 || p.timers.next() < p.timeout {
+		return 0, false
+	}
+	if p.timers.count > 0 && p.timers.next() <= p.kernel.Now() {
+		// The poller would look at its time-out only when it finds no event.
 		return 0, false
 	}
 	p.polls++
-	p.until = p.nextTimer()
+	p.until = p.timers.next()
 	p.parked = true
 	return 0, true
 }
@@ -221,22 +258,24 @@ func (p *Port) serveAsleep(n int) (left int, again bool) {
 // time. Setting it needs the lock released; if that let news in, setTimeout
 // reports false. mu is held on entry and on return.
 func (p *Port) setTimeout(w *waiter) bool {
-	until := p.nextTimer()
-	if p.timeout <= until || len(p.ready) > 0 {
+	until := p.timers.next()
+	if p.timeout <= until || p.ready.count > 0 {
 		return true
 	}
 	p.unlock()
 	p.poller.SetTimeout(until)
 	p.lock()
 	p.timeout = until
-	return !p.satisfied(w) && p.nextTimer() >= until
+	return !p.satisfied(w) && p.timers.next() >= until
 }
 
 // look spins: it polls without waiting until there is an event, news, or the
 // spin time is over. It returns how the leader should wait for events after
-// that. No lock is held.
+// that. An operation that is due before the end of the spin time ends it: until is
+// the leader's for as long as it is in the poller, and an earlier one is news. No
+// lock is held.
 func (p *Port) look(w *waiter, how Waiting) (int, Waiting) {
-	for end := p.kernel.Now() + p.spin; ; {
+	for end := min(p.kernel.Now()+p.spin, p.until); ; {
 		n, _ := p.poller.Wait(Look, p.events, nil)
 		if n > 0 || p.attention.Load() {
 			return n, Look
@@ -249,16 +288,9 @@ func (p *Port) look(w *waiter, how Waiting) (int, Waiting) {
 	// The same look as in poll: news since then must not be slept on.
 	p.lock()
 	defer p.unlock()
-	if p.satisfied(w) || p.attention.Load() {
+	if p.satisfied(w) || p.attention.Load() || p.until <= p.kernel.Now() {
 		return 0, Look
 	}
 	p.parked = true
 	return 0, how
-}
-
-// takeReady takes over the ready list. mu is held.
-func (p *Port) takeReady() []readyDirection {
-	ready := p.ready
-	p.ready, p.readyTaken = p.readyTaken[:0], ready
-	return ready
 }

@@ -260,7 +260,7 @@ func (p *Port) drainNative() {
 	p.leader = w
 	for p.inFlight() > 0 || p.handles > 0 {
 		switch {
-		case len(p.ready) > 0:
+		case p.ready.count > 0:
 			p.work(0)
 		case len(p.seen) > 0:
 			p.serveNext()

@@ -8,12 +8,12 @@ func BenchmarkNilObserver(b *testing.B) {
 	p := NewPort(Options{})
 	b.Run("without", func(b *testing.B) {
 		for range b.N {
-			p.taken++
+			p.pace.taken++
 		}
 	})
 	b.Run("with", func(b *testing.B) {
 		for range b.N {
-			p.taken++
+			p.pace.taken++
 			if p.observe != nil {
 				p.observe(Trace{})
 			}

@@ -47,16 +47,15 @@ type Port struct {
 	generation uint32
 	handles    int
 	atClose    map[*Handle]func()
-	ready      []readyDirection // to be run by the leader: no edge will come for them
-	readyTaken []readyDirection // the list the leader works on
+	ready      fifo[readyDirection] // to be run by the leader: no edge will come for them
 
 	// Deadlines.
-	timers  []timerEntry
+	timers  timerHeap
 	overdue []expiry // the leader's
 
 	// Finished operations, and how they are counted.
-	done      finishedQueue
-	taken     int // dequeued since the last poll
+	done      fifo[finished]
+	pace      pace // of a loop that takes them
 	submitted uint64
 	completed uint64
 
@@ -75,6 +74,7 @@ type Port struct {
 	parked       bool    // the leader may be asleep: who has news for it wakes it
 	how          Waiting // and this is how
 	until        int64   // until when
+	polled       int64   // when the last poll was over, if anything had a deadline then
 	timeout      int64   // what the poller was last told; see setTimeout
 	wakeAfter    bool    // unlock wakes the leader
 	events       []Event
@@ -151,7 +151,7 @@ func (p *Port) wakeLeader() {
 // when the handle's lock is released.
 func (p *Port) listReady(h *Handle, d direction, after *aftermath) {
 	p.lock()
-	p.ready = append(p.ready, readyDirection{h, d})
+	p.ready.push(readyDirection{h, d})
 	p.mu.Unlock()
 	after.kick = true
 }

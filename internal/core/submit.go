@@ -109,7 +109,7 @@ func (p *Port) claim(op Operation, rec *Record, old *Slot, flags slotFlags, slot
 		// Nothing is written to it, so that there is nothing to take back.
 		if slotless && req.Deadline == 0 && rec.failure == nil {
 			rec.claim(old, posted(old))
-			p.done.push(op, rec)
+			p.done.push(finished{op, rec})
 			return
 		}
 		h = &p.home

@@ -36,6 +36,92 @@ func (s *Slot) due() int64 {
 	return s.deadline
 }
 
+// timerHeap orders the entries by when they want a look. It has four children per
+// node: fewer levels than two, and siblings that share a cache line. Its memory is
+// in chunks: growing copies none of it, whatever the number of timers, and what a
+// burst has needed goes back to the heap of Go.
+type timerHeap struct {
+	chunks []*timerChunk
+	count  int
+}
+
+const timersPerChunk = 512
+
+type timerChunk [timersPerChunk]timerEntry
+
+func (t *timerHeap) at(i int) *timerEntry {
+	return &t.chunks[uint(i)/timersPerChunk][uint(i)%timersPerChunk]
+}
+
+// next is when the first entry wants a look.
+func (t *timerHeap) next() int64 {
+	if t.count == 0 {
+		return Never
+	}
+	return t.chunks[0][0].when
+}
+
+func (t *timerHeap) push(e timerEntry) {
+	if t.count == len(t.chunks)*timersPerChunk {
+		t.chunks = append(t.chunks, new(timerChunk))
+	}
+	t.count++
+	t.up(t.count-1, e)
+}
+
+// drop removes the first entry.
+func (t *timerHeap) drop() {
+	t.at(0).slot.heap = 0
+	t.count--
+	last := *t.at(t.count)
+	*t.at(t.count) = timerEntry{}
+	if t.count > 0 {
+		t.down(0, last)
+	}
+	// One chunk is kept, or a heap that goes to and fro would allocate.
+	if spare := len(t.chunks) - 1; spare > 0 && t.count <= (spare-1)*timersPerChunk {
+		t.chunks[spare] = nil
+		t.chunks = t.chunks[:spare]
+	}
+}
+
+// up puts e at i or above.
+func (t *timerHeap) up(i int, e timerEntry) {
+	for i > 0 {
+		parent := (i - 1) / 4
+		if t.at(parent).when <= e.when {
+			break
+		}
+		t.place(i, *t.at(parent))
+		i = parent
+	}
+	t.place(i, e)
+}
+
+// down puts e at i or below.
+func (t *timerHeap) down(i int, e timerEntry) {
+	for {
+		least, child := i, 4*i+1
+		when := e.when
+		for c := child; c < child+4 && c < t.count; c++ {
+			if w := t.at(c).when; w < when {
+				least, when = c, w
+			}
+		}
+		if least == i {
+			break
+		}
+		t.place(i, *t.at(least))
+		i = least
+	}
+	t.place(i, e)
+}
+
+func (t *timerHeap) place(i int, e timerEntry) {
+	*t.at(i) = e
+	e.slot.heap = int32(i + 1)
+}
+
 // schedule makes sure that slot is looked at when it is due. Port.mu is held.
 func (p *Port) schedule(s *Slot) {
 	due := s.due()
@@ -43,43 +129,40 @@ func (p *Port) schedule(s *Slot) {
 	case due == 0:
 		return
 	case s.heap == 0:
-		p.timers = append(p.timers, timerEntry{due, s})
-		s.heap = int32(len(p.timers))
-		p.timerUp(len(p.timers) - 1)
-	case due < p.timers[s.heap-1].when:
-		p.timers[s.heap-1].when = due
-		p.timerUp(int(s.heap - 1))
+		p.timers.push(timerEntry{due, s})
+	case due < p.timers.at(int(s.heap-1)).when:
+		p.timers.up(int(s.heap-1), timerEntry{due, s})
 	}
 	if due < p.until {
 		p.wakeLeader()
 	}
 }
 
-// nextTimer is when the first entry wants a look. Port.mu is held.
-func (p *Port) nextTimer() int64 {
-	if len(p.timers) == 0 {
-		return Never
-	}
-	return p.timers[0].when
-}
+// expiriesPerTurn is how many entries of the heap one turn of the leader looks at.
+// The rest has the next turn: with a million timers due at once, neither the lock
+// nor the lead is held for longer than this many take.
+const expiriesPerTurn = 64
 
-// expired appends the operations whose time has come to p.overdue, and puts
-// right the entries that surface on the way. Port.mu is held.
+// expired notes operations whose time has come in p.overdue, and puts right the
+// entries that surface on the way. Those that are left surface again. Port.mu is
+// held.
 func (p *Port) expired(now int64) []expiry {
 	list := p.overdue[:0]
-	for len(p.timers) > 0 && p.timers[0].when <= now {
-		s := p.timers[0].slot
+	for range expiriesPerTurn {
+		if p.timers.next() > now {
+			break
+		}
+		s := p.timers.at(0).slot
 		due := s.due()
 		if due > now {
-			p.timers[0].when = due
-			p.timerDown(0)
+			p.timers.down(0, timerEntry{due, s})
 			continue
 		}
 		if due != 0 {
 			fires := s.kind == Timer && due == s.record().n
 			list = append(list, expiry{s.ticket(), fires})
 		}
-		p.dropTimer()
+		p.timers.drop()
 	}
 	return list
 }
@@ -96,59 +179,4 @@ func (e expiry) intent() intent {
 		return toFire
 	}
 	return toExpire
-}
-
-// dropTimer removes the first entry. Port.mu is held.
-func (p *Port) dropTimer() {
-	last := len(p.timers) - 1
-	p.timers[0].slot.heap = 0
-	if last > 0 {
-		p.timers[0] = p.timers[last]
-		p.timers[0].slot.heap = 1
-	}
-	p.timers[last] = timerEntry{}
-	p.timers = p.timers[:last]
-	if last > 1 {
-		p.timerDown(0)
-	}
-}
-
-// The heap has four children per node: fewer levels than two, and siblings
-// that share a cache line.
-
-func (p *Port) timerUp(i int) {
-	entry := p.timers[i]
-	for i > 0 {
-		parent := (i - 1) / 4
-		if p.timers[parent].when <= entry.when {
-			break
-		}
-		p.placeTimer(i, p.timers[parent])
-		i = parent
-	}
-	p.placeTimer(i, entry)
-}
-
-func (p *Port) timerDown(i int) {
-	entry := p.timers[i]
-	for {
-		least, child := i, 4*i+1
-		when := entry.when
-		for c := child; c < child+4 && c < len(p.timers); c++ {
-			if p.timers[c].when < when {
-				least, when = c, p.timers[c].when
-			}
-		}
-		if least == i {
-			break
-		}
-		p.placeTimer(i, p.timers[least])
-		i = least
-	}
-	p.placeTimer(i, entry)
-}
-
-func (p *Port) placeTimer(i int, entry timerEntry) {
-	p.timers[i] = entry
-	entry.slot.heap = int32(i + 1)
 }

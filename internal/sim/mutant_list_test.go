@@ -102,7 +102,7 @@ var mutants = []mutant{
 	{"AwaiterNotWoken", "finish.go", []edit{
 		{"w.finished = true\n", "w.finished = true\n\t\treturn\n"}}},
 	{"ReadyListWakesNobody", "finish.go", []edit{
-		{"if len(p.ready) > 0 {", "if len(p.ready) < 0 {"}}},
+		{"if p.ready.count > 0 {", "if p.ready.count < 0 {"}}},
 	{"OfferLost", "finish.go", []edit{
 		{"p.offerItems()\n", "\n"}}},
 	{"LastCompletionWakesNobody", "finish.go", []edit{
@@ -116,26 +116,26 @@ var mutants = []mutant{
 	{"EarlierTimerWithoutWake", "timers.go", []edit{
 		{"if due < p.until {", "if due < 0 {"}}},
 	{"MovedDeadlineDropped", "timers.go", []edit{
-		{"p.timers[0].when = due\n\t\t\tp.timerDown(0)", "p.dropTimer()"}}},
+		{"p.timers.down(0, timerEntry{due, s})", "p.timers.drop()"}}},
 	{"EarlierDeadlineNotSifted", "timers.go", []edit{
-		{"\t\tp.timerUp(int(s.heap - 1))\n", "\n"}}},
+		{"p.timers.up(int(s.heap-1), timerEntry{due, s})", "p.timers.at(int(s.heap - 1)).when = due"}}},
 	{"HeapNotSiftedAfterADrop", "timers.go", []edit{
-		{"if last > 1 {", "if last < 0 {"}}},
+		{"t.down(0, last)", "t.place(0, last)"}}},
 	{"LeaderNotParked", "lead.go", []edit{
 		{"p.parked = p.spin == 0", "p.parked = p.spin < 0"}}},
 	{"NewsDuringSetTimeoutMissed", "lead.go", []edit{
-		{"return !p.satisfied(w) && p.nextTimer() >= until", "return true"}}},
+		{"return !p.satisfied(w) && p.timers.next() >= until", "return true"}}},
 	{"ReadyListNotLookedAt", "lead.go", []edit{
-		{"if block && len(p.ready) == 0 {", "if block {"},
-		{"if p.timeout <= until || len(p.ready) > 0 {", "if p.timeout <= until {"}}},
+		{"if block && p.ready.count == 0 {", "if block {"},
+		{"if p.timeout <= until || p.ready.count > 0 {", "if p.timeout <= until {"}}},
 	{"TimerNotArmedAnew", "lead.go", []edit{
 		{"p.timeout = unknownTimeout", "p.timeout += 0"}}},
 	{"ServesAndMissesTheReadyList", "lead.go", []edit{
-		{"p.satisfied(p.leader) || len(p.ready) > 0 ||", "p.satisfied(p.leader) ||"}}},
+		{"p.satisfied(p.leader) || p.ready.count > 0 ||", "p.satisfied(p.leader) ||"}}},
 	{"ServesAndMissesItsOwn", "lead.go", []edit{
 		{"p.closed || p.satisfied(p.leader) ||", "p.closed ||"}}},
 	{"ServesAndMissesAnEarlierTimer", "lead.go", []edit{
-		{" || p.nextTimer() < p.timeout", ""}}},
+		{" || p.timers.next() < p.timeout", ""}}},
 	{"ServesAndIsNotParked", "lead.go", []edit{
 		{"p.parked = true\n\treturn 0, true", "return 0, true"}}},
 	{"StandbyNeverEnds", "lead.go", []edit{
@@ -143,7 +143,7 @@ var mutants = []mutant{
 	{"SpinnerMissesNews", "lead.go", []edit{
 		{"if p.satisfied(w) || p.attention.Load() {", "if p.satisfied(w) {"}}},
 	{"CloseUnderAWait", "lead.go", []edit{
-		{"p.polling, p.taken = true, 0\n\tp.until", "p.polling, p.taken = false, 0\n\tp.until"}}},
+		{"p.polling = true\n\tp.pace.restart(0)\n\tp.until", "p.polling = false\n\tp.pace.restart(0)\n\tp.until"}}},
 	{"LeadNotHandedOn", "wait.go", []edit{
 		{"if heir != nil {", "if heir != nil && heir.number < 0 {"}}},
 	{"HeirNotWoken", "wait.go", []edit{

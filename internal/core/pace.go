@@ -1,0 +1,56 @@
+package core
+
+const (
+	// timeBetweenLooks is how many nanoseconds of loop bodies go by before the port
+	// looks at I/O and at the clock again, or one body if that takes longer.
+	timeBetweenLooks = 100_000
+	// takenBetweenLooks bounds the number of those bodies: a body that posts every
+	// turn must not starve the others.
+	takenBetweenLooks = 64
+	// takenBetweenClocks bounds the number of bodies between two looks at the clock
+	// itself, so that bodies which suddenly take longer are noticed.
+	takenBetweenClocks = 16
+)
+
+// pace tells a loop that finds finished operations in the queue, and so need not
+// wait, when to look at I/O and at the clock first. Reading the clock costs as much
+// as dequeuing, so it is read as seldom as the bodies so far allow.
+type pace struct {
+	taken  int   // dequeued since the last look
+	check  int   // how many may be before the clock is read
+	looked int64 // when that look was; 0 if nobody has read the clock
+}
+
+// restart notes a look at the time now, which is 0 if nobody has read the clock.
+func (c *pace) restart(now int64) {
+	c.taken, c.looked = 0, now
+	c.check = min(c.check, takenBetweenClocks)
+}
+
+// lookIsDue tells whether a loop looks at I/O and at the clock before it takes the
+// next finished operation. mu is held.
+func (p *Port) lookIsDue() bool {
+	c := &p.pace
+	if c.taken == 0 || c.taken < c.check {
+		return false
+	}
+	if c.taken >= takenBetweenLooks {
+		c.check = takenBetweenClocks
+		return true
+	}
+	now := p.kernel.Now()
+	if c.looked == 0 {
+		// The look was at most check bodies ago: from here on they are timed.
+		c.taken, c.looked = 1, now
+		return false
+	}
+	spent := now - c.looked
+	if spent >= timeBetweenLooks {
+		c.check = max(c.taken/2, 1)
+		return true
+	}
+	// At this pace, half of the time that is left.
+	each := spent/int64(c.taken) + 1
+	c.check = c.taken + int(min((timeBetweenLooks-spent)/(2*each)+1, takenBetweenClocks))
+	return false
+}

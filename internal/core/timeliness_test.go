@@ -1,0 +1,218 @@
+package core
+
+import (
+	"context"
+	"syscall"
+	"testing"
+)
+
+// busyPoller brings an event for the same descriptor whenever it is asked, and so
+// never comes to look at its time-out. The clock moves on with each.
+type busyPoller struct {
+	pollerOf
+	event Event
+	step  int64
+	waits int // how many events it may bring
+}
+
+func (b *busyPoller) Wait(how Waiting, events []Event, serve func(int) (int, bool)) (n int, timedOut bool) {
+	for again := true; again; {
+		if b.waits--; b.waits < 0 {
+			b.t.Fatal("the deadline does not get its turn")
+		}
+		b.now += b.step
+		events[0] = b.event
+		if how == Look {
+			return 1, false
+		}
+		n, again = serve(1)
+	}
+	return n, false
+}
+
+// Deadlines get their turn while a leader serves others without leaving the poller.
+func TestServingOthersLooksAtTheClock(t *testing.T) {
+	for _, style := range []struct {
+		name string
+		wait func(p *Port, op Operation)
+	}{
+		{"Await", func(p *Port, op Operation) { p.Await(context.Background(), op) }},
+		{"Next", func(p *Port, op Operation) {
+			p.Submit([]Operation{op}, false)
+			p.Next(context.Background())
+		}},
+	} {
+		t.Run(style.name, func(t *testing.T) {
+			k, p, h := newScript(t)
+			poller := &busyPoller{pollerOf: pollerOf{k}, step: 1000, waits: 50}
+			poller.event = Event{FD: 7, Generation: h.generation, Ready: Writable}
+			p.poller = poller
+			timer := &operation{kind: Timer, due: 20_000}
+			style.wait(p, timer)
+			if _, f, ok := Outcome(&timer.Record); !ok || f != nil {
+				t.Errorf("the timer has ended: %v, with %v", ok, f)
+			}
+		})
+	}
+}
+
+// quietPoller brings nothing. Each look takes a step of the clock.
+type quietPoller struct {
+	pollerOf
+	step int64
+}
+
+func (q *quietPoller) Wait(how Waiting, _ []Event, _ func(int) (int, bool)) (int, bool) {
+	if how != Look {
+		q.t.Fatal("the leader goes to sleep, and something is due")
+	}
+	q.now += q.step
+	return 0, false
+}
+
+// Spinning ends when something is due, not at the end of the spin time.
+func TestSpinningEndsWithTheDeadline(t *testing.T) {
+	k, p, h := newScript(t)
+	p.spin = 500_000_000
+	p.poller = &quietPoller{pollerOf{k}, 1_000_000}
+	read := newOperation(Read, h, 1)
+	p.Submit([]Operation{read}, false)
+	p.SetDeadline(read, 5_000_000)
+	p.Next(context.Background())
+	if k.now > 8_000_000 {
+		t.Errorf("a deadline at 5 ms had its turn at %d ms", k.now/1_000_000)
+	}
+}
+
+// However much is overdue, one turn ends a bounded number, and what is left has the
+// next: events and the lock are not kept waiting.
+func TestOverdueInBoundedTurns(t *testing.T) {
+	k, p, h := newScript(t)
+	const count = 20 * expiriesPerTurn
+	for range count {
+		p.Submit([]Operation{&operation{kind: Timer, due: 10}}, false)
+	}
+	awaited := newOperation(Read, h, 1)
+	p.Submit([]Operation{awaited}, true)
+	k.now = 20
+	k.edge(h, Readable)
+	k.read = append(k.read, gives(1, 0))
+	p.Wait(context.Background(), awaited)
+	if ended := p.Stats().Queued; ended > 2*expiriesPerTurn {
+		t.Errorf("an event had its turn behind %d timers", ended)
+	}
+	for i := range count {
+		if p.Next(context.Background()) == nil {
+			t.Fatalf("%d of %d timers have ended", i, count)
+		}
+	}
+	if s := p.Stats(); s.InFlight != 0 || s.Queued != 0 {
+		t.Errorf("left over: %+v", s)
+	}
+}
+
+// manyDescriptors is a kernel with data for every descriptor.
+type manyDescriptors struct {
+	*script
+	reads int
+	last  func(fd, reads int)
+}
+
+func (k *manyDescriptors) Read(fd int, p []byte) (int, syscall.Errno) {
+	k.reads++
+	k.last(fd, k.reads)
+	return len(p), 0
+}
+
+// However long the ready list is, an event has its turn after a bounded part of it.
+func TestReadyListInBoundedTurns(t *testing.T) {
+	const many, quietFD = 20 * readyPerTurn, 1000
+	before := -1
+	k := &manyDescriptors{script: &script{t: t, now: 1}, last: func(fd, reads int) {
+		if fd == quietFD {
+			before = reads - 1
+		}
+	}}
+	p := NewPort(Options{Kernel: k, Poller: pollerOf{k.script}})
+	quiet, _ := p.AddHandle(quietFD, true, nil)
+	awaited := newOperation(Read, quiet, 1)
+	p.Submit([]Operation{awaited}, true)
+	for fd := range many {
+		h, _ := p.AddHandle(fd+1, true, nil)
+		p.Submit([]Operation{newOperation(Read, h, 1)}, false)
+		h.latch[in] |= ready
+		p.ready.push(readyDirection{h, in})
+	}
+	k.edge(quiet, Readable)
+	p.Wait(context.Background(), awaited)
+	if before < 0 || before > 2*readyPerTurn {
+		t.Errorf("an event had its turn behind %d directions of the ready list", before)
+	}
+	for range many {
+		p.Next(context.Background())
+	}
+}
+
+// A loop that always finds something in the queue looks at I/O all the same: after
+// each body that takes long, and after a bounded number of those that don't.
+func TestLoopLooksAtIO(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		body   int64 // nanoseconds
+		before int   // bodies that may come first
+	}{
+		{"LongBodies", 2 * timeBetweenLooks, 3},
+		{"Bodies", timeBetweenLooks / 10, 20},
+		{"ShortBodies", 30, 2 * takenBetweenLooks},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			worst := 0
+			for phase := range takenBetweenLooks { // whenever the last look was
+				worst = max(worst, bodiesBeforeAnEvent(t, c.body, c.body, phase))
+			}
+			if worst > c.before {
+				t.Errorf("an event had its turn behind %d bodies, want at most %d", worst, c.before)
+			}
+		})
+	}
+}
+
+// Bodies that suddenly take longer are noticed within a bounded number of them.
+func TestLoopNoticesLongBodies(t *testing.T) {
+	worst := 0
+	for phase := range takenBetweenLooks {
+		worst = max(worst, bodiesBeforeAnEvent(t, 30, 10*timeBetweenLooks, phase))
+	}
+	if worst > takenBetweenClocks+1 {
+		t.Errorf("an event had its turn behind %d long bodies", worst)
+	}
+}
+
+// bodiesBeforeAnEvent counts the bodies of a loop, which always finds a post in the
+// queue, from the time an event is there until its read is dequeued. Before, the
+// bodies took so long, and now they do; phase shifts the looks.
+func bodiesBeforeAnEvent(t *testing.T, before, now int64, phase int) (bodies int) {
+	k, p, h := newScript(t)
+	post := []Operation{&operation{kind: Post}}
+	turn := func(body int64) Operation {
+		p.Submit(post, false)
+		got := p.Next(context.Background())
+		k.now += body
+		return got
+	}
+	for range 10*takenBetweenLooks + phase { // it learns how long they take
+		if turn(before) != post[0] {
+			t.Fatal("not the post")
+		}
+	}
+	read := newOperation(Read, h, 1)
+	p.Submit([]Operation{read}, false)
+	k.edge(h, Readable)
+	k.read = append(k.read, gives(1, 0))
+	for turn(now) == post[0] {
+		if bodies++; bodies > 1000 {
+			t.Fatal("the read does not get its turn")
+		}
+	}
+	return bodies
+}
