@@ -141,7 +141,7 @@ var mutants = []mutant{
 	{"StandbyNeverEnds", "lead.go", []edit{
 		{"p.lock()\n\tp.standby = nil", "p.lock()"}}},
 	{"SpinnerMissesNews", "lead.go", []edit{
-		{"if p.satisfied(w) || p.attention.Load() {", "if p.satisfied(w) {"}}},
+		{"if p.satisfied(w) || p.attention.Load() || p.until", "if p.satisfied(w) || p.until"}}},
 	{"CloseUnderAWait", "lead.go", []edit{
 		{"p.polling = true\n\tp.pace.restart(0)\n\tp.until", "p.polling = false\n\tp.pace.restart(0)\n\tp.until"}}},
 	{"LeadNotHandedOn", "wait.go", []edit{
