@@ -26,7 +26,7 @@ var imitatedKqueues = []struct {
 	{"FreeBSD", memory.Habits{UserEvents: true, PromptConnects: true, ResetsOverflow: true}},
 	{"NetBSD", memory.Habits{EchoesFlags: true, ExtraWrites: true, WriteFirst: true}},
 	{"DragonFly", memory.Habits{UserEvents: true, EchoesFlags: true, ExtraWrites: true}},
-	{"OpenBSD", memory.Habits{}},
+	{"OpenBSD", memory.Habits{ResetsOverflow: true}},
 }
 
 // The poller of the BSDs passes the same suite on every system, on queues that

@@ -149,9 +149,7 @@ func bufferStarted(e *env) {
 	w := &ops.Write{To: s, Buf: text("hi")}
 	e.start(p, w)
 	equal(e, "peer's bytes", func() string { e.poll(p); return c.receive(2) }(), "hi")
-	for p.Stats().InFlight > 0 {
-		e.poll(p)
-	}
+	e.untilEnded(p)
 	equal(e, "slots", p.Stats().Slots, 0) // it has ended
 	bufferRefuses(e, w.Buf, "port")
 	is(e, p.Wait(e.ctx, w), nil)

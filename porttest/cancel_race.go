@@ -451,7 +451,10 @@ func cancelSparesStranger(e *env) {
 	})
 	for i := range races() {
 		victim.After = time.Duration(i%3) * time.Microsecond
-		if err := p.Await(e.ctx, victim); err != nil {
+		ended := e.wait() // the stranger goes on in any case
+		err := p.Await(e.ctx, victim)
+		ended()
+		if err != nil {
 			is(e, err, completion.ErrCanceled)
 		}
 	}

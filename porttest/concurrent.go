@@ -40,6 +40,7 @@ func asleep(p *completion.Port, n int) {
 // nothing out.
 func (e *env) work(p *completion.Port, n int) {
 	e.Helper()
+	defer e.wait()()
 	for p.Stats().Queued < n {
 		if err := p.Await(e.ctx, &ops.Timer{After: time.Millisecond}); err != nil {
 			e.Fatalf("timer: %v", err)

@@ -17,3 +17,6 @@ const (
 
 // refusingAddress is one where nobody listens.
 func (e *env) refusingAddress() *net.TCPAddr { return e.abandonedAddress() }
+
+// boundAddress: there is none.
+func (e *env) boundAddress() *net.TCPAddr { return nil }

@@ -30,6 +30,13 @@ func (e *env) refusingAddress() *net.TCPAddr {
 		c, _ := e.twoEnds("tcp4")
 		return c.LocalAddr().(*net.TCPAddr)
 	}
+	return e.boundAddress()
+}
+
+// boundAddress is one that a socket has which does not listen. Some systems refuse
+// connects to it, others drop them.
+func (e *env) boundAddress() *net.TCPAddr {
+	e.Helper()
 	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM, 0)
 	if err != nil {
 		e.Fatal(err)

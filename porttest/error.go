@@ -119,6 +119,7 @@ func resetOfLateRead(e *env) {
 // and returns how it said so.
 func writeUntilBroken(e *env, p *completion.Port, s *completion.Socket) error {
 	e.Helper()
+	defer e.wait()()
 	for {
 		if err := p.Await(e.ctx, &ops.Write{To: s, Buf: text("abc")}); err != nil {
 			return err

@@ -136,6 +136,7 @@ func reusePort(e *env) {
 	accepted := make(map[*completion.Listener]int)
 	a, b := &ops.Accept{On: first}, &ops.Accept{On: second}
 	e.submit(p, a, b)
+	defer e.wait()() // one of them may get all
 	for accepted[first] == 0 || accepted[second] == 0 {
 		other := e.dial(first.Addr())
 		op := e.next(p).(*ops.Accept)

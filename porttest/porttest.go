@@ -11,8 +11,8 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"sync"
 	"testing"
-	"time"
 
 	"github.com/completionport/completion"
 	"github.com/completionport/completion/ops"
@@ -80,8 +80,8 @@ func runCase(t *testing.T, s setting, c testCase) {
 	goroutines := goleak.IgnoreCurrent()
 	ctx, cancel := context.WithCancel(context.Background())
 	e := &env{T: t, setting: s, ctx: ctx, connects: map[*completion.Port]uint64{}}
-	watchdog := time.AfterFunc(stuckAfter(), e.dump)
-	defer watchdog.Stop()
+	e.watchdog = watch(e.progress, e.dump)
+	defer e.watchdog.stop()
 	defer func() { // also if the case fails
 		e.cleanUp()
 		cancel()
@@ -132,6 +132,10 @@ type env struct {
 	pools   []*completion.Pool
 	closers []func() error
 
+	watchdog  *watchdog
+	portsLock sync.Mutex // the watchdog looks at ports, too
+	waits     waits
+
 	connects map[*completion.Port]uint64 // those of the suite itself
 }
 
@@ -142,7 +146,9 @@ func (e *env) port(config *completion.Config) *completion.Port {
 	if err != nil {
 		e.Fatalf("open: %v", err)
 	}
+	e.portsLock.Lock()
 	e.ports = append(e.ports, p)
+	e.portsLock.Unlock()
 	return p
 }
 
@@ -462,6 +468,8 @@ func (e *env) cleanUp() {
 
 // dump tells where a hung case stands, and ends the test.
 func (e *env) dump() {
+	e.portsLock.Lock()
+	defer e.portsLock.Unlock()
 	for i, p := range e.ports {
 		fmt.Fprintf(os.Stderr, "port %d: %+v\n", i, p.Stats())
 	}

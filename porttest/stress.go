@@ -27,7 +27,7 @@ const (
 
 // Stress looks for lost wake-ups: goroutines await, submit and post, cancel and
 // move deadlines, and dequeue on one port, all at once, until so many
-// operations have ended. If none ends for five seconds, it prints the port's
+// operations have ended. If none ends any more, the watchdog prints the port's
 // state and panics.
 func Stress(t *testing.T, open Open, operations int, options ...Option) {
 	setting := newSetting(open, options)
@@ -69,8 +69,6 @@ func (s *stress) over() bool { return s.ended.Load() >= s.goal }
 func (s *stress) run() {
 	ctx, cancel := context.WithCancel(s.ctx)
 	defer cancel()
-	stopWatch := s.watch()
-	defer stopWatch()
 
 	// All targets are there before the first actor runs.
 	var actors []func()
@@ -95,29 +93,6 @@ func (s *stress) run() {
 	cancel()
 	dequeuing.Wait()
 	s.Logf("%+v", s.p.Stats())
-}
-
-// watch panics if nothing ends for five seconds.
-func (s *stress) watch() (stop func()) {
-	done := make(chan struct{})
-	var watching sync.WaitGroup
-	watching.Go(func() {
-		last, since := int64(-1), 0
-		for tick := time.NewTicker(time.Second); ; {
-			select {
-			case <-done:
-				tick.Stop()
-				return
-			case <-tick.C:
-			}
-			if now := s.ended.Load(); now != last {
-				last, since = now, 0
-			} else if since++; since == 5 {
-				s.dump()
-			}
-		}
-	})
-	return func() { close(done); watching.Wait() }
 }
 
 // allowed are the ways an operation may end here.

@@ -9,14 +9,6 @@ import (
 
 // What a case asks about the system it runs on.
 
-// stuckAfter is when a case is taken for hung. It is no part of any check.
-func stuckAfter() time.Duration {
-	if isCoarse() {
-		return 10 * time.Minute
-	}
-	return 2 * time.Minute
-}
-
 // isCoarse tells that this system counts time in ticks of several milliseconds,
 // as NetBSD and DragonFly do. If it has one processor too, each call that blocks
 // may keep it for a tick before Go's scheduler takes it away.

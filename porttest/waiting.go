@@ -215,6 +215,7 @@ func postingBody(e *env) {
 	e.submit(p, read, overdue, accept, timer, newPost(nil), newPost(nil), newPost(nil))
 	other.send("x")
 	e.dial(l.Addr())
+	defer e.wait()()
 	for op := range p.Completions(e.ctx) {
 		if post, ok := op.(*ops.Post); ok {
 			if len(left) == 0 {

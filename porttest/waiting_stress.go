@@ -267,7 +267,7 @@ func leavingLeaders(e *env) {
 	s, other := e.pair(p)
 	read, write := &ops.Read{From: s, Buf: own(1)}, &ops.Write{To: s, Buf: text("x")}
 	go echo(other)
-	for range 1_000 {
+	for range often(1_000) {
 		is(e, p.Await(e.ctx, write), nil)
 		is(e, p.Await(e.ctx, read), nil)
 	}
