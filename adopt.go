@@ -16,7 +16,7 @@ import (
 func (p *Port) AdoptConn(c net.Conn) (*Socket, error) {
 	fd, err := p.kernel.Adopt(c, false)
 	if err != nil {
-		return nil, &OpError{Op: "adopt", Err: err}
+		return nil, opError("adopt", nil, nil, err)
 	}
 	h, err := p.add("adopt", fd, true, nil)
 	if err != nil {
@@ -33,7 +33,7 @@ func (p *Port) AdoptConn(c net.Conn) (*Socket, error) {
 func (p *Port) AdoptListener(l net.Listener) (*Listener, error) {
 	fd, err := p.kernel.Adopt(l, true)
 	if err != nil {
-		return nil, &OpError{Op: "adopt", Err: err}
+		return nil, opError("adopt", nil, nil, err)
 	}
 	unix, isUnix := l.(*net.UnixListener)
 	var remove func()

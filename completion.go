@@ -46,8 +46,9 @@ func (o *Op) N() int {
 	return int(n)
 }
 
-// Err returns why the operation failed, nil if it succeeded. It panics while
-// the port owns the operation. See the package documentation for the errors.
+// Err returns why the operation failed, nil if it succeeded, and the same error
+// each time. It panics while the port owns the operation. See the package
+// documentation for the errors.
 func (o *Op) Err() error {
 	_, f := o.outcome()
 	return errorOf(f)

@@ -99,8 +99,15 @@
 //	ErrLimit                  more than Config.MaxInFlight
 //	errors.ErrUnsupported     not on this system, or not for this kind
 //
-// Anything else is an *OpError around an *os.SyscallError around a
-// syscall.Errno. A reset is never reported as io.EOF.
+// Any other error is the system's: a *net.OpError, in which errors.As finds an
+// *os.SyscallError and a syscall.Errno. Its Source is the local address and its
+// Addr the remote one; for an Accept, Addr is the address listened on, and for a
+// failed Connect, and for what waited for it, the address that was not reached.
+// They are noted when the operation fails. Timeout and Temporary are right on
+// every system: a lack of descriptors or memory (EMFILE, ENFILE, ENOBUFS,
+// ENOMEM) is temporary. On Windows the errno is Winsock's, and errors.Is finds
+// the POSIX name, too. Err and Wait return the same error value each time. A
+// reset is never reported as io.EOF.
 //
 // # The race detector
 //

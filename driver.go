@@ -28,6 +28,7 @@ import (
 type driver struct {
 	name   string
 	poller core.Poller
+	arm    string // the system call that its Arm makes
 	kernel kernel
 }
 

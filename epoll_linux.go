@@ -57,7 +57,7 @@ func openEpoll() (driver, error) {
 		return driver{}, err
 	}
 	e.wait = e.attempt
-	return driver{name: "epoll", poller: e, kernel: &sys.Kernel{}}, nil
+	return driver{name: "epoll", poller: e, arm: "epoll_ctl", kernel: &sys.Kernel{}}, nil
 }
 
 // Arm is EPOLL_CTL_ADD.

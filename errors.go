@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"slices"
 
 	"github.com/completionport/completion/internal/core"
 	"github.com/completionport/completion/internal/sys"
@@ -31,58 +32,12 @@ func (canceledError) Error() string { return "completion: operation canceled" }
 // Is makes errors.Is(err, context.Canceled) true.
 func (canceledError) Is(target error) bool { return target == context.Canceled }
 
-// OpError is an error of the system, with the operation that met it. Unwrap
-// leads to an *os.SyscallError and from there to the syscall.Errno.
-type OpError struct {
-	Op     string   // "read", "write", "accept", "connect", "listen", …
-	Local  net.Addr // of the handle, nil if it has none any more
-	Remote net.Addr // likewise; a reset connection has lost it
-	Err    error
-}
-
-// Error has the form of package net: "read tcp local->remote: read: reset".
-func (e *OpError) Error() string {
-	s := e.Op
-	if e.Local != nil {
-		s += " " + e.Local.Network() + " " + e.Local.String()
-	}
-	if e.Remote != nil {
-		if e.Local == nil {
-			s += " " + e.Remote.Network() + " "
-		}
-		s += "->" + e.Remote.String()
-	}
-	return s + ": " + e.Err.Error()
-}
-
-// Unwrap returns the system's error.
-func (e *OpError) Unwrap() error { return e.Err }
-
-// Timeout tells whether the system gave up waiting (ETIMEDOUT).
-func (e *OpError) Timeout() bool {
-	var t interface{ Timeout() bool }
-	return errors.As(e.Err, &t) && t.Timeout()
-}
-
-// errorOf puts an outcome into Go's words.
+// errorOf puts an outcome into Go's words. It returns the same error each time
+// it is asked about one failure.
 func errorOf(f *core.Failure) error {
 	if f == nil {
 		return nil
 	}
-	err := bareErrorOf(f)
-	if f.Code != core.System {
-		return err
-	}
-	e := &OpError{Op: f.Kind.String(), Err: err}
-	if f.Handle != nil {
-		e.Local, e.Remote = addresses(f.Handle)
-	}
-	return e
-}
-
-// bareErrorOf is errorOf without the operation and the addresses, which would
-// have to be asked for.
-func bareErrorOf(f *core.Failure) error {
 	switch f.Code {
 	case core.EndOfFile:
 		return io.EOF
@@ -99,7 +54,70 @@ func bareErrorOf(f *core.Failure) error {
 	case core.LimitExceeded:
 		return ErrLimit
 	}
-	return os.NewSyscallError(f.Call, sys.Errno(f.Errno))
+	return f.Err
+}
+
+// explain makes the error of a failure that the system has caused. The engine
+// asks for it once, when an operation has failed and nobody knows of it yet: its
+// descriptor, if it has one, is still open. target is where a connect was to lead.
+func (p *Port) explain(f *core.Failure, fd int, target any) error {
+	err := os.NewSyscallError(callOf(f), sys.ErrorOf(f.Errno))
+	op := f.Kind.String()
+	if f.Kind == core.Connect {
+		to, _ := target.(net.Addr)
+		return opError(op, nil, copyOf(to), err)
+	}
+	if fd < 0 {
+		return opError(op, nil, nil, err)
+	}
+	local := p.kernel.LocalAddr(fd)
+	if f.Kind == core.Accept { // the address listened on, as in package net
+		return opError(op, nil, local, err)
+	}
+	return opError(op, local, p.kernel.RemoteAddr(fd), err)
+}
+
+// callOf is the name of the system call that failed.
+func callOf(f *core.Failure) string {
+	if f.Call != "" {
+		return f.Call
+	}
+	return sys.CallName(f.Kind)
+}
+
+// copyOf copies an address, which its owner may change later.
+func copyOf(a net.Addr) net.Addr {
+	switch a := a.(type) {
+	case *net.TCPAddr:
+		if a != nil {
+			return &net.TCPAddr{IP: slices.Clone(a.IP), Port: a.Port, Zone: a.Zone}
+		}
+	case *net.UnixAddr:
+		if a != nil {
+			return &net.UnixAddr{Net: a.Net, Name: a.Name}
+		}
+	}
+	return a
+}
+
+// opError is an error in the form of package net. The network is that of the
+// addresses, if there is one.
+func opError(op string, source, addr net.Addr, err error) *net.OpError {
+	e := &net.OpError{Op: op, Source: source, Addr: addr, Err: sys.Explained(err)}
+	switch {
+	case source != nil:
+		e.Net = source.Network()
+	case addr != nil:
+		e.Net = addr.Network()
+	}
+	return e
+}
+
+// opErrorOn is opError for something that has no address yet.
+func opErrorOn(op, network string, addr net.Addr, err error) *net.OpError {
+	e := opError(op, nil, addr, err)
+	e.Net = network
+	return e
 }
 
 // contextError says that a wait's context ended and its operation was

@@ -26,5 +26,5 @@ func OpenKqueue(m *Memory, config *Config, habits memory.Habits, seed uint64) (*
 	if err != nil {
 		return nil, err
 	}
-	return c.port(driver{name: "kqueue", poller: poller, kernel: m.network.Kernel()}), nil
+	return c.port(driver{name: "kqueue", poller: poller, arm: "kevent", kernel: m.network.Kernel()}), nil
 }

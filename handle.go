@@ -3,6 +3,7 @@ package completion
 import (
 	"errors"
 	"net"
+	"os"
 	"syscall"
 	"time"
 
@@ -26,16 +27,16 @@ func (s *Socket) core() *core.Handle { return (*core.Handle)(s) }
 func (p *Port) Socket(network string) (*Socket, error) {
 	family := sys.FamilyOf(network, nil)
 	if family == 0 {
-		return nil, &OpError{Op: "socket", Err: net.UnknownNetworkError(network)}
+		return nil, opErrorOn("socket", network, nil, net.UnknownNetworkError(network))
 	}
 	fd, err := p.kernel.Socket(family)
 	if err != nil {
-		return nil, &OpError{Op: "socket", Err: err}
+		return nil, opErrorOn("socket", network, nil, err)
 	}
 	if family != sys.Unix {
 		if err := p.kernel.SetNoDelay(fd, true); err != nil {
 			p.kernel.Close(fd)
-			return nil, &OpError{Op: "socket", Err: err}
+			return nil, opErrorOn("socket", network, nil, err)
 		}
 	}
 	h, err := p.add("socket", fd, false, nil)
@@ -49,7 +50,7 @@ func (p *Port) add(what string, fd int, connected bool, atClose func()) (*core.H
 	case failure == nil:
 		return h, nil
 	case failure.Code == core.System:
-		return nil, &OpError{Op: what, Err: bareErrorOf(failure)}
+		return nil, opError(what, nil, nil, os.NewSyscallError(failure.Call, failure.Errno))
 	}
 	return nil, errorOf(failure)
 }
@@ -131,7 +132,7 @@ func control(h *core.Handle, what string, f func(k kernel, fd int) error) error 
 	defer h.Release()
 	k := kernelOf(h)
 	if err := f(k, fd); err != nil {
-		return &OpError{Op: what, Local: k.LocalAddr(fd), Remote: k.RemoteAddr(fd), Err: err}
+		return opError(what, k.LocalAddr(fd), k.RemoteAddr(fd), err)
 	}
 	return nil
 }

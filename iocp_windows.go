@@ -66,7 +66,7 @@ func openIOCP() (driver, error) {
 	}
 	p := &iocp{port: port, skip: skipOnSuccess, until: core.Never}
 	openPorts.Store(p, nil)
-	return driver{name: "iocp", poller: p, kernel: &iocpKernel{iocp: p}}, nil
+	return driver{name: "iocp", poller: p, arm: "CreateIoCompletionPort", kernel: &iocpKernel{iocp: p}}, nil
 }
 
 // Arm associates fd with the port.

@@ -209,7 +209,7 @@ func TestFailedAssociation(t *testing.T) {
 	defer peer.Close()
 	op, err := p.Next(context.Background())
 	must(t, err)
-	isRefused(op.(*ops.Accept).Err(), "accept")
+	isRefused(op.(*ops.Accept).Err(), "accept tcp "+l.Addr().String()+": CreateIoCompletionPort")
 	if _, err := peer.Read(make([]byte, 1)); err == nil {
 		t.Error("the connection is open")
 	}

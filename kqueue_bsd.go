@@ -20,5 +20,5 @@ func openKqueue() (driver, error) {
 	if err != nil {
 		return driver{}, err
 	}
-	return driver{name: "kqueue", poller: poller, kernel: &sys.Kernel{}}, nil
+	return driver{name: "kqueue", poller: poller, arm: "kevent", kernel: &sys.Kernel{}}, nil
 }

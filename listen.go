@@ -44,11 +44,11 @@ func (p *Port) Listen(network, address string) (*Listener, error) {
 func (c ListenConfig) Listen(p *Port, network, address string) (*Listener, error) {
 	addr, resolved, family, err := resolveListen(network, address)
 	if err != nil {
-		return nil, &OpError{Op: "listen", Err: err}
+		return nil, opErrorOn("listen", network, nil, err)
 	}
 	fd, err := p.kernel.Listen(family, resolved, sys.ListenOptions{Backlog: c.Backlog, ReusePort: c.ReusePort})
 	if err != nil {
-		return nil, &OpError{Op: "listen", Local: addr, Err: err}
+		return nil, opErrorOn("listen", network, addr, err)
 	}
 	var remove func()
 	if path := fileOf(addr); path != "" {
@@ -67,8 +67,9 @@ func (p *Port) addListener(fd int, isTCP bool, remove func()) (*Listener, error)
 	if isTCP {
 		// What it accepts inherits this, which saves a call per connection.
 		if err := p.kernel.SetNoDelay(fd, true); err != nil {
+			failure := opError("listen", nil, p.kernel.LocalAddr(fd), err)
 			p.kernel.Close(fd)
-			return nil, &OpError{Op: "listen", Err: err}
+			return nil, failure
 		}
 	}
 	h, err := p.add("listen", fd, true, remove)

@@ -103,7 +103,7 @@ func eventOf(t core.Trace) Event {
 	case t.Errno != 0:
 		e.Err = t.Errno
 	case t.Failure != nil:
-		e.Err = bareErrorOf(t.Failure)
+		e.Err = errorOf(t.Failure)
 	}
 	return e
 }

@@ -66,18 +66,18 @@ func Open(config *Config) (*Port, error) {
 
 // port makes a port of what a backend brings.
 func (c *Config) port(d driver) *Port {
-	return &Port{
-		core: core.NewPort(core.Options{
-			Poller:      d.poller,
-			Kernel:      d.kernel,
-			SpinWait:    int64(c.SpinWait),
-			LoopWait:    c.loopWait,
-			MaxInFlight: c.MaxInFlight,
-			Observe:     c.Observer.trace(),
-		}),
-		kernel:  d.kernel,
-		backend: d.name,
-	}
+	p := &Port{kernel: d.kernel, backend: d.name}
+	p.core = core.NewPort(core.Options{
+		Poller:      d.poller,
+		Kernel:      d.kernel,
+		SpinWait:    int64(c.SpinWait),
+		LoopWait:    c.loopWait,
+		MaxInFlight: c.MaxInFlight,
+		Observe:     c.Observer.trace(),
+		Explain:     p.explain,
+		ArmCall:     d.arm,
+	})
+	return p
 }
 
 // open opens the backend.

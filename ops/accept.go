@@ -10,8 +10,9 @@ var (
 )
 
 // Accept waits for a connection, as accept(2). A connection that died in the
-// backlog is passed over. Running out of descriptors ends the Accept with
-// EMFILE or ENFILE, and leaves the listener as it was.
+// backlog is passed over. A lack of descriptors or memory ends the Accept with a
+// *net.OpError whose Temporary method returns true, and leaves the listener as it
+// was. Submitted again at once, the Accept would fail again: wait with a Timer.
 type Accept struct {
 	completion.Op
 	On *completion.Listener

@@ -28,7 +28,7 @@ func (c *Connect) Describe(r *core.Request) {
 	c.Op.Describe(r)
 	r.Kind, r.Handle = core.Connect, (*core.Handle)(c.On)
 	c.address = core.Address{}
-	r.Address = &c.address
+	r.Address, r.Target = &c.address, c.To
 	switch to := c.To.(type) {
 	case *net.TCPAddr:
 		if to != nil {

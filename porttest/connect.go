@@ -128,7 +128,7 @@ func connectRefused(e *env) {
 	c := &ops.Connect{On: e.socket(p, "tcp4"), To: to}
 	e.submit(p, c)
 	e.expect(p, c, errnoRefused)
-	var oe *completion.OpError
+	var oe *net.OpError
 	if !errors.As(c.Err(), &oe) {
 		e.Fatalf("%T is no OpError", c.Err())
 	}

@@ -3,7 +3,6 @@ package porttest
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"net"
 	"os"
@@ -28,21 +27,18 @@ var errorCases = append([]testCase{
 	{"WriteAfterCloseWrite", writeAfterCloseWrite},
 	{"ResetAfterCloseWrite", resetAfterCloseWrite},
 	{"EOFIsBareAndRepeated", eofIsBareAndRepeated},
-	{"ErrorFields", errorFields},
 	{"ErrorText", errorText},
-	{"ErrorTimeout", errorTimeout},
-	{"RefusedConnectIsOpError", refusedConnectIsOpError},
 	{"ClosedHandleIsAnOutcome", closedHandleIsAnOutcome},
 	{"CanceledMatchesContext", canceledMatchesContext},
 	{"DeadlineIsTimeout", deadlineIsTimeout},
 	{"ErrorBelongsToOneUse", errorBelongsToOneUse},
-}, systemErrorCases...)
+}, append(errorFieldCases, systemErrorCases...)...)
 
 // isReset checks that an error is the system's reset, all the way down.
 func isReset(e *env, err error, op string) {
 	e.Helper()
 	is(e, err, connectionReset)
-	var outer *completion.OpError
+	var outer *net.OpError
 	var call *os.SyscallError
 	var errno syscall.Errno
 	if !errors.As(err, &outer) || !errors.As(err, &call) || !errors.As(err, &errno) {
@@ -309,85 +305,12 @@ func eofIsBareAndRepeated(e *env) {
 	}
 }
 
-func errorFields(e *env) {
-	p := e.port(nil)
-	s, other := e.pair(p)
-	local := s.LocalAddr().String()
-	is(e, p.Await(e.ctx, &ops.CloseWrite{On: s}), nil)
-	write := &ops.Write{To: s, Buf: text("abc")}
-	var err *completion.OpError
-	if !errors.As(p.Await(e.ctx, write), &err) {
-		e.Fatalf("error is %T", write.Err())
-	}
-	equal(e, "Op", err.Op, "write")
-	equal(e, "Local", err.Local.String(), local)
-	equal(e, "Local's network", err.Local.Network(), "tcp")
-	equal(e, "Remote", err.Remote.String(), other.LocalAddr().String())
-	var call *os.SyscallError
-	if !errors.As(err.Err, &call) {
-		e.Fatalf("inner error is %T", err.Err)
-	}
-	if call.Syscall == "" {
-		e.Fatal("no system call")
-	}
-	equal(e, "Timeout", err.Timeout(), false)
-	want := fmt.Sprintf("write tcp %s->%s: %v", local, other.LocalAddr(), call)
-	equal(e, "text", err.Error(), want)
-	// A handle that is closed has no addresses any more.
-	is(e, s.Close(), nil)
-	if errors.As(write.Err(), &err); err.Local != nil || err.Remote != nil {
-		e.Fatalf("addresses of a closed socket: %v, %v", err.Local, err.Remote)
-	}
-	is(e, write.Err(), brokenPipe)
-}
-
 func errorText(e *env) {
-	inner := os.NewSyscallError("read", connectionReset)
-	local := &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 1}
-	remote := &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 2}
-	for _, c := range []struct {
-		err  completion.OpError
-		want string
-	}{
-		{completion.OpError{Op: "read", Err: inner}, "read: "},
-		{completion.OpError{Op: "read", Local: local, Err: inner}, "read tcp 127.0.0.1:1: "},
-		{completion.OpError{Op: "read", Remote: remote, Err: inner}, "read tcp ->127.0.0.1:2: "},
-		{completion.OpError{Op: "read", Local: local, Remote: remote, Err: inner}, "read tcp 127.0.0.1:1->127.0.0.1:2: "},
-	} {
-		equal(e, "text", c.err.Error(), c.want+inner.Error())
-		is(e, &c.err, connectionReset)
-	}
 	for _, err := range []error{completion.ErrCanceled, completion.ErrWriteAborted, completion.ErrLimit} {
 		if !strings.HasPrefix(err.Error(), "completion: ") {
 			e.Fatalf("text %q does not say whose it is", err)
 		}
 	}
-}
-
-func errorTimeout(e *env) {
-	late := &completion.OpError{Op: "read", Err: os.NewSyscallError("read", syscall.ETIMEDOUT)}
-	equal(e, "Timeout of ETIMEDOUT", late.Timeout(), true)
-	reset := &completion.OpError{Op: "read", Err: os.NewSyscallError("read", connectionReset)}
-	equal(e, "Timeout of a reset", reset.Timeout(), false)
-	other := &completion.OpError{Op: "listen", Err: net.UnknownNetworkError("x")}
-	equal(e, "Timeout of another", other.Timeout(), false)
-}
-
-func refusedConnectIsOpError(e *env) {
-	p := e.port(nil)
-	nobody := e.refusingAddress()
-	s, err := p.Socket("tcp4")
-	is(e, err, nil)
-	read := &ops.Read{From: s, Buf: own(8)}
-	connect := &ops.Connect{On: s, To: nobody}
-	e.submit(p, connect, read)
-	e.expectAll(p, connectionRefused, connect, read)
-	var op *completion.OpError
-	if !errors.As(connect.Err(), &op) {
-		e.Fatalf("error is %T", connect.Err())
-	}
-	equal(e, "Op", op.Op, "connect")
-	is(e, p.Await(e.ctx, &ops.Write{To: s, Buf: text("abc")}), connectionRefused)
 }
 
 func closedHandleIsAnOutcome(e *env) {

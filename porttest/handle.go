@@ -67,11 +67,11 @@ func listenOnEveryNetwork(e *env) {
 }
 
 // listenFails returns the error of a Listen that must fail and leave nothing.
-func listenFails(e *env, p *completion.Port, network, address string) *completion.OpError {
+func listenFails(e *env, p *completion.Port, network, address string) *net.OpError {
 	e.Helper()
 	descriptors, handles := countDescriptors(), p.Stats().Handles
 	l, err := p.Listen(network, address)
-	var op *completion.OpError
+	var op *net.OpError
 	if l != nil || !errors.As(err, &op) {
 		e.Fatalf("Listen(%q, %q): %v, %v", network, address, l, err)
 	}
@@ -217,7 +217,7 @@ func options(e *env) {
 func optionsOfUnix(e *env) {
 	p := e.port(nil)
 	s, other := e.pairOn(p, "unix")
-	var op *completion.OpError
+	var op *net.OpError
 	err := s.SetNoDelay(true)
 	if !errors.As(err, &op) {
 		e.Fatalf("SetNoDelay on a unix socket: %v", err)

@@ -124,7 +124,7 @@ func adoptClosesOriginal(e *env) {
 func unsupported(e *env, p *completion.Port, err error) {
 	e.Helper()
 	is(e, err, errors.ErrUnsupported)
-	var op *completion.OpError
+	var op *net.OpError
 	equal(e, "OpError", errors.As(err, &op), true)
 	equal(e, "Op", op.Op, "adopt")
 	equal(e, "handles", p.Stats().Handles, 0)

@@ -130,7 +130,7 @@ func orderReset(e *env) {
 	x := newCut(e, p)
 	x.c.reset()
 	x.endsHalfWay(e, p, completion.ErrWriteAborted)
-	var op *completion.OpError
+	var op *net.OpError
 	if !errors.As(x.big.Err(), &op) || op.Op != "write" {
 		e.Fatalf("a reset is %v", x.big.Err())
 	}
@@ -350,7 +350,7 @@ func orderResetReads(e *env) {
 		if got := e.next(p); got != completion.Operation(&reads[i]) {
 			e.Fatalf("dequeued %T %p, want read %d", got, got, i)
 		}
-		var op *completion.OpError
+		var op *net.OpError
 		if err := reads[i].Err(); !errors.As(err, &op) || errors.Is(err, io.EOF) || reads[i].N() != 0 {
 			e.Fatalf("read %d: %d bytes, %v", i, reads[i].N(), err)
 		}

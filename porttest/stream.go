@@ -402,7 +402,7 @@ func streamHalfClose(e *env) {
 	if got := e.next(p); got != completion.Operation(late) || late.Err() == nil || late.N() != 0 {
 		e.Fatalf("a write after CloseWrite: %d, %v", late.N(), late.Err())
 	}
-	var op *completion.OpError
+	var op *net.OpError
 	if !errors.As(late.Err(), &op) || op.Op != "write" {
 		e.Fatalf("the error is %v", late.Err())
 	}

@@ -51,7 +51,7 @@ func (h *Handle) notConnected(k Kind) *Failure {
 	if errno == 0 { // it was cancelled
 		errno = syscall.ENOTCONN
 	}
-	return &Failure{Code: System, Kind: k, Call: k.String(), Errno: errno, Handle: h}
+	return &Failure{Code: System, Kind: k, Errno: errno, Handle: h}
 }
 
 // run performs operations of d until none can be performed now. It does
@@ -130,7 +130,7 @@ func (h *Handle) endUncalled(d direction, s *Slot, after *aftermath) bool {
 	case s.progress&opens == 0:
 		// Not for the kernel to say: Linux takes the second call for a question
 		// about the first.
-		f = &Failure{Code: System, Kind: Connect, Call: "connect", Errno: syscall.EISCONN, Handle: h}
+		f = &Failure{Code: System, Kind: Connect, Errno: syscall.EISCONN, Handle: h}
 	default:
 		return false
 	}
@@ -238,6 +238,9 @@ func (h *Handle) takeOut(d direction, s *Slot, after *aftermath) {
 func (h *Handle) end(d direction, s *Slot, f *Failure, after *aftermath) {
 	rec := s.record()
 	rec.failure = f
+	if f != nil && f.Code == System {
+		after.failed = true
+	}
 	short := f != nil && rec.n > 0
 	h.conclude(s, rec, f, after)
 	after.finished.push(s)
@@ -322,7 +325,7 @@ func (p *Port) edge(e Event, after *aftermath) {
 	h.lock()
 	if e.Ready&(EndedIn|EndedOut) != 0 {
 		h.ended(e.Ready, after)
-		h.unlock()
+		h.unlock(after)
 		return
 	}
 	if e.Ready&(Readable|HungUp) != 0 {
@@ -338,7 +341,7 @@ func (p *Port) edge(e Event, after *aftermath) {
 	if h.queue[out].tail != nil {
 		h.run(out, after)
 	}
-	h.unlock()
+	h.unlock(after)
 }
 
 // resume runs a direction that was put on the ready list.

@@ -1,6 +1,9 @@
 package core
 
-import "syscall"
+import (
+	"math"
+	"syscall"
+)
 
 // Code classes a failure. Every code but System stands for one error value.
 type Code uint8
@@ -21,9 +24,12 @@ const (
 type Failure struct {
 	Code   Code
 	Kind   Kind          // of the operation that met it, for System
-	Call   string        // the system call, for System
+	Call   string        // the system call, for System; empty for the one of that kind
 	Errno  syscall.Errno // for System
-	Handle *Handle       // for its addresses, for System
+	Handle *Handle       // that met it, for System
+	// Err is what Options.Explain has made of it, for System. It is written before
+	// anybody else knows of the failure, and stays.
+	Err error
 }
 
 var (
@@ -35,6 +41,41 @@ var (
 	abortedFailure      = &Failure{Code: WriteAborted}
 	limitFailure        = &Failure{Code: LimitExceeded}
 )
+
+// explain has the errors of failures made that the system has caused. Nobody
+// else knows of these operations yet, and users keeps the descriptor from being
+// closed and its number from going to another while it is asked for its
+// addresses. h.mu is held on entry and on return, and let go of in between.
+func (h *Handle) explain(after *aftermath) {
+	after.failed = false
+	explain := h.port.explain
+	if explain == nil {
+		return
+	}
+	fd, isOpen := -1, h.state&closed == 0 && h.users < math.MaxUint16
+	if isOpen {
+		fd = int(h.fd)
+		h.users++
+	}
+	h.mu.Unlock()
+	for s := after.finished.head(); ; s = s.next {
+		// One failure may be that of several: a connect's, which stands first.
+		if f := s.record().failure; f != nil && f.Code == System && f.Err == nil {
+			var req Request
+			if s.kind == Connect {
+				s.op.Describe(&req)
+			}
+			f.Err = explain(f, fd, req.Target)
+		}
+		if s == after.finished.tail {
+			break
+		}
+	}
+	h.lock()
+	if isOpen {
+		h.users--
+	}
+}
 
 // intent is what somebody wants of an operation in flight. The first one
 // recorded stays.

@@ -112,7 +112,7 @@ func (p *Port) AddHandle(fd int, isConnected bool, atClose func()) (*Handle, *Fa
 	}
 	h.Release()
 	if errno != 0 {
-		return nil, &Failure{Code: System, Call: "arm", Errno: errno}
+		return nil, &Failure{Code: System, Call: p.armCall, Errno: errno}
 	}
 	return h, nil
 }
@@ -144,12 +144,13 @@ func (h *Handle) Release() {
 // after it.
 type aftermath struct {
 	finished list // operations that have their outcome
+	failed   bool // one of them by an error of the system, which is to be explained
 	kick     bool // the ready list has grown
 }
 
 // leave unlocks the handle and publishes what has happened meanwhile.
 func (h *Handle) leave(after *aftermath) {
-	h.unlock()
+	h.unlock(after)
 	if after.finished.tail != nil || after.kick {
 		h.port.publish(after)
 	}
@@ -158,7 +159,10 @@ func (h *Handle) leave(after *aftermath) {
 // unlock unlocks the handle. Whoever unlocks a closing handle as the last one
 // gives the descriptor back, and what was finished meanwhile is to be published
 // after that: who dequeues the last completion finds the address free.
-func (h *Handle) unlock() {
+func (h *Handle) unlock(after *aftermath) {
+	if after.failed {
+		h.explain(after)
+	}
 	last := h.state&(closing|closed) == closing && h.users == 0 && (h.latch[in]|h.latch[out])&owned == 0
 	if !last {
 		h.mu.Unlock()

@@ -95,7 +95,7 @@ func (h *Handle) outcomeOfErrno(s *Slot, n int, errno syscall.Errno) callResult 
 	case BrokenPipe:
 		return callResult{verdict: ended, gone: true, n: n}
 	}
-	r := h.systemFailure(s, s.kind.String(), errno)
+	r := h.systemFailure(s, errno)
 	r.n = n
 	return r
 }

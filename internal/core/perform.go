@@ -50,8 +50,8 @@ func (h *Handle) perform(s *Slot) callResult {
 }
 
 // systemFailure is the result of a call that ended its operation with an errno.
-func (h *Handle) systemFailure(s *Slot, call string, errno syscall.Errno) callResult {
-	f := &Failure{Code: System, Kind: s.kind, Call: call, Errno: errno, Handle: h}
+func (h *Handle) systemFailure(s *Slot, errno syscall.Errno) callResult {
+	f := &Failure{Code: System, Kind: s.kind, Errno: errno, Handle: h}
 	return callResult{verdict: ended, fatal: h.port.kernel.Classify(s.kind, errno) == Fatal, failure: f}
 }
 
@@ -73,7 +73,7 @@ func (h *Handle) read(s *Slot) callResult {
 		case WouldBlock:
 			return callResult{verdict: wouldBlock}
 		}
-		return h.systemFailure(s, "read", errno)
+		return h.systemFailure(s, errno)
 	}
 	return s.haveRead(n, len(space))
 }
@@ -108,7 +108,7 @@ func (h *Handle) write(s *Slot) callResult {
 		case BrokenPipe:
 			return callResult{verdict: ended, gone: true}
 		}
-		return h.systemFailure(s, "write", errno)
+		return h.systemFailure(s, errno)
 	}
 }
 
@@ -135,7 +135,7 @@ func (h *Handle) whyGone(s *Slot) *Failure {
 	case errno == 0:
 		return endOfFile
 	}
-	return &Failure{Code: System, Kind: s.kind, Call: s.kind.String(), Errno: errno, Handle: h}
+	return &Failure{Code: System, Kind: s.kind, Errno: errno, Handle: h}
 }
 
 // accept makes a handle of the next connection. Running out of descriptors
@@ -153,7 +153,7 @@ func (h *Handle) accept(s *Slot) callResult {
 		case WouldBlock:
 			return callResult{verdict: wouldBlock}
 		}
-		return h.systemFailure(s, "accept", errno)
+		return h.systemFailure(s, errno)
 	}
 }
 
@@ -169,7 +169,7 @@ func (h *Handle) haveAccepted(fd int) callResult {
 // connect asks for the connection the first time, and then how it went. It is
 // never asked for twice: a second call would start over on some systems.
 func (h *Handle) connect(s *Slot) callResult {
-	call, errno := "connect", syscall.Errno(0)
+	errno := syscall.Errno(0)
 	if rec := s.record(); rec.n == 0 {
 		rec.n = 1 // asked; conclude resets it
 		var req Request
@@ -184,12 +184,12 @@ func (h *Handle) connect(s *Slot) callResult {
 	case h.port.kernel.Classify(s.kind, errno) == WouldBlock:
 		return callResult{verdict: wouldBlock}
 	}
-	return h.systemFailure(s, call, errno)
+	return h.systemFailure(s, errno)
 }
 
 func (h *Handle) closeWrite(s *Slot) callResult {
 	if errno := h.port.kernel.CloseWrite(int(h.fd)); errno != 0 {
-		return h.systemFailure(s, "shutdown", errno)
+		return h.systemFailure(s, errno)
 	}
 	return callResult{verdict: ended}
 }

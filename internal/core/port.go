@@ -13,7 +13,12 @@ type Options struct {
 	LoopWait    Waiting // how a leader sleeps that wants any finished operation
 	MaxInFlight int     // 0 for no limit
 	Observe     func(Trace)
-	Steps       Steps // nil but in a simulator
+	// Explain makes the error of a failure that the system has caused, see
+	// Failure.Err. It is called once for each, with no lock held. fd is open, or
+	// negative if it is not any more; target is Request.Target of a connect.
+	Explain func(f *Failure, fd int, target any) error
+	ArmCall string // the system call that Poller.Arm makes
+	Steps   Steps  // nil but in a simulator
 }
 
 // Port is the engine of one completion port.
@@ -24,6 +29,8 @@ type Port struct {
 	spin        int64
 	loopWait    Waiting
 	maxInFlight int
+	explain     func(*Failure, int, any) error
+	armCall     string
 	observe     func(Trace)           // nil for none
 	serials     sync.Map              // for it: uint32 of the submission by *Slot
 	committed   []Trace               // for it: what the Submit under way has done
@@ -106,6 +113,8 @@ func NewPort(o Options) *Port {
 		loopWait:    o.LoopWait,
 		maxInFlight: o.MaxInFlight,
 		observe:     o.Observe,
+		explain:     o.Explain,
+		armCall:     o.ArmCall,
 		steps:       o.Steps,
 		events:      make([]Event, eventsPerPoll),
 		timeout:     Never,

@@ -37,7 +37,8 @@ func (k Kind) direction() direction {
 type Operation interface {
 	// Describe fills in what is to be done. The port calls it under its lock
 	// while it accepts the operation, first to check it and then to take it, and
-	// for a connect once more when it performs it: it must say the same each time.
+	// for a connect once more when it performs it, and when it has failed: it must
+	// say the same each time.
 	Describe(*Request)
 	// Deliver puts what the operation produced into it. It is called once,
 	// before the operation is handed out, by whoever owns the outcome.
@@ -53,6 +54,7 @@ type Request struct {
 	Buffer   *Buffer  // read into, or written from
 	Pool     *Pool    // where a late read takes its buffer
 	Address  *Address // of Connect
+	Target   any      // of Connect: the same address, as the program gave it
 	Due      int64    // of Timer: when, on the port's clock
 	Deadline int64    // on the port's clock, 0 for none
 }

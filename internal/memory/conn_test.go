@@ -142,7 +142,7 @@ func TestFailIsTakenBack(t *testing.T) {
 		t.Helper()
 		n.lock()
 		defer n.mu.Unlock()
-		want(t, call, n.fault(call), wanted)
+		want(t, call, n.fault(call), Native(wanted))
 	}
 	next("read", syscall.EMFILE)
 	next("read", syscall.ENFILE)

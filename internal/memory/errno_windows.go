@@ -1,6 +1,10 @@
 package memory
 
-import "syscall"
+import (
+	"syscall"
+
+	"github.com/completionport/completion/internal/sys"
+)
 
 // The numbers of Winsock. Those that package syscall has invented for POSIX
 // names never come out of a socket.
@@ -27,26 +31,4 @@ const (
 
 // Native returns the errno as Winsock gives it: a test that orders a fault by
 // its POSIX name means that one.
-func Native(errno syscall.Errno) syscall.Errno {
-	switch errno {
-	case syscall.EAGAIN:
-		return errAgain
-	case syscall.EINTR:
-		return errInterrupted
-	case syscall.ECONNRESET:
-		return errReset
-	case syscall.ECONNABORTED:
-		return errAborted
-	case syscall.ECONNREFUSED:
-		return errRefused
-	case syscall.ETIMEDOUT:
-		return errTimedOut
-	case syscall.EHOSTUNREACH:
-		return errNoHost
-	case syscall.ENETUNREACH:
-		return errNoNetwork
-	case syscall.EPIPE:
-		return errBrokenPipe
-	}
-	return errno
-}
+func Native(errno syscall.Errno) syscall.Errno { return sys.Errno(errno) }

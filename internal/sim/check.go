@@ -2,6 +2,7 @@ package sim
 
 import (
 	"bytes"
+	"errors"
 	"net/netip"
 	"syscall"
 
@@ -176,11 +177,31 @@ func (w *world) brokenBefore(u *use) bool {
 	return false
 }
 
+// armCall is what the engine calls a refusal of the poller.
+const armCall = "arm"
+
+var errExplained = errors.New("explained")
+
+// explain is asked for the error of a failure. As it would ask for addresses,
+// the descriptor must be that of the handle, whatever the others do meanwhile.
+func (w *world) explain(f *core.Failure, fd int, _ any) error {
+	if f.Err != nil {
+		w.fail("%+v is explained twice", f)
+	}
+	if s := w.kernel.enter(fd, "getsockname"); s != nil && f.Handle != nil && (s.conn == nil || s.conn.handle != f.Handle) {
+		w.fail("%+v: descriptor %d is that of another handle", f, fd)
+	}
+	return errExplained
+}
+
 // knownErrno: an errno comes from a call of this operation, or from what the
 // handle remembers.
 func (w *world) knownErrno(u *use) bool {
 	f := u.failure
-	if u.kind == core.Accept && f.Call == "arm" {
+	if f.Err != errExplained {
+		w.fail("%v: nobody has explained %+v", u, f)
+	}
+	if u.kind == core.Accept && f.Call == armCall {
 		switch f.Errno {
 		case syscall.ENOSPC, syscall.ENOMEM, syscall.EBADF:
 			return w.armRefusals > 0

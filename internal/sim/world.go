@@ -90,6 +90,7 @@ func newWorld(st *stable, t *totals, p *plan, schedule choices, how strategy, tr
 	}
 	options := core.Options{
 		Poller: w.newPoller(), Kernel: w.kernel, SpinWait: p.spin, MaxInFlight: p.maxInFlight, Steps: w,
+		Explain: w.explain, ArmCall: armCall,
 	}
 	if p.block {
 		options.LoopWait = core.Block

@@ -116,21 +116,3 @@ func errnoOf(err error) syscall.Errno {
 	}
 	return windows.WSAEINVAL
 }
-
-// Errno returns what Winsock calls an errno. Package syscall has numbers of its
-// own for the names of POSIX, which the engine uses; no call returns them.
-func Errno(errno syscall.Errno) syscall.Errno {
-	switch errno {
-	case syscall.EPIPE:
-		return windows.WSAESHUTDOWN
-	case syscall.EISCONN:
-		return windows.WSAEISCONN
-	case syscall.ENOTCONN:
-		return windows.WSAENOTCONN
-	case syscall.EAFNOSUPPORT:
-		return windows.WSAEAFNOSUPPORT
-	case syscall.EAGAIN:
-		return windows.WSAEWOULDBLOCK
-	}
-	return errno
-}

@@ -1,0 +1,16 @@
+package sys
+
+import (
+	"os"
+	"syscall"
+)
+
+// Explained makes an errno in a call's error one of ErrorOf.
+func Explained(err error) error {
+	if call, ok := err.(*os.SyscallError); ok {
+		if errno, ok := call.Err.(syscall.Errno); ok {
+			return &os.SyscallError{Syscall: call.Syscall, Err: ErrorOf(errno)}
+		}
+	}
+	return err
+}
