@@ -28,7 +28,7 @@ func (Kernel) Socket(family Family) (int, error) {
 		domain = windows.AF_INET
 	}
 	fd, errno := openSocket(domain)
-	if family == Dual && errno == windows.WSAEAFNOSUPPORT {
+	if family == Dual && isMissingFamily(errno) {
 		fd, errno = openSocket(windows.AF_INET)
 		domain = windows.AF_INET
 	}
@@ -66,7 +66,8 @@ func openSocket(domain int) (int, syscall.Errno) {
 	return int(s), 0
 }
 
-// Listen opens a listening socket. An empty address means any.
+// Listen opens a listening socket. The address of a Dual one is unspecified, and
+// it is IPv4 where there is no IPv6.
 func (k Kernel) Listen(family Family, addr core.Address, o ListenOptions) (int, error) {
 	if o.ReusePort {
 		return -1, fmt.Errorf("ReusePort on Windows: %w", errors.ErrUnsupported)
@@ -75,11 +76,20 @@ func (k Kernel) Listen(family Family, addr core.Address, o ListenOptions) (int, 
 	if err != nil {
 		return -1, err
 	}
-	if err := bindAndListen(fd, addr, o); err != nil {
-		Close(fd)
-		return -1, err
+	if err = bindAndListen(fd, addr, o); err == nil {
+		return fd, nil
 	}
-	return fd, nil
+	Close(fd)
+	if family == Dual && isMissingFamily(errnoOf(err)) {
+		return k.Listen(IPv4, core.Address{Inet: netip.AddrPortFrom(netip.IPv4Unspecified(), addr.Inet.Port())}, o)
+	}
+	return -1, err
+}
+
+// isMissingFamily says that the system has no sockets of a family, or no address
+// of it to bind them to.
+func isMissingFamily(errno syscall.Errno) bool {
+	return errno == windows.WSAEAFNOSUPPORT || errno == windows.WSAEPROTONOSUPPORT || errno == windows.WSAEADDRNOTAVAIL
 }
 
 // bindAndListen leaves SO_REUSEADDR alone: here it would let others take the
@@ -93,9 +103,11 @@ func bindAndListen(fd int, addr core.Address, o ListenOptions) error {
 	if errno != 0 {
 		return os.NewSyscallError("bind", errno)
 	}
-	called("bind")
-	if err := windows.Bind(windows.Handle(fd), sa); err != nil {
-		return os.NewSyscallError("bind", asErrno(err))
+	if errno = called("bind"); errno == 0 {
+		errno = asErrno(windows.Bind(windows.Handle(fd), sa))
+	}
+	if errno != 0 {
+		return os.NewSyscallError("bind", errno)
 	}
 	backlog := o.Backlog
 	if backlog <= 0 {

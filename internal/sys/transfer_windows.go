@@ -96,11 +96,15 @@ func (t *Transfer) Connect(fd int, to core.Address) syscall.Errno {
 	if errno != 0 {
 		return errno
 	}
+	sharePorts(fd)
 	called("bind")
 	if err := windows.Bind(windows.Handle(fd), anyAddress(family)); err != nil && err != windows.WSAEINVAL {
 		return asErrno(err) // WSAEINVAL: it is bound
 	}
 	raw, size := rawAddress(address)
+	if isThisMachine(to.Inet.Addr()) {
+		refuseAtOnce(fd)
+	}
 	t.begin(nil)
 	t.to = raw
 	called("ConnectEx")
