@@ -36,6 +36,7 @@ type iocp struct {
 
 	// The leader's.
 	until   int64
+	timer   sys.WaitTimer
 	packets []sys.Packet
 }
 
@@ -116,10 +117,14 @@ func (p *iocp) Wait(how core.Waiting, events []core.Event, serve func(int) (int,
 	return n, false
 }
 
-// milliseconds is how long to wait, rounded up.
+// milliseconds is how long to wait, rounded up. Where the system can, a timer ends
+// the wait more exactly.
 func (p *iocp) milliseconds() uint32 {
 	if p.until == core.Never {
 		return sys.Infinite
+	}
+	if p.timer.Set(p.port, p.until) {
+		return 0
 	}
 	left := max(p.until-sys.Now(), 0)
 	return uint32(min((left+999_999)/1_000_000, sys.Infinite-1))
@@ -133,7 +138,11 @@ func (p *iocp) take(events []core.Event, milliseconds uint32) (n int) {
 	got := p.port.Dequeue(p.packets[:len(events)], milliseconds)
 	for i := range p.packets[:got] {
 		packet := &p.packets[i]
-		if packet.Key == 0 { // it only wakes
+		switch packet.Key {
+		case 0: // it only wakes
+			continue
+		case sys.TimerKey: // so does this one
+			p.timer.Fired()
 			continue
 		}
 		a := p.sockets.get(int(packet.Key))
@@ -173,6 +182,7 @@ func (p *iocp) Close() error {
 	for p.orphans.count.Load() > 0 {
 		p.take(none[:], sys.Infinite)
 	}
+	p.timer.Close()
 	openPorts.Delete(p)
 	p.closing.Lock()
 	p.closed = true
