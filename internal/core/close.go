@@ -1,6 +1,9 @@
 package core
 
-import "context"
+import (
+	"context"
+	"slices"
+)
 
 // Close refuses new operations, ends those in flight, closes all handles, and
 // returns when no goroutine is in the poller or in a system call any more. It
@@ -60,22 +63,44 @@ func (p *Port) Shutdown(ctx context.Context) (all, open bool) {
 	return all, p.Close()
 }
 
-// endTimers refuses new timers and ends those that wait. Each of them has an
-// entry in the heap, or has not been begun and will be refused.
+// endedPerHold is how many timers are ended between two holds of the port's lock.
+const endedPerHold = 128
+
+// endTimers refuses new timers and ends those that wait. Each of them has an entry
+// in the heap, or has not been begun and will be refused. The heap is taken down from
+// its last entry, which moves no other, so that the lock is held for a part at a time;
+// deadlines of operations that go on are put back.
 func (p *Port) endTimers(as handleState) {
 	p.home.lock()
 	p.home.state |= as
 	p.home.mu.Unlock()
 
-	p.lock()
-	var tickets []Ticket
-	for i := range p.timers.count {
-		if e := p.timers.at(i); e.slot.kind == Timer && e.slot.op != nil {
-			tickets = append(tickets, e.slot.ticket())
+	var deadlines []*Slot
+	for more := true; more; {
+		var tickets [endedPerHold]Ticket
+		p.lock()
+		for i := range tickets {
+			if more = p.timers.count > 0; !more {
+				break
+			}
+			switch s := p.timers.dropLast(); {
+			case s.op == nil: // over
+			case s.kind == Timer:
+				tickets[i] = s.ticket()
+			default:
+				deadlines = append(deadlines, s)
+			}
+		}
+		p.mu.Unlock()
+		for _, t := range tickets {
+			p.record(t, toClose) // of the zero Ticket, nothing
 		}
 	}
-	p.mu.Unlock()
-	for _, t := range tickets {
-		p.record(t, toClose)
+	for part := range slices.Chunk(deadlines, endedPerHold) {
+		p.lock()
+		for _, s := range part {
+			p.schedule(s) // its slot may have another use by now, which is right too
+		}
+		p.unlock()
 	}
 }

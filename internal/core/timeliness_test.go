@@ -216,3 +216,43 @@ func bodiesBeforeAnEvent(t *testing.T, before, now int64, phase int) (bodies int
 	}
 	return bodies
 }
+
+// Shutdown ends timers and leaves the deadlines of writes, however many there are.
+func TestShutdownKeepsDeadlines(t *testing.T) {
+	k, p, h := newScript(t)
+	timers := make([]*operation, 5*endedPerHold)
+	for i := range timers {
+		timers[i] = &operation{kind: Timer, due: int64(1000 + i)}
+		p.Submit([]Operation{timers[i]}, false)
+	}
+	k.write = append(k.write, gives(0, syscall.EAGAIN))
+	writes := make([]*operation, 2*endedPerHold)
+	for i := range writes {
+		writes[i] = newOperation(Write, h, 1)
+		p.Submit([]Operation{writes[i]}, false)
+		p.SetDeadline(writes[i], int64(500+(i*37)%len(writes)))
+	}
+	p.refusing = true
+	p.endTimers(draining)
+	if p.timers.count != len(writes) {
+		t.Errorf("%d entries for %d deadlines", p.timers.count, len(writes))
+	}
+	for range timers {
+		p.Next(context.Background())
+	}
+	for _, timer := range timers {
+		if _, f, ok := Outcome(&timer.Record); !ok || f != closedFailure {
+			t.Fatalf("a timer has ended: %v, with %v", ok, f)
+		}
+	}
+	k.now = 500 + int64(len(writes))
+	k.edge(h, Readable) // something to wake up for
+	for range writes {
+		p.Next(context.Background())
+	}
+	for _, w := range writes {
+		if _, f, ok := Outcome(&w.Record); !ok || f == nil || f.Code != DeadlineExceeded {
+			t.Fatalf("a write ended: %v, with %+v", ok, f)
+		}
+	}
+}

@@ -71,18 +71,27 @@ func (t *timerHeap) push(e timerEntry) {
 
 // drop removes the first entry.
 func (t *timerHeap) drop() {
-	t.at(0).slot.heap = 0
-	t.count--
-	last := *t.at(t.count)
-	*t.at(t.count) = timerEntry{}
+	first, last := t.at(0).slot, *t.at(t.count - 1)
+	t.dropLast()
+	first.heap = 0
 	if t.count > 0 {
 		t.down(0, last)
 	}
+}
+
+// dropLast removes the last entry, which moves no other, and returns its slot.
+func (t *timerHeap) dropLast() *Slot {
+	t.count--
+	e := t.at(t.count)
+	s := e.slot
+	*e = timerEntry{}
+	s.heap = 0
 	// One chunk is kept, or a heap that goes to and fro would allocate.
 	if spare := len(t.chunks) - 1; spare > 0 && t.count <= (spare-1)*timersPerChunk {
 		t.chunks[spare] = nil
 		t.chunks = t.chunks[:spare]
 	}
+	return s
 }
 
 // up puts e at i or above.
