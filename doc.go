@@ -70,6 +70,13 @@
 // cancelled, overdue or closed before. Which goroutine handles which
 // completion first is not promised.
 //
+// # Data
+//
+// A read ends when there is data, whatever made an earlier call of the system
+// stop short of it: urgent data of TCP, descriptors or credentials on a unix
+// socket. An urgent byte is not part of the stream, unless the socket has
+// SO_OOBINLINE. Descriptors that come with data are closed.
+//
 // # Cancelling
 //
 // Cancelling is a request; the completion is the fact. The operation ends with

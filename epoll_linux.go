@@ -153,17 +153,19 @@ func (e *epoll) take(n int) {
 		if event.Pad == 0 {
 			continue
 		}
-		e.events[e.n] = core.Event{
-			FD:         int(event.Fd),
-			Generation: uint32(event.Pad),
-			Ready:      readiness(event.Events),
+		fd, messages := sys.EpollTarget(&event)
+		ready := readiness(event.Events)
+		if messages {
+			ready |= core.StopsShort
 		}
+		e.events[e.n] = core.Event{FD: fd, Generation: uint32(event.Pad), Ready: ready}
 		e.n++
 	}
 }
 
 // readiness translates epoll's bits. An error or a hang-up concerns both
-// directions: their next call says what it is.
+// directions: their next call says what it is. Urgent data that comes alone is no
+// reason to read: there is nothing to be had, and a read would drop it.
 func readiness(bits uint32) core.Readiness {
 	var r core.Readiness
 	if bits&(sys.EpollIn|sys.EpollFailed) != 0 {
@@ -174,6 +176,10 @@ func readiness(bits uint32) core.Readiness {
 	}
 	if bits&sys.EpollHangUp != 0 {
 		r |= core.HungUp
+	}
+	if bits&sys.EpollUrgent != 0 {
+		sys.SawUrgent()
+		r |= core.StopsShort
 	}
 	return r
 }

@@ -13,6 +13,7 @@ import (
 // one asked for, and nothing is added.
 func FuzzEpollEvents(f *testing.F) {
 	f.Add([]byte{1, 0, 0, 0, 7, 0, 0, 0, 3, 0, 0, 0})
+	f.Add([]byte{3, 0, 0, 0, 0xf8, 0xff, 0xff, 0xff, 3, 0, 0, 0})
 	f.Add([]byte{0x18, 0x20, 0, 0, 7, 0, 0, 0, 0, 0, 0, 0, 4, 0, 0, 0, 9, 0, 0, 0, 1, 0, 0, 0})
 	f.Fuzz(func(t *testing.T, data []byte) {
 		const size = 12 // bits, descriptor, generation
@@ -24,7 +25,11 @@ func FuzzEpollEvents(f *testing.F) {
 			data = data[size:]
 			e.buffer[n] = sys.EpollEvent{Events: bits, Fd: int32(fd), Pad: int32(generation)}
 			if generation != 0 {
-				want = append(want, core.Event{FD: int(int32(fd)), Generation: generation, Ready: meaning(bits)})
+				event := core.Event{FD: int(int32(fd)), Generation: generation, Ready: meaning(bits)}
+				if event.FD < 0 { // a socket with messages
+					event.FD, event.Ready = -1-event.FD, event.Ready|core.StopsShort
+				}
+				want = append(want, event)
 			}
 		}
 		e.take(n)
@@ -39,11 +44,14 @@ func FuzzEpollEvents(f *testing.F) {
 	})
 }
 
-// meaning is epoll_ctl(2) once more, in numbers: IN 1, OUT 4, ERR 8, HUP 16,
-// RDHUP 8192.
+// meaning is epoll_ctl(2) once more, in numbers: IN 1, PRI 2, OUT 4, ERR 8,
+// HUP 16, RDHUP 8192.
 func meaning(bits uint32) (r core.Readiness) {
 	if bits&(1|8|16) != 0 {
 		r |= core.Readable
+	}
+	if bits&2 != 0 {
+		r |= core.StopsShort
 	}
 	if bits&(4|8|16) != 0 {
 		r |= core.Writable

@@ -88,7 +88,8 @@ func addresses(h *core.Handle) (local, remote net.Addr) {
 
 // SyscallConn gives access to the descriptor, for options this package does
 // not know. Its Read and Write return errors.ErrUnsupported: waiting is the
-// port's.
+// port's. So is receiving, also of urgent data (MSG_OOB): what is received behind
+// the port's back may take along the event that a read waits for.
 func (s *Socket) SyscallConn() (syscall.RawConn, error) { return rawConn{s.core()}, nil }
 
 // SetNoDelay turns Nagle's algorithm off (true, the default) or on.

@@ -38,6 +38,7 @@ var families = []struct {
 	{"Buffers", bufferCases},
 	{"LateBuffers", lateCases},
 	{"Stream", streamCases},
+	{"ShortReads", shortReadCases},
 	{"Order", orderCases},
 	{"OrderWhenFull", orderFullCases},
 	{"Connect", connectCases},

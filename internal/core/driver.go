@@ -59,6 +59,10 @@ const (
 	// HungUp: no more data will come after what is there now. It is not taken
 	// back, and it comes with Readable or means it.
 	HungUp
+	// StopsShort: a read may end before the last of what is there, at urgent data
+	// or at the end of a message, and no event comes for the rest. Every event of
+	// a descriptor says so for as long as it is so. It does not mean Readable.
+	StopsShort
 	// EndedIn and EndedOut come from a Native alone: what it was given for that
 	// direction has ended.
 	EndedIn

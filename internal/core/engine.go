@@ -74,8 +74,11 @@ func (h *Handle) run(d direction, after *aftermath) {
 		}
 		// The latch is cleared before the call: an edge that comes during it
 		// sets it again, and we try once more. Cleared after the call, that
-		// edge would be lost and the operation would sleep for ever.
-		h.latch[d] = h.latch[d]&^ready | owned
+		// edge would be lost and the operation would sleep for ever. What it says
+		// of short reads is the same: a call that finds nothing ends it, but not
+		// what an edge has said since.
+		short := h.latch[d] & stopsShort
+		h.latch[d] = h.latch[d]&^(ready|stopsShort) | owned
 		h.mu.Unlock()
 		var r callResult
 		if h.port.observe == nil {
@@ -91,6 +94,9 @@ func (h *Handle) run(d direction, after *aftermath) {
 			return
 		}
 		h.latch[d] &^= owned
+		if r.verdict != wouldBlock {
+			h.latch[d] |= short
+		}
 		h.settle(d, s, r, after)
 	}
 }
@@ -184,7 +190,7 @@ func (h *Handle) settle(d direction, s *Slot, r callResult, after *aftermath) {
 // transferred is settle for what mostly happens: bytes were moved, and the
 // operation has ended well. h.mu is held.
 func (h *Handle) transferred(d direction, s *Slot, r callResult, after *aftermath) {
-	if r.verdict == ended || h.latch[d]&hungUp != 0 {
+	if r.verdict == ended || h.latch[d]&stopsShort != 0 {
 		h.latch[d] |= ready // as in setLatch
 	}
 	h.queue[d].pop()
@@ -206,9 +212,8 @@ func (h *Handle) setLatch(d direction, v verdict) {
 	case ended, progressed:
 		h.latch[d] |= ready
 	case endedAndExhausted, progressedAndExhausted:
-		// A short read, but the end of the stream has been announced: it may
-		// have shared its edge with the data, so none will come for it.
-		if h.latch[d]&hungUp != 0 {
+		// A short read or write. No edge will come for what a read has left.
+		if h.latch[d]&stopsShort != 0 {
 			h.latch[d] |= ready
 		}
 	}
@@ -331,8 +336,8 @@ func (p *Port) edge(e Event, after *aftermath) {
 	if e.Ready&(Readable|HungUp) != 0 {
 		h.latch[in] |= ready
 	}
-	if e.Ready&HungUp != 0 {
-		h.latch[in] |= hungUp
+	if e.Ready&(HungUp|StopsShort) != 0 {
+		h.latch[in] |= stopsShort
 	}
 	if e.Ready&Writable != 0 {
 		h.latch[out] |= ready

@@ -41,9 +41,10 @@ const (
 	ready latch = 1 << iota
 	// owned: one goroutine performs this direction's operations, without the lock.
 	owned
-	// hungUp: the end of the stream may share an edge with the data before it,
-	// so a short read does not exhaust this direction.
-	hungUp
+	// stopsShort: a short read does not exhaust this direction. The end of the
+	// stream may share an edge with the data before it, or the read stopped at
+	// urgent data or at the end of a message. It lasts until a call finds nothing.
+	stopsShort
 	// wantsBuffer: the head stands in its pool's queue.
 	wantsBuffer
 	// undecided: the connection has ended, and the call under way in the other
@@ -76,13 +77,24 @@ const (
 // is closed, whoever closes it, but not if AddHandle fails; it must not call
 // the port.
 func (p *Port) AddHandle(fd int, isConnected bool, atClose func()) (*Handle, *Failure) {
+	known := latch(0)
+	if isConnected {
+		// It has been somebody else's, who may have received the urgent byte:
+		// reads still stop where it was, and no event says so.
+		known = stopsShort
+	}
+	return p.addHandle(fd, isConnected, known, atClose)
+}
+
+// addHandle is AddHandle, with what is known of reading.
+func (p *Port) addHandle(fd int, isConnected bool, known latch, atClose func()) (*Handle, *Failure) {
 	// Counted as a user until it is armed, so that a Close of the port which
 	// finds it in the table does not free the number under our hands.
 	h := &Handle{port: p, fd: int32(fd), users: 1}
 	// A fresh socket can be written to: no need to wait for the edge. For
 	// reading, arming brings an edge if data is there; trying without one
 	// would cost a call that mostly finds nothing.
-	h.latch[out] = ready
+	h.latch = [2]latch{in: known, out: ready}
 	if isConnected {
 		h.state = connected
 	}

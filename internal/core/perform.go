@@ -86,7 +86,8 @@ func (s *Slot) haveRead(n, space int) callResult {
 	case n == space:
 		return callResult{verdict: ended, n: n}
 	case s.flags&full == 0:
-		// A short read has emptied a stream socket: the next byte brings an edge.
+		// A short read has emptied a stream socket, unless its latch knows better:
+		// the next byte brings an edge.
 		return callResult{verdict: endedAndExhausted, n: n}
 	}
 	return callResult{verdict: progressedAndExhausted, n: n}
@@ -159,7 +160,7 @@ func (h *Handle) accept(s *Slot) callResult {
 
 // haveAccepted is the result of an accept that brought fd.
 func (h *Handle) haveAccepted(fd int) callResult {
-	conn, failure := h.port.AddHandle(fd, true, nil)
+	conn, failure := h.port.addHandle(fd, true, 0, nil)
 	if failure != nil && failure.Code == System {
 		failure.Kind = Accept
 	}

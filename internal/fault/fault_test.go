@@ -43,7 +43,7 @@ func TestOwedEdge(t *testing.T) {
 	events := make([]core.Event, 4)
 	check := func(n int) {
 		t.Helper()
-		if want := (core.Event{FD: 5, Generation: 9, Ready: core.Readable | core.Writable}); n != 1 || events[0] != want {
+		if want := (core.Event{FD: 5, Generation: 9, Ready: core.Readable | core.Writable | core.StopsShort}); n != 1 || events[0] != want {
 			t.Errorf("%d events, %+v; want %+v", n, events[0], want)
 		}
 	}

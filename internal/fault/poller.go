@@ -22,10 +22,11 @@ type poller struct {
 }
 
 // owe reports fd ready once more. Readiness may be reported too often, so both
-// directions are.
+// directions are; and since the fault has made the engine forget what the last
+// real event said of short reads, it is said again.
 func (p *poller) owe(fd int) {
 	p.mu.Lock()
-	p.owed = append(p.owed, core.Event{FD: fd, Generation: p.armed[fd], Ready: core.Readable | core.Writable})
+	p.owed = append(p.owed, core.Event{FD: fd, Generation: p.armed[fd], Ready: core.Readable | core.Writable | core.StopsShort})
 	how := p.waiting
 	p.mu.Unlock()
 	if how != core.Look {

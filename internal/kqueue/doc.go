@@ -21,5 +21,7 @@
 //   - An order among the events of a descriptor.
 //   - That readiness lasts, or that every event has a reason: some kernels send
 //     extra Write events.
+//   - That an event tells of urgent data, or that the end of a message brings one
+//     for what is behind it: reads go on until they find nothing.
 //   - Data and FFlags: how much there is, and which error, the calls say.
 package kqueue

@@ -146,7 +146,9 @@ func sameHandle(a, b core.Event) bool { return a.FD == b.FD && a.Generation == b
 func readiness(e *Event) (r core.Readiness) {
 	switch e.Filter {
 	case Read:
-		r = core.Readable
+		// No event tells of urgent data, or of the end of a message, and Clear
+		// brings none for what is behind it.
+		r = core.Readable | core.StopsShort
 		if e.Flags&EOF != 0 { // with data left to read, or without
 			r |= core.HungUp
 		}
@@ -157,7 +159,7 @@ func readiness(e *Event) (r core.Readiness) {
 	if e.Flags&Error != 0 {
 		// What a change of ours met would be returned by Change; if a kernel has
 		// something to say here, both directions find out.
-		r = core.Readable | core.Writable
+		r = core.Readable | core.Writable | core.StopsShort
 	}
 	return r
 }

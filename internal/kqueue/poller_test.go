@@ -18,7 +18,7 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 const (
-	r = core.Readable
+	r = core.Readable | core.StopsShort
 	w = core.Writable
 	h = core.HungUp
 )

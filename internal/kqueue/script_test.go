@@ -201,7 +201,6 @@ func TestArmSubmitsBothFilters(t *testing.T) {
 }
 
 func TestTranslation(t *testing.T) {
-	const r, w, h = core.Readable, core.Writable, core.HungUp
 	for _, c := range []struct {
 		name  string
 		event kqueue.Event
@@ -246,10 +245,10 @@ func TestFiltersOfADescriptorAreOneEvent(t *testing.T) {
 	}}}
 	got, _ := wait(open(t, s), core.Look)
 	same(t, got,
-		core.Event{FD: 5, Generation: 9, Ready: core.Readable | core.Writable},
-		core.Event{FD: 6, Generation: 9, Ready: core.Readable | core.Writable},
-		core.Event{FD: 7, Generation: 1, Ready: core.Readable},
-		core.Event{FD: 7, Generation: 2, Ready: core.Writable})
+		core.Event{FD: 5, Generation: 9, Ready: r | w},
+		core.Event{FD: 6, Generation: 9, Ready: r | w},
+		core.Event{FD: 7, Generation: 1, Ready: r},
+		core.Event{FD: 7, Generation: 2, Ready: w})
 }
 
 // A leader that is asked to goes on waiting in the poller.

@@ -26,6 +26,8 @@
 //     after it see the end of the stream or a broken pipe. What had arrived
 //     before a reset can still be read.
 //   - Descriptor numbers are given out smallest first, and again at once.
+//   - Reads stop at urgent data, which an event tells, and on a unix socket at the
+//     end of a message, which none does.
 //   - Readiness is edge-triggered: an edge for what is ready when a descriptor
 //     is armed, for every arrival, and for room after a write that found too
 //     little. An edge tells all that is ready when it is collected.

@@ -155,6 +155,43 @@ func (c *Conn) Write(p []byte) (int, error) {
 	}
 }
 
+// WriteUrgent is Write of bytes of which the last is urgent, as send(2) with
+// MSG_OOB: it is no part of the stream, and reads stop where it was. Nobody can
+// receive it here.
+func (c *Conn) WriteUrgent(p []byte) (int, error) {
+	n, err := c.Write(p[:len(p)-1])
+	if err != nil {
+		return n, err
+	}
+	return n + 1, c.mark()
+}
+
+// WriteMessage is Write, and reads stop behind it, as they do on unix sockets
+// behind a message with descriptors. TCP has no such thing.
+func (c *Conn) WriteMessage(p []byte) (int, error) {
+	if c.socket.Family() != sys.Unix {
+		return 0, c.errorOf("write", errNotSupported)
+	}
+	n, err := c.Write(p)
+	if err == nil {
+		err = c.mark()
+	}
+	return n, err
+}
+
+// mark makes the other end's reads stop behind what was written so far.
+func (c *Conn) mark() error {
+	c.network.lock()
+	defer c.network.mu.Unlock()
+	if c.closed {
+		return c.errorOf("write", net.ErrClosed)
+	}
+	if errno := c.socket.Mark(); errno != 0 {
+		return c.errorOf("write", errno)
+	}
+	return nil
+}
+
 // CloseWrite sends the end of the stream.
 func (c *Conn) CloseWrite() error {
 	c.network.lock()

@@ -4,6 +4,7 @@ import (
 	"syscall"
 
 	"github.com/completionport/completion/internal/core"
+	"github.com/completionport/completion/internal/sys"
 )
 
 // Watcher collects edges of the descriptors that were armed with it, as an
@@ -134,6 +135,10 @@ func (k *Socket) Ready() (r core.Readiness) {
 		}
 		if k.in.ended || k.dead {
 			r |= core.HungUp
+		}
+		// As on Linux: urgent data is told of, ends of messages are not.
+		if k.family == sys.Unix || k.in.marked() {
+			r |= core.StopsShort
 		}
 	}
 	return r

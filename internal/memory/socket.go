@@ -116,6 +116,19 @@ func (k *Socket) Write(p []byte) (int, syscall.Errno) {
 	return n, 0
 }
 
+// Mark makes reads of the other end stop behind what was written so far: at an
+// urgent byte, which itself is nowhere, or at the end of a message.
+func (k *Socket) Mark() syscall.Errno {
+	switch {
+	case k.phase != connected || k.dead || k.finSent:
+		return errBrokenPipe
+	case k.peer != nil:
+		k.peer.in.mark()
+		k.system.send(k.peer, data, 0)
+	}
+	return 0
+}
+
 // takeErrno returns the error that waits to be told, or else another.
 func (k *Socket) takeErrno(other syscall.Errno) syscall.Errno {
 	errno := k.errno

@@ -359,8 +359,8 @@ func (c *caller) cancel(i int) {
 func (c *caller) cancelTicket(i int) {
 	u := at(c.tickets, i)
 	o := at(c.operations, i)
-	if o != nil && o.use == nil {
-		o = c.postOnItsWay()
+	if post := c.postOnItsWay(); o != nil && (o.use == nil || i == 2 && post != nil) {
+		o = post
 	}
 	if o != nil && o.use != nil && i%2 == 0 {
 		// One that may still be on its way into the port.

@@ -111,11 +111,14 @@ func (k *kernel) Read(fd int, p []byte) (int, syscall.Errno) {
 		return 0, k.refuse(s, u, syscall.ENOTCONN)
 	case s.phase == pending:
 		return 0, k.refuse(s, u, syscall.EAGAIN)
-	case len(s.received) > 0 && k.w.fires(againRead):
+	case len(s.received) > 0 && !s.taken && k.w.fires(againRead):
 		k.postpone(s, core.Readable)
 		return 0, k.refuse(s, u, syscall.EAGAIN)
 	case len(s.received) > 0:
-		most := min(len(p), len(s.received))
+		most := min(len(p), s.stretch())
+		if most < min(len(p), len(s.received)) {
+			k.w.fired[stoppedBy(s)]++
+		}
 		if most > 1 && k.w.fires(shortRead) { // the rest arrives just after
 			most = 1 + k.w.schedule.pick(most-1)
 			k.postpone(s, core.Readable)
@@ -133,6 +136,17 @@ func (k *kernel) Read(fd int, p []byte) (int, syscall.Errno) {
 		return 0, 0
 	}
 	return 0, k.refuse(s, u, syscall.EAGAIN)
+}
+
+// stoppedBy is what ends a read at the next mark.
+func stoppedBy(s *socket) fault {
+	switch {
+	case s.messages:
+		return stoppedAtMessage
+	case s.taken:
+		return stoppedAtTaken
+	}
+	return stoppedAtUrgent
 }
 
 func (k *kernel) Write(fd int, p []byte) (int, syscall.Errno) {

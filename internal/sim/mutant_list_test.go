@@ -13,8 +13,17 @@ type edit struct{ old, new string }
 // mutants of the engine are what the simulator must catch. A text is as short as it can be.
 var mutants = []mutant{
 	{"LatchClearedAfterTheCall", "engine.go", []edit{
-		{"h.latch[d] = h.latch[d]&^ready | owned", "h.latch[d] |= owned"},
-		{"h.latch[d] &^= owned\n\t\th.settle(", "h.latch[d] &^= owned | ready\n\t\th.settle("}}},
+		{"h.latch[d] = h.latch[d]&^(ready|stopsShort) | owned", "h.latch[d] = h.latch[d]&^stopsShort | owned"},
+		{"h.latch[d] &^= owned\n\t\tif r.verdict != wouldBlock", "h.latch[d] &^= owned | ready\n\t\tif r.verdict != wouldBlock"}}},
+	{"ShortReadTakenForTheLast", "engine.go", []edit{
+		{"if e.Ready&(HungUp|StopsShort) != 0 {", "if e.Ready&HungUp != 0 {"}}},
+	{"StopsShortOnce", "engine.go", []edit{
+		{"if r.verdict != wouldBlock {", "if r.verdict > begunInKernel {"}}},
+	{"StopsShortClearedAfterTheCall", "engine.go", []edit{
+		{"h.latch[d]&^(ready|stopsShort) | owned", "h.latch[d]&^ready | owned"},
+		{"if r.verdict != wouldBlock {\n\t\t\th.latch[d] |= short", "if r.verdict == wouldBlock {\n\t\t\th.latch[d] &^= stopsShort | short"}}},
+	{"AdoptedSocketTakenForNew", "handle.go", []edit{
+		{"known = stopsShort", "known = 0"}}},
 	{"EdgeToReadDuringCallLost", "engine.go", []edit{
 		{"if e.Ready&(Readable|HungUp) != 0 {", "if e.Ready&(Readable|HungUp) != 0 && h.latch[in]&owned == 0 {"}}},
 	{"EdgeToWriteDuringCallLost", "engine.go", []edit{
@@ -42,7 +51,7 @@ var mutants = []mutant{
 	{"UnusedBufferKept", "engine.go", []edit{
 		{"if s.flags&late != 0 && rec.n == 0 {", "if s.flags&late != 0 && rec.n < 0 {"}}},
 	{"EndOfStreamSharesItsEdge", "engine.go", []edit{
-		{"if h.latch[d]&hungUp != 0 {", "if h.latch[d]&hungUp != 0 && h.fd < 0 {"}}},
+		{"if h.latch[d]&stopsShort != 0 {", "if h.latch[d]&stopsShort != 0 && h.fd < 0 {"}}},
 	{"ReadsBehindAConnectForgotten", "engine.go", []edit{
 		{"if h.queue[in].tail != nil {", "if h.queue[in].tail != nil && h.fd < 0 {"}}},
 	{"ReadsDontWaitForTheConnect", "engine.go", []edit{
@@ -97,6 +106,8 @@ var mutants = []mutant{
 		{"s.use.Store(s.use.Load() + 1)\n\tafter.", "s.use.Store(s.use.Load() - 1)\n\tafter."}}},
 	{"TransferForgetsTheLatch", "engine.go", []edit{
 		{"if r.verdict == ended || h.latch", "if h.latch"}}},
+	{"ShortTransferForgetsTheLatch", "engine.go", []edit{
+		{"if r.verdict == ended || h.latch[d]&stopsShort != 0 {", "if r.verdict == ended {"}}},
 	{"SecondConnectRefusedLate", "engine.go", []edit{
 		{"(s.kind != Connect || h.state&(connecting|connected) != 0)", "s.kind != Connect"}}},
 	{"AwaiterNotWoken", "finish.go", []edit{
@@ -193,6 +204,8 @@ var mutantsOfKqueue = []mutant{
 		{"if errno != syscall.EINTR {", "if errno != syscall.EINTR || first.Ident >= 0 {"}}},
 	{"InterruptedChangeTakenForMade", "kqueue/poller.go", []edit{
 		{"\t\tif errno != syscall.EINTR {", "\t\tif errno == syscall.EINTR {\n\t\t\treturn 0\n\t\t} else {"}}},
+	{"ReadsDontStopShort", "kqueue/poller.go", []edit{
+		{"r = core.Readable | core.StopsShort\n\t\tif", "r = core.Readable\n\t\tif"}}},
 	{"EndOfStreamIsNoHangUp", "kqueue/poller.go", []edit{
 		{"r |= core.HungUp", "r |= core.Readable"}}},
 	{"EndOfWritesTakenForHangUp", "kqueue/poller.go", []edit{
@@ -200,7 +213,7 @@ var mutantsOfKqueue = []mutant{
 	{"EndOfWritesDropped", "kqueue/poller.go", []edit{
 		{"\t\tr = core.Writable\n", "\t\tif e.Flags&EOF == 0 {\n\t\t\tr = core.Writable\n\t\t}\n"}}},
 	{"ReadsWithoutDataDropped", "kqueue/poller.go", []edit{
-		{"\t\tr = core.Readable\n\t\tif e.Flags", "\t\tif e.Data > 0 {\n\t\t\tr = core.Readable\n\t\t}\n\t\tif e.Data > 0 && e.Flags"}}},
+		{"\t\tr = core.Readable | core.StopsShort\n\t\tif e.Flags", "\t\tif e.Data > 0 {\n\t\t\tr = core.Readable | core.StopsShort\n\t\t}\n\t\tif e.Data > 0 && e.Flags"}}},
 	{"ErrorEventIgnored", "kqueue/poller.go", []edit{
 		{"if e.Flags&Error != 0 {", "if e.Flags&Error != 0 && e.Filter == User {"}}},
 	{"FlagsCompared", "kqueue/poller.go", []edit{

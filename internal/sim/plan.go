@@ -21,6 +21,8 @@ type plan struct {
 	contexts    int
 	visitors    int // peers that connect to listeners
 	activity    int // what each peer does before it gets tired
+	sockets     socketKind
+	taken       bool // the first socket was somebody else's, who has received urgent data
 	actors      [][]instruction
 	closing     instruction
 }
@@ -35,6 +37,15 @@ const (
 	waitsAndTime       // contexts, timers and deadlines, hardly any I/O
 	awaiting           // several actors that await, each with a socket of its own
 	themes
+)
+
+// socketKind is what a world's sockets are.
+type socketKind uint8
+
+const (
+	tcpSockets socketKind = iota
+	unixSockets
+	bothSockets
 )
 
 type poolPlan struct{ size, limit int }
@@ -156,6 +167,8 @@ func makePlan(c *choices) *plan {
 	if c.pick(3) == 2 {
 		p.closing = instruction{verb: shutdown, context: 1}
 	}
+	p.sockets = [...]socketKind{tcpSockets, unixSockets, bothSockets}[c.pick(3)]
+	p.taken = c.rarely(6)
 	return p
 }
 

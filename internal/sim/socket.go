@@ -30,6 +30,9 @@ type socket struct {
 	received []byte // arrived and not read
 	sent     []byte // all that ever went to the other side
 	consumed int    // how much of other.sent was read
+	marks    []mark // where reads end
+	messages bool   // it is a unix socket: its marks are ends of messages
+	taken    bool   // the first mark was there before the port was, and nothing tells of it
 	eof      bool   // the other side sends no more
 	shut     bool   // nor does this one
 	gone     bool   // by a reset
@@ -63,6 +66,32 @@ type socket struct {
 
 const backlogLimit = 3
 
+// mark is a place in the stream where a read ends that has taken something: at
+// urgent data, or at the end of a message.
+type mark int // so many bytes of other.sent are before it
+
+// stretch is how many bytes a read can take: up to the next mark. It passes a mark
+// that it begins at.
+func (s *socket) stretch() int {
+	for len(s.marks) > 0 && int(s.marks[0]) <= s.consumed {
+		s.marks, s.taken = s.marks[1:], false
+	}
+	if len(s.marks) == 0 {
+		return len(s.received)
+	}
+	return min(len(s.received), int(s.marks[0])-s.consumed)
+}
+
+// stopsShort tells whether epoll says that reads may. Its poller knows a unix
+// socket, of which the kernel says nothing.
+func (s *socket) stopsShort() bool {
+	if s.messages || len(s.marks) == 0 {
+		return s.messages
+	}
+	last := int(s.marks[len(s.marks)-1])
+	return last >= s.consumed && (len(s.marks) > 1 || !s.taken)
+}
+
 // room is how many bytes the other side can take.
 func (s *socket) room(capacity int) int {
 	if s.other == nil {
@@ -93,6 +122,9 @@ func (k *kernel) mask(s *socket) (r core.Readiness) {
 	}
 	if s.gone || s.errno != 0 || s.shut || s.nobody || s.phase == refused || k.roomy(s) {
 		r |= core.Writable
+	}
+	if s.stopsShort() {
+		r |= core.StopsShort
 	}
 	return r
 }
@@ -164,6 +196,19 @@ func (k *kernel) deliver(s *socket, p []byte) {
 	s.other.received = append(s.other.received, p...)
 	s.other.arrived = true
 	k.raise(s.other, core.Readable)
+}
+
+// markHere ends what was sent so far, as urgent data does, or the end of a message.
+func (k *kernel) markHere(s *socket) {
+	o := s.other
+	if s.nobody || o == nil {
+		return
+	}
+	o.marks = append(o.marks, mark(len(s.sent)))
+	if !o.messages && o.consumed == len(s.sent) {
+		k.w.fired[urgentAlone]++
+	}
+	k.raise(o, core.Readable)
 }
 
 // take reads from a socket and makes room for the other side.
@@ -238,6 +283,7 @@ func pair(a, b *socket) {
 // newSocket makes one without a descriptor.
 func (k *kernel) newSocket() *socket {
 	s := &socket{number: len(k.sockets), fd: -1, open: true}
+	s.messages = k.w.plan.sockets == unixSockets || k.w.plan.sockets == bothSockets && s.number%4 < 2
 	k.sockets = append(k.sockets, s)
 	return s
 }

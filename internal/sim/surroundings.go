@@ -189,7 +189,7 @@ func (w *world) stir(p *peer) {
 		return
 	}
 	p.activity--
-	switch choice := w.schedule.pick(12); choice {
+	switch choice := w.schedule.pick(14); choice {
 	default:
 		w.sendAsPeer(s)
 	case 5, 6, 7, 8:
@@ -206,6 +206,14 @@ func (w *world) stir(p *peer) {
 		w.trace("peer %d closes", s.number)
 		w.fired[closedByPeer]++
 		k.closeSide(s)
+	case 12, 13:
+		if choice == 12 {
+			w.sendAsPeer(s)
+		}
+		if !s.shut {
+			w.trace("peer %d marks its stream at %d", s.number, len(s.sent))
+			k.markHere(s)
+		}
 	case 11:
 		w.trace("peer %d resets", s.number)
 		w.fired[reset]++
@@ -220,12 +228,24 @@ func (w *world) sendAsPeer(s *socket) {
 	if s.shut || n == 0 {
 		return
 	}
-	var p [8]byte
-	for i := range n {
+	w.trace("peer %d sends %d bytes", s.number, n)
+	w.kernel.deliver(s, s.nextBytes(n))
+}
+
+// nextBytes are what a peer sends next: no two are alike.
+func (s *socket) nextBytes(n int) []byte {
+	p := make([]byte, n)
+	for i := range p {
 		p[i] = byte(len(s.sent)+i)*3 + byte(s.number)*17
 	}
-	w.trace("peer %d sends %d bytes", s.number, n)
-	w.kernel.deliver(s, p[:n])
+	return p
+}
+
+// receiveUrgent is what was there before a socket was adopted: bytes among which
+// was an urgent one, which somebody has received. Reads end there and nothing tells.
+func (k *kernel) receiveUrgent(s *socket) {
+	k.deliver(s.other, s.other.nextBytes(k.capacity))
+	s.marks, s.taken = append(s.marks, 1), !s.messages
 }
 
 // simContext is a context whose callbacks are actors.

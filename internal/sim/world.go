@@ -111,8 +111,12 @@ func newWorld(st *stable, t *totals, p *plan, schedule choices, how strategy, tr
 		s.listening = true
 		w.adopt(s, true)
 	}
-	for range p.streams {
-		w.adopt(w.withPeer(), true)
+	for i := range p.streams {
+		s := w.withPeer()
+		if i == 0 && p.taken {
+			w.kernel.receiveUrgent(s)
+		}
+		w.adopt(s, true)
 	}
 	for range p.unconnected {
 		s := w.kernel.newSocket()

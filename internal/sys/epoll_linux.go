@@ -15,6 +15,9 @@ const (
 	EpollOut = unix.EPOLLOUT
 	// EpollHangUp says that the peer has sent its last byte.
 	EpollHangUp = unix.EPOLLRDHUP
+	// EpollUrgent says that a read will stop at urgent data, for as long as there
+	// is such data to come to and nobody has received it with MSG_OOB.
+	EpollUrgent = unix.EPOLLPRI
 	// EpollFailed concerns both directions. It can't be masked, and a socket
 	// that was never connected shows it too.
 	EpollFailed = unix.EPOLLHUP | unix.EPOLLERR
@@ -34,14 +37,36 @@ func EpollCreate() (int, error) {
 }
 
 // EpollAdd registers fd for both directions, edge-triggered, for its life. The
-// event carries fd and a generation.
+// event carries fd and a generation, and what EpollTarget reports.
 func EpollAdd(epoll, fd int, generation uint32) syscall.Errno {
+	target := int32(fd)
+	if messages(fd) {
+		target = ^target
+	}
 	event := unix.EpollEvent{
-		Events: unix.EPOLLIN | unix.EPOLLOUT | unix.EPOLLRDHUP | unix.EPOLLET&0xffffffff,
-		Fd:     int32(fd),
+		Events: unix.EPOLLIN | unix.EPOLLPRI | unix.EPOLLOUT | unix.EPOLLRDHUP | unix.EPOLLET&0xffffffff,
+		Fd:     target,
 		Pad:    int32(generation),
 	}
 	return asErrno(unix.EpollCtl(epoll, unix.EPOLL_CTL_ADD, fd, &event))
+}
+
+// EpollTarget returns the descriptor that an event is about, and whether reads of
+// it stop at the ends of messages.
+func EpollTarget(event *EpollEvent) (fd int, messages bool) {
+	if event.Fd < 0 {
+		return int(^event.Fd), true
+	}
+	return int(event.Fd), false
+}
+
+// messages tells whether reads of a stream socket stop at the ends of messages.
+// On a unix socket they do: behind a message with descriptors, at urgent data, and
+// where another sender begins if the socket has SO_PASSCRED. TCP has none, and
+// what is neither is read with the same care.
+func messages(fd int) bool {
+	family, err := familyOf(fd)
+	return err != nil || family != unix.AF_INET && family != unix.AF_INET6
 }
 
 // EpollDel ends EpollAdd. It must come before close: a duplicate of the

@@ -1,6 +1,7 @@
 package sys
 
 import (
+	"sync/atomic"
 	"syscall"
 	"unsafe"
 
@@ -13,7 +14,41 @@ import (
 const rawLimit = 64 << 10
 
 // Read is read(2).
-func (*Kernel) Read(fd int, p []byte) (int, syscall.Errno) {
+//
+// Where urgent data begins, TCP answers EAGAIN to a thread with a signal pending,
+// also if there is more to read; and Go's runtime sends signals all the time. So
+// once there was urgent data, EAGAIN is believed if poll(2) agrees. That poll and
+// read disagree again and again takes a signal each time; if a kernel has another
+// reason, this is no loop without an end.
+func (*Kernel) Read(fd int, p []byte) (n int, errno syscall.Errno) {
+	const atMost = 1000
+	for range atMost {
+		n, errno = read(fd, p)
+		if errno != unix.EAGAIN || !urgent.Load() || !readable(fd) {
+			break
+		}
+	}
+	return n, errno
+}
+
+// urgent is set when an event has told of urgent data for the first time.
+var urgent atomic.Bool
+
+// SawUrgent is called when there is urgent data, before it is read.
+func SawUrgent() {
+	if !urgent.Load() {
+		urgent.Store(true)
+	}
+}
+
+// readable asks poll(2).
+func readable(fd int) bool {
+	ask := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
+	n, err := unix.Poll(ask, 0)
+	return err == nil && n > 0
+}
+
+func read(fd int, p []byte) (int, syscall.Errno) {
 	var n uintptr
 	var errno syscall.Errno
 	if len(p) <= rawLimit {

@@ -1,0 +1,124 @@
+package sys
+
+import (
+	"net"
+	"os"
+	"runtime"
+	"syscall"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+// TestReadAtUrgentDataUnderSignals: a read that begins where urgent data was
+// brings what is behind it, also while signals come, as those of Go's runtime may
+// at any time. Without the second look about one in a thousand of these reads
+// brings EAGAIN.
+func TestReadAtUrgentDataUnderSignals(t *testing.T) {
+	reader, writer := pairOfTCP(t)
+	SawUrgent()
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	stop := signalAllTheTime(unix.Gettid())
+	defer stop()
+	var kernel Kernel
+	var b [16]byte
+	for i := range 20_000 {
+		for _, m := range []struct {
+			bytes string
+			flags int
+		}{{"abX", unix.MSG_OOB}, {"cd", 0}} {
+			if err := ignoringEINTR(func() error { return unix.Sendto(writer, []byte(m.bytes), m.flags, nil) }); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if n := readSoon(t, &kernel, reader, b[:]); n != 2 {
+			t.Fatalf("round %d: %d bytes before the urgent one, want 2", i, n)
+		}
+		// The rest has come, or comes soon: then poll(2) says so.
+		for !readable(reader) {
+			runtime.Gosched()
+		}
+		if n, errno := kernel.Read(reader, b[:]); n != 2 || errno != 0 {
+			t.Fatalf("round %d: %d bytes behind the urgent one and %v, want 2", i, n, errno)
+		}
+	}
+}
+
+// readSoon reads as soon as there is something.
+func readSoon(t *testing.T, kernel *Kernel, fd int, b []byte) int {
+	t.Helper()
+	for {
+		switch n, errno := kernel.Read(fd, b); errno {
+		case 0:
+			return n
+		case unix.EAGAIN, unix.EINTR:
+			runtime.Gosched()
+		default:
+			t.Fatal(errno)
+		}
+	}
+}
+
+// signalAllTheTime sends a thread the signal that Go's runtime uses, until stop.
+func signalAllTheTime(thread int) (stop func()) {
+	over, ended := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		for {
+			select {
+			case <-over:
+				return
+			default:
+				unix.Tgkill(os.Getpid(), thread, unix.SIGURG)
+			}
+		}
+	}()
+	return func() {
+		close(over)
+		<-ended
+	}
+}
+
+func ignoringEINTR(f func() error) error {
+	for {
+		if err := f(); err != unix.EINTR {
+			return err
+		}
+	}
+}
+
+// pairOfTCP returns two descriptors that don't block.
+func pairOfTCP(t *testing.T) (a, b int) {
+	t.Helper()
+	l, err := net.Listen("tcp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	c, err := net.Dial("tcp4", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	d, err := l.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return descriptorOf(t, c), descriptorOf(t, d)
+}
+
+// descriptorOf is a duplicate; c is closed.
+func descriptorOf(t *testing.T, c net.Conn) int {
+	t.Helper()
+	fd := -1
+	raw, err := c.(syscall.Conn).SyscallConn()
+	if err == nil {
+		err = raw.Control(func(s uintptr) { fd, _ = unix.FcntlInt(s, unix.F_DUPFD_CLOEXEC, 0) })
+	}
+	c.Close()
+	if err != nil || fd < 0 {
+		t.Fatal("no descriptor", err)
+	}
+	t.Cleanup(func() { unix.Close(fd) })
+	return fd
+}

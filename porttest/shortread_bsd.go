@@ -1,0 +1,5 @@
+//go:build unix && !linux
+
+package porttest
+
+var shortReadLinuxCases []testCase
