@@ -102,9 +102,9 @@ func (w *world) newClient(number int) *client {
 	return c
 }
 
-// run lives until the world stops.
+// run lives until the world stops, but for one connection at least.
 func (c *client) run() {
-	for !c.stopping.Load() {
+	for first := true; first || !c.stopping.Load(); first = false {
 		socket, err := c.clientPort.Socket("tcp4")
 		if err != nil {
 			if !isOneOf(err, lost) {
@@ -114,6 +114,7 @@ func (c *client) run() {
 		}
 		c.record = c.records.add(c.random.Uint64())
 		c.socket, c.offset = socket, 0
+		c.limitBuffers(socket)
 		if c.open() {
 			c.live()
 		}
@@ -138,7 +139,7 @@ func (c *client) open() bool {
 		c.judge(c.record, "connect", err)
 		return false
 	}
-	if c.random.IntN(2) == 0 { // so that the largest messages go out in pieces
+	if c.buffer == 0 && c.random.IntN(2) == 0 { // so that the largest messages go out in pieces
 		c.socket.SetWriteBuffer(4 << 10)
 	}
 	return true
@@ -221,15 +222,7 @@ func (c *client) exchange(size int) bool {
 	c.begin(&c.read)
 	c.begin(&c.write)
 	c.disturb(what)
-	if !c.endWrite(size, what) {
-		c.socket.Close()
-		c.style.end(&c.read)
-		return false
-	}
-	if !c.endRead(0, half, what) {
-		return false
-	}
-	if half < size && !c.readRest(half, size) {
+	if !c.end(half, size, what) {
 		return false
 	}
 	if err := check(c.back[:size], c.record.seed, c.offset); err != nil {
@@ -241,6 +234,26 @@ func (c *client) exchange(size int) bool {
 		c.window.record(time.Since(began))
 	}
 	return true
+}
+
+// end waits for both operations, which are begun, at the same time: a read that was
+// cut short is taken up again while the message is still being written, or, where
+// sockets hold less than that, the server could not send what nobody reads, and
+// would read no more. If one of them fails, it ends the other.
+func (c *client) end(half, size int, what disturbance) bool {
+	read := make(chan bool, 1)
+	go func() {
+		ok := c.endRead(0, half, what) && (half == size || c.readRest(half, size))
+		if !ok {
+			c.socket.Close()
+		}
+		read <- ok
+	}()
+	written := c.endWrite(size, what)
+	if !written {
+		c.socket.Close()
+	}
+	return <-read && written
 }
 
 func (c *client) startWrite(from, size int) {

@@ -43,6 +43,7 @@ type settings struct {
 	faults      share
 	connections int
 	size        int
+	buffer      int // of sockets, 0 for what the system gives
 	seed        uint64
 }
 
@@ -73,6 +74,7 @@ func run(args []string, out io.Writer) error {
 	flags.Var(&s.faults, "faults", "the share of messages, and of system calls, that meet a disturbance")
 	flags.IntVar(&s.connections, "connections", 2000, "connections at a time")
 	flags.IntVar(&s.size, "size", 16<<10, "the most bytes in a message; a sixteenth of the connections have 16 times as many")
+	flags.IntVar(&s.buffer, "buffer", 0, "bytes in the buffers of a socket; 0 leaves them to the system")
 	flags.Uint64Var(&s.seed, "seed", 0, "decides what connections do; 0 takes the clock")
 	if err := flags.Parse(args); errors.Is(err, flag.ErrHelp) {
 		flags.SetOutput(out)
@@ -81,7 +83,7 @@ func run(args []string, out io.Writer) error {
 	} else if err != nil {
 		return err
 	}
-	if s.duration <= 0 || s.connections < 2 || s.size < 1 || flags.NArg() > 0 {
+	if s.duration <= 0 || s.connections < 2 || s.size < 1 || s.buffer < 0 || flags.NArg() > 0 {
 		return fmt.Errorf("nothing to soak: %q", args)
 	}
 	if s.seed == 0 {

@@ -101,6 +101,7 @@ func (s *server) submit(op completion.Operation) {
 func (s *server) accepted(op *ops.Accept) {
 	switch err := op.Err(); {
 	case err == nil:
+		s.limitBuffers(op.Conn)
 		a := &arrival{Read: ops.Read{From: op.Conn, Full: true}}
 		a.buffer.Set(a.memory[:])
 		a.Buf = &a.buffer
@@ -201,6 +202,7 @@ func (s *server) awaitConnections(l *completion.Listener) {
 // serve echoes one connection.
 func (s *server) serve(conn *completion.Socket) {
 	defer conn.Close()
+	s.limitBuffers(conn)
 	ctx := context.Background()
 	buffer := completion.Own(make([]byte, piece))
 	first := completion.Own(make([]byte, header))

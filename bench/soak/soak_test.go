@@ -23,25 +23,29 @@ func TestSoak(t *testing.T) {
 		t.Fatal(err)
 	}
 	port.Close()
-	for _, faults := range []string{"0", "5%"} {
-		t.Run(faults, func(t *testing.T) {
+	for _, c := range []struct{ name, faults, buffer string }{
+		{"Undisturbed", "0", "0"},
+		{"Disturbed", "5%", "0"},
+		{"SmallBuffers", "20%", "16384"}, // the largest messages are sixteen times as large
+	} {
+		t.Run(c.name, func(t *testing.T) {
 			var out bytes.Buffer
-			if err := run([]string{"-duration", "1s", "-connections", "200", "-faults", faults, "-seed", "7"}, &out); err != nil {
+			if err := run([]string{"-duration", "1s", "-connections", "200", "-faults", c.faults, "-buffer", c.buffer, "-seed", "7"}, &out); err != nil {
 				t.Fatalf("%v\n%s", err, &out)
 			}
 			lines := strings.Split(strings.TrimSpace(out.String()), "\n")
 			if len(lines) != 18 || lines[17] != "no error, nothing left" {
 				t.Fatalf("%d lines:\n%s", len(lines), &out)
 			}
-			if met := !strings.HasPrefix(lines[16], "0 messages disturbed; 0 system calls"); met != (faults != "0") {
-				t.Errorf("with faults %s: %s", faults, lines[16])
+			if met := !strings.HasPrefix(lines[16], "0 messages disturbed; 0 system calls"); met != (c.faults != "0") {
+				t.Errorf("with faults %s: %s", c.faults, lines[16])
 			}
 		})
 	}
 }
 
 func TestFlags(t *testing.T) {
-	for _, args := range []string{"-duration 0s", "-connections 1", "-faults 101%", "-faults few", "-size 0", "what"} {
+	for _, args := range []string{"-duration 0s", "-connections 1", "-faults 101%", "-faults few", "-size 0", "-buffer -1", "what"} {
 		if err := run(strings.Fields(args), io.Discard); err == nil {
 			t.Errorf("%s is accepted", args)
 		}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"runtime"
 	"sync"
@@ -31,6 +32,8 @@ type world struct {
 	stopping atomic.Bool
 	failure  atomic.Pointer[error]
 	window   window
+
+	goroutines int // when there is no connection yet
 
 	opened, messages, bytes atomic.Uint64
 	disturbances, lost      atomic.Uint64
@@ -103,6 +106,7 @@ func (w *world) open() (err error) {
 		})
 	}
 	w.server, err = startServer(w, w.serverPort)
+	w.goroutines = runtime.NumGoroutine()
 	return err
 }
 
@@ -134,8 +138,32 @@ func atRest(name string, port *completion.Port) error {
 	return nil
 }
 
+// limitBuffers makes a socket hold little, if it is to.
+func (w *world) limitBuffers(socket *completion.Socket) {
+	if w.buffer > 0 {
+		socket.SetReadBuffer(w.buffer)
+		socket.SetWriteBuffer(w.buffer)
+	}
+}
+
 // patience is how long nothing may happen.
-const patience = time.Minute
+const patience = 2 * time.Minute
+
+// calm finds out how long nothing has happened.
+type calm struct {
+	w     *world
+	moved time.Time
+	ended uint64 // operations of both ports
+}
+
+// tooLong tells whether patience is at its end. It is to be asked again and again.
+func (c *calm) tooLong() bool {
+	ended := c.w.serverPort.Stats().Completed + c.w.clientPort.Stats().Completed
+	if ended != c.ended || c.moved.IsZero() {
+		c.moved, c.ended = time.Now(), ended
+	}
+	return time.Since(c.moved) > patience
+}
 
 // live lets connections live for d. each is called ten times meanwhile. When
 // live returns, all of them are closed on both sides.
@@ -145,14 +173,11 @@ func (w *world) live(d time.Duration, each func(part int)) error {
 	for i := range w.settings.connections {
 		clients.Go(w.newClient(i).run)
 	}
-	began, moved, messages := time.Now(), time.Now(), w.messages.Load()
+	began, quiet := time.Now(), calm{w: w}
 	for part := 1; part <= 10 && !w.stopping.Load(); {
 		time.Sleep(min(d/10, 50*time.Millisecond))
-		if n := w.messages.Load(); n != messages {
-			moved, messages = time.Now(), n
-		}
-		if time.Since(moved) > patience {
-			return w.stuck("no message came back")
+		if quiet.tooLong() {
+			return w.stuck("no operation ended")
 		}
 		if time.Since(began) >= d*time.Duration(part)/10 {
 			each(part)
@@ -170,22 +195,74 @@ func (w *world) end(clients *sync.WaitGroup) error {
 		clients.Wait()
 		close(ended)
 	}()
-	select {
-	case <-ended:
-	case <-time.After(patience):
+	closed := func() bool {
+		select {
+		case <-ended:
+			return true
+		default:
+			return false
+		}
+	}
+	if !w.until(closed) {
 		return w.stuck("a connection does not end")
 	}
-	// A connection may still be on its way through the backlog.
-	for quiet, began := 0, time.Now(); quiet < 20; quiet++ {
-		time.Sleep(5 * time.Millisecond)
-		if w.serverPort.Stats().Handles != listeners || w.clientPort.Stats().InFlight != 0 {
-			quiet = 0
-		}
-		if time.Since(began) > patience {
-			return w.stuck("the server keeps connections that are over")
-		}
+	if err := w.flush(); err != nil {
+		return err
+	}
+	if !w.until(w.empty) {
+		return w.stuck("the server keeps connections that are over")
 	}
 	return w.err()
+}
+
+// until waits for a state that is bound to come, as long as anything happens.
+func (w *world) until(reached func() bool) bool {
+	for quiet := (calm{w: w}); !reached(); time.Sleep(time.Millisecond) {
+		if quiet.tooLong() {
+			return false
+		}
+	}
+	return true
+}
+
+// flush returns when the server has accepted every connection that waits in a
+// backlog: one that comes behind all of them was echoed.
+func (w *world) flush() error {
+	for _, address := range w.server.addresses {
+		for !w.echoes(address) { // a fault may hit it
+			if err := w.err(); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// echoes sends the header of a stream that no client has, over a connection of
+// package net.
+func (w *world) echoes(address net.Addr) bool {
+	conn, err := net.Dial(address.Network(), address.String())
+	if err != nil {
+		w.fail(fmt.Errorf("the server takes no more connections: %w", err))
+		return false
+	}
+	defer conn.Close()
+	conn.SetDeadline(time.Now().Add(patience))
+	var there, back [header]byte
+	if _, err = conn.Write(there[:]); err == nil {
+		_, err = io.ReadFull(conn, back[:])
+	}
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		w.fail(fmt.Errorf("the server echoes nothing: %w", err))
+	}
+	return err == nil && back == there
+}
+
+// empty tells whether all connections are closed, and all that served them has
+// ended.
+func (w *world) empty() bool {
+	return w.serverPort.Stats().Handles == listeners && w.clientPort.Stats().Handles == 0 &&
+		w.clientPort.Stats().InFlight == 0 && runtime.NumGoroutine() <= w.goroutines
 }
 
 // stuck says where everything stands.
