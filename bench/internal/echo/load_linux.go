@@ -14,7 +14,11 @@ import (
 )
 
 // patience is how long the load waits for any answer before it gives up.
-const patience = 10 * time.Second
+const patience = 2 * time.Minute
+
+// piece is the most that is sent at once of a message that is verified: what does
+// not fit is made again for the next time.
+const piece = 256 << 10
 
 // load is the client: one thread that blocks in epoll_wait. It allocates
 // nothing while it measures.
@@ -256,13 +260,15 @@ func (l *load) step(i int) error {
 // send sends what the socket takes of the message, and asks for an event if
 // that is not all of it.
 func (l *load) send(i int) error {
-	c, p := &l.conns[i], l.payload[:l.work.Size]
+	c := &l.conns[i]
+	p := l.payload[c.sent:l.work.Size]
 	if l.work.Verify {
-		for k := c.sent; k < len(p); k++ {
-			p[k] = pattern(i, c.serial, k)
+		p = p[:min(len(p), piece)]
+		for k := range p {
+			p[k] = pattern(i, c.serial, c.sent+k)
 		}
 	}
-	n, err := sendto(c.fd, p[c.sent:])
+	n, err := sendto(c.fd, p)
 	switch {
 	case err == unix.EAGAIN || err == unix.EINTR:
 	case err != 0:

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -70,9 +71,16 @@ func (s *Server) Memory() (Memory, error) {
 	return m, err
 }
 
-// Burn starts or stops the goroutine that burns CPU.
+// Burn starts or stops the goroutine that burns CPU. It has stopped when Burn
+// returns.
 func (s *Server) Burn(on bool) error {
 	return s.process.ask(command{Name: "burn", On: on}, nil)
+}
+
+// Burned grows while that goroutine burns.
+func (s *Server) Burned() (rounds uint64, err error) {
+	err = s.process.ask(command{Name: "burned"}, &rounds)
+	return rounds, err
 }
 
 // Close ends the process and waits for it.
@@ -84,7 +92,7 @@ func runServer(o ServerOptions) error {
 	if err != nil {
 		return err
 	}
-	var burning atomic.Bool
+	var h hog
 	if err := respond(serving.Addr(), nil); err != nil {
 		return err
 	}
@@ -95,18 +103,39 @@ func runServer(o ServerOptions) error {
 		case "memory":
 			return ownMemory()
 		case "burn":
-			if !burning.Swap(c.On) && c.On {
-				go hog(&burning)
-			}
+			h.burn(c.On)
 			return nil, nil
+		case "burned":
+			return h.rounds.Load(), nil
 		}
 		return nil, fmt.Errorf("unknown command %q", c.Name)
 	})
 }
 
-// hog burns CPU without ever yielding it by itself.
-func hog(burning *atomic.Bool) {
-	for burning.Load() {
+// hog is a goroutine that burns CPU without ever yielding it by itself.
+type hog struct {
+	burning atomic.Bool
+	rounds  atomic.Uint64
+	running sync.WaitGroup
+}
+
+// burn starts or stops it. It has ended when burn returns.
+func (h *hog) burn(on bool) {
+	if h.burning.Swap(on) == on {
+		return
+	}
+	if on {
+		h.running.Go(h.run)
+	} else {
+		h.running.Wait()
+	}
+}
+
+func (h *hog) run() {
+	for h.burning.Load() {
+		h.rounds.Add(1)
+		for i := 0; i < 1<<16 && h.burning.Load(); i++ {
+		}
 	}
 }
 
