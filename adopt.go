@@ -13,6 +13,10 @@ import (
 // errors.ErrUnsupported. If AdoptConn fails, c is as it was and still the
 // caller's. No other goroutine may be reading or writing c. A port on a Memory
 // adopts what that Memory has dialled or accepted, and nothing else.
+//
+// The connection may be shared, with what (*net.TCPConn).File has returned or with
+// a child process. If others make it blocking, the port goes on as before; on macOS
+// alone its writes may block then.
 func (p *Port) AdoptConn(c net.Conn) (*Socket, error) {
 	fd, err := p.kernel.Adopt(c, false)
 	if err != nil {
@@ -30,6 +34,11 @@ func (p *Port) AdoptConn(c net.Conn) (*Socket, error) {
 // same way. Connections that wait in its backlog are not lost. When the adopted
 // listener is closed it removes its file if l would have: the file of a listener
 // from net.FileListener, or after SetUnlinkOnClose(false), stays.
+//
+// The listener may be shared in the same way: os/exec makes it blocking when it
+// hands it to a child process, and accepts go on as before. But while it is
+// blocking, and another process accepts from it, too, an accept that comes second
+// blocks, and holds up the port, until the next connection.
 func (p *Port) AdoptListener(l net.Listener) (*Listener, error) {
 	fd, err := p.kernel.Adopt(l, true)
 	if err != nil {

@@ -3,7 +3,8 @@
 package porttest
 
 import (
-	"github.com/completionport/completion"
+	"syscall"
+
 	"github.com/completionport/completion/ops"
 	"golang.org/x/sys/unix"
 )
@@ -43,10 +44,10 @@ func duplicateBringsNoStaleEvent(e *env) {
 	}
 }
 
-// duplicateOf returns another descriptor of a socket.
-func duplicateOf(e *env, s *completion.Socket) int {
+// duplicateOf returns another descriptor of what a handle stands for.
+func duplicateOf(e *env, h syscall.Conn) int {
 	e.Helper()
-	raw, err := s.SyscallConn()
+	raw, err := h.SyscallConn()
 	if err != nil {
 		e.Fatal(err)
 	}
@@ -56,4 +57,14 @@ func duplicateOf(e *env, s *completion.Socket) int {
 	is(e, err, nil)
 	is(e, inner, nil)
 	return dup
+}
+
+// descriptorOf returns the number of a handle's descriptor.
+func descriptorOf(e *env, h syscall.Conn) int {
+	e.Helper()
+	raw, err := h.SyscallConn()
+	is(e, err, nil)
+	number := -1
+	is(e, raw.Control(func(fd uintptr) { number = int(fd) }), nil)
+	return number
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -27,7 +28,7 @@ var handleCases = append([]testCase{
 	{"ClosedPortTakesNoHandles", closedPortTakesNoHandles},
 	{"NewSocketIsNotConnected", newSocketIsNotConnected},
 	{"HandlesOfAnotherPortPanic", handlesOfAnotherPort},
-}, append(adoptCases, fileCases...)...)
+}, slices.Concat(adoptCases, fileCases, blockingCases)...)
 
 // connected checks that a listener accepts a connection that works.
 func connected(e *env, p *completion.Port, l *completion.Listener) {

@@ -9,11 +9,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Read is read(2).
+// Read is recv(2) with MSG_DONTWAIT: whoever shares the socket may have cleared
+// O_NONBLOCK.
 func (*Kernel) Read(fd int, p []byte) (int, syscall.Errno) { return read(fd, p) }
 
-// Write is write(2) without SIGPIPE: a broken pipe is an errno, not a signal that
-// a program with its own handler would see.
+// Write is send(2) without SIGPIPE: a broken pipe is an errno, not a signal that
+// a program with its own handler would see. It says MSG_DONTWAIT, too, where that
+// has an effect.
 //
 // These kernels look at the closed sending side first and keep the reset that
 // closed it for whoever asks next. It is asked for here, so that the handle
@@ -33,10 +35,6 @@ func (*Kernel) Write(fd int, p []byte) (int, syscall.Errno) {
 	}
 	return 0, errno
 }
-
-// Accept is accept(2) of a non-blocking descriptor that is not inherited. The
-// peer's address is asked for on demand.
-func (*Kernel) Accept(fd int) (int, syscall.Errno) { return accept(fd) }
 
 // classifyAccept: a connection that died in the backlog says nothing of the next
 // one.

@@ -13,7 +13,7 @@ import (
 // which saves more than it delays: longer ones would hold it up.
 const rawLimit = 64 << 10
 
-// Read is read(2).
+// Read is recv(2).
 //
 // Where urgent data begins, TCP answers EAGAIN to a thread with a signal pending,
 // also if there is more to read; and Go's runtime sends signals all the time. So
@@ -41,20 +41,16 @@ func SawUrgent() {
 	}
 }
 
-// readable asks poll(2).
-func readable(fd int) bool {
-	ask := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
-	n, err := unix.Poll(ask, 0)
-	return err == nil && n > 0
-}
-
+// read is recv(2) with MSG_DONTWAIT: whoever shares the socket may have cleared
+// O_NONBLOCK, and a call that waits and that Go's scheduler isn't told of would stop
+// all goroutines.
 func read(fd int, p []byte) (int, syscall.Errno) {
 	var n uintptr
 	var errno syscall.Errno
 	if len(p) <= rawLimit {
-		n, _, errno = syscall.RawSyscall(unix.SYS_READ, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)))
+		n, _, errno = syscall.RawSyscall6(unix.SYS_RECVFROM, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)), unix.MSG_DONTWAIT, 0, 0)
 	} else {
-		n, _, errno = unix.Syscall(unix.SYS_READ, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)))
+		n, _, errno = unix.Syscall6(unix.SYS_RECVFROM, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)), unix.MSG_DONTWAIT, 0, 0)
 	}
 	if errno != 0 {
 		return 0, errno
@@ -62,15 +58,16 @@ func read(fd int, p []byte) (int, syscall.Errno) {
 	return int(n), 0
 }
 
-// Write is send(2) with MSG_NOSIGNAL: a broken pipe is an errno, not a signal
-// that a program with its own handler would see.
+// Write is send(2) with MSG_DONTWAIT, as in read, and with MSG_NOSIGNAL: a broken
+// pipe is an errno, not a signal that a program with its own handler would see.
 func (*Kernel) Write(fd int, p []byte) (int, syscall.Errno) {
+	const flags = unix.MSG_DONTWAIT | unix.MSG_NOSIGNAL
 	var n uintptr
 	var errno syscall.Errno
 	if len(p) <= rawLimit {
-		n, _, errno = syscall.RawSyscall6(unix.SYS_SENDTO, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)), unix.MSG_NOSIGNAL, 0, 0)
+		n, _, errno = syscall.RawSyscall6(unix.SYS_SENDTO, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)), flags, 0, 0)
 	} else {
-		n, _, errno = unix.Syscall6(unix.SYS_SENDTO, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)), unix.MSG_NOSIGNAL, 0, 0)
+		n, _, errno = unix.Syscall6(unix.SYS_SENDTO, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)), flags, 0, 0)
 	}
 	if errno != 0 {
 		return 0, errno
@@ -78,9 +75,9 @@ func (*Kernel) Write(fd int, p []byte) (int, syscall.Errno) {
 	return int(n), 0
 }
 
-// Accept is accept4(2). The peer's address is asked for on demand.
-func (*Kernel) Accept(fd int) (int, syscall.Errno) {
-	n, _, errno := syscall.RawSyscall6(unix.SYS_ACCEPT4, uintptr(fd), 0, 0, unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0, 0)
+// accept is accept4(2), which Go's scheduler is told of: see Accept.
+func accept(fd int) (int, syscall.Errno) {
+	n, _, errno := unix.Syscall6(unix.SYS_ACCEPT4, uintptr(fd), 0, 0, unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0, 0)
 	if errno != 0 {
 		return -1, errno
 	}

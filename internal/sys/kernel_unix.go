@@ -11,17 +11,55 @@ import (
 
 var _ core.Kernel = (*Kernel)(nil)
 
-// Kernel makes the engine's system calls. Descriptors are non-blocking.
-type Kernel struct{}
+// Kernel makes the engine's system calls for one port. Descriptors are made
+// non-blocking, but O_NONBLOCK belongs to the description, and others who share that
+// can clear it: passing a socket to a child process does. So no call relies on it.
+type Kernel struct{ shared sharedSet }
 
 // Now is the clock of package sys.
 func (*Kernel) Now() int64 { return Now() }
 
-// Connect is connect(2).
-func (*Kernel) Connect(fd int, to core.Address) syscall.Errno {
+// Accept accepts a connection, whose descriptor is non-blocking and not inherited.
+// The peer's address is asked for on demand.
+//
+// No flag makes a single accept return at once. So a listener that others may have
+// made blocking is asked first whether somebody is there. It is not made non-blocking
+// again: a process that shares it may count on its waiting. What is left is a process
+// that takes the connection in between. Then accept waits for the next one; Go's
+// scheduler knows of the call, so only this goroutine waits with it.
+func (k *Kernel) Accept(fd int) (int, syscall.Errno) {
+	shared := k.shared.has(fd)
+	if shared && !readable(fd) {
+		return -1, unix.EAGAIN // the edge is still to come
+	}
+	conn, errno := accept(fd)
+	if shared && errno == 0 {
+		k.shared.add(conn)
+	}
+	return conn, errno
+}
+
+// readable asks poll(2), without waiting.
+func readable(fd int) bool {
+	ask := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
+	for {
+		if n, err := unix.Poll(ask, 0); err != unix.EINTR {
+			return n > 0
+		}
+	}
+}
+
+// Connect is connect(2), and makes a socket non-blocking that others have: before it
+// is connected, nobody but the port has a use for it.
+func (k *Kernel) Connect(fd int, to core.Address) syscall.Errno {
 	sa, errno := sockaddr(fd, to)
 	if errno != 0 {
 		return errno
+	}
+	if k.shared.has(fd) {
+		if err := unix.SetNonblock(fd, true); err != nil {
+			return asErrno(err)
+		}
 	}
 	return asErrno(unix.Connect(fd, sa))
 }
@@ -46,7 +84,10 @@ func (*Kernel) Connected(fd int) syscall.Errno {
 func (*Kernel) CloseWrite(fd int) syscall.Errno { return asErrno(unix.Shutdown(fd, unix.SHUT_WR)) }
 
 // Close is close(2). The descriptor is gone whatever it returns.
-func (*Kernel) Close(fd int) syscall.Errno { return asErrno(unix.Close(fd)) }
+func (k *Kernel) Close(fd int) syscall.Errno {
+	k.shared.remove(fd)
+	return asErrno(unix.Close(fd))
+}
 
 // Classify says what an errno of these calls means. Those not named end their
 // operation and nothing else: for accept, running out of descriptors or memory

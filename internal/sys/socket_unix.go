@@ -143,7 +143,13 @@ func netAddr(sa unix.Sockaddr) net.Addr {
 }
 
 // Adopt returns a descriptor of our own for a socket of package net.
-func (*Kernel) Adopt(c any, listening bool) (int, error) { return adopt(c, listening, duplicate) }
+func (k *Kernel) Adopt(c any, listening bool) (int, error) {
+	fd, err := adopt(c, listening, duplicate)
+	if err == nil {
+		k.shared.add(fd)
+	}
+	return fd, err
+}
 
 // duplicate returns a new descriptor for the socket behind fd. It fails with
 // ENOTSOCK or EPROTOTYPE if that is no stream socket that listens, or doesn't,
@@ -183,8 +189,12 @@ func tellsNot(err error) bool {
 	return errors.Is(err, unix.ENOPROTOOPT) || errors.Is(err, unix.EINVAL)
 }
 
-// Descriptor is the number that the system knows.
-func (*Kernel) Descriptor(fd int) (uintptr, error) { return uintptr(fd), nil }
+// Descriptor is the number that the system knows. Who learns it can share the socket
+// with others.
+func (k *Kernel) Descriptor(fd int) (uintptr, error) {
+	k.shared.add(fd)
+	return uintptr(fd), nil
+}
 
 // FileRemover is fileRemover.
 func (*Kernel) FileRemover(path string) func() { return fileRemover(path) }

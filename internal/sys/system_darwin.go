@@ -20,14 +20,16 @@ var keepAliveTimes = []int{unix.TCP_KEEPALIVE, unix.TCP_KEEPINTVL}
 // All calls go through libc.
 
 func read(fd int, p []byte) (int, syscall.Errno) {
-	n, err := unix.Read(fd, p)
+	n, _, _, _, err := unix.Recvmsg(fd, p, nil, unix.MSG_DONTWAIT)
 	if err != nil {
 		return 0, asErrno(err)
 	}
 	return n, 0
 }
 
-// write needs no flag: see noSignal.
+// write needs no flag against a signal: see noSignal. This kernel lets send(2) wait
+// whatever MSG_DONTWAIT says, so a write relies on O_NONBLOCK. If that was cleared
+// it waits, and with it one thread.
 func write(fd int, p []byte) (int, syscall.Errno) {
 	n, err := unix.Write(fd, p)
 	if err != nil {

@@ -11,6 +11,7 @@ const (
 	userFilter    = unix.EVFILT_USER
 	mapsIPv4      = false             // an IPv6 socket can't reach IPv4 addresses
 	sharePort     = unix.SO_REUSEPORT // spreads connections
+	dontWait      = unix.MSG_DONTWAIT // of a send
 )
 
 // openStream opens a non-blocking stream socket. Left alone it would take its

@@ -12,6 +12,8 @@ const (
 	userFilter    = 8
 	mapsIPv4      = true // an IPv6 socket can reach IPv4 addresses
 	sharePort     = 0    // SO_REUSEPORT gives one listener all connections
+	// Of a send: where it waits for room, the kernel heeds the second only.
+	dontWait = unix.MSG_DONTWAIT | unix.MSG_NBIO
 )
 
 // accept is paccept(2) without a signal mask.

@@ -19,7 +19,7 @@ var keepAliveTimes []int
 // All calls go through libc.
 
 func read(fd int, p []byte) (int, syscall.Errno) {
-	n, err := unix.Read(fd, p)
+	n, _, _, _, err := unix.Recvmsg(fd, p, nil, unix.MSG_DONTWAIT)
 	if err != nil {
 		return 0, asErrno(err)
 	}
@@ -27,7 +27,7 @@ func read(fd int, p []byte) (int, syscall.Errno) {
 }
 
 func write(fd int, p []byte) (int, syscall.Errno) {
-	n, err := unix.SendmsgN(fd, p, nil, nil, unix.MSG_NOSIGNAL)
+	n, err := unix.SendmsgN(fd, p, nil, nil, unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL)
 	if err != nil {
 		return 0, asErrno(err)
 	}
