@@ -57,8 +57,9 @@ func (p *Port) add(what string, fd int, connected bool, atClose func()) (*core.H
 
 // Close refuses new operations and ends those in flight with net.ErrClosed. It
 // never blocks: the descriptor goes back to the system when the last of them
-// has ended, which is before that one can be dequeued. Closing again returns
-// net.ErrClosed.
+// has ended, which is before that one can be dequeued. What was written and not
+// sent yet is sent in the background; a positive SO_LINGER, for which closing would
+// have to wait, is turned off. Closing again returns net.ErrClosed.
 func (s *Socket) Close() error { return closedUnless(s.core().Close()) }
 
 // LocalAddr returns this side's address, nil if the socket is closed. It asks

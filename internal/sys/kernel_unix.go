@@ -84,9 +84,25 @@ func (*Kernel) Connected(fd int) syscall.Errno {
 func (*Kernel) CloseWrite(fd int) syscall.Errno { return asErrno(unix.Shutdown(fd, unix.SHUT_WR)) }
 
 // Close is close(2). The descriptor is gone whatever it returns.
+//
+// With a positive SO_LINGER it would wait until what was written has arrived, on
+// Linux whatever O_NONBLOCK says. A connection that was adopted may have come with
+// one, one that was accepted inherits its listener's, and a program can set it
+// through the descriptor. So it is turned off, and the system goes on sending in
+// the background. Zero seconds, which mean a reset, stay.
 func (k *Kernel) Close(fd int) syscall.Errno {
-	k.shared.remove(fd)
+	if k.shared.remove(fd) {
+		stopLinger(fd)
+	}
 	return asErrno(unix.Close(fd))
+}
+
+// stopLinger turns a positive SO_LINGER off.
+func stopLinger(fd int) {
+	l, err := unix.GetsockoptLinger(fd, unix.SOL_SOCKET, unix.SO_LINGER)
+	if err == nil && l.Onoff != 0 && l.Linger > 0 {
+		unix.SetsockoptLinger(fd, unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{})
+	}
 }
 
 // Classify says what an errno of these calls means. Those not named end their
