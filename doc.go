@@ -64,11 +64,17 @@
 // Operations of one direction of one handle (Accept and Read; Connect, Write
 // and CloseWrite) are performed in the order they were submitted. Reads and
 // writes don't wait for each other, but both wait for a Connect before them and
-// share its failure. A write sends all its bytes or ends with an error and the
-// number sent. If it ends half-way, the writes queued behind it, CloseWrite
-// included, end with ErrWriteAborted and send nothing, unless they were
-// cancelled, overdue or closed before. Which goroutine handles which
-// completion first is not promised.
+// share its failure. Which goroutine handles which completion first is not
+// promised.
+//
+// A write sends all its bytes or ends with an error and the number sent. A write
+// that ends after some of its bytes breaks its direction until it is delivered:
+// by Next, NextBatch or Completions, or by Wait or Await if it was started. Writes
+// and CloseWrites that are queued behind it, and those that are submitted before
+// it is delivered, end with ErrWriteAborted and send nothing, unless they were
+// cancelled, overdue or closed first. So no program sends into the middle of a
+// message before it can know that the message is broken. What is submitted after
+// that is sent.
 //
 // # Data
 //
@@ -102,7 +108,8 @@
 //	net.ErrClosed             the handle or the port was closed
 //	os.ErrDeadlineExceeded    the deadline passed
 //	ErrCanceled               cancelled; matches context.Canceled
-//	ErrWriteAborted           a write before this one ended half-way
+//	ErrWriteAborted           a write before this one ended half-way, and was
+//	                          not delivered when this one was submitted
 //	ErrLimit                  more than Config.MaxInFlight
 //	errors.ErrUnsupported     not on this system, or not for this kind
 //

@@ -17,9 +17,10 @@ import (
 // context.Canceled, too.
 var ErrCanceled error = canceledError{}
 
-// ErrWriteAborted is the outcome of writes, and of a CloseWrite, queued behind
-// a write that ended after some of its bytes: they would have started in the
-// middle of a message. None of their bytes were sent.
+// ErrWriteAborted is the outcome of writes, and of a CloseWrite, that were
+// submitted behind a write which ended after some of its bytes, before that
+// write was delivered: they would have started in the middle of its message. None
+// of their bytes were sent.
 var ErrWriteAborted = errors.New("completion: write aborted: the one before it ended half-way")
 
 // ErrLimit is the outcome of an operation above Config.MaxInFlight.

@@ -49,7 +49,8 @@ func (o *Read) Deliver(r core.Result) { o.Buf = (*completion.Buffer)(r.Buffer) }
 // ends with an error and the number sent.
 //
 // If it ends after some of its bytes but not all, because of an error, a cancel
-// or a deadline, whatever is queued behind it ends with
+// or a deadline, the direction is broken until this Write is delivered: whatever
+// is queued behind it, or submitted before it is delivered, ends with
 // completion.ErrWriteAborted and sends nothing.
 type Write struct {
 	completion.Op
@@ -64,7 +65,8 @@ func (o *Write) Describe(r *core.Request) {
 }
 
 // CloseWrite tells the peer that no more bytes will come, as shutdown(2) of the
-// sending side. It waits for the writes before it.
+// sending side. It waits for the writes before it, and ends as they do with
+// completion.ErrWriteAborted behind one that ended half-way.
 type CloseWrite struct {
 	completion.Op
 	On *completion.Socket

@@ -41,6 +41,7 @@ var families = []struct {
 	{"ShortReads", shortReadCases},
 	{"Order", orderCases},
 	{"OrderWhenFull", orderFullCases},
+	{"OrderWhenBroken", orderBrokenCases},
 	{"Connect", connectCases},
 	{"Accept", acceptCases},
 	{"Cancel", cancelCases},

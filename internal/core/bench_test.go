@@ -2,9 +2,12 @@ package core
 
 import (
 	"context"
+	"math"
 	"math/rand/v2"
+	"runtime"
 	"syscall"
 	"testing"
+	"time"
 )
 
 // willing is a kernel whose descriptors have as much data and room as is asked
@@ -14,9 +17,9 @@ type willing struct{ *script }
 func (k willing) Read(_ int, p []byte) (int, syscall.Errno)  { return len(p), 0 }
 func (k willing) Write(_ int, p []byte) (int, syscall.Errno) { return len(p), 0 }
 
-func newWilling(b *testing.B) (*Port, *Handle) {
+func newWilling(b *testing.B, steps Steps) (*Port, *Handle) {
 	k := willing{&script{now: 1}}
-	p := NewPort(Options{Kernel: k, Poller: pollerOf{k.script}})
+	p := NewPort(Options{Kernel: k, Poller: pollerOf{k.script}, Steps: steps})
 	h, failure := p.AddHandle(7, true, nil)
 	if failure != nil {
 		b.Fatal(failure)
@@ -27,7 +30,7 @@ func newWilling(b *testing.B) (*Port, *Handle) {
 // BenchmarkTransfer is a write that is performed at once, from Submit to its
 // being dequeued.
 func BenchmarkTransfer(b *testing.B) {
-	p, h := newWilling(b)
+	p, h := newWilling(b, nil)
 	write := newOperation(Write, h, 64)
 	one := []Operation{write}
 	for b.Loop() {
@@ -49,7 +52,7 @@ func queueReads(p *Port, h *Handle, reads []Operation) {
 // BenchmarkCancelAnyOf100000 cancels operations of one handle that has 100,000
 // queued, wherever they stand.
 func BenchmarkCancelAnyOf100000(b *testing.B) {
-	p, h := newWilling(b)
+	p, h := newWilling(b, nil)
 	reads := make([]Operation, manyQueued)
 	queueReads(p, h, reads)
 	random := rand.New(rand.NewPCG(1, 2))
@@ -71,4 +74,39 @@ func BenchmarkCancelAnyOf100000(b *testing.B) {
 		n += len(some)
 		b.StartTimer()
 	}
+}
+
+// BenchmarkCloseOf100000 closes a handle that has 100,000 operations queued. What
+// it reports as longest is the longest time from one lock that Close takes to the
+// next, which is more than it holds any of them, in the Close that was disturbed
+// least by whatever else the machine does.
+func BenchmarkCloseOf100000(b *testing.B) {
+	steps := &holds{}
+	p, h := newWilling(b, steps)
+	reads := make([]Operation, manyQueued)
+	var last time.Time
+	longest, least := time.Duration(0), time.Duration(math.MaxInt64)
+	for b.Loop() {
+		b.StopTimer()
+		steps.onLock = nil
+		queueReads(p, h, reads)
+		runtime.GC()
+		longest, last = 0, time.Now()
+		steps.onLock = func() {
+			now := time.Now()
+			longest, last = max(longest, now.Sub(last)), now
+		}
+		b.StartTimer()
+		h.Close()
+		b.StopTimer()
+		steps.onLock()
+		steps.onLock = nil
+		least = min(least, longest)
+		for range reads {
+			p.Next(context.Background())
+		}
+		h, _ = p.AddHandle(7, true, nil)
+		b.StartTimer()
+	}
+	b.ReportMetric(float64(least.Nanoseconds())/1000, "longest-µs")
 }

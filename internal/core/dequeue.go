@@ -14,15 +14,14 @@ func (p *Port) Next(ctx context.Context) Operation {
 	if p.observe != nil {
 		traces = p.traceNext(traces)
 	}
-	op, orphan := p.next()
+	var then delivery
+	op := p.next(&then)
 	p.offerItems()
 	p.unlock()
 	for _, t := range traces {
 		p.tell(t)
 	}
-	if orphan != nil {
-		orphan.recycle()
-	}
+	then.done()
 	return op
 }
 
@@ -32,7 +31,7 @@ func (p *Port) NextBatch(ctx context.Context, dst []Operation) int {
 	if len(dst) == 0 || isOver(ctx) {
 		return 0
 	}
-	var orphans *Buffer
+	var then delivery
 	var traces []Trace
 	n := 0
 	p.lock()
@@ -41,12 +40,9 @@ func (p *Port) NextBatch(ctx context.Context, dst []Operation) int {
 		if p.observe != nil {
 			traces = p.traceNext(traces)
 		}
-		op, orphan := p.next()
+		op := p.next(&then)
 		if op == nil {
 			break
-		}
-		if orphan != nil {
-			orphan.next, orphans = orphans, orphan
 		}
 		dst[n] = op
 		n++
@@ -56,11 +52,7 @@ func (p *Port) NextBatch(ctx context.Context, dst []Operation) int {
 	for _, t := range traces {
 		p.tell(t)
 	}
-	for orphans != nil {
-		b := orphans
-		orphans, b.next = b.next, nil
-		b.recycle()
-	}
+	then.done()
 	return n
 }
 
@@ -193,6 +185,9 @@ func (r *Record) collect() bool {
 		if b.unlend() {
 			b.recycle()
 		}
+	}
+	if f := r.failure; f != nil && f.breaks {
+		f.Handle.mend()
 	}
 	r.slot.Store(&waited)
 	return true

@@ -45,15 +45,6 @@ func (s *Slot) refusal() *Failure {
 	return noRefusal
 }
 
-// notConnected is what an operation gets on a socket whose connect failed.
-func (h *Handle) notConnected(k Kind) *Failure {
-	errno := syscall.Errno(h.errno)
-	if errno == 0 { // it was cancelled
-		errno = syscall.ENOTCONN
-	}
-	return &Failure{Code: System, Kind: k, Errno: errno, Handle: h}
-}
-
 // run performs operations of d until none can be performed now. It does
 // nothing if another goroutine owns the direction: that one will see what we
 // changed, since it looks again under the lock after each call. h.mu is held,
@@ -107,7 +98,15 @@ func (h *Handle) performable(d direction, after *aftermath) *Slot {
 	for {
 		s := h.queue[d].head()
 		switch {
-		case s == nil, d == in && h.state&connecting != 0:
+		case s == nil:
+			return nil
+		case h.state&dooming != 0 && h.doom(d) != nil:
+			if h.endDoomed(d, after) {
+				h.port.listReady(h, d, after)
+				return nil
+			}
+			continue
+		case d == in && h.state&connecting != 0:
 			return nil
 		case (s.flags&vacant != 0 || s.kind == Connect) && h.endUncalled(d, s, after):
 			continue
@@ -162,7 +161,7 @@ func (h *Handle) settle(d direction, s *Slot, r callResult, after *aftermath) {
 	if r.gone {
 		// The kernel tells a reset to one call only. If one is under way in the
 		// other direction, it may be that one.
-		if h.errno == 0 && h.latch[1-d]&(owned|pending) == owned {
+		if h.fatalErrno() == 0 && h.latch[1-d]&(owned|pending) == owned {
 			h.latch[d] |= undecided
 			r.verdict = wouldBlock
 		} else {
@@ -180,9 +179,9 @@ func (h *Handle) settle(d direction, s *Slot, r callResult, after *aftermath) {
 		if s.flags&late != 0 && rec.n == 0 {
 			h.returnUnused(rec, after)
 		}
-		if s.intent != noIntent {
+		if i := h.intentOf(s); i != noIntent {
 			h.takeOut(d, s, after)
-			h.end(d, s, s.intent.failure(), after)
+			h.end(d, s, i.failure(), after)
 		}
 	}
 }
@@ -235,18 +234,24 @@ func (h *Handle) takeOut(d direction, s *Slot, after *aftermath) {
 		h.latch[in] &^= wantsBuffer
 		s.record().buffer.pool.leave(h, after)
 	}
+	if s.progress&lastAborted != 0 {
+		h.unmark(s)
+	}
 	h.queue[d].remove(s)
 }
 
-// end gives s, which stands in no queue any more, its outcome, and lets that
-// of others follow from it. h.mu is held.
+// end gives s, which stands in no queue any more, its outcome. What follows from
+// it for those behind the state of h says, and the caller sees to it. h.mu is
+// held.
 func (h *Handle) end(d direction, s *Slot, f *Failure, after *aftermath) {
 	rec := s.record()
+	if s.kind == Write && f != nil && rec.n > 0 && h.state&closing == 0 {
+		f = h.breakOff(f)
+	}
 	rec.failure = f
 	if f != nil && f.Code == System {
 		after.failed = true
 	}
-	short := f != nil && rec.n > 0
 	h.conclude(s, rec, f, after)
 	after.finished.push(s)
 	switch {
@@ -254,15 +259,6 @@ func (h *Handle) end(d direction, s *Slot, f *Failure, after *aftermath) {
 		h.connectEnded(f, after)
 	case s.kind == CloseWrite && f == nil:
 		h.state |= finSent
-	case s.kind == Write && short:
-		// Whatever is queued behind would start in the middle of this message.
-		for next := h.queue[out].pop(); next != nil; next = h.queue[out].pop() {
-			if next.intent != noIntent {
-				h.end(out, next, next.intent.failure(), after)
-			} else {
-				h.end(out, next, abortedFailure, after)
-			}
-		}
 	}
 }
 
@@ -285,33 +281,6 @@ func (h *Handle) conclude(s *Slot, rec *Record, f *Failure, after *aftermath) {
 		rec.n = 0
 	}
 	s.use.Store(s.use.Load() + 1) // over: tickets of this use go stale
-}
-
-// connectEnded lets what waited for the first connect go on, or fail as it did.
-// A later connect on the same socket changes nothing.
-func (h *Handle) connectEnded(f *Failure, after *aftermath) {
-	h.state &^= connecting
-	if f == nil {
-		h.state |= connected
-		if h.queue[in].tail != nil {
-			h.port.listReady(h, in, after)
-		}
-		return
-	}
-	h.state |= failed
-	if f.Code == System && h.errno == 0 {
-		h.errno = uint16(f.Errno)
-	}
-	for _, d := range [...]direction{in, out} {
-		if h.latch[d]&owned != 0 {
-			continue // a read begun before the connect: the kernel answers it
-		}
-		for h.queue[d].tail != nil {
-			s := h.queue[d].head()
-			h.takeOut(d, s, after)
-			h.end(d, s, f, after)
-		}
-	}
 }
 
 // edge takes in what the poller saw and performs what has become possible. What
@@ -378,7 +347,7 @@ func (p *Port) record(t Ticket, i intent) bool {
 	s := t.slot
 	var after aftermath
 	h.lock()
-	if s.use.Load() != t.use || s.handle.Load() != h || s.intent != noIntent {
+	if s.use.Load() != t.use || s.handle.Load() != h || h.intentOf(s) != noIntent {
 		h.mu.Unlock()
 		return false
 	}
@@ -390,6 +359,15 @@ func (p *Port) record(t Ticket, i intent) bool {
 	}
 	h.leave(&after)
 	return true
+}
+
+// intentOf is what was recorded of s, or else of all that is queued with it. h.mu
+// is held.
+func (h *Handle) intentOf(s *Slot) intent {
+	if s.intent == noIntent && s.progress&begun != 0 && s.kind != Timer && h.closes(s.kind.direction()) {
+		return toClose
+	}
+	return s.intent
 }
 
 // isCalling tells whether s is inside a system call or a Native kernel: it is
@@ -409,9 +387,13 @@ func (h *Handle) endByIntent(s *Slot, after *aftermath) {
 	wasHead := s == h.queue[d].head()
 	h.takeOut(d, s, after)
 	h.end(d, s, s.intent.failure(), after)
-	if wasHead && h.queue[d].tail != nil && h.latch[d]&owned == 0 {
-		// The one behind may be performable, and no edge will come for it. A
-		// canceller makes no call itself.
+	if !wasHead || h.latch[d]&owned != 0 {
+		return
+	}
+	h.endDoomed(d, after)
+	if h.queue[d].tail != nil {
+		// The one behind may be performable, or has to end, and no edge will come
+		// for it. A canceller makes no call itself.
 		h.port.listReady(h, d, after)
 	}
 }

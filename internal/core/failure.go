@@ -20,7 +20,8 @@ const (
 )
 
 // Failure is why an operation failed. Those without an errno are shared, so
-// that ending an idle operation allocates nothing.
+// that ending an idle operation allocates nothing; that of a write which ended
+// half-way is its own.
 type Failure struct {
 	Code   Code
 	Kind   Kind          // of the operation that met it, for System
@@ -29,7 +30,8 @@ type Failure struct {
 	Handle *Handle       // that met it, for System
 	// Err is what Options.Explain has made of it, for System. It is written before
 	// anybody else knows of the failure, and stays.
-	Err error
+	Err    error
+	breaks bool // a write's: Handle is broken until it has been handed out
 }
 
 var (

@@ -53,12 +53,11 @@ func (p *Port) finish(s *Slot) {
 	}
 }
 
-// next takes the first finished operation, if there is one. orphan is a shared
-// buffer that nobody refers to any more, to be recycled without the lock. mu
-// is held.
-func (p *Port) next() (op Operation, orphan *Buffer) {
+// next takes the first finished operation, if there is one, and notes what
+// follows from that. mu is held.
+func (p *Port) next(then *delivery) Operation {
 	if p.done.count == 0 {
-		return nil, nil
+		return nil
 	}
 	e := p.done.pop()
 	op, rec := e.op, e.record
@@ -66,11 +65,32 @@ func (p *Port) next() (op Operation, orphan *Buffer) {
 	if b := rec.buffer; b != nil {
 		rec.buffer = nil
 		if b.unlend() {
-			orphan = b
+			b.next, then.orphans = then.orphans, b
 		}
 	}
+	if f := rec.failure; f != nil && f.breaks {
+		then.broken = append(then.broken, f.Handle)
+	}
 	rec.slot.Store(nil)
-	return op, orphan
+	return op
+}
+
+// delivery is what follows from handing operations out, and is done without the
+// lock and before the program has them.
+type delivery struct {
+	orphans *Buffer   // shared buffers that nobody refers to any more
+	broken  []*Handle // by a write that is handed out
+}
+
+func (then *delivery) done() {
+	for then.orphans != nil {
+		b := then.orphans
+		then.orphans, b.next = b.next, nil
+		b.recycle()
+	}
+	for _, h := range then.broken {
+		h.mend()
+	}
 }
 
 // finished is an operation in the queue.

@@ -25,7 +25,7 @@ type Handle struct {
 	// generation tells this use of the descriptor's number from the others.
 	generation uint32
 	users      uint16 // callers between Acquire and Release
-	errno      uint16 // the first fatal errno any call gave
+	errno      uint16 // the first fatal errno any call gave; see insteadOfErrno
 	latch      [2]latch
 	state      handleState
 	turn       poolTurn // guarded by the lock of the pool it waits for
@@ -69,6 +69,7 @@ const (
 	connected                          // has been; a later connect that fails leaves it alone
 	failed                             // its connect failed: it can only be closed
 	finSent                            // our own half close: EPIPE is no news
+	broken                             // a write has ended half-way and was not handed out: see mend
 )
 
 // AddHandle makes fd the port's, whether it succeeds or not: a descriptor that
@@ -168,14 +169,15 @@ func (h *Handle) leave(after *aftermath) {
 	}
 }
 
-// unlock unlocks the handle. Whoever unlocks a closing handle as the last one
-// gives the descriptor back, and what was finished meanwhile is to be published
-// after that: who dequeues the last completion finds the address free.
+// unlock unlocks the handle. Whoever unlocks a closing handle when nothing is
+// queued any more gives the descriptor back, and what was finished meanwhile is to
+// be published after that: who dequeues the last completion finds the address
+// free. What is inside a call is the head of its queue.
 func (h *Handle) unlock(after *aftermath) {
 	if after.failed {
 		h.explain(after)
 	}
-	last := h.state&(closing|closed) == closing && h.users == 0 && (h.latch[in]|h.latch[out])&owned == 0
+	last := h.state&(closing|closed) == closing && h.users == 0 && h.queue[in].tail == nil && h.queue[out].tail == nil
 	if !last {
 		h.mu.Unlock()
 		return
@@ -208,8 +210,7 @@ func (h *Handle) Close() bool {
 	h.lock()
 	first := h.state&closing == 0
 	h.state |= closing
-	h.endQueued(in, &after)
-	h.endQueued(out, &after)
+	h.endAll(&after)
 	inside := h.abandon(in, &after)
 	inside = h.abandon(out, &after) || inside
 	h.leave(&after)
@@ -224,45 +225,12 @@ func (h *Handle) drain() {
 	var after aftermath
 	h.lock()
 	h.state |= draining
-	h.endQueued(in, &after)
+	h.endAll(&after)
 	h.listPending(in, &after)
 	if h.state&connecting != 0 {
-		h.endQueued(out, &after)
 		h.listPending(out, &after)
 	}
 	h.leave(&after)
-}
-
-// endQueued records the intent to close on all operations of d and takes out
-// those not inside a call. All are marked before the first is ended: a write
-// that ends half-way must not abort those that are closed as it is. h.mu is
-// held.
-func (h *Handle) endQueued(d direction, after *aftermath) {
-	q := &h.queue[d]
-	head := q.head()
-	if head == nil {
-		return
-	}
-	for s := head; ; s = s.next {
-		if s.intent == noIntent {
-			s.intent = toClose
-		}
-		if s == q.tail {
-			break
-		}
-	}
-	inside := h.isCalling(head)
-	if inside {
-		q.pop()
-	}
-	for q.tail != nil {
-		s := q.head()
-		h.takeOut(d, s, after)
-		h.end(d, s, s.intent.failure(), after)
-	}
-	if inside {
-		q.push(head)
-	}
 }
 
 // handlesPerChunk is the number of descriptors one chunk of the table covers:

@@ -112,7 +112,7 @@ func (h *Handle) endedInCall(d direction, s *Slot, r *callResult, after *afterma
 	h.latch[d] |= pending
 	// The other direction can't learn from this one for as long as it is there.
 	h.settleOther(d, after)
-	if s.intent != noIntent { // perhaps recorded while nobody could act on it
+	if h.intentOf(s) != noIntent { // perhaps recorded while nobody could act on it
 		h.listPending(d, after)
 	}
 	return false
@@ -171,7 +171,7 @@ func (h *Handle) listPending(d direction, after *aftermath) {
 // the end meanwhile leaves it to us. h.mu is held, and let go of in between.
 func (h *Handle) abandon(d direction, after *aftermath) bool {
 	s := h.queue[d].head()
-	if s == nil || h.latch[d]&(pending|abandoned) != pending || s.intent == noIntent {
+	if s == nil || h.latch[d]&(pending|abandoned) != pending || h.intentOf(s) == noIntent {
 		return false
 	}
 	h.latch[d] |= abandoned
@@ -215,7 +215,7 @@ func (h *Handle) acceptMore(d direction, after *aftermath) (ended bool) {
 		return false
 	}
 	// Again if there are more after the call: who queued them could not tell.
-	for told := 1; h.latch[d]&pending != 0 && s.intent == noIntent; {
+	for told := 1; h.latch[d]&pending != 0 && h.intentOf(s) == noIntent; {
 		n := h.queue[d].atMost(acceptsAhead)
 		if n <= told {
 			return false

@@ -1,6 +1,7 @@
 package core
 
 import (
+	"cmp"
 	"sync"
 	"sync/atomic"
 )
@@ -16,9 +17,10 @@ type Options struct {
 	// Explain makes the error of a failure that the system has caused, see
 	// Failure.Err. It is called once for each, with no lock held. fd is open, or
 	// negative if it is not any more; target is Request.Target of a connect.
-	Explain func(f *Failure, fd int, target any) error
-	ArmCall string // the system call that Poller.Arm makes
-	Steps   Steps  // nil but in a simulator
+	Explain     func(f *Failure, fd int, target any) error
+	ArmCall     string // the system call that Poller.Arm makes
+	Steps       Steps  // nil but in a simulator
+	EndsPerTurn int    // 0 for endsPerTurn; a simulator has shorter queues
 }
 
 // Port is the engine of one completion port.
@@ -31,6 +33,7 @@ type Port struct {
 	maxInFlight int
 	explain     func(*Failure, int, any) error
 	armCall     string
+	endsPerTurn int
 	observe     func(Trace)           // nil for none
 	serials     sync.Map              // for it: uint32 of the submission by *Slot
 	committed   []Trace               // for it: what the Submit under way has done
@@ -112,6 +115,7 @@ func NewPort(o Options) *Port {
 		spin:        o.SpinWait,
 		loopWait:    o.LoopWait,
 		maxInFlight: o.MaxInFlight,
+		endsPerTurn: cmp.Or(o.EndsPerTurn, endsPerTurn),
 		observe:     o.Observe,
 		explain:     o.Explain,
 		armCall:     o.ArmCall,

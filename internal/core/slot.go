@@ -45,8 +45,9 @@ const (
 type progress uint8
 
 const (
-	begun progress = 1 << iota // it is in its handle's queue, or a timer that waits
-	opens                      // the first connect of its socket
+	begun       progress = 1 << iota // it is in its handle's queue, or a timer that waits
+	opens                            // the first connect of its socket
+	lastAborted                      // what is queued behind was submitted after mend
 )
 
 // Uses of a slot are numbered. An odd one is in flight, an even one is over:

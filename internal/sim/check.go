@@ -29,7 +29,7 @@ func (c *caller) take(o *operation, waited bool) {
 	if !ok {
 		c.fail("%v is handed out and still the port's", u)
 	}
-	u.handedOut, u.n, u.failure = true, n, f
+	u.handedOut, u.taken, u.n, u.failure = true, c.steps, n, f
 	o.use = nil
 	c.flying--
 	if f != nil {
@@ -42,9 +42,6 @@ func (c *caller) take(o *operation, waited bool) {
 	c.checkFailure(u)
 	c.checkProduct(u)
 	c.checkBytes(u)
-	if u.failure != nil && u.kind == core.Write && n > 0 {
-		c.aborting = true
-	}
 	c.keep(u)
 	if o.number >= 0 && (o.buffer == nil || o.buffer == &o.own) {
 		c.idleOps = append(c.idleOps, o)
@@ -165,12 +162,13 @@ func (w *world) endsInShutdown(u *use) bool {
 	return u.kind != core.Write && u.kind != core.CloseWrite || u.socket.late
 }
 
-// brokenBefore tells whether a write of the same socket ended half-way, and not
-// because the handle was closed: that ends all in the same way.
+// brokenBefore tells whether a write of the same socket ended half-way and was
+// not handed out before u was submitted. One that was closed breaks nothing: that
+// ends all in the same way.
 func (w *world) brokenBefore(u *use) bool {
 	for _, v := range u.socket.uses {
-		if v != u && v.kind == core.Write && v.moved > 0 && v.moved < v.total && !v.unfinished() &&
-			(!v.handedOut || v.failure != nil && v.failure.Code != core.Closed) {
+		if v != u && v.endedHalfWay() &&
+			(!v.handedOut || v.taken > u.began && v.failure != nil && v.failure.Code != core.Closed) {
 			return true
 		}
 	}

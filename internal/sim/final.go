@@ -91,6 +91,7 @@ func (w *world) checkSocket(s *socket) {
 	if c.handle != nil && c.handle.Close() {
 		w.fail("the handle of socket %d was not closed", s.number)
 	}
+	w.checkClosedWrites(s)
 	read, written := 0, 0
 	for _, u := range s.uses {
 		switch u.kind {
@@ -105,6 +106,20 @@ func (w *world) checkSocket(s *socket) {
 	}
 	if written != len(s.sent) {
 		w.fail("socket %d: %d bytes were sent, writes tell of %d", s.number, len(s.sent), written)
+	}
+}
+
+// checkClosedWrites: what was queued behind a write that was closed is not sent.
+func (w *world) checkClosedWrites(s *socket) {
+	for _, u := range s.uses {
+		if u.kind != core.Write || u.failure == nil || u.failure.Code != core.Closed {
+			continue
+		}
+		for _, v := range s.uses {
+			if v.kind == core.Write && v.moved > 0 && u.before(v) {
+				w.fail("%v was sent behind %v, which was closed", v, u)
+			}
+		}
 	}
 }
 

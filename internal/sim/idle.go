@@ -141,6 +141,9 @@ func (w *world) couldProgress(u *use) string {
 		return ""
 	}
 	s := u.socket
+	if sideOf(u.kind) == 1 && s.brokenBy() != nil {
+		return "it can only be aborted"
+	}
 	mask := w.kernel.mask(s)
 	switch u.kind {
 	case core.Accept:

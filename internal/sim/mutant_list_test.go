@@ -35,31 +35,31 @@ var mutants = []mutant{
 	{"TicketGenerationNotCompared", "engine.go", []edit{
 		{"s.use.Load() != t.use || ", "!inFlight(s.use.Load()) || "}}},
 	{"SecondIntentRecorded", "engine.go", []edit{
-		{"s.handle.Load() != h || s.intent != noIntent {", "s.handle.Load() != h {"}}},
+		{"s.handle.Load() != h || h.intentOf(s) != noIntent {", "s.handle.Load() != h {"}}},
 	{"CancelCompletesTwice", "engine.go", []edit{
 		{"s.progress&begun != 0 && !h.isCalling(s)", "s.progress&begun != 0"}}},
 	{"OneBehindACancelledHeadForgotten", "engine.go", []edit{
-		{"if wasHead && h.queue[d].tail != nil", "if false && wasHead && h.queue[d].tail != nil"}}},
+		{"if !wasHead || h.latch[d]&owned != 0 {", "if wasHead || h.latch[d]&owned != 0 {"}}},
 	{"AbortSkipped", "engine.go", []edit{
-		{"case s.kind == Write && short:", "case s.kind == Write && short && h.fd < 0:"}}},
+		{"f != nil && rec.n > 0 &&", "f != nil && rec.n > 0 && h.fd < 0 &&"}}},
 	{"RestOfTheBudgetForgotten", "engine.go", []edit{
 		{"if budget == 0 {", "if budget == 0 {\n\t\t\treturn\n\t\t}\n\t\tif budget < 0 {"}}},
 	{"UndecidedNotListed", "engine.go", []edit{
 		{"h.latch[1-d] &^= undecided\n", "h.latch[1-d] &^= undecided\n\t\treturn\n"}}},
 	{"IntentDuringCallForgotten", "engine.go", []edit{
-		{"\t\tif s.intent != noIntent {\n\t\t\th.takeOut", "\t\tif s.intent == toFire {\n\t\t\th.takeOut"}}},
+		{"if i := h.intentOf(s); i != noIntent {", "if i := h.intentOf(s); i == toFire {"}}},
 	{"UnusedBufferKept", "engine.go", []edit{
 		{"if s.flags&late != 0 && rec.n == 0 {", "if s.flags&late != 0 && rec.n < 0 {"}}},
 	{"EndOfStreamSharesItsEdge", "engine.go", []edit{
 		{"if h.latch[d]&stopsShort != 0 {", "if h.latch[d]&stopsShort != 0 && h.fd < 0 {"}}},
-	{"ReadsBehindAConnectForgotten", "engine.go", []edit{
+	{"ReadsBehindAConnectForgotten", "cascade.go", []edit{
 		{"if h.queue[in].tail != nil {", "if h.queue[in].tail != nil && h.fd < 0 {"}}},
 	{"ReadsDontWaitForTheConnect", "engine.go", []edit{
 		{"d == in && h.state&connecting != 0:", "d == in && h.state&connecting != 0 && h.fd < 0:"}}},
-	{"ConnectFailureNotShared", "engine.go", []edit{
-		{"for h.queue[d].tail != nil {", "for h.queue[d].tail != nil && h.fd < 0 {"}}},
+	{"ConnectFailureNotShared", "cascade.go", []edit{
+		{"h.state |= failed\n", "h.state |= failed\n\t\treturn\n"}}},
 	{"ResetToldToTheOtherDirection", "engine.go", []edit{
-		{"if h.errno == 0 && h.latch[1-d]&(owned|pending) == owned {", "if h.errno == 0 && h.latch[1-d]&(owned|pending) == owned && h.fd < 0 {"}}},
+		{"if h.fatalErrno() == 0 && h.latch[1-d]&(owned|pending) == owned {", "if h.fatalErrno() == 0 && h.latch[1-d]&(owned|pending) == owned && h.fd < 0 {"}}},
 	{"ErrnoNotRemembered", "engine.go", []edit{
 		{"if h.errno == 0 && r.fatal {", "if h.errno == 0 && r.fatal && h.fd < 0 {"}}},
 	{"CloseOutweighsACancel", "engine.go", []edit{
@@ -77,13 +77,33 @@ var mutants = []mutant{
 	{"ConnectAskedTwice", "perform.go", []edit{
 		{"if rec := s.record(); rec.n == 0 {", "if rec := s.record(); rec.n >= 0 {"}}},
 	{"ClosedUnderACall", "handle.go", []edit{
-		{" && (h.latch[in]|h.latch[out])&owned == 0", ""}}},
+		{" && h.queue[in].tail == nil && h.queue[out].tail == nil", ""}}},
+	{"ClosedWithOperationsQueued", "handle.go", []edit{
+		{"h.queue[in].tail == nil && h.queue[out].tail == nil", "(h.latch[in]|h.latch[out])&owned == 0"}}},
 	{"ClosedWhileLent", "handle.go", []edit{
 		{"h.users == 0 && ", ""}}},
 	{"ForgetsTheNextOwner", "handle.go", []edit{
 		{"if p.table.get(int(h.fd)) == h {", "if h.fd >= 0 {"}}},
-	{"CloseAbortsWhatItCloses", "handle.go", []edit{
-		{"for s := head; ; s = s.next {", "for s := head; h.fd < 0; s = s.next {"}}},
+	{"CloseAbortsWhatItCloses", "cascade.go", []edit{
+		{"case h.closes(d):\n", "case h.closes(d):\n\t\tif h.state&broken != 0 || d == out {\n\t\t\treturn abortedFailure\n\t\t}\n"}}},
+	{"CloseEndsOneTurn", "cascade.go", []edit{
+		{"case left == 0:\n\t\t\treturn true", "case left == 0:\n\t\t\treturn false"}}},
+	{"RestOfACascadeNotListed", "engine.go", []edit{
+		{"h.port.listReady(h, d, after)\n\t\t\t\treturn nil", "return nil"}}},
+	{"RestOfTheReadsNotListed", "cascade.go", []edit{
+		{"h.endDoomed(in, after) {\n\t\th.port.listReady(h, in, after)", "h.endDoomed(in, after) {"}}},
+	{"CancelAfterTheCloseIsRecorded", "cascade.go", []edit{
+		{"return h.state&closing != 0 || ", "return h.state&closing != 0 && h.fd < 0 || "}}},
+	{"MendedWhenAllAreAborted", "cascade.go", []edit{
+		{"case s == nil:\n\t\t\treturn false", "case s == nil:\n\t\t\th.state &^= broken\n\t\t\treturn false"}}},
+	{"NeverMended", "cascade.go", []edit{
+		{"own.Handle, own.breaks = h, true", "own.Handle, own.breaks = h, h.fd < 0"}}},
+	{"MendedBehindWhatIsQueued", "cascade.go", []edit{
+		{"last := h.queue[out].tail; last != nil {", "last := h.queue[out].tail; last != nil && h.fd < 0 {"}}},
+	{"WaitMendsNothing", "dequeue.go", []edit{
+		{"if f := r.failure; f != nil && f.breaks {", "if f := r.failure; f != nil && f.breaks && r.n < 0 {"}}},
+	{"NextMendsNothing", "finish.go", []edit{
+		{"if f := rec.failure; f != nil && f.breaks {", "if f := rec.failure; f != nil && f.breaks && rec.n < 0 {"}}},
 	{"NeighbourKeepsALinkToTheRemoved", "slot.go", []edit{
 		{"s.prev.next, s.next.prev = s.next, s.prev", "s.prev.next = s.next"}}},
 	{"TailRemovedAndKept", "slot.go", []edit{

@@ -93,6 +93,7 @@ type use struct {
 	cancelTried   bool
 	cancelled     bool // a cancel was recorded
 	handedOut     bool
+	taken         int // the step at which it was
 	n             int64
 	failure       *core.Failure
 }

@@ -20,6 +20,25 @@ func (w *world) checkOrder(u *use, s *socket) {
 			w.fail("%v does not wait for %v", u, v)
 		}
 	}
+	if v := s.brokenBy(); v != nil && sideOf(u.kind) == 1 {
+		w.fail("%v reaches the kernel, and the program has not been told of half of %v", u, v)
+	}
+}
+
+// endedHalfWay tells whether u is a write that has ended after some of its bytes.
+func (u *use) endedHalfWay() bool {
+	return u.kind == core.Write && u.moved > 0 && u.moved < u.total && !u.unfinished()
+}
+
+// brokenBy returns the write that has ended half-way and is not on its way to the
+// program yet, or nil.
+func (s *socket) brokenBy() *use {
+	for _, v := range s.uses {
+		if !v.handedOut && v.endedHalfWay() && v.stage() == core.StageFinished {
+			return v
+		}
+	}
+	return nil
 }
 
 // checkRead: the memory is the operation's, from where it stands.
@@ -45,7 +64,7 @@ func (w *world) checkWrite(u *use, s *socket, p []byte) {
 		return
 	}
 	for _, v := range s.uses {
-		if v.kind == core.Write && v.moved > 0 && v.moved < v.total && !v.unfinished() && v != u &&
+		if v != u && v.endedHalfWay() &&
 			(v.batch == u.batch || u.returned > 0 && u.returned <= v.lastAt) {
 			w.fail("%v is written behind half of %v", u, v)
 		}

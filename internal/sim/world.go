@@ -53,7 +53,6 @@ type world struct {
 	batches     int
 	numbers     int // of uses
 	armRefusals int
-	aborting    bool // some write ended half-way
 	closeTried  bool
 	shutTried   bool
 	impatient   []*simContext // those that Shutdown was called with
@@ -91,6 +90,7 @@ func newWorld(st *stable, t *totals, p *plan, schedule choices, how strategy, tr
 	options := core.Options{
 		Poller: w.newPoller(), Kernel: w.kernel, SpinWait: p.spin, MaxInFlight: p.maxInFlight, Steps: w,
 		Explain: w.explain, ArmCall: armCall,
+		EndsPerTurn: 2,
 	}
 	if p.block {
 		options.LoopWait = core.Block

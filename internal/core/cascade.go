@@ -1,0 +1,201 @@
+package core
+
+import "syscall"
+
+// What ends all operations of a handle ends them in turns. There may be any
+// number of them, and nobody holds the handle's lock, or the port's to publish
+// them, for longer than a turn takes. Until its turn comes an operation is in
+// its queue and can be cancelled as ever. So it is the state of the handle that
+// says how those in a queue end, whoever gets to them:
+//
+//   - closing: as closed. Close itself goes on until all have ended.
+//   - draining: likewise, but for the writes of a connection that is made.
+//   - failed: as the connect that they were to wait for.
+//   - broken: as aborted, behind a write that has ended half-way.
+//
+// What was recorded of an operation before is how it ends. One that is inside a
+// call is left to whoever is in that call.
+
+// endsPerTurn is how many operations are ended under one hold of a lock.
+const endsPerTurn = 128
+
+// dooming are the states that may end what is queued.
+const dooming = closing | draining | failed | broken
+
+// doom is how what is queued in d has to end, nil if it need not. h.mu is held.
+func (h *Handle) doom(d direction) *Failure {
+	switch {
+	case h.closes(d):
+		return closedFailure
+	case h.state&failed != 0:
+		return h.connectFailure()
+	case d == out && h.state&broken != 0:
+		return abortedFailure
+	}
+	return nil
+}
+
+// closes tells whether the intent to close is recorded for all that is queued in
+// d. h.mu is held.
+func (h *Handle) closes(d direction) bool {
+	return h.state&closing != 0 || h.state&draining != 0 && (d == in || h.state&connecting != 0)
+}
+
+// endDoomed ends what has to end in d, but not more than one turn allows. It
+// reports whether there is more: then it must be called again. h.mu is held.
+func (h *Handle) endDoomed(d direction, after *aftermath) (more bool) {
+	f := h.doom(d)
+	for left := h.port.endsPerTurn; f != nil; left-- {
+		s := h.idle(d)
+		switch {
+		case s == nil:
+			return false
+		case left == 0:
+			return true
+		}
+		h.takeOut(d, s, after)
+		if s.intent != noIntent {
+			h.end(d, s, s.intent.failure(), after)
+		} else {
+			h.end(d, s, f, after)
+		}
+		if f == abortedFailure && h.state&broken == 0 { // that was the last of them
+			return false
+		}
+	}
+	return false
+}
+
+// idle returns the first operation of d that is not inside a call. h.mu is held.
+func (h *Handle) idle(d direction) *Slot {
+	s := h.queue[d].head()
+	if s == nil || !h.isCalling(s) {
+		return s
+	}
+	if s == h.queue[d].tail {
+		return nil
+	}
+	return s.next
+}
+
+// endAll ends what has to end in both directions. h.mu is held, and let go of
+// between two turns.
+func (h *Handle) endAll(after *aftermath) {
+	for _, d := range [...]direction{in, out} {
+		for h.endDoomed(d, after) {
+			h.leave(after)
+			*after = aftermath{}
+			h.lock()
+		}
+	}
+}
+
+// connectEnded lets what waited for the first connect go on, or end as it did. A
+// later connect on the same socket changes nothing. What is queued behind it in
+// its own direction is left to the caller.
+func (h *Handle) connectEnded(f *Failure, after *aftermath) {
+	h.state &^= connecting
+	if f == nil && h.state&draining != 0 { // begun before: what waits for it is closed
+		f = closedFailure
+	}
+	if f == nil {
+		h.state |= connected
+		if h.queue[in].tail != nil {
+			h.port.listReady(h, in, after)
+		}
+		return
+	}
+	h.state |= failed
+	if h.errno == 0 {
+		h.errno = uint16(f.Errno)
+		if f.Code != System {
+			h.errno = insteadOfErrno | uint16(f.Code)
+		}
+	}
+	// A read that was begun before the connect is answered by the kernel.
+	if h.latch[in]&owned == 0 && h.endDoomed(in, after) {
+		h.port.listReady(h, in, after)
+	}
+}
+
+// insteadOfErrno marks the Code of a connect's failure that stands in
+// Handle.errno, as there was no errno. No system has errnos that large.
+const insteadOfErrno = 0xff00
+
+// fatalErrno is the first fatal errno that a call gave, or 0. h.mu is held.
+func (h *Handle) fatalErrno() syscall.Errno {
+	if h.errno >= insteadOfErrno {
+		return 0
+	}
+	return syscall.Errno(h.errno)
+}
+
+// connectFailure is what those share that waited for a connect that failed. h.mu
+// is held.
+func (h *Handle) connectFailure() *Failure {
+	if h.errno < insteadOfErrno {
+		return &Failure{Code: System, Kind: Connect, Errno: syscall.Errno(h.errno), Handle: h}
+	}
+	switch Code(h.errno &^ insteadOfErrno) {
+	case Canceled:
+		return canceledFailure
+	case DeadlineExceeded:
+		return deadlineFailure
+	case LimitExceeded:
+		return limitFailure
+	}
+	return closedFailure
+}
+
+// notConnected is what an operation gets that comes to a socket whose connect
+// has failed. h.mu is held.
+func (h *Handle) notConnected(k Kind) *Failure {
+	errno := h.fatalErrno()
+	switch {
+	case errno == 0 && h.connectFailure() == closedFailure:
+		return closedFailure
+	case errno == 0: // it was cancelled
+		errno = syscall.ENOTCONN
+	}
+	return &Failure{Code: System, Kind: k, Errno: errno, Handle: h}
+}
+
+// breakOff notes that a write has ended after some of its bytes, and returns its
+// failure: until that was handed out, whatever is queued behind it or comes
+// meanwhile would start in the middle of its message. h.mu is held.
+//
+// There is one such write of a handle at a time, since none is performed before
+// mend was called for it.
+func (h *Handle) breakOff(f *Failure) *Failure {
+	h.state |= broken
+	own := *f // the others are shared
+	own.Handle, own.breaks = h, true
+	return &own
+}
+
+// mend is called when the write that has broken h is handed out. What is still
+// queued was submitted before that, and is aborted all the same: the last of it
+// is marked. No lock is held.
+//
+// A Submit that runs at the same time comes before or after it as a whole, as
+// all of its operations are queued under one hold of the lock.
+func (h *Handle) mend() {
+	h.lock()
+	if last := h.queue[out].tail; last != nil {
+		last.progress |= lastAborted
+	} else {
+		h.state &^= broken
+	}
+	h.mu.Unlock()
+}
+
+// unmark is called for the last operation that is to be aborted when it leaves
+// its queue: the one before it is the last then, or there is none any more. h.mu
+// is held.
+func (h *Handle) unmark(s *Slot) {
+	if s == h.queue[out].head() {
+		h.state &^= broken
+	} else {
+		s.prev.progress |= lastAborted
+	}
+}

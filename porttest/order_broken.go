@@ -1,0 +1,181 @@
+package porttest
+
+import (
+	"net"
+	"os"
+	"time"
+
+	"github.com/completionport/completion"
+	"github.com/completionport/completion/ops"
+)
+
+// A write that ended half-way breaks its direction until the program was told.
+var orderBrokenCases = []testCase{
+	{"BrokenUntilDequeued", brokenUntilDequeued},
+	{"BrokenUntilWaitedFor", brokenUntilWaited},
+	{"BrokenSparesReadsAndOthers", brokenSpares},
+	{"BrokenThenClosed", brokenClosed},
+	{"DeliveryRacesSubmit", brokenRace},
+}
+
+// endedInQueue returns when n finished operations lie in the queue. Whoever waits
+// for a timer does the port's work and dequeues nothing.
+func endedInQueue(e *env, p *completion.Port, n int) {
+	e.Helper()
+	for p.Stats().Queued < n {
+		is(e, p.Await(e.ctx, &ops.Timer{After: time.Millisecond}), nil)
+	}
+}
+
+// aborted submits operations one by one and checks that each is aborted.
+func aborted(e *env, p *completion.Port, operations ...completion.Operation) {
+	e.Helper()
+	for _, op := range operations {
+		e.start(p, op)
+		is(e, p.Wait(e.ctx, op), completion.ErrWriteAborted)
+		equal(e, "written", op.(interface{ N() int }).N(), 0)
+	}
+}
+
+func brokenUntilDequeued(e *env) {
+	p := e.port(nil)
+	big, c := e.stuckWrite(p)
+	s := big.To
+	sent := 0
+	for range 3 { // one broken write after the other
+		equal(e, "cancelled", p.Cancel(big), true)
+		endedInQueue(e, p, 1)
+		later, half := &ops.Write{To: s, Buf: text("later")}, &ops.CloseWrite{On: s}
+		aborted(e, p, later, half, &ops.Write{To: s, Buf: own(0)})
+		queued := &ops.Write{To: s, Buf: text("queued")}
+		overdue := &ops.Write{To: s, Buf: text("overdue")}
+		overdue.Deadline = long
+		e.submit(p, queued, overdue)
+		e.expect(p, big, completion.ErrCanceled)
+		// The program knows: what it submits now goes behind the half.
+		c.receive(big.N() - sent)
+		is(e, p.Await(e.ctx, later), nil)
+		equal(e, "received", c.receive(5), "later")
+		dequeueThese(e, p, queued, overdue)
+		is(e, queued.Err(), completion.ErrWriteAborted)
+		is(e, overdue.Err(), os.ErrDeadlineExceeded)
+
+		big = &ops.Write{To: s, Buf: own(stuckBytes)}
+		e.submit(p, big)
+		e.idle(p)
+		c.receive(1)
+		sent = 1
+	}
+	e.cancels(p, big)
+}
+
+func brokenUntilWaited(e *env) {
+	p := e.port(nil)
+	filler, c := e.stuckWrite(p)
+	e.cancels(p, filler)
+	c.receive(filler.N())
+	s := filler.To
+	big := &ops.Write{To: s, Buf: own(stuckBytes)}
+	e.start(p, big)
+	e.idle(p)
+	c.receive(1)
+	equal(e, "cancelled", p.Cancel(big), true)
+	e.untilEnded(p)
+	later := &ops.Write{To: s, Buf: text("later")}
+	aborted(e, p, later, &ops.CloseWrite{On: s}, later)
+	for range 2 { // waiting again changes nothing
+		is(e, p.Wait(e.ctx, big), completion.ErrCanceled)
+		e.halfSent(big)
+	}
+	c.receive(big.N() - 1)
+	is(e, p.Await(e.ctx, later), nil)
+	equal(e, "received", c.receive(5), "later")
+	is(e, p.Await(e.ctx, &ops.CloseWrite{On: s}), nil)
+	e.atEnd(c)
+}
+
+// halfSent checks that a write has sent some of its bytes.
+func (e *env) halfSent(w *ops.Write) {
+	e.Helper()
+	if n := w.N(); n <= 0 || n >= w.Buf.Len() {
+		e.Fatalf("%d of %d bytes are half", n, w.Buf.Len())
+	}
+}
+
+// brokenSpares: a read of the same socket goes on, and so does a write of another.
+func brokenSpares(e *env) {
+	p := e.port(nil)
+	big, c := e.stuckWrite(p)
+	equal(e, "cancelled", p.Cancel(big), true)
+	endedInQueue(e, p, 1)
+	read := &ops.Read{From: big.To, Buf: own(4), Full: true}
+	e.start(p, read)
+	c.send("read")
+	is(e, p.Wait(e.ctx, read), nil)
+	s, other := e.pair(p)
+	is(e, p.Await(e.ctx, &ops.Write{To: s, Buf: text("other")}), nil)
+	equal(e, "received", other.receive(5), "other")
+	e.expect(p, big, completion.ErrCanceled)
+}
+
+// brokenClosed: whoever closes the socket before the broken write was dequeued
+// gets ErrClosed for what comes later, before and after.
+func brokenClosed(e *env) {
+	p := e.port(nil)
+	big, _ := e.stuckWrite(p)
+	equal(e, "cancelled", p.Cancel(big), true)
+	endedInQueue(e, p, 1)
+	later := &ops.Write{To: big.To, Buf: text("later")}
+	aborted(e, p, later)
+	is(e, big.To.Close(), nil)
+	is(e, p.Await(e.ctx, later), net.ErrClosed)
+	e.expect(p, big, completion.ErrCanceled)
+	is(e, p.Await(e.ctx, later), net.ErrClosed)
+}
+
+// brokenRace: operations that are submitted together while the broken write is
+// dequeued are sent, or aborted, all alike.
+func brokenRace(e *env) {
+	p := e.port(nil)
+	big, c := e.stuckWrite(p)
+	s, sent := big.To, 0
+	rounds := 40
+	for round := range rounds {
+		equal(e, "cancelled", p.Cancel(big), true)
+		endedInQueue(e, p, 1)
+		batch := []completion.Operation{
+			&ops.Write{To: s, Buf: text("a")}, &ops.Write{To: s, Buf: text("b")}, &ops.Write{To: s, Buf: text("c")},
+		}
+		got := make([]completion.Operation, 0, 4)
+		allOf(func() {
+			dawdle(round)
+			if err := p.Submit(batch...); err != nil {
+				e.Error(err)
+			}
+		}, func() {
+			op, err := p.Next(e.ctx)
+			if err != nil {
+				e.Error(err)
+			}
+			got = append(got, op)
+		})
+		c.receive(big.N() - sent)
+		for len(got) < 4 {
+			got = append(got, e.next(p))
+		}
+		first := errorOf(batch[0])
+		for _, op := range batch {
+			is(e, errorOf(op), first)
+		}
+		if first == nil {
+			equal(e, "received", c.receive(3), "abc")
+		} else {
+			is(e, first, completion.ErrWriteAborted)
+		}
+		big, sent = &ops.Write{To: s, Buf: own(stuckBytes)}, 1
+		e.submit(p, big)
+		e.idle(p)
+		c.receive(1)
+	}
+	e.cancels(p, big)
+}
