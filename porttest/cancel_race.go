@@ -17,11 +17,10 @@ import (
 // races is how often a cancel meets a completion.
 func races() int { return often(10000) }
 
-// often is how often something is done that may meet something else. Wine makes a
-// call in the time of thirty, so there it is a tenth. So may a system in an
-// emulator, for which there is -short.
+// often is how often something is done that may meet something else: a tenth where
+// calls are slow or the clock is coarse, and with -short.
 func often(n int) int {
-	if isWine() || isCoarse() || testing.Short() {
+	if isSlow() || isCoarse() || testing.Short() {
 		return n / 10
 	}
 	return n

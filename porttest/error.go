@@ -139,7 +139,7 @@ func resetSeenByWriteThenRead(e *env) {
 }
 
 func resetSeenByReadThenWrite(e *env) {
-	e.notUnderWine("a reset that no operation was waiting for looks like the end")
+	e.needsReset(resetOf{})
 	p := e.port(nil)
 	s, other := e.pair(p)
 	other.reset()
@@ -188,7 +188,7 @@ func (e *env) expectInAnyOrder(p *completion.Port, want ...completion.Operation)
 // dataBeforeReset: whether bytes before a reset can still be read is the
 // system's choice. Then comes the reset, and it stays.
 func dataBeforeReset(e *env) {
-	e.notUnderWine("a reset that no operation was waiting for looks like the end")
+	e.needsReset(resetOf{behindData: true})
 	p := e.port(nil)
 	s, other := e.pair(p)
 	other.send("abc")
@@ -211,7 +211,8 @@ func dataBeforeReset(e *env) {
 // resetRaces: reads and writes meet the reset in any order, from several
 // goroutines, and none takes it for the end of the stream.
 func resetRaces(e *env) {
-	e.notUnderWine("a reset that no operation was waiting for looks like the end")
+	e.needsReset(resetOf{})
+	e.needsReset(resetOf{race: true})
 	p := e.port(nil)
 	for range 200 {
 		s, other := e.pair(p)

@@ -122,6 +122,7 @@ func (s *setting) warmUp(t *testing.T) {
 	// in a bubble of testing/synctest, it could not be used outside.
 	net.LookupPort("tcp4", "no such port")
 	isCoarse() // the clock of a bubble is not
+	isSlow()   // nor is it slow
 }
 
 // env is what a case works with. Whatever it makes is closed and checked after

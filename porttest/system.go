@@ -29,15 +29,6 @@ var isCoarse = sync.OnceValue(func() bool {
 // a lower bound.
 func (e *env) countsCut() bool { return runtime.GOOS != "windows" || !e.onSystem() }
 
-// notUnderWine skips a case, or what is left of it, that Wine can't pass. It is
-// untested on Windows then: ARCHITECTURE.md lists it.
-func (e *env) notUnderWine(why string) {
-	e.Helper()
-	if isWine() && e.onSystem() {
-		e.Skipf("Wine: %s", why)
-	}
-}
-
 // needsUnix skips a case, or what is left of it, where there are no unix sockets.
 func (e *env) needsUnix() {
 	e.Helper()

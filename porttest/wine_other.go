@@ -1,5 +1,0 @@
-//go:build !windows
-
-package porttest
-
-func isWine() bool { return false }
