@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"runtime"
 	"sync"
 	"sync/atomic"
 
@@ -308,5 +309,6 @@ func (s *lateStorm) cancel(p *completion.Port) {
 		if t := s.tickets[rand.IntN(len(s.tickets))].Load(); t != nil {
 			p.CancelTicket(*t)
 		}
+		runtime.Gosched() // else those who work get one turn in 10 ms
 	}
 }

@@ -37,10 +37,16 @@ var streamCases = append([]testCase{
 	{"CloseWriteBesideWaitingRead", streamCloseWriteBesideRead},
 }, streamBulkCases...)
 
-// streamPattern returns n bytes that differ from seed to seed.
+// streamPattern returns n bytes that differ from seed to seed. They come again after
+// a prime number of them, since making them takes longer than copying: bytes that
+// were lost or moved are seen all the same.
 func streamPattern(seed byte, n int) []byte {
+	const period = 65521
 	b := make([]byte, n)
-	rand.NewChaCha8([32]byte{seed}).Read(b)
+	rand.NewChaCha8([32]byte{seed}).Read(b[:min(n, period)])
+	for at := period; at < n; at += period {
+		copy(b[at:], b[:period])
+	}
 	return b
 }
 
