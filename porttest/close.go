@@ -295,7 +295,7 @@ func closedHandleRefuses(e *env) {
 	all := []completion.Operation{
 		&ops.Read{From: s, Buf: own(8)},
 		&ops.Read{From: s, Pool: e.pool(p, 8, 1)},
-		&ops.Read{From: s, Buf: own(0)},
+		&ops.Write{To: s, Buf: own(0)},
 		&ops.Write{To: s, Buf: text("abc")},
 		&ops.CloseWrite{On: s},
 		&ops.Connect{On: s, To: address},

@@ -29,7 +29,7 @@ var connectCases = []testCase{
 	{"BatchBehindConnectSharesDeadline", connectBatchOverdue},
 	{"OwnDeadlineBehindConnect", connectOwnDeadline},
 	{"OwnCancelBehindConnect", connectOwnCancel},
-	{"EmptyReadWaitsForConnect", connectEmptyRead},
+	{"EmptyWriteWaitsForConnect", connectEmptyWrite},
 	{"CancelPendingConnect", connectCanceled},
 	{"DeadlineOfPendingConnect", connectOverdue},
 	{"CloseWhileConnecting", connectClosed},
@@ -304,16 +304,15 @@ func connectOwnCancel(e *env) {
 	e.expect(p, c, completion.ErrCanceled)
 }
 
-func connectEmptyRead(e *env) {
+func connectEmptyWrite(e *env) {
 	p := e.port(nil)
 	c := e.pendingConnect(p)
-	r := &ops.Read{From: c.On, Buf: own(0)}
 	w := &ops.Write{To: c.On, Buf: own(0)}
-	e.submit(p, r, w)
+	e.submit(p, w)
 	e.idle(p)
 	equal(e, "Cancel", p.Cancel(c), true)
 	e.expect(p, c, completion.ErrCanceled)
-	e.expectAll(p, completion.ErrCanceled, r, w)
+	e.expect(p, w, completion.ErrCanceled)
 }
 
 func connectCanceled(e *env) {

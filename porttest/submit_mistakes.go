@@ -23,6 +23,7 @@ var submitMistakeCases = []testCase{
 	{"BufferTwiceInBatchPanics", submitBufferTwice},
 	{"ReleasedBufferPanics", submitReleasedBuffer},
 	{"WriteWithoutBufferPanics", submitWriteWithoutBuffer},
+	{"ReadIntoNoMemoryPanics", submitReadIntoNothing},
 	{"OpAlonePanics", submitOpAlone},
 	{"RefusedBatchKeepsStartedOutcome", submitRefusedKeepsOutcome},
 }
@@ -136,7 +137,21 @@ func submitRefused(e *env, p *completion.Port, word string, mistake ...completio
 	b.works(e, p)
 }
 
-func submitNil(e *env) { submitRefused(e, e.port(nil), "nil", nil) }
+func submitNil(e *env) {
+	p := e.port(nil)
+	submitRefused(e, p, "nil operation", nil)
+	for _, op := range []completion.Operation{nil, (*ops.Read)(nil), (*ops.Post)(nil), (*submitRequest)(nil)} {
+		for _, use := range []func(){
+			func() { p.Cancel(op) },
+			func() { p.SetDeadline(op, completion.After(time.Hour)) },
+			func() { p.SetDeadline(op, 0) },
+			func() { p.Wait(e.ctx, op) },
+		} {
+			submitSentence(e, panics(e, use), "nil operation")
+		}
+	}
+	e.idle(p) // no lock is held
+}
 
 func submitTypedNil(e *env) {
 	p := e.port(nil)
@@ -269,6 +284,28 @@ func submitWriteWithoutBuffer(e *env) {
 	p := e.port(nil)
 	s, _ := e.pair(p)
 	submitRefused(e, p, "buffer", &ops.Write{To: s})
+}
+
+// A read into no memory would end at once for ever, and a loop would spin.
+func submitReadIntoNothing(e *env) {
+	p := e.port(nil)
+	s, c := e.pair(p)
+	for _, buf := range []*completion.Buffer{new(completion.Buffer), own(0)} {
+		submitRefused(e, p, "memory", &ops.Read{From: s, Buf: buf})
+		submitRefused(e, p, "memory", &ops.Read{From: s, Buf: buf, Full: true})
+		buf.Set(make([]byte, 1)) // it is still the caller's
+		r := &ops.Read{From: s, Buf: buf}
+		c.send("x")
+		e.submit(p, r)
+		e.expect(p, r, nil)
+	}
+	// How much counts is no matter.
+	r := &ops.Read{From: s, Buf: own(1)}
+	r.Buf.Resize(0)
+	c.send("y")
+	e.submit(p, r)
+	e.expect(p, r, nil)
+	equal(e, "bytes", string(r.Buf.Bytes()), "y")
 }
 
 func submitOpAlone(e *env) {

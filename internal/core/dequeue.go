@@ -104,7 +104,7 @@ func (p *Port) awaitItems(ctx context.Context, room int) {
 // Wait returns when the started operation has ended and hands it out. If ctx
 // ends first, the operation is cancelled, and waited for all the same.
 func (p *Port) Wait(ctx context.Context, op Operation) {
-	rec := op.self()
+	rec := recordOf(op)
 	p.step()
 	if rec.collect() {
 		return
@@ -213,7 +213,7 @@ func (p *Port) Await(ctx context.Context, op Operation) bool {
 // while op was in flight.
 func (p *Port) Cancel(op Operation) bool {
 	p.step()
-	return p.record(TicketOf(op.self()), toCancel)
+	return p.record(TicketOf(recordOf(op)), toCancel)
 }
 
 // CancelTicket is Cancel for one use of an operation.
@@ -222,7 +222,7 @@ func (p *Port) CancelTicket(t Ticket) bool { return p.record(t, toCancel) }
 // SetDeadline moves the deadline of an operation in flight; 0 clears it. It
 // reports false if the operation is not in flight any more.
 func (p *Port) SetDeadline(op Operation, deadline int64) bool {
-	rec := op.self()
+	rec := recordOf(op)
 	t := TicketOf(rec)
 	p.lock()
 	defer p.unlock()

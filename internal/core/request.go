@@ -99,6 +99,18 @@ func posted(old *Slot) *Slot {
 
 func (r *Record) self() *Record { return r }
 
+// recordOf is op.self, which panics with a sentence for a nil operation, and for a
+// nil pointer in the interface.
+func recordOf(op Operation) (rec *Record) {
+	defer func() {
+		if rec == nil {
+			recover()
+			panic(nilOperation)
+		}
+	}()
+	return op.self()
+}
+
 // Outcome returns the count and the failure of an operation that the caller
 // owns; ok is false while the port owns it.
 func Outcome(r *Record) (n int64, f *Failure, ok bool) {

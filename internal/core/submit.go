@@ -175,6 +175,10 @@ func (p *Port) lend(req *Request) (flags slotFlags) {
 	if mistake := req.Buffer.lend(req.Kind == Read); mistake != "" {
 		panic(mistake)
 	}
+	if req.Kind == Read && len(req.Buffer.data) == 0 {
+		req.Buffer.unlend()
+		panic("completion: a read into no memory, which would end at once and bring nothing")
+	}
 	return flags | lent
 }
 
@@ -269,8 +273,6 @@ func (p *Port) fillIn(s *Slot, rec *Record, again bool) {
 		rec.buffer = req.Buffer
 		if s.flags&late != 0 {
 			rec.buffer = &req.Pool.door
-		} else if len(rec.buffer.data) == 0 {
-			s.flags |= vacant
 		}
 	case Write:
 		rec.buffer = req.Buffer

@@ -289,7 +289,7 @@ func (p *plan) operation(c *choices, small bool, at int) operationPlan {
 		}
 		fallthrough
 	case core.Write:
-		if c.rarely(16) {
+		if c.rarely(16) && o.kind == core.Write {
 			o.size = 0
 		}
 	case core.Timer:
