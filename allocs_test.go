@@ -3,16 +3,19 @@ package completion_test
 import (
 	"context"
 	"net"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/completionport/completion"
+	"github.com/completionport/completion/internal/race"
 	"github.com/completionport/completion/ops"
 	"github.com/completionport/completion/porttest"
 )
 
 // The steady state allocates nothing: the port keeps its records, and the
-// operations, buffers and contexts are the program's.
+// operations, buffers and contexts are the program's. Under the race detector a pool
+// makes a header for each lending.
 func TestAllocations(t *testing.T) {
 	porttest.EachBackend(t, func(t *testing.T, open porttest.Open) {
 		for _, c := range []struct {
@@ -41,7 +44,8 @@ func TestAllocations(t *testing.T) {
 				}
 				defer p.Close()
 				f := c.make(t, p)
-				if n := testing.AllocsPerRun(500, f); n != 0 {
+				pooled := strings.HasSuffix(c.name, "Late") || c.name == "Broadcast"
+				if n := testing.AllocsPerRun(500, f); n != 0 && !(pooled && race.Enabled) {
 					t.Errorf("%v allocations per run", n)
 				}
 			})
@@ -133,10 +137,7 @@ func queueEcho(t *testing.T, p *completion.Port, pool *completion.Pool) func() {
 		}
 		must(t, write.Err())
 		must(t, read.Err())
-		if pool != nil {
-			read.Buf.Release()
-			read.Buf = nil
-		}
+		read.Release()
 	}
 }
 
@@ -162,10 +163,7 @@ func awaitEcho(t *testing.T, p *completion.Port, ctx context.Context, pool *comp
 	return func() {
 		must(t, p.Await(ctx, write))
 		must(t, p.Await(ctx, read))
-		if pool != nil {
-			read.Buf.Release()
-			read.Buf = nil
-		}
+		read.Release()
 	}
 }
 

@@ -6,6 +6,11 @@ import "github.com/completionport/completion/internal/core"
 // that uses it is in flight, or the pool it came from. Using a buffer that one
 // does not own panics and says who does.
 //
+// Release a pool's buffer once, when you are done with its bytes: after Take or
+// after the read that has brought it, or, if it is written, after the write was
+// handed out; a shared buffer may be released as soon as the last write of it was
+// submitted.
+//
 // It has a fixed memory, all of which a read may fill, and a number of bytes
 // that count: those a write sends, and those a read has brought.
 //
@@ -49,7 +54,15 @@ func (b *Buffer) Share() { b.core().Share() }
 
 // Release gives the buffer back to its pool, where the read that has waited
 // longest gets it. Your own memory has no pool: there Release does nothing but
-// end a Share. Release makes no system call.
+// end a Share. Release makes no system call. It panics if the buffer is the port's
+// or has been released.
+//
+// A *Buffer that was released must not be used any more, not even to release it
+// again. Such a use panics as long as the buffer is in the pool. Then the pool
+// lends the same *Buffer to the next owner, and the use is taken for that owner's:
+// it may read other data, or give the buffer away a second time. With -race, or with
+// COMPLETIONDEBUG=check=buffers, a pool lends a new *Buffer each time, which is one
+// allocation, and the old one stays released: then every such use panics.
 func (b *Buffer) Release() { b.core().Release() }
 
 // Pool is a bounded stock of buffers of one size, for reads that take their

@@ -26,6 +26,8 @@ func TestOpenRefuses(t *testing.T) {
 		{"MemoryWithoutMemory", "", completion.Config{Backend: "memory"}, nil, "needs a Memory"},
 		{"MemoryByDebug", "backend=memory", completion.Config{}, errors.ErrUnsupported, "memory"},
 		{"UnknownDebugSetting", "colour=red", completion.Config{}, nil, "colour"},
+		{"UnknownCheck", "check=everything", completion.Config{}, nil, "check=everything"},
+		{"UnknownCheckOnMemory", "check=everything", completion.Config{Memory: new(completion.Memory)}, nil, "check=everything"},
 		{"UnknownWait", "wait=long", completion.Config{}, nil, "wait=long"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

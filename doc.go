@@ -55,9 +55,13 @@
 //
 // Mistakes of the programmer panic, and nothing is accepted: a nil operation,
 // one that is in flight, a handle or pool of another port, a buffer that is
-// lent, a read with both or neither of Buf and Pool, Wait for an operation that
-// was not started or by two goroutines at once. Everything else is an outcome,
-// a closed handle included.
+// lent, a read with both or neither of Buf and Pool, a read into no memory, Wait
+// for an operation that was not started or by two goroutines at once. Everything
+// else is an outcome, a closed handle included.
+//
+// A pool's buffer that was released and is used all the same panics while it is in
+// the pool. When the pool has lent it again, only -race and the setting
+// check=buffers (see Debugging) find that out: see Buffer.Release.
 //
 // # Order
 //
@@ -131,7 +135,8 @@
 // Submit that accepted the operation and its being handed out; using memory of
 // a pool's buffer that was released; changing a shared buffer before its last
 // write was handed out. The report's "created at" shows where the memory was
-// given away. Not found are: reading the bytes of a write, which harms nobody;
+// given away. Each use of a *Buffer that was released panics, whoever has its
+// memory by now. Not found are: reading the bytes of a write, which harms nobody;
 // memory outside Go's heap and variables; the fields of an operation, unless two
 // goroutines use them at once; and now and then a use among many, since the
 // detector keeps only the last few uses of each place.
@@ -153,5 +158,7 @@
 // COMPLETIONDEBUG is a list of settings with commas between. The setting
 // backend=NAME chooses the backend of ports whose Config names none;
 // wait=park or wait=block says how a loop that waits for completions sleeps: as
-// a goroutine, or in a system call.
+// a goroutine, or in a system call. With check=buffers a pool lends a new *Buffer
+// each time, at the cost of an allocation, so that every use of one that was
+// released panics; it is the one setting that concerns ports on a Memory, too.
 package completion

@@ -20,7 +20,7 @@ type Config struct {
 
 	// Memory, if not nil, is the network of the port: it opens its sockets there
 	// and not in the system. That is for tests. Backend may then be empty or
-	// "memory"; SpinWait and the settings of COMPLETIONDEBUG have no effect.
+	// "memory"; SpinWait has no effect then, and of COMPLETIONDEBUG only check.
 	Memory *Memory
 
 	// SpinWait is how long a goroutine that waits looks for events before it
@@ -35,7 +35,8 @@ type Config struct {
 	// Observer, if not nil, is told of every step the port makes.
 	Observer Observer
 
-	loopWait core.Waiting // how a loop sleeps
+	loopWait     core.Waiting // how a loop sleeps
+	checkBuffers bool         // pools lend a fresh Buffer each time
 }
 
 // Port is an I/O completion port. All its methods may be called by any number
@@ -68,14 +69,15 @@ func Open(config *Config) (*Port, error) {
 func (c *Config) port(d driver) *Port {
 	p := &Port{kernel: d.kernel, backend: d.name}
 	p.core = core.NewPort(core.Options{
-		Poller:      d.poller,
-		Kernel:      d.kernel,
-		SpinWait:    int64(c.SpinWait),
-		LoopWait:    c.loopWait,
-		MaxInFlight: c.MaxInFlight,
-		Observe:     c.Observer.trace(),
-		Explain:     p.explain,
-		ArmCall:     d.arm,
+		Poller:       d.poller,
+		Kernel:       d.kernel,
+		SpinWait:     int64(c.SpinWait),
+		LoopWait:     c.loopWait,
+		MaxInFlight:  c.MaxInFlight,
+		CheckBuffers: c.checkBuffers,
+		Observe:      c.Observer.trace(),
+		Explain:      p.explain,
+		ArmCall:      d.arm,
 	})
 	return p
 }
@@ -103,10 +105,18 @@ func (c *Config) check() error {
 		// In a bubble the clock stands still while anybody runs: spinning would
 		// never end.
 		c.SpinWait = 0
-		return nil
 	}
-	for setting := range strings.SplitSeq(os.Getenv("COMPLETIONDEBUG"), ",") {
+	return c.debug(os.Getenv("COMPLETIONDEBUG"))
+}
+
+// debug takes over the settings of COMPLETIONDEBUG. Those about the system do
+// not concern a Memory.
+func (c *Config) debug(settings string) error {
+	for setting := range strings.SplitSeq(settings, ",") {
 		key, value, _ := strings.Cut(setting, "=")
+		if c.Memory != nil && key != "check" {
+			continue
+		}
 		switch key {
 		case "":
 		case "backend":
@@ -119,6 +129,11 @@ func (c *Config) check() error {
 				return &configError{"COMPLETIONDEBUG has no wait=" + value}
 			}
 			c.loopWait = how
+		case "check":
+			if value != "buffers" {
+				return &configError{"COMPLETIONDEBUG has no check=" + value}
+			}
+			c.checkBuffers = true
 		default:
 			return &configError{"COMPLETIONDEBUG has no setting " + key}
 		}

@@ -22,13 +22,13 @@ type Read struct {
 	From *completion.Socket
 
 	// Buf is filled from its start; its length becomes N. Either Buf or Pool
-	// must be set, not both.
+	// must be set, not both. A Buf without memory is a mistake: Submit panics.
 	Buf *completion.Buffer
 
 	// Pool makes it a late read: it takes a buffer when there is data, so one
-	// that waits holds none. The buffer comes back in Buf, to be released by the
-	// caller, exactly if N is above 0. If the pool is empty, the read waits for
-	// its turn.
+	// that waits holds none. The buffer comes back in Buf exactly if N is above 0,
+	// and is then the caller's. Release gives it back and makes the read ready for
+	// its next use. If the pool is empty, the read waits for its turn.
 	Pool *completion.Pool
 
 	// Full makes the read go on until the buffer is full.
@@ -40,6 +40,20 @@ func (o *Read) Describe(r *core.Request) {
 	o.Op.Describe(r)
 	r.Kind, r.Handle, r.Full = core.Read, (*core.Handle)(o.From), o.Full
 	r.Buffer, r.Pool = (*core.Buffer)(o.Buf), (*core.Pool)(o.Pool)
+}
+
+// Release gives the buffer that a late read has brought back to its pool, and
+// forgets it: Buf is nil, and the read may be submitted again. It does nothing if
+// there is no such buffer: if the read brought none, if Buf was handed on and set
+// to nil, or if there is no Pool and Buf is the caller's own. It panics while the
+// port owns the read or the buffer.
+func (o *Read) Release() {
+	o.N() // panics while the port owns the read
+	if o.Pool == nil || o.Buf == nil {
+		return
+	}
+	o.Buf.Release()
+	o.Buf = nil
 }
 
 // Deliver is for the port.

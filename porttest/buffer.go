@@ -11,7 +11,7 @@ import (
 	"github.com/completionport/completion/ops"
 )
 
-var bufferCases = []testCase{
+var bufferCases = append([]testCase{
 	{"OwnStandsForTheMemory", bufferOwn},
 	{"ResizeBounds", bufferResize},
 	{"ZeroBufferIsEmpty", bufferZero},
@@ -37,7 +37,7 @@ var bufferCases = []testCase{
 	{"SharedBufferReleasedTwicePanics", bufferShareDoubleRelease},
 	{"BroadcastByManyGoroutines", bufferBroadcastRace},
 	{"StartedBroadcast", bufferBroadcastStarted},
-}
+}, bufferReleaseCases...)
 
 // bufferUses are all uses that need a buffer to be the caller's.
 func bufferUses(b *completion.Buffer) map[string]func() {

@@ -41,10 +41,10 @@ func (s *server) echo(ctx context.Context, socket *completion.Socket) error {
 		if err := s.port.Await(ctx, read); err != nil {
 			return err
 		}
-		write.Buf, read.Buf = read.Buf, nil
+		write.Buf = read.Buf
 		write.Deadline = completion.After(s.timeout)
 		err := s.port.Await(ctx, write)
-		write.Buf.Release() // ours again, however it ended
+		read.Release() // its buffer is ours again, however the write ended
 		if err != nil {
 			return err
 		}

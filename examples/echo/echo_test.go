@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/completionport/completion"
+	"github.com/completionport/completion/internal/race"
 	"go.uber.org/goleak"
 )
 
@@ -125,7 +126,8 @@ func TestRoundTripAllocatesNothing(t *testing.T) {
 			for range 200 {
 				roundTrip()
 			}
-			if n := testing.AllocsPerRun(2000, roundTrip); n != 0 {
+			// Under the race detector a pool makes a header for each lending.
+			if n := testing.AllocsPerRun(2000, roundTrip); n != 0 && !race.Enabled {
 				t.Errorf("%v allocations per round trip", n)
 			}
 			c.Close()

@@ -12,6 +12,7 @@ type Buffer struct {
 	data  []byte // all of it
 	n     int    // how much of it counts
 	pool  *Pool  // nil for the caller's own memory
+	place *place // of its door: this is one
 	next  *Buffer
 	owner atomic.Int32
 }
@@ -102,6 +103,17 @@ func (b *Buffer) Release() {
 	if !b.owner.CompareAndSwap(ownedByCaller, ownedByPool) {
 		panic(releasedBuffer)
 	}
+	b.toPool()
+}
+
+// toPool gives a pool's buffer back that the pool owns already. In a pool that
+// lends fresh headers this one stays released for ever, and whoever still has it
+// is told so; else it is the next owner's.
+func (b *Buffer) toPool() {
+	if b.pool.fresh {
+		b = &Buffer{pool: b.pool, data: b.data}
+		b.owner.Store(ownedByPool)
+	}
 	b.lendMemory(true)
 	b.pool.put(b)
 }
@@ -131,9 +143,8 @@ func (b *Buffer) recycle() {
 		b.owner.Store(ownedByCaller)
 		return
 	}
-	b.lendMemory(true)
 	b.owner.Store(ownedByPool)
-	b.pool.put(b)
+	b.toPool()
 }
 
 // lend gives the buffer to an operation, or says why it can't.

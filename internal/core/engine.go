@@ -231,8 +231,7 @@ func (h *Handle) settleOther(d direction, after *aftermath) {
 // The caller owns the outcome from here on. h.mu is held.
 func (h *Handle) takeOut(d direction, s *Slot, after *aftermath) {
 	if d == in && h.latch[in]&wantsBuffer != 0 && s == h.queue[in].head() {
-		h.latch[in] &^= wantsBuffer
-		s.record().buffer.pool.leave(h, after)
+		h.stopWaiting(s.record(), after)
 	}
 	if s.progress&lastAborted != 0 {
 		h.unmark(s)

@@ -28,7 +28,6 @@ type Handle struct {
 	errno      uint16 // the first fatal errno any call gave; see insteadOfErrno
 	latch      [2]latch
 	state      handleState
-	turn       poolTurn // guarded by the lock of the pool it waits for
 }
 
 // latch is what is known of one direction.

@@ -45,10 +45,7 @@ func (h *Handle) start(s *Slot) callResult {
 }
 
 // hasBuffer tells whether s is not a late read that waits without one.
-func (s *Slot) hasBuffer() bool {
-	b := s.record().buffer
-	return b.pool == nil || b != &b.pool.door
-}
+func (s *Slot) hasBuffer() bool { return !s.record().buffer.isDoor() }
 
 // rest is the memory that is still to be filled, or written from.
 func (s *Slot) rest() []byte {

@@ -1,8 +1,9 @@
 package core
 
 import (
-	"slices"
 	"sync"
+
+	"github.com/completionport/completion/internal/race"
 )
 
 // Pool is a bounded stock of buffers of one size. Its memory is made when it
@@ -12,33 +13,38 @@ type Pool struct {
 	port  *Port
 	size  int
 	limit int
+	fresh bool // each lending has a header of its own, so that a stale one is found out
 
-	made     int       // buffers that exist
-	free     *Buffer   // those here
-	stock    int       // how many are here
-	promised int       // how many of the free or unmade ones are promised to a handle
-	waiting  []*Handle // longest first, from first on
-	first    int
+	made        int     // buffers that exist
+	free        *Buffer // those here
+	stock       int     // how many are here
+	promised    int     // how many of the free or unmade ones are promised to a handle
+	first, last *place  // those who wait, longest first
+	spare       *place  // to be used again
 
 	// door stands for "one of this pool" in a late read that has no buffer yet.
 	door Buffer
 }
 
-// poolTurn is where a handle stands in the queue of the pool its head needs.
-type poolTurn uint8
-
-const (
-	noTurn       poolTurn = iota
-	waitingTurn           // in Pool.waiting
-	promisedTurn          // a buffer is kept for it; it is on the ready list
-)
+// place is where a handle stands whose head needs a buffer of a pool that has none
+// to spare. The record of that head points to the door of its place, so that the
+// handle leaves the queue without a search.
+type place struct {
+	door       Buffer
+	handle     *Handle
+	prev, next *place // in the queue; next also in Pool.spare
+	promised   bool   // a buffer is kept for it: it is on the ready list, and in the queue no more
+}
 
 // NewPool makes a pool of at most limit buffers of size bytes.
 func (p *Port) NewPool(size, limit int) *Pool {
-	pool := &Pool{port: p, size: size, limit: limit}
+	pool := &Pool{port: p, size: size, limit: limit, fresh: p.fresh || race.Enabled}
 	pool.door.pool = pool
 	return pool
 }
+
+// isDoor tells whether b stands for a buffer that a late read does not have yet.
+func (b *Buffer) isDoor() bool { return b.place != nil || b.pool != nil && b == &b.pool.door }
 
 // available is how many buffers can be had without breaking a promise.
 func (p *Pool) available() int { return p.stock + p.limit - p.made - p.promised }
@@ -91,53 +97,92 @@ func (p *Pool) giveBack(b *Buffer, after *aftermath) {
 	p.mu.Unlock()
 }
 
-// promise keeps available buffers for those who wait. mu is held.
+// promise keeps a buffer that has become available for the handle that has waited
+// longest. mu is held. It never leaves one that waits beside a buffer that is
+// available: nobody begins to wait while there is one, and after each that comes
+// back we are here. So one is enough, and the lock is held for one step.
 func (p *Pool) promise(after *aftermath) {
-	for p.first < len(p.waiting) && p.available() > 0 {
-		h := p.waiting[p.first]
-		p.waiting[p.first] = nil
-		if p.first++; p.first > len(p.waiting)/2 {
-			p.waiting = slices.Delete(p.waiting, 0, p.first)
-			p.first = 0
-		}
-		h.turn = promisedTurn
-		p.promised++
-		p.port.listReady(h, in, after)
+	at := p.first
+	if at == nil || p.available() <= 0 {
+		return
 	}
+	p.unlink(at)
+	at.promised = true
+	p.promised++
+	p.port.listReady(at.handle, in, after)
 }
 
-// borrow finds a buffer for h, or makes h wait its turn and returns nil.
-func (p *Pool) borrow(h *Handle) *Buffer {
+// enqueue puts h behind those who wait. mu is held.
+func (p *Pool) enqueue(h *Handle) *place {
+	at := p.spare
+	if at == nil {
+		at = new(place)
+		at.door.pool, at.door.place = p, at
+	} else {
+		p.spare, at.next = at.next, nil
+	}
+	at.handle, at.prev = h, p.last
+	if p.last != nil {
+		p.last.next = at
+	} else {
+		p.first = at
+	}
+	p.last = at
+	return at
+}
+
+// unlink takes a place out of the queue. mu is held.
+func (p *Pool) unlink(at *place) {
+	if at.prev != nil {
+		at.prev.next = at.next
+	} else {
+		p.first = at.next
+	}
+	if at.next != nil {
+		at.next.prev = at.prev
+	} else {
+		p.last = at.prev
+	}
+	at.prev, at.next = nil, nil
+}
+
+// vacate ends the use of a place that is in the queue no more. mu is held.
+func (p *Pool) vacate(at *place) {
+	at.handle, at.promised = nil, false
+	at.next, p.spare = p.spare, at
+}
+
+// borrow finds a buffer for the head of h, or makes h wait its turn. It reports
+// whether it has found one.
+func (p *Pool) borrow(h *Handle, rec *Record) bool {
 	p.lock()
 	defer p.mu.Unlock()
-	switch {
-	case h.turn == promisedTurn:
-		h.turn = noTurn
+	switch at := rec.buffer.place; {
+	case at == nil && p.available() <= 0:
+		rec.buffer = &p.enqueue(h).door
+		return false
+	case at == nil:
+	case !at.promised:
+		return false
+	default:
 		p.promised--
-	case h.turn == waitingTurn:
-		return nil
-	case p.available() <= 0:
-		h.turn = waitingTurn
-		p.waiting = append(p.waiting, h)
-		return nil
+		p.vacate(at)
 	}
-	b := p.pop()
-	b.owner.Store(ownedByPort)
-	return b
+	rec.buffer = p.pop()
+	rec.buffer.owner.Store(ownedByPort)
+	return true
 }
 
-// leave ends h's wait. What was promised to it goes to the next.
-func (p *Pool) leave(h *Handle, after *aftermath) {
+// leave ends the wait of a handle. What was promised to it goes to the next.
+func (p *Pool) leave(at *place, after *aftermath) {
 	p.lock()
-	switch h.turn {
-	case waitingTurn:
-		i := slices.Index(p.waiting, h)
-		p.waiting = slices.Delete(p.waiting, i, i+1)
-	case promisedTurn:
+	if at.promised {
 		p.promised--
 		p.promise(after)
+	} else {
+		p.unlink(at)
 	}
-	h.turn = noTurn
+	p.vacate(at)
 	p.mu.Unlock()
 }
 
@@ -152,25 +197,32 @@ func (p *Pool) Lent() int {
 // h.mu is held.
 func (h *Handle) borrow(s *Slot) bool {
 	rec := s.record()
-	pool := rec.buffer.pool
-	if rec.buffer != &pool.door {
+	if !rec.buffer.isDoor() {
 		return true // a full read that has some of its bytes
 	}
-	b := pool.borrow(h)
-	if b == nil {
+	if !rec.buffer.pool.borrow(h, rec) {
 		h.latch[in] |= wantsBuffer
 		return false
 	}
 	h.latch[in] &^= wantsBuffer
-	rec.buffer = b
 	return true
+}
+
+// stopWaiting takes h out of the queue of the pool that its head waits for. h.mu is
+// held.
+func (h *Handle) stopWaiting(rec *Record, after *aftermath) {
+	h.latch[in] &^= wantsBuffer
+	at := rec.buffer.place
+	pool := at.door.pool
+	rec.buffer = &pool.door
+	pool.leave(at, after)
 }
 
 // returnUnused gives the buffer of a late read that found no data to the next
 // in line; the read asks again at its next edge. h.mu is held.
 func (h *Handle) returnUnused(rec *Record, after *aftermath) {
 	b := rec.buffer
-	if b == &b.pool.door {
+	if b.isDoor() {
 		return
 	}
 	rec.buffer = &b.pool.door

@@ -13,7 +13,9 @@ type Options struct {
 	SpinWait    int64   // nanoseconds the leader looks before it sleeps
 	LoopWait    Waiting // how a leader sleeps that wants any finished operation
 	MaxInFlight int     // 0 for no limit
-	Observe     func(Trace)
+	// CheckBuffers makes each lending of a pool's buffer have a header of its own.
+	CheckBuffers bool
+	Observe      func(Trace)
 	// Explain makes the error of a failure that the system has caused, see
 	// Failure.Err. It is called once for each, with no lock held. fd is open, or
 	// negative if it is not any more; target is Request.Target of a connect.
@@ -31,6 +33,7 @@ type Port struct {
 	spin        int64
 	loopWait    Waiting
 	maxInFlight int
+	fresh       bool // pools lend a fresh header each time
 	explain     func(*Failure, int, any) error
 	armCall     string
 	endsPerTurn int
@@ -117,6 +120,7 @@ func NewPort(o Options) *Port {
 		maxInFlight: o.MaxInFlight,
 		endsPerTurn: cmp.Or(o.EndsPerTurn, endsPerTurn),
 		observe:     o.Observe,
+		fresh:       o.CheckBuffers,
 		explain:     o.Explain,
 		armCall:     o.ArmCall,
 		steps:       o.Steps,

@@ -194,11 +194,15 @@ var mutants = []mutant{
 	{"CallbackOfAnotherContext", "context.go", []edit{
 		{"if w.registered == r {", "if w.number >= 0 {"}}},
 	{"PromiseNotListed", "pool.go", []edit{
-		{"p.port.listReady(h, in, after)", ""}}},
+		{"p.port.listReady(at.handle, in, after)", ""}}},
 	{"PromiseLost", "pool.go", []edit{
 		{"\t\tp.promised--\n\t\tp.promise(after)", "\t\tp.promised--"}}},
 	{"PoolWaiterNotWoken", "pool.go", []edit{
 		{"p.promise(after)\n\tp.mu.Unlock()", "p.mu.Unlock()"}}},
+	{"PoolQueueLosesItsEnd", "pool.go", []edit{
+		{"\t\tp.last = at.prev\n", ""}}},
+	{"PoolWaiterLeavesInName", "pool.go", []edit{
+		{"\t} else {\n\t\tp.unlink(at)\n\t}\n\tp.vacate", "\t}\n\tp.vacate"}}},
 	{"BufferOfAFailedReadLost", "pool.go", []edit{
 		{"\th.returnUnused(rec, after)\n\trec.buffer = nil", "\trec.buffer = nil"}}},
 	{"CloseDoesNotWakeTheLeader", "close.go", []edit{
