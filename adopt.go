@@ -7,7 +7,7 @@ import (
 
 // AdoptConn takes over a connection of package net: the port gets a descriptor
 // of its own for it, and c is closed without the connection noticing. It must
-// be a TCP or unix stream; others, a *tls.Conn for instance, return
+// be a TCP or unix stream; others, a *tls.Conn or one of AF_VSOCK for instance, return
 // errors.ErrUnsupported. On Windows nothing can be taken over, since
 // what package net opens belongs to the completion port of Go's runtime for good:
 // errors.ErrUnsupported. If AdoptConn fails, c is as it was and still the

@@ -100,7 +100,7 @@ func (s *Socket) SetNoDelay(on bool) error {
 
 // SetKeepAlive makes the system probe a silent peer after idle, and at that
 // interval from then on, in whole seconds rounded up. Zero or less turns it
-// off, the default.
+// off, the default. If the system refuses so long a time, nothing changes.
 func (s *Socket) SetKeepAlive(idle time.Duration) error {
 	return s.set("set keep-alive", func(k kernel, fd int) error { return k.SetKeepAlive(fd, idle) })
 }

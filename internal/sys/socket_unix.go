@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"slices"
 	"syscall"
 	"time"
 
@@ -152,8 +153,8 @@ func (k *Kernel) Adopt(c any, listening bool) (int, error) {
 }
 
 // duplicate returns a new descriptor for the socket behind fd. It fails with
-// ENOTSOCK or EPROTOTYPE if that is no stream socket that listens, or doesn't,
-// as asked.
+// ENOTSOCK or EPROTOTYPE if that is no stream of TCP or unix that listens, or
+// doesn't, as asked.
 func duplicate(fd int, listening bool) (int, error) {
 	kind, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_TYPE)
 	if err != nil {
@@ -163,7 +164,7 @@ func duplicate(fd int, listening bool) (int, error) {
 	if err != nil && !tellsNot(err) {
 		return -1, os.NewSyscallError("getsockopt", err)
 	}
-	if kind != unix.SOCK_STREAM || err == nil && (accepts != 0) != listening {
+	if kind != unix.SOCK_STREAM || err == nil && (accepts != 0) != listening || !isKnown(fd) {
 		return -1, syscall.EPROTOTYPE
 	}
 	dup, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 0)
@@ -180,6 +181,25 @@ func duplicate(fd int, listening bool) (int, error) {
 		return -1, os.NewSyscallError("setsockopt", errno)
 	}
 	return dup, nil
+}
+
+// isKnown tells whether a stream socket is of TCP or unix. Others, of AF_VSOCK or
+// SCTP for instance, have rules of their own for short counts, ends and errors. A
+// socket whose family can't be told may be a dead one of TCP: its reads will say so.
+func isKnown(fd int) bool {
+	family, err := familyOf(fd)
+	switch {
+	case err != nil:
+		return !errors.Is(err, unix.EAFNOSUPPORT)
+	case family == unix.AF_UNIX:
+		return true
+	case family != unix.AF_INET && family != unix.AF_INET6:
+		return false
+	case protocolOption == 0:
+		return true
+	}
+	protocol, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, protocolOption)
+	return err != nil || slices.Contains(tcpProtocols, protocol)
 }
 
 // tellsNot says that the system knows an option and can't be asked for it, as
@@ -216,16 +236,41 @@ func (*Kernel) SetNoDelay(fd int, on bool) error {
 }
 
 // SetKeepAlive is SO_KEEPALIVE with the system's names for the two times; idle 0
-// turns it off. Where a socket has no times of its own, the system's stay.
+// turns it off. Where a socket has no times of its own, the system's stay. It is
+// turned on last, and only if both times were taken.
 func (*Kernel) SetKeepAlive(fd int, idle time.Duration) error {
-	if err := setInt(fd, unix.SOL_SOCKET, unix.SO_KEEPALIVE, toInt(idle > 0)); err != nil || idle <= 0 {
-		return err
+	if idle <= 0 {
+		return setInt(fd, unix.SOL_SOCKET, unix.SO_KEEPALIVE, 0)
 	}
-	seconds := int((idle + time.Second - 1) / time.Second) // the kernel knows whole ones
-	for _, option := range keepAliveTimes {
-		if err := setInt(fd, unix.IPPROTO_TCP, option, seconds); err != nil {
-			return err
+	// Whole seconds, and as many as fit into what the kernel is given.
+	seconds := int(min((idle-1)/time.Second+1, 1<<31-1))
+	var all []option
+	for _, name := range keepAliveTimes {
+		all = append(all, option{unix.IPPROTO_TCP, name, seconds})
+	}
+	return setAll(fd, append(all, option{unix.SOL_SOCKET, unix.SO_KEEPALIVE, 1}))
+}
+
+// option is an option of a socket with a value.
+type option struct{ level, name, value int }
+
+// setAll sets all options, or none if one of them is refused.
+func setAll(fd int, all []option) error {
+	var before []option
+	for _, o := range all {
+		old, err := unix.GetsockoptInt(fd, o.level, o.name)
+		call := "getsockopt"
+		if err == nil {
+			call = "setsockopt"
+			err = unix.SetsockoptInt(fd, o.level, o.name, o.value)
 		}
+		if err != nil {
+			for _, b := range slices.Backward(before) {
+				unix.SetsockoptInt(fd, b.level, b.name, b.value)
+			}
+			return os.NewSyscallError(call, err)
+		}
+		before = append(before, option{o.level, o.name, old})
 	}
 	return nil
 }
