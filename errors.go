@@ -60,12 +60,12 @@ func errorOf(f *core.Failure) error {
 
 // explain makes the error of a failure that the system has caused. The engine
 // asks for it once, when an operation has failed and nobody knows of it yet: its
-// descriptor, if it has one, is still open. target is where a connect was to lead.
-func (p *Port) explain(f *core.Failure, fd int, target any) error {
+// descriptor, if it has one, is still open.
+func (p *Port) explain(f *core.Failure, fd int) error {
 	err := os.NewSyscallError(callOf(f), sys.ErrorOf(f.Errno))
 	op := f.Kind.String()
 	if f.Kind == core.Connect {
-		to, _ := target.(net.Addr)
+		to, _ := f.Target.(net.Addr)
 		return opError(op, nil, copyOf(to), err)
 	}
 	if fd < 0 {

@@ -106,51 +106,32 @@ func (h *Handle) connectEnded(f *Failure, after *aftermath) {
 		return
 	}
 	h.state |= failed
-	if h.errno == 0 {
+	if f.Code == System && h.errno == 0 {
 		h.errno = uint16(f.Errno)
-		if f.Code != System {
-			h.errno = insteadOfErrno | uint16(f.Code)
-		}
 	}
+	h.port.connectFailures.Store(h, f)
 	// A read that was begun before the connect is answered by the kernel.
 	if h.latch[in]&owned == 0 && h.endDoomed(in, after) {
 		h.port.listReady(h, in, after)
 	}
 }
 
-// insteadOfErrno marks the Code of a connect's failure that stands in
-// Handle.errno, as there was no errno. No system has errnos that large.
-const insteadOfErrno = 0xff00
-
-// fatalErrno is the first fatal errno that a call gave, or 0. h.mu is held.
-func (h *Handle) fatalErrno() syscall.Errno {
-	if h.errno >= insteadOfErrno {
-		return 0
-	}
-	return syscall.Errno(h.errno)
-}
-
-// connectFailure is what those share that waited for a connect that failed. h.mu
-// is held.
+// connectFailure is what those share that waited for a connect that failed. Each
+// turn has a copy, since the error that is made of it is written when the handle's
+// lock has been let go of. h.mu is held.
 func (h *Handle) connectFailure() *Failure {
-	if h.errno < insteadOfErrno {
-		return &Failure{Code: System, Kind: Connect, Errno: syscall.Errno(h.errno), Handle: h}
+	known, _ := h.port.connectFailures.Load(h)
+	f := known.(*Failure)
+	if f.Code != System {
+		return f
 	}
-	switch Code(h.errno &^ insteadOfErrno) {
-	case Canceled:
-		return canceledFailure
-	case DeadlineExceeded:
-		return deadlineFailure
-	case LimitExceeded:
-		return limitFailure
-	}
-	return closedFailure
+	return &Failure{Code: System, Kind: Connect, Call: f.Call, Errno: f.Errno, Handle: h, Target: f.Target}
 }
 
 // notConnected is what an operation gets that comes to a socket whose connect
 // has failed. h.mu is held.
 func (h *Handle) notConnected(k Kind) *Failure {
-	errno := h.fatalErrno()
+	errno := syscall.Errno(h.errno)
 	switch {
 	case errno == 0 && h.connectFailure() == closedFailure:
 		return closedFailure

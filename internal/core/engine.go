@@ -161,7 +161,7 @@ func (h *Handle) settle(d direction, s *Slot, r callResult, after *aftermath) {
 	if r.gone {
 		// The kernel tells a reset to one call only. If one is under way in the
 		// other direction, it may be that one.
-		if h.fatalErrno() == 0 && h.latch[1-d]&(owned|pending) == owned {
+		if h.errno == 0 && h.latch[1-d]&(owned|pending) == owned {
 			h.latch[d] |= undecided
 			r.verdict = wouldBlock
 		} else {
@@ -250,6 +250,9 @@ func (h *Handle) end(d direction, s *Slot, f *Failure, after *aftermath) {
 	rec.failure = f
 	if f != nil && f.Code == System {
 		after.failed = true
+		if s.kind == Connect {
+			f.Target = s.target()
+		}
 	}
 	h.conclude(s, rec, f, after)
 	after.finished.push(s)
@@ -259,6 +262,13 @@ func (h *Handle) end(d direction, s *Slot, f *Failure, after *aftermath) {
 	case s.kind == CloseWrite && f == nil:
 		h.state |= finSent
 	}
+}
+
+// target is where a connect was to lead, as the program gave it.
+func (s *Slot) target() any {
+	var req Request
+	s.op.Describe(&req)
+	return req.Target
 }
 
 // conclude fixes the count, the buffer and the state of an operation that has

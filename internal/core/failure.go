@@ -28,6 +28,7 @@ type Failure struct {
 	Call   string        // the system call, for System; empty for the one of that kind
 	Errno  syscall.Errno // for System
 	Handle *Handle       // that met it, for System
+	Target any           // of a connect that met it: Request.Target
 	// Err is what Options.Explain has made of it, for System. It is written before
 	// anybody else knows of the failure, and stays.
 	Err    error
@@ -61,13 +62,9 @@ func (h *Handle) explain(after *aftermath) {
 	}
 	h.mu.Unlock()
 	for s := after.finished.head(); ; s = s.next {
-		// One failure may be that of several: a connect's, which stands first.
+		// One failure may be that of several, of those that wait for a connect.
 		if f := s.record().failure; f != nil && f.Code == System && f.Err == nil {
-			var req Request
-			if s.kind == Connect {
-				s.op.Describe(&req)
-			}
-			f.Err = explain(f, fd, req.Target)
+			f.Err = explain(f, fd)
 		}
 		if s == after.finished.tail {
 			break

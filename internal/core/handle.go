@@ -307,4 +307,5 @@ func (p *Port) forget(h *Handle) {
 	p.handles--
 	p.settled()
 	p.unlock()
+	p.connectFailures.Delete(h)
 }

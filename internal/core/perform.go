@@ -127,7 +127,7 @@ func haveWritten(n, rest int) callResult {
 // like. h.mu is held.
 func (h *Handle) whyGone(s *Slot) *Failure {
 	rec := s.record()
-	errno := h.fatalErrno()
+	errno := syscall.Errno(h.errno)
 	switch {
 	case s.kind == Write && (errno == 0 || h.state&finSent != 0):
 		errno = syscall.EPIPE

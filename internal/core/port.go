@@ -18,8 +18,8 @@ type Options struct {
 	Observe      func(Trace)
 	// Explain makes the error of a failure that the system has caused, see
 	// Failure.Err. It is called once for each, with no lock held. fd is open, or
-	// negative if it is not any more; target is Request.Target of a connect.
-	Explain     func(f *Failure, fd int, target any) error
+	// negative if it is not any more.
+	Explain     func(f *Failure, fd int) error
 	ArmCall     string // the system call that Poller.Arm makes
 	Steps       Steps  // nil but in a simulator
 	EndsPerTurn int    // 0 for endsPerTurn; a simulator has shorter queues
@@ -34,7 +34,7 @@ type Port struct {
 	loopWait    Waiting
 	maxInFlight int
 	fresh       bool // pools lend a fresh header each time
-	explain     func(*Failure, int, any) error
+	explain     func(*Failure, int) error
 	armCall     string
 	endsPerTurn int
 	observe     func(Trace)           // nil for none
@@ -47,6 +47,8 @@ type Port struct {
 	table table         // handles by descriptor
 	home  Handle        // stands for the handle of timers and posts
 	stale atomic.Uint64 // events that came too late for their handle
+
+	connectFailures sync.Map // *Failure by *Handle, of sockets whose connect failed
 
 	mu sync.Mutex // guards all below
 

@@ -182,7 +182,7 @@ var errExplained = errors.New("explained")
 
 // explain is asked for the error of a failure. As it would ask for addresses,
 // the descriptor must be that of the handle, whatever the others do meanwhile.
-func (w *world) explain(f *core.Failure, fd int, _ any) error {
+func (w *world) explain(f *core.Failure, fd int) error {
 	if f.Err != nil {
 		w.fail("%+v is explained twice", f)
 	}
