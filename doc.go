@@ -57,7 +57,8 @@
 // one that is in flight, a handle or pool of another port, a buffer that is
 // lent, a read with both or neither of Buf and Pool, a read into no memory, Wait
 // for an operation that was not started or by two goroutines at once. Everything
-// else is an outcome, a closed handle included.
+// else is an outcome, a closed handle included. An operation that a closed port
+// refuses has one, too: net.ErrClosed.
 //
 // A pool's buffer that was released and is used all the same panics while it is in
 // the pool. When the pool has lent it again, only -race and the setting

@@ -145,10 +145,14 @@ func (c *Config) debug(settings string) error {
 func (p *Port) Backend() string { return p.backend }
 
 // Submit gives operations to the port: all of them, or none and an error. The
-// one error is net.ErrClosed, from a port that is closed or shutting down;
-// then the caller still owns everything. Mistakes of the programmer panic, and
-// nothing was accepted. Whatever else is wrong, a closed handle included, is
-// the operation's outcome.
+// one error is net.ErrClosed, from a port that is closed or shutting down. Then
+// the caller still owns everything, and each operation has that outcome: N is 0,
+// Err is net.ErrClosed, and what an earlier use brought is gone (the bytes of a
+// Read's own Buf, the Buf of a late Read, the Conn of an Accept).
+//
+// Mistakes of the programmer panic, and nothing was accepted. To a port that
+// accepts nothing, only an operation that is nil or in flight is a mistake.
+// Whatever else is wrong, a closed handle included, is the operation's outcome.
 //
 // Submit never blocks, and never hands an operation out: an immediate result
 // goes through the queue like any other. It may make the system call.
@@ -159,7 +163,7 @@ func (p *Port) Submit(operations ...Operation) error {
 }
 
 // Start is Submit for one operation whose outcome goes to Wait and not to the
-// queue.
+// queue. One that is refused has the outcome net.ErrClosed, as with Submit.
 func (p *Port) Start(op Operation) error {
 	one := [1]Operation{op}
 	return closedUnless(p.core.Submit(one[:], true))
@@ -179,9 +183,9 @@ func (p *Port) Wait(ctx context.Context, op Operation) error {
 	return p.outcome(ctx, op)
 }
 
-// Await is Start and Wait in one. Its own error is net.ErrClosed, from a port
-// that accepts nothing; any other is the operation's. With a context that has
-// ended already, nothing is given to the system.
+// Await is Start and Wait in one, and returns the operation's error. A port that
+// accepts nothing makes that net.ErrClosed, as with Submit. With a context that
+// has ended already, nothing is given to the system.
 func (p *Port) Await(ctx context.Context, op Operation) error {
 	if !p.core.Await(ctx, op) {
 		return net.ErrClosed

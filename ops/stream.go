@@ -27,8 +27,9 @@ type Read struct {
 
 	// Pool makes it a late read: it takes a buffer when there is data, so one
 	// that waits holds none. The buffer comes back in Buf exactly if N is above 0,
-	// and is then the caller's. Release gives it back and makes the read ready for
-	// its next use. If the pool is empty, the read waits for its turn.
+	// and is then the caller's; else Buf is nil, also after a Submit that a closed
+	// port refused. Release gives the buffer back and makes the read ready for its
+	// next use. If the pool is empty, the read waits for its turn.
 	Pool *completion.Pool
 
 	// Full makes the read go on until the buffer is full.

@@ -35,6 +35,7 @@ var families = []struct {
 	cases []testCase
 }{
 	{"Submit", submitCases},
+	{"SubmitRefused", submitRefusedCases},
 	{"Buffers", bufferCases},
 	{"LateBuffers", lateCases},
 	{"Stream", streamCases},

@@ -294,7 +294,7 @@ func submitClosedPort(e *env) {
 	}
 	equal(e, "submitted", p.Stats().Submitted, before.Submitted)
 	equal(e, "slots", p.Stats().Slots, 0)
-	batch.ours(e)
+	batch.ours(e, net.ErrClosed)
 	// What has no handle may go to another port.
 	other := e.port(nil)
 	e.submit(other, &batch.post, &batch.timer)

@@ -73,8 +73,8 @@ func (b *submitBatch) operations() []completion.Operation {
 	return []completion.Operation{&b.read, &b.late, &b.write, &b.timer, &b.shared, &b.closeWrite, &b.post}
 }
 
-// ours checks that the port has taken nothing.
-func (b *submitBatch) ours(e *env) {
+// ours checks that the port has taken nothing, and that this is the outcome.
+func (b *submitBatch) ours(e *env, outcome error) {
 	e.Helper()
 	for _, op := range b.operations() {
 		o := op.(interface {
@@ -82,7 +82,7 @@ func (b *submitBatch) ours(e *env) {
 			Err() error
 			Ticket() completion.Ticket
 		})
-		is(e, o.Err(), nil)
+		is(e, o.Err(), outcome)
 		equal(e, "N", o.N(), 0)
 		equal(e, "ticket", o.Ticket(), completion.Ticket{})
 	}
@@ -122,7 +122,7 @@ func submitRefused(e *env, p *completion.Port, word string, mistake ...completio
 		e.Helper()
 		submitSentence(e, panics(e, f), word)
 		equal(e, "stats", p.Stats(), before)
-		b.ours(e)
+		b.ours(e, nil)
 	}
 	refused(func() { p.Submit(mistake...) })
 	if len(mistake) == 1 {

@@ -300,13 +300,14 @@ func spinningLeaderHearsNews(e *env) {
 	<-taken
 }
 
-// awaitReturnsOwnClosed: the port's refusal leaves the operation as it was.
+// awaitReturnsOwnClosed: the operation that the port refuses is the caller's, with
+// that outcome.
 func awaitReturnsOwnClosed(e *env) {
 	p := e.port(nil)
 	s, _ := e.pair(p)
 	is(e, p.Close(), nil)
 	read := &ops.Read{From: s, Buf: own(8)}
 	equal(e, "Await", p.Await(e.ctx, read), net.ErrClosed)
-	equal(e, "error", read.Err(), nil)
+	equal(e, "error", read.Err(), net.ErrClosed)
 	equal(e, "memory", len(read.Buf.Memory()), 8)
 }

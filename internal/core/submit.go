@@ -16,7 +16,7 @@ func (p *Port) Submit(ops []Operation, start bool) bool {
 func (p *Port) submit(ops []Operation, start bool, i intent) bool {
 	p.lock()
 	if p.refusing {
-		p.mu.Unlock()
+		p.refuse(ops)
 		return false
 	}
 	before := p.done.count
@@ -40,6 +40,55 @@ func (p *Port) submit(ops []Operation, start bool, i intent) bool {
 	}
 	p.submitMany(ops, i)
 	return true
+}
+
+// refuse gives operations the outcome that the port is closed, so that nobody takes
+// that of an earlier use for theirs. One that is nil or in flight is a mistake all
+// the same, and then none is touched. mu is held, and released.
+func (p *Port) refuse(ops []Operation) {
+	claimed, isNil := 0, false
+	defer func() {
+		for _, op := range ops[:claimed] {
+			op.self().disclaim()
+		}
+		p.mu.Unlock()
+		if isNil {
+			recover()
+			panic(nilOperation)
+		}
+	}()
+	for _, op := range ops {
+		isNil = true
+		rec := op.self()
+		old := rec.slot.Load()
+		isNil = false
+		if old != nil && old != &waited {
+			panic(inFlightOperation)
+		}
+		rec.claim(old, posted(old)) // for as long as it takes
+		claimed++
+	}
+	for _, op := range ops {
+		p.refuseOne(op)
+	}
+}
+
+// refuseOne makes a claimed operation one that was closed before it brought
+// anything. mu is held.
+func (p *Port) refuseOne(op Operation) {
+	rec := op.self()
+	rec.n, rec.failure = 0, closedFailure
+	switch req := p.describe(op); {
+	case req.Kind == Accept, req.Kind == Read && req.Pool != nil:
+		op.Deliver(Result{})
+	case req.Kind == Read && req.Buffer != nil:
+		// As after any read, its length is N; if it is not the caller's, that is a
+		// mistake which harms nobody here.
+		if mistake := req.Buffer.lend(true); mistake == "" {
+			req.Buffer.n = 0
+			req.Buffer.unlend()
+		}
+	}
 }
 
 // submitMany is the rest of submit for more than one, or with an observer. mu
@@ -148,6 +197,15 @@ func (r *Record) claim(old, s *Slot) {
 	}
 }
 
+// disclaim gives back what was claimed without a slot.
+func (r *Record) disclaim() {
+	if r.slot.Load() == &inQueueAgain {
+		r.slot.Store(&waited)
+	} else {
+		r.slot.Store(nil)
+	}
+}
+
 // describe lets op fill in the port's request. mu is held.
 func (p *Port) describe(op Operation) *Request {
 	p.request = Request{}
@@ -193,14 +251,10 @@ func (p *Port) unlend(s *Slot) {
 
 // unclaim gives an operation back as it was. mu is held.
 func (p *Port) unclaim(rec *Record) {
-	s := rec.slot.Load()
-	switch {
-	case s == &inQueue:
+	switch s := rec.slot.Load(); s {
+	case &inQueue, &inQueueAgain:
 		p.done.unpush()
-		rec.slot.Store(nil)
-	case s == &inQueueAgain:
-		p.done.unpush()
-		rec.slot.Store(&waited)
+		rec.disclaim()
 	default:
 		was := (*Slot)(nil)
 		if s.flags&collected != 0 {

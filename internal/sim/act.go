@@ -158,6 +158,7 @@ func (c *caller) give(uses []*use, call func() bool) bool {
 		c.fail("Submit is refused by an open port")
 	}
 	for _, u := range uses {
+		c.checkRefused(u)
 		u.handedOut = true
 		u.op.use = nil
 		copy(u.op.own.Memory(), poisoned)

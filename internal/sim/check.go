@@ -48,6 +48,18 @@ func (c *caller) take(o *operation, waited bool) {
 	}
 }
 
+// checkRefused: an operation that Submit has refused is closed, whatever became of
+// its last use.
+func (w *world) checkRefused(u *use) {
+	n, f, ok := core.Outcome(&u.op.Record)
+	if !ok || n != 0 || f == nil || f.Code != core.Closed {
+		w.fail("%v is refused with %d bytes, %+v", u, n, f)
+	}
+	if u.op.late != nil || u.op.accepted != nil || u.kind == core.Read && !u.late && len(u.op.buffer.Bytes()) > 0 {
+		w.fail("%v is refused and has brought something", u)
+	}
+}
+
 // keep does with the memory what its owner may do with it, and takes over what
 // the operation has produced.
 func (c *caller) keep(u *use) {

@@ -114,6 +114,8 @@ var mutants = []mutant{
 		{"h.enqueue(s, &after)\n\t\t}", "h.enqueue(s, &after)\n\t\t\th.run(out, &after)\n\t\t}"}}},
 	{"RefusedBatchKept", "submit.go", []edit{
 		{"p.unclaim(op.self())", "_ = op"}}},
+	{"RefusedKeepsItsLastOutcome", "submit.go", []edit{
+		{"rec.n, rec.failure = 0, closedFailure", "rec.n = 0"}}},
 	{"PostNotOffered", "submit.go", []edit{
 		{"p.completed += uint64(len(ops))\n\t\tp.offerItems()", "p.completed += uint64(len(ops))"}}},
 	{"BatchWithPostsNotOffered", "submit.go", []edit{
