@@ -3,7 +3,10 @@ package porttest
 import (
 	"cmp"
 	"errors"
+	"io"
+	"net"
 	"os"
+	"runtime"
 	"slices"
 	"sync"
 	"syscall"
@@ -19,6 +22,8 @@ var observerCases = []testCase{
 	{"EveryOperationOfABatch", observeBatch},
 	{"OutcomeOfACancel", observeCancel},
 	{"PanicLosesNoCompletion", observePanic},
+	{"PanicAtAnyStep", observePanicAnywhere},
+	{"EndOfGoroutineAtAnyStep", observeExitAnywhere},
 	{"AskedByManyAtOnce", observeMany},
 }
 
@@ -137,32 +142,96 @@ func observeCancel(e *env) {
 	is(e, events[2].Err, completion.ErrCanceled)
 }
 
-// observePanic: the observer panics at its first call, and is not asked again.
-func observePanic(e *env) {
-	var calls sync.Mutex
-	count := 0
+// quietly sends what is written to standard error nowhere while f runs: that is
+// where an observer's mistake is reported.
+func (e *env) quietly(f func()) {
+	e.Helper()
 	stderr := os.Stderr
-	null, err := os.Open(os.DevNull)
+	null, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0)
 	if err != nil {
-		e.Skipf("the report of the panic goes to %s: %v", os.DevNull, err)
+		e.Skipf("the report goes to %s: %v", os.DevNull, err)
 	}
 	defer null.Close()
-	os.Stderr = null // where the panic is reported
+	os.Stderr = null
 	defer func() { os.Stderr = stderr }()
-	p := e.port(&completion.Config{Observer: func(completion.Event) {
+	f()
+}
+
+// observePanic: the observer panics at its first call, and is not asked again.
+func observePanic(e *env) {
+	e.quietly(func() {
+		var calls sync.Mutex
+		count := 0
+		p := e.port(&completion.Config{Observer: func(completion.Event) {
+			calls.Lock()
+			defer calls.Unlock()
+			count++
+			panic(errors.New("an observer's mistake"))
+		}})
+		s, other := e.pair(p)
+		read := &ops.Read{From: s, Buf: own(8)}
+		for range 10 {
+			e.submit(p, read)
+			other.send("abc")
+			e.expect(p, read, nil)
+		}
+		equal(e, "calls", count, 1)
+	})
+}
+
+func observePanicAnywhere(e *env) { observeLeaves(e, func() { panic("an observer's mistake") }) }
+
+// observeExitAnywhere: that is what Fatal of a test does.
+func observeExitAnywhere(e *env) { observeLeaves(e, runtime.Goexit) }
+
+// observeLeaves has the observer leave at each step once, for the operations of
+// each kind: the port goes on as if there were none.
+func observeLeaves(e *env, leave func()) {
+	e.quietly(func() {
+		for step := completion.StepSubmitted; step <= completion.StepAwake; step++ {
+			for _, kind := range []string{"", "accept", "connect", "read", "write", "closewrite", "timer", "post"} {
+				observeLeavesAt(e, step, kind, leave)
+			}
+		}
+	})
+}
+
+func observeLeavesAt(e *env, step completion.Step, kind string, leave func()) {
+	var calls sync.Mutex
+	left, after := 0, 0
+	p := e.port(&completion.Config{Observer: func(event completion.Event) {
 		calls.Lock()
 		defer calls.Unlock()
-		count++
-		panic(errors.New("an observer's mistake"))
+		after += left
+		if event.Step == step && event.Kind == kind {
+			left = 1
+			leave()
+		}
 	}})
-	s, other := e.pair(p)
-	read := &ops.Read{From: s, Buf: own(8)}
-	for range 10 {
-		e.submit(p, read)
-		other.send("abc")
-		e.expect(p, read, nil)
+	l := e.listen(p, "tcp4")
+	socket := e.socket(p, "tcp4")
+	accept, connect := &ops.Accept{On: l}, &ops.Connect{On: socket, To: l.Addr()}
+	e.submit(p, accept, connect)
+	e.expectAll(p, nil, accept, connect)
+	read, behind := &ops.Read{From: accept.Conn, Buf: own(8)}, &ops.Read{From: accept.Conn, Buf: own(8)}
+	write, half := &ops.Write{To: socket, Buf: text("abc")}, &ops.CloseWrite{On: socket}
+	e.submit(p, read, behind, newPost(nil), &ops.Timer{After: time.Millisecond})
+	is(e, p.Await(e.ctx, write), nil)
+	is(e, p.Await(e.ctx, half), nil)
+	for range 4 {
+		e.next(p)
 	}
-	equal(e, "calls", count, 1)
+	equal(e, "bytes", string(read.Buf.Bytes()), "abc")
+	is(e, behind.Err(), io.EOF)
+	last := &ops.Read{From: socket, Buf: own(1)}
+	e.submit(p, last)
+	is(e, p.Close(), nil)
+	e.expect(p, last, net.ErrClosed)
+	calls.Lock()
+	defer calls.Unlock()
+	if after != 0 {
+		e.Fatalf("the observer left at %v of %q, and was called %d times after that", step, kind, after)
+	}
 }
 
 func observeMany(e *env) {

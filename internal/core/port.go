@@ -15,7 +15,7 @@ type Options struct {
 	MaxInFlight int     // 0 for no limit
 	// CheckBuffers makes each lending of a pool's buffer have a header of its own.
 	CheckBuffers bool
-	Observe      func(Trace)
+	Observe      func(Trace) // must return, whatever it calls
 	// Explain makes the error of a failure that the system has caused, see
 	// Failure.Err. It is called once for each, with no lock held. fd is open, or
 	// negative if it is not any more.
