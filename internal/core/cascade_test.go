@@ -306,6 +306,26 @@ func TestBrokenUntilDelivered(t *testing.T) {
 	}
 }
 
+func TestNativeBrokenUntilDelivered(t *testing.T) {
+	k, p, h := newNative(t)
+	half, later := newOperation(Write, h, 10), newOperation(Write, h, 1)
+	p.Submit([]Operation{half}, false)
+	k.end(h, out, 3, errReset)
+	look(p)
+	p.Submit([]Operation{later}, true)
+	p.Wait(context.Background(), later)
+	if later.failure != abortedFailure || len(k.begun) != 1 {
+		t.Errorf("outcome %+v, %d were begun", later.failure, len(k.begun))
+	}
+	if got := p.Next(context.Background()); got != Operation(half) || half.n != 3 {
+		t.Errorf("dequeued %v", got)
+	}
+	p.Submit([]Operation{later}, false)
+	k.end(h, out, 1, 0)
+	ends(t, p, later, 1, nil)
+	k.atRest(p)
+}
+
 // What is still queued when the broken write is delivered was submitted before,
 // and is aborted. What comes after that is sent, whichever of those before it are
 // cancelled in between.

@@ -85,21 +85,11 @@ func TestNativeWriteInPieces(t *testing.T) {
 		t.Fatalf("the second piece has %d bytes", n)
 	}
 	k.end(h, out, 3, errReset)
-	look(p)
-	later := newOperation(Write, h, 1) // before the program has been told
-	p.Submit([]Operation{later}, true)
-	p.Wait(context.Background(), later)
-	if later.failure != abortedFailure || len(k.begun) != 2 {
-		t.Errorf("outcome %+v, %d were begun", later.failure, len(k.begun))
-	}
 	got := p.Next(context.Background()).(*operation)
 	if n, f, _ := Outcome(&got.Record); got != write || n != 7 || f == nil || f.Errno != errReset {
 		t.Errorf("outcome %d, %+v", n, f)
 	}
 	ends(t, p, behind, 0, abortedFailure)
-	p.Submit([]Operation{later}, false)
-	k.end(h, out, 1, 0)
-	ends(t, p, later, 1, nil)
 	k.atRest(p)
 }
 
