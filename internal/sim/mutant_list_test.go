@@ -59,7 +59,7 @@ var mutants = []mutant{
 	{"ConnectFailureNotShared", "cascade.go", []edit{
 		{"h.state |= failed\n", "h.state |= failed\n\t\treturn\n"}}},
 	{"ResetToldToTheOtherDirection", "engine.go", []edit{
-		{"if h.fatalErrno() == 0 && h.latch[1-d]&(owned|pending) == owned {", "if h.fatalErrno() == 0 && h.latch[1-d]&(owned|pending) == owned && h.fd < 0 {"}}},
+		{"if h.errno == 0 && h.latch[1-d]&(owned|pending) == owned {", "if h.errno == 0 && h.latch[1-d]&(owned|pending) == owned && h.fd < 0 {"}}},
 	{"ErrnoNotRemembered", "engine.go", []edit{
 		{"if h.errno == 0 && r.fatal {", "if h.errno == 0 && r.fatal && h.fd < 0 {"}}},
 	{"CloseOutweighsACancel", "engine.go", []edit{
