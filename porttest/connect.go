@@ -5,7 +5,6 @@ import (
 	"io"
 	"net"
 	"os"
-	"path/filepath"
 	"runtime"
 	"time"
 
@@ -145,28 +144,6 @@ func connectDualToIPv6(e *env) {
 		e.needsOwnNetwork("a socket speaks IPv4 or IPv6, not both")
 	}
 	connectEcho(e, "tcp", "tcp6")
-}
-
-func connectUnixRefused(e *env) {
-	e.needsSystem("a file outlives its listener")
-	p := e.port(nil)
-	l, err := e.network.Listen("unix", e.address("unix"))
-	if err != nil {
-		e.Fatal(err)
-	}
-	l.(*net.UnixListener).SetUnlinkOnClose(false)
-	l.Close()
-	c := &ops.Connect{On: e.socket(p, "unix"), To: l.Addr()}
-	e.submit(p, c)
-	e.expect(p, c, errnoRefused)
-}
-
-func connectUnixNoSuchFile(e *env) {
-	p := e.port(nil)
-	path := filepath.Join(filepath.Dir(e.address("unix")), "none")
-	c := &ops.Connect{On: e.socket(p, "unix"), To: &net.UnixAddr{Net: "unix", Name: path}}
-	e.submit(p, c)
-	e.expect(p, c, os.ErrNotExist)
 }
 
 func connectAddresses(e *env) {

@@ -3,7 +3,9 @@
 package porttest
 
 import (
+	"errors"
 	"net"
+	"os"
 	"runtime"
 
 	"golang.org/x/sys/unix"
@@ -16,6 +18,9 @@ const (
 	errnoBadFamily   = unix.EAFNOSUPPORT
 	errnoReset       = unix.ECONNRESET
 )
+
+// isNoSuchFile tells what a connect to a file ends with that is not there.
+func (e *env) isNoSuchFile(err error) bool { return errors.Is(err, os.ErrNotExist) }
 
 // refusingAddress is one that is taken, so nobody else gets it, and where
 // nobody listens.

@@ -23,6 +23,7 @@ var handleCases = append([]testCase{
 	{"AddressesOfBothEnds", addressesOfBothEnds},
 	{"Options", options},
 	{"OptionsOfUnix", optionsOfUnix},
+	{"NoUnixSockets", noUnixSockets},
 	{"ResetOnClose", resetOnClose},
 	{"SyscallConnLendsDescriptor", syscallConn},
 	{"ClosedPortTakesNoHandles", closedPortTakesNoHandles},
@@ -106,7 +107,7 @@ func listenOnBadAddress(e *env) {
 	listenFails(e, p, "tcp4", "127.0.0.1:65536")
 	listenFails(e, p, "tcp4", "[::1]:0")
 	listenFails(e, p, "tcp6", "127.0.0.1:0")
-	if e.onSystem() && e.hasUnix() { // elsewhere a path is only a name
+	if e.onSystem() && e.unix { // elsewhere a path is only a name
 		err = listenFails(e, p, "unix", e.address("unix")+"/no/such/directory")
 		is(e, err, os.ErrNotExist)
 	}
@@ -184,7 +185,7 @@ func addressesOfBothEnds(e *env) {
 	equal(e, "local of the accepted", accept.Conn.LocalAddr().String(), l.Addr().String())
 	equal(e, "remote of the accepted", accept.Conn.RemoteAddr().String(), s.LocalAddr().String())
 	equal(e, "network", s.LocalAddr().Network(), "tcp")
-	if !e.hasUnix() {
+	if !e.unix {
 		return
 	}
 	u := e.listen(p, "unix")
@@ -226,6 +227,23 @@ func optionsOfUnix(e *env) {
 	equal(e, "Op", op.Op, "set no delay")
 	is(e, s.SetReadBuffer(32<<10), nil)
 	talksTo(e, p, s, other)
+}
+
+// noUnixSockets: a system without them is asked, and its answer is the error.
+func noUnixSockets(e *env) {
+	if e.unix {
+		e.Skip("the system has unix sockets")
+	}
+	p := e.port(nil)
+	_, err := p.Socket("unix")
+	_, err2 := p.Listen("unix", "porttest.none")
+	for _, err := range []error{err, err2} {
+		is(e, err, errors.ErrUnsupported)
+		is(e, err, errnoBadFamily)
+		var op *net.OpError
+		equal(e, "OpError", errors.As(err, &op), true)
+	}
+	equal(e, "handles", p.Stats().Handles, 0)
 }
 
 func resetOnClose(e *env) {

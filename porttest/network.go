@@ -34,6 +34,7 @@ type setting struct {
 	network Network
 	wrap    func(t *testing.T, run func(t *testing.T)) // nil for none
 	adopts  bool                                       // what package net has opened
+	unix    bool                                       // has unix sockets
 }
 
 func newSetting(open Open, options []Option) setting {

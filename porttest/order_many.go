@@ -147,7 +147,7 @@ func orderAbortBatch(e *env) {
 	batch = append(batch, behind)
 	for range 12 {
 		s, c := e.pairOn(p, e.quick())
-		if !e.hasUnix() {
+		if !e.unix {
 			is(e, s.SetWriteBuffer(64<<10), nil) // or it would take all
 		}
 		ahead.To, big.To, behind.To = s, s, s

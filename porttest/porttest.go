@@ -119,6 +119,8 @@ func (s *setting) warmUp(t *testing.T) {
 		_, err = port.AdoptListener(l)
 		s.adopts = !errors.Is(err, errors.ErrUnsupported)
 	}
+	_, err = port.Socket("unix")
+	s.unix = !errors.Is(err, errors.ErrUnsupported)
 	// Package net's lookups share a channel, which the first of them makes. Made
 	// in a bubble of testing/synctest, it could not be used outside.
 	net.LookupPort("tcp4", "no such port")

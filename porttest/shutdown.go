@@ -221,7 +221,7 @@ func refusesHandles(e *env, p *completion.Port) {
 	before := countDescriptors()
 	_, err := p.Listen("tcp4", "127.0.0.1:0")
 	is(e, err, net.ErrClosed)
-	if e.hasUnix() {
+	if e.unix {
 		path := e.address("unix")
 		_, err = p.Listen("unix", path)
 		is(e, err, net.ErrClosed)

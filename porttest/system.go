@@ -32,16 +32,15 @@ func (e *env) countsCut() bool { return runtime.GOOS != "windows" || !e.onSystem
 // needsUnix skips a case, or what is left of it, where there are no unix sockets.
 func (e *env) needsUnix() {
 	e.Helper()
-	if !e.hasUnix() {
-		e.Skip("no unix sockets on Windows")
+	if !e.unix {
+		e.Skip("the system has no unix sockets")
 	}
 }
 
-func (e *env) hasUnix() bool { return runtime.GOOS != "windows" || !e.onSystem() }
-
-// quick is the network that makes connections fastest.
+// quick is the network that makes connections fastest. On Windows it is TCP, where
+// unix sockets are the exception.
 func (e *env) quick() string {
-	if e.hasUnix() {
+	if e.unix && (runtime.GOOS != "windows" || !e.onSystem()) {
 		return "unix"
 	}
 	return "tcp4"
@@ -49,7 +48,7 @@ func (e *env) quick() string {
 
 // networks leaves out what is not there.
 func (e *env) networks(names ...string) []string {
-	return slices.DeleteFunc(names, func(name string) bool { return name == "unix" && !e.hasUnix() })
+	return slices.DeleteFunc(names, func(name string) bool { return name == "unix" && !e.unix })
 }
 
 // needsAdopt skips a case, or what is left of it, where a port can't take over

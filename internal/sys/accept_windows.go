@@ -32,7 +32,10 @@ func (a *Acceptance) Prepare(listener int) (errno syscall.Errno) {
 	if a.socket, errno = openSocket(a.family); errno != 0 {
 		return errno
 	}
-	if errno = asErrno(setInt(a.socket, windows.IPPROTO_TCP, windows.TCP_NODELAY, 1)); errno != 0 {
+	if a.family != windows.AF_UNIX {
+		errno = asErrno(setInt(a.socket, windows.IPPROTO_TCP, windows.TCP_NODELAY, 1))
+	}
+	if errno != 0 {
 		a.Discard()
 	}
 	a.overlapped = windows.Overlapped{}

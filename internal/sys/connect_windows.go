@@ -11,12 +11,6 @@ import (
 // These calls improve a connect and are not required for it, so their errors are
 // ignored.
 
-// Variables for the tests: Wine refuses both calls.
-var (
-	setsockopt = windows.SetsockoptInt
-	ioctl      = windows.WSAIoctl
-)
-
 // sharePorts makes the system choose the port of a socket when it connects and not
 // when it is bound, which ConnectEx requires. Connections to different addresses
 // can then have the same port. Without it the 16,384 ephemeral ports limit the

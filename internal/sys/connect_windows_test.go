@@ -20,9 +20,8 @@ func watchConnect(t *testing.T, refuse bool) (names *[]string, options *[]int, r
 		*names = append(*names, name)
 		return 0
 	}
-	set, control := setsockopt, ioctl
-	t.Cleanup(func() { OnCall, setsockopt, ioctl = nil, set, control })
-	setsockopt = func(_ windows.Handle, level, option, value int) error {
+	t.Cleanup(func() { OnCall = nil })
+	replace(t, &setsockopt, func(_ windows.Handle, level, option, value int) error {
 		if level != windows.SOL_SOCKET || value != 1 {
 			t.Errorf("level %#x, value %d", level, value)
 		}
@@ -31,8 +30,8 @@ func watchConnect(t *testing.T, refuse bool) (names *[]string, options *[]int, r
 			return windows.WSAENOPROTOOPT
 		}
 		return nil
-	}
-	ioctl = func(_ windows.Handle, code uint32, in *byte, size uint32, _ *byte, _ uint32, _ *uint32, _ *windows.Overlapped, _ uintptr) error {
+	})
+	replace(t, &ioctl, func(_ windows.Handle, code uint32, in *byte, size uint32, _ *byte, _ uint32, _ *uint32, _ *windows.Overlapped, _ uintptr) error {
 		if code != 0x98000011 || size != 4 {
 			t.Errorf("code %#x, %d bytes", code, size)
 		}
@@ -41,7 +40,7 @@ func watchConnect(t *testing.T, refuse bool) (names *[]string, options *[]int, r
 			return windows.WSAEOPNOTSUPP
 		}
 		return nil
-	}
+	})
 	return names, options, rto
 }
 

@@ -14,23 +14,26 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// Socket opens a stream socket that is made for overlapped operations. Unix
-// sockets are not supported: nothing tests them yet.
+// Socket opens a stream socket that is made for overlapped operations. Systems
+// without unix sockets (before Windows 10.0.17063, and Wine) say so.
 func (Kernel) Socket(family Family) (int, error) {
-	if family == Unix {
-		return -1, fmt.Errorf("unix sockets on Windows: %w", errors.ErrUnsupported)
-	}
 	if err := startUp(); err != nil {
 		return -1, err
 	}
 	domain := windows.AF_INET6
-	if family == IPv4 {
+	switch family {
+	case IPv4:
 		domain = windows.AF_INET
+	case Unix:
+		domain = windows.AF_UNIX
 	}
 	fd, errno := openSocket(domain)
 	if family == Dual && isMissingFamily(errno) {
 		fd, errno = openSocket(windows.AF_INET)
 		domain = windows.AF_INET
+	}
+	if family == Unix && isMissingFamily(errno) {
+		return -1, fmt.Errorf("%w: %w", os.NewSyscallError("socket", errno), errors.ErrUnsupported)
 	}
 	if errno != 0 {
 		return -1, os.NewSyscallError("socket", errno)
@@ -44,14 +47,20 @@ func (Kernel) Socket(family Family) (int, error) {
 	return fd, nil
 }
 
+// socketFlags are those of all sockets.
+const socketFlags = windows.WSA_FLAG_OVERLAPPED | windows.WSA_FLAG_NO_HANDLE_INHERIT
+
 // openSocket opens a socket that our children don't inherit and that does not
 // block, which concerns only calls that are not overlapped.
 func openSocket(domain int) (int, syscall.Errno) {
 	if errno := called("WSASocket"); errno != 0 {
 		return -1, errno
 	}
-	s, err := windows.WSASocket(int32(domain), windows.SOCK_STREAM, windows.IPPROTO_TCP, nil, 0,
-		windows.WSA_FLAG_OVERLAPPED|windows.WSA_FLAG_NO_HANDLE_INHERIT)
+	protocol := int32(windows.IPPROTO_TCP)
+	if domain == windows.AF_UNIX {
+		protocol = 0
+	}
+	s, err := wsaSocket(int32(domain), windows.SOCK_STREAM, protocol, nil, 0, socketFlags)
 	if err != nil {
 		return -1, asErrno(err)
 	}
@@ -104,7 +113,7 @@ func bindAndListen(fd int, addr core.Address, o ListenOptions) error {
 		return os.NewSyscallError("bind", errno)
 	}
 	if errno = called("bind"); errno == 0 {
-		errno = asErrno(windows.Bind(windows.Handle(fd), sa))
+		errno = asErrno(bind(windows.Handle(fd), sa))
 	}
 	if errno != 0 {
 		return os.NewSyscallError("bind", errno)
@@ -126,7 +135,7 @@ func addressFamily(fd int) (int, syscall.Errno) {
 	var info windows.WSAProtocolInfo
 	size := int32(unsafe.Sizeof(info))
 	called("getsockopt")
-	err := windows.Getsockopt(windows.Handle(fd), windows.SOL_SOCKET, protocolInfo, (*byte)(unsafe.Pointer(&info)), &size)
+	err := getsockopt(windows.Handle(fd), windows.SOL_SOCKET, protocolInfo, (*byte)(unsafe.Pointer(&info)), &size)
 	if err != nil {
 		return 0, asErrno(err)
 	}
@@ -137,6 +146,8 @@ func addressFamily(fd int) (int, syscall.Errno) {
 func sockaddr(domain int, to core.Address) (windows.Sockaddr, syscall.Errno) {
 	addr := to.Inet.Addr()
 	switch {
+	case domain == windows.AF_UNIX && to.Path != "":
+		return &windows.SockaddrUnix{Name: to.Path}, 0
 	case domain == windows.AF_INET && addr.Unmap().Is4():
 		return &windows.SockaddrInet4{Port: int(to.Inet.Port()), Addr: addr.Unmap().As4()}, 0
 	case domain == windows.AF_INET6 && addr.IsValid():
@@ -151,7 +162,10 @@ func sockaddr(domain int, to core.Address) (windows.Sockaddr, syscall.Errno) {
 
 // anyAddress is what a socket is bound to that is to be connected.
 func anyAddress(domain int) windows.Sockaddr {
-	if domain == windows.AF_INET {
+	switch domain {
+	case windows.AF_UNIX: // no name, and no file
+		return &windows.SockaddrUnix{}
+	case windows.AF_INET:
 		return &windows.SockaddrInet4{}
 	}
 	return &windows.SockaddrInet6{}
@@ -176,6 +190,8 @@ func rawAddress(sa windows.Sockaddr) (raw unsafe.Pointer, size int32) {
 			r.Addr = netip.IPv6Loopback().As16()
 		}
 		return unsafe.Pointer(any), int32(unsafe.Sizeof(*r))
+	case *windows.SockaddrUnix:
+		return rawUnix(sa.Name)
 	}
 	return nil, 0
 }
@@ -186,7 +202,7 @@ func bigEndian(port int) uint16 { return uint16(port)<<8 | uint16(port)>>8 }
 // LocalAddr is getsockname, nil if it fails.
 func (Kernel) LocalAddr(fd int) net.Addr {
 	called("getsockname")
-	sa, err := windows.Getsockname(windows.Handle(fd))
+	sa, err := getsockname(windows.Handle(fd))
 	if err != nil {
 		return nil
 	}
@@ -196,7 +212,7 @@ func (Kernel) LocalAddr(fd int) net.Addr {
 // RemoteAddr is getpeername, nil if it fails.
 func (Kernel) RemoteAddr(fd int) net.Addr {
 	called("getpeername")
-	sa, err := windows.Getpeername(windows.Handle(fd))
+	sa, err := getpeername(windows.Handle(fd))
 	if err != nil {
 		return nil
 	}
@@ -215,6 +231,8 @@ func netAddr(sa windows.Sockaddr) net.Addr {
 			}
 		}
 		return addr
+	case *windows.SockaddrUnix:
+		return &net.UnixAddr{Net: "unix", Name: sa.Name}
 	}
 	return nil
 }
@@ -233,7 +251,7 @@ func (Kernel) FileRemover(path string) func() { return fileRemover(path) }
 
 func setInt(fd, level, option, value int) error {
 	called("setsockopt")
-	return os.NewSyscallError("setsockopt", windows.SetsockoptInt(windows.Handle(fd), level, option, value))
+	return os.NewSyscallError("setsockopt", setsockopt(windows.Handle(fd), level, option, value))
 }
 
 // setHandle sets an option whose value is a socket.

@@ -25,9 +25,7 @@ type scriptedTimers struct {
 
 func script(t *testing.T) *scriptedTimers {
 	s := &scriptedTimers{open: map[windows.Handle]bool{}, cancel: windows.STATUS_CANCELLED}
-	before := Timers
-	Timers = s
-	t.Cleanup(func() { Timers = before })
+	replace(t, &Timers, TimerCalls(s))
 	return s
 }
 

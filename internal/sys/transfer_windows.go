@@ -96,20 +96,24 @@ func (t *Transfer) Connect(fd int, to core.Address) syscall.Errno {
 	if errno != 0 {
 		return errno
 	}
-	sharePorts(fd)
+	if family != windows.AF_UNIX {
+		sharePorts(fd)
+	}
 	called("bind")
-	if err := windows.Bind(windows.Handle(fd), anyAddress(family)); err != nil && err != windows.WSAEINVAL {
+	if err := bind(windows.Handle(fd), anyAddress(family)); err != nil && err != windows.WSAEINVAL {
 		return asErrno(err) // WSAEINVAL: it is bound
 	}
 	raw, size := rawAddress(address)
+	if raw == nil {
+		return windows.WSAEINVAL
+	}
 	if isThisMachine(to.Inet.Addr()) {
 		refuseAtOnce(fd)
 	}
 	t.begin(nil)
 	t.to = raw
 	called("ConnectEx")
-	ok, _, e := syscall.SyscallN(connectEx, uintptr(fd), uintptr(raw), uintptr(size), 0, 0, 0, uintptr(unsafe.Pointer(&t.overlapped)))
-	return result(ok, e)
+	return connect(fd, raw, size, &t.overlapped)
 }
 
 // Connected makes a socket whose connect has ended so an ordinary one.

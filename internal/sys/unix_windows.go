@@ -1,0 +1,55 @@
+package sys
+
+import (
+	"syscall"
+	"unsafe"
+
+	"golang.org/x/sys/windows"
+)
+
+// Unix sockets, which Windows has from 10.0.17063 on, differ from TCP in little:
+// they have no protocol, no option of TCP and no unbound ConnectEx either. Before
+// the connect a socket is bound to an address without a name.
+
+// These calls are variables for the tests: Wine has no unix sockets, and refuses
+// options.
+var (
+	wsaSocket   = windows.WSASocket
+	bind        = windows.Bind
+	getsockname = windows.Getsockname
+	getpeername = windows.Getpeername
+	getsockopt  = windows.Getsockopt
+	setsockopt  = windows.SetsockoptInt
+	ioctl       = windows.WSAIoctl
+	connect     = callConnectEx
+)
+
+// callConnectEx begins a connect.
+func callConnectEx(fd int, raw unsafe.Pointer, size int32, o *windows.Overlapped) syscall.Errno {
+	ok, _, errno := syscall.SyscallN(connectEx, uintptr(fd), uintptr(raw), uintptr(size), 0, 0, 0, uintptr(unsafe.Pointer(o)))
+	return result(ok, errno)
+}
+
+// unixRoom is the memory around an address for ConnectEx. With one of a unix socket
+// the call has been seen to write behind it (libuv/libuv#4636).
+const unixRoom = 512
+
+// rawUnix is the form of a path that ConnectEx takes: it ends with a zero byte. A
+// name that begins with @ is one of the abstract namespace, in the words of package
+// net. It returns nil if the path is too long.
+func rawUnix(path string) (raw unsafe.Pointer, size int32) {
+	room := new([unixRoom]byte)
+	r := (*windows.RawSockaddrUnix)(unsafe.Pointer(room))
+	if len(path) >= len(r.Path) {
+		return nil, 0
+	}
+	r.Family = windows.AF_UNIX
+	name := room[unsafe.Offsetof(r.Path):]
+	copy(name, path)
+	size = int32(unsafe.Offsetof(r.Path)) + int32(len(path)) + 1
+	if path[0] == '@' {
+		name[0] = 0
+		size--
+	}
+	return unsafe.Pointer(room), size
+}
