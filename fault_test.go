@@ -75,7 +75,7 @@ func failEveryCall(t *testing.T, s faultScenario, fired map[*fault.Fault]int) {
 func run(t *testing.T, s faultScenario, f *fault.Fault, k int) (came bool) {
 	t.Helper()
 	w := &world{T: t, fault: f, left: k, outstanding: make(map[completion.Operation]bool)}
-	watchdog := time.AfterFunc(time.Minute, func() { w.dump(s) })
+	watchdog := time.AfterFunc(5*time.Minute, func() { w.dump(s) })
 	defer watchdog.Stop()
 	descriptors := countOpen()
 	undo := sys.InjectFaults(fault.Wrap(w.choose))
