@@ -168,7 +168,7 @@ func (m mutant) try(ctx context.Context, goTool, dir string, kept []regression) 
 			stale = "; its regression is stale: record it anew"
 		}
 	}
-	run := exec.CommandContext(ctx, binary, "-test.run=^TestSchedules$", "-test.timeout=60s", "-sim.mutant", "-sim.backend="+m.backend(),
+	run := exec.CommandContext(ctx, binary, "-test.run=^TestSchedules$", "-test.timeout=0", "-sim.mutant", "-sim.backend="+m.backend(),
 		fmt.Sprintf("-sim.schedules=%d", mutantSchedules))
 	out, err := run.CombinedOutput()
 	var exit *exec.ExitError
