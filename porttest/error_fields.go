@@ -103,7 +103,7 @@ func failedConnectNamesItsTarget(e *env) {
 	connect := &ops.Connect{On: s, To: nobody}
 	e.submit(p, connect, read)
 	e.expectAll(p, connectionRefused, connect, read)
-	equal(e, "error of the read", read.Err().Error(), connect.Err().Error())
+	equal(e, "error of the read", read.Err(), connect.Err())
 	refused := func(err error) {
 		e.Helper()
 		var op *net.OpError

@@ -116,16 +116,12 @@ func (h *Handle) connectEnded(f *Failure, after *aftermath) {
 	}
 }
 
-// connectFailure is what those share that waited for a connect that failed. Each
-// turn has a copy, since the error that is made of it is written when the handle's
-// lock has been let go of. h.mu is held.
+// connectFailure is what those share that waited for a connect that failed. One of
+// the system has its error since its call: nobody writes to it any more. h.mu is
+// held.
 func (h *Handle) connectFailure() *Failure {
-	known, _ := h.port.connectFailures.Load(h)
-	f := known.(*Failure)
-	if f.Code != System {
-		return f
-	}
-	return &Failure{Code: System, Kind: Connect, Call: f.Call, Errno: f.Errno, Handle: h, Target: f.Target}
+	f, _ := h.port.connectFailures.Load(h)
+	return f.(*Failure)
 }
 
 // notConnected is what an operation gets that comes to a socket whose connect

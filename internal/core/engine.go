@@ -250,7 +250,7 @@ func (h *Handle) end(d direction, s *Slot, f *Failure, after *aftermath) {
 	rec.failure = f
 	if f != nil && f.Code == System {
 		after.failed = true
-		if s.kind == Connect {
+		if s.kind == Connect && f.Err == nil {
 			f.Target = s.target()
 		}
 	}

@@ -28,7 +28,7 @@ type Failure struct {
 	Call   string        // the system call, for System; empty for the one of that kind
 	Errno  syscall.Errno // for System
 	Handle *Handle       // that met it, for System
-	Target any           // of a connect that met it: Request.Target
+	Target any           // of a connect that met it, for its error: Request.Target
 	// Err is what Options.Explain has made of it, for System. It is written before
 	// anybody else knows of the failure, and stays.
 	Err    error

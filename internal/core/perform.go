@@ -49,9 +49,17 @@ func (h *Handle) perform(s *Slot) callResult {
 	}
 }
 
-// systemFailure is the result of a call that ended its operation with an errno.
+// systemFailure is the result of a call that ended its operation with an errno. The
+// direction is owned, which keeps the descriptor open, and no lock is held.
 func (h *Handle) systemFailure(s *Slot, errno syscall.Errno) callResult {
 	f := &Failure{Code: System, Kind: s.kind, Errno: errno, Handle: h}
+	if s.kind == Connect && h.port.explain != nil {
+		// Now: those that wait for it share its error, in turns of which some come
+		// when the program has the Connect back, and its address.
+		f.Target = s.target()
+		f.Err = h.port.explain(f, int(h.fd))
+		f.Target = nil
+	}
 	return callResult{verdict: ended, fatal: h.port.kernel.Classify(s.kind, errno) == Fatal, failure: f}
 }
 
