@@ -22,7 +22,8 @@ func (p *Port) AdoptConn(c net.Conn) (*Socket, error) {
 	if err != nil {
 		return nil, opError("adopt", nil, nil, err)
 	}
-	h, err := p.add("adopt", fd, true, nil)
+	local := c.LocalAddr()
+	h, err := p.add("adopt", fd, local != nil && local.Network() == "unix", true, nil)
 	if err != nil {
 		return nil, err
 	}

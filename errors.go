@@ -75,7 +75,11 @@ func (p *Port) explain(f *core.Failure, fd int) error {
 	if f.Kind == core.Accept { // the address listened on, as in package net
 		return opError(op, nil, local, err)
 	}
-	return opError(op, local, p.kernel.RemoteAddr(fd), err)
+	var remote net.Addr
+	if wasConnected, _ := f.Handle.Past(); wasConnected {
+		remote = p.kernel.RemoteAddr(fd)
+	}
+	return opError(op, local, remote, err)
 }
 
 // callOf is the name of the system call that failed.

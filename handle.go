@@ -39,14 +39,17 @@ func (p *Port) Socket(network string) (*Socket, error) {
 			return nil, opErrorOn("socket", network, nil, err)
 		}
 	}
-	h, err := p.add("socket", fd, false, nil)
+	h, err := p.add("socket", fd, family == sys.Unix, false, nil)
 	return (*Socket)(h), err
 }
 
 // add makes a descriptor the port's, or closes it. what is being done by it.
-func (p *Port) add(what string, fd int, connected bool, atClose func()) (*core.Handle, error) {
+func (p *Port) add(what string, fd int, isUnix, connected bool, atClose func()) (*core.Handle, error) {
 	h, failure := p.core.AddHandle(fd, connected, atClose)
 	switch {
+	case failure == nil && isUnix:
+		h.SetUnix()
+		return h, nil
 	case failure == nil:
 		return h, nil
 	case failure.Code == core.System:
@@ -62,29 +65,53 @@ func (p *Port) add(what string, fd int, connected bool, atClose func()) (*core.H
 // have to wait, is turned off. Closing again returns net.ErrClosed.
 func (s *Socket) Close() error { return closedUnless(s.core().Close()) }
 
-// LocalAddr returns this side's address, nil if the socket is closed. It asks
-// the system each time.
+// LocalAddr returns this side's address. It asks the system each time. It is never
+// nil for a socket that is connected or has been: when that is closed, and the
+// system can't be asked any more, LocalAddr returns an address without content, a
+// &net.TCPAddr{} or a &net.UnixAddr{Net: "unix"}. A socket that was never connected
+// has nil once it is closed.
 func (s *Socket) LocalAddr() net.Addr {
-	local, _ := addresses(s.core())
+	wasConnected, isUnix := s.core().Past()
+	local := ask(s.core(), kernel.LocalAddr)
+	if local == nil && wasConnected {
+		return noAddr(isUnix)
+	}
 	return local
 }
 
-// RemoteAddr returns the other side's address, nil if the socket is not
-// connected, any more or at all. It asks the system each time.
+// RemoteAddr returns the other side's address. It asks the system each time. It is
+// nil for a socket that was never connected, and never nil for one that is or has
+// been. After a reset Linux still knows the address, the BSDs and macOS don't, and
+// nobody does after Close: then RemoteAddr returns an address without content, as
+// LocalAddr. Who needs the address at the end keeps it from the
+// beginning.
 func (s *Socket) RemoteAddr() net.Addr {
-	_, remote := addresses(s.core())
-	return remote
+	wasConnected, isUnix := s.core().Past()
+	if !wasConnected {
+		return nil
+	}
+	if remote := ask(s.core(), kernel.RemoteAddr); remote != nil {
+		return remote
+	}
+	return noAddr(isUnix)
 }
 
-// addresses asks for both addresses of an open handle.
-func addresses(h *core.Handle) (local, remote net.Addr) {
+// ask asks for an address of an open handle.
+func ask(h *core.Handle, which func(kernel, int) net.Addr) net.Addr {
 	fd, ok := h.Acquire()
 	if !ok {
-		return nil, nil
+		return nil
 	}
 	defer h.Release()
-	k := kernelOf(h)
-	return k.LocalAddr(fd), k.RemoteAddr(fd)
+	return which(kernelOf(h), fd)
+}
+
+// noAddr stands for an address that nobody knows any more.
+func noAddr(isUnix bool) net.Addr {
+	if isUnix {
+		return &net.UnixAddr{Net: "unix"}
+	}
+	return &net.TCPAddr{}
 }
 
 // SyscallConn gives access to the descriptor, for options this package does

@@ -72,7 +72,7 @@ func (p *Port) addListener(fd int, isTCP bool, remove func()) (*Listener, error)
 			return nil, failure
 		}
 	}
-	h, err := p.add("listen", fd, true, remove)
+	h, err := p.add("listen", fd, !isTCP, true, remove)
 	return (*Listener)(h), err
 }
 
@@ -129,8 +129,7 @@ func (l *Listener) Close() error { return closedUnless(l.core().Close()) }
 
 // Addr returns the address listened on, nil if the listener is closed.
 func (l *Listener) Addr() net.Addr {
-	local, _ := addresses(l.core())
-	return local
+	return ask(l.core(), kernel.LocalAddr)
 }
 
 // SetUnlinkOnClose says whether the file of a unix listener is removed when the

@@ -20,7 +20,6 @@ var handleCases = append([]testCase{
 	{"ListenOnAddressInUse", listenOnAddressInUse},
 	{"ReusePortSharesAnAddress", reusePort},
 	{"ConfigIsChecked", configIsChecked},
-	{"AddressesOfBothEnds", addressesOfBothEnds},
 	{"Options", options},
 	{"OptionsOfUnix", optionsOfUnix},
 	{"NoUnixSockets", noUnixSockets},
@@ -29,7 +28,7 @@ var handleCases = append([]testCase{
 	{"ClosedPortTakesNoHandles", closedPortTakesNoHandles},
 	{"NewSocketIsNotConnected", newSocketIsNotConnected},
 	{"HandlesOfAnotherPortPanic", handlesOfAnotherPort},
-}, slices.Concat(adoptCases, fileCases, blockingCases, systemCases)...)
+}, slices.Concat(addressCases, adoptCases, fileCases, blockingCases, systemCases)...)
 
 // connected checks that a listener accepts a connection that works.
 func connected(e *env, p *completion.Port, l *completion.Listener) {
@@ -169,32 +168,6 @@ func configIsChecked(e *env) {
 	if e.port(nil).Backend() == "" {
 		e.Fatal("a backend without a name")
 	}
-}
-
-func addressesOfBothEnds(e *env) {
-	p := e.port(nil)
-	l := e.listen(p, "tcp4")
-	accept := &ops.Accept{On: l}
-	s, err := p.Socket("tcp4")
-	is(e, err, nil)
-	equal(e, "remote before the connect", s.RemoteAddr(), nil)
-	connect := &ops.Connect{On: s, To: l.Addr()}
-	e.submit(p, accept, connect)
-	e.expectAll(p, nil, accept, connect)
-	equal(e, "remote", s.RemoteAddr().String(), l.Addr().String())
-	equal(e, "local of the accepted", accept.Conn.LocalAddr().String(), l.Addr().String())
-	equal(e, "remote of the accepted", accept.Conn.RemoteAddr().String(), s.LocalAddr().String())
-	equal(e, "network", s.LocalAddr().Network(), "tcp")
-	if !e.unix {
-		return
-	}
-	u := e.listen(p, "unix")
-	accept = &ops.Accept{On: u}
-	e.submit(p, accept)
-	e.dial(u.Addr())
-	e.expect(p, accept, nil)
-	equal(e, "network", accept.Conn.LocalAddr().Network(), "unix")
-	equal(e, "local", accept.Conn.LocalAddr().String(), u.Addr().String())
 }
 
 func options(e *env) {

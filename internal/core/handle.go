@@ -28,6 +28,7 @@ type Handle struct {
 	errno      uint16 // the first fatal errno any call gave; see insteadOfErrno
 	latch      [2]latch
 	state      handleState
+	isUnix     bool // see SetUnix
 }
 
 // latch is what is known of one direction.
@@ -139,6 +140,19 @@ func (h *Handle) Acquire() (fd int, ok bool) {
 	}
 	h.users++
 	return int(h.fd), true
+}
+
+// SetUnix notes that the handle is a unix socket, which its descriptor can't tell
+// when it is closed. It is called before others know of the handle; what a
+// listener accepts is of its own kind.
+func (h *Handle) SetUnix() { h.isUnix = true }
+
+// Past tells what is known of a handle even when it is closed: whether it is
+// connected or has been, and whether it is a unix socket.
+func (h *Handle) Past() (wasConnected, isUnix bool) {
+	h.lock()
+	defer h.mu.Unlock()
+	return h.state&connected != 0, h.isUnix
 }
 
 // Kernel returns the one that the descriptor belongs to. It may be asked for

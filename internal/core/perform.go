@@ -172,6 +172,9 @@ func (h *Handle) haveAccepted(fd int) callResult {
 	if failure != nil && failure.Code == System {
 		failure.Kind = Accept
 	}
+	if conn != nil && h.isUnix {
+		conn.SetUnix()
+	}
 	return callResult{verdict: ended, accepted: conn, failure: failure}
 }
 

@@ -238,10 +238,9 @@ func (b *addressBook) remove(k *Socket) {
 // LocalAddr is this end's address, nil if it has none.
 func (k *Socket) LocalAddr() net.Addr { return k.netAddr(k.local, true) }
 
-// RemoteAddr is the other end's address, nil without a connection.
-func (k *Socket) RemoteAddr() net.Addr {
-	return k.netAddr(k.remote, k.phase == connected && !k.dead)
-}
+// RemoteAddr is the other end's address, also when a reset has ended the
+// connection, and nil without one.
+func (k *Socket) RemoteAddr() net.Addr { return k.netAddr(k.remote, k.phase == connected) }
 
 func (k *Socket) netAddr(a core.Address, there bool) net.Addr {
 	switch {

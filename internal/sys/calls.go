@@ -23,7 +23,8 @@ type Calls interface {
 	// at path now, and none that takes its place later.
 	FileRemover(path string) (remove func())
 
-	// The addresses are nil where there is none.
+	// The addresses are nil where there is none, or none that the system knows.
+	// RemoteAddr is asked of sockets that are or have been connected.
 	LocalAddr(fd int) net.Addr
 	RemoteAddr(fd int) net.Addr
 

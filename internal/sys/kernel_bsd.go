@@ -49,6 +49,9 @@ func classifyAccept(errno syscall.Errno) core.Class {
 	return core.Failed
 }
 
+// formerPeer is unknown: these kernels forget a peer that has reset the connection.
+func formerPeer(int) unix.Sockaddr { return nil }
+
 // familyOf is the address family of a socket, bound or not.
 func familyOf(fd int) (int, error) {
 	name, err := unix.Getsockname(fd)

@@ -103,6 +103,40 @@ func openStream(domain int) (int, error) {
 	return unix.Socket(domain, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
 }
 
+// formerPeer is SO_PEERNAME: unlike getpeername(2) it answers when a reset has ended
+// the connection. The room must have the size of the address.
+func formerPeer(fd int) unix.Sockaddr {
+	family, err := familyOf(fd)
+	if err != nil {
+		return nil
+	}
+	var in4 unix.RawSockaddrInet4
+	var in6 unix.RawSockaddrInet6
+	switch family {
+	case unix.AF_INET:
+		if peerName(fd, unsafe.Pointer(&in4), unix.SizeofSockaddrInet4) {
+			return &unix.SockaddrInet4{Port: port(&in4.Port), Addr: in4.Addr}
+		}
+	case unix.AF_INET6:
+		if peerName(fd, unsafe.Pointer(&in6), unix.SizeofSockaddrInet6) {
+			return &unix.SockaddrInet6{Port: port(&in6.Port), ZoneId: in6.Scope_id, Addr: in6.Addr}
+		}
+	}
+	return nil
+}
+
+func peerName(fd int, name unsafe.Pointer, size uint32) bool {
+	_, _, errno := unix.RawSyscall6(unix.SYS_GETSOCKOPT, uintptr(fd), unix.SOL_SOCKET, unix.SO_PEERNAME,
+		uintptr(name), uintptr(unsafe.Pointer(&size)), 0)
+	return errno == 0
+}
+
+// port puts a port in the order of the network into that of this machine.
+func port(p *uint16) int {
+	b := (*[2]byte)(unsafe.Pointer(p))
+	return int(b[0])<<8 | int(b[1])
+}
+
 // familyOf is the address family of a socket.
 func familyOf(fd int) (int, error) { return unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_DOMAIN) }
 

@@ -116,11 +116,12 @@ func (*Kernel) LocalAddr(fd int) net.Addr {
 	return netAddr(sa)
 }
 
-// RemoteAddr is getpeername(2), nil if it fails.
+// RemoteAddr is getpeername(2), or what else the system knows when the connection
+// has ended.
 func (*Kernel) RemoteAddr(fd int) net.Addr {
 	sa, err := unix.Getpeername(fd)
 	if err != nil {
-		return nil
+		sa = formerPeer(fd)
 	}
 	return netAddr(sa)
 }

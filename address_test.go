@@ -1,0 +1,81 @@
+package completion_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"sync/atomic"
+	"testing"
+
+	"github.com/completionport/completion"
+	"github.com/completionport/completion/internal/core"
+	"github.com/completionport/completion/internal/sys"
+	"github.com/completionport/completion/ops"
+	"github.com/completionport/completion/porttest"
+)
+
+// forgetful is a system that does not know the addresses of a connection any more,
+// as those of the BSDs don't after a reset.
+type forgetful struct {
+	sys.Calls
+	forgets *atomic.Bool
+}
+
+func (k forgetful) LocalAddr(fd int) net.Addr {
+	if k.forgets.Load() {
+		return nil
+	}
+	return k.Calls.LocalAddr(fd)
+}
+
+func (k forgetful) RemoteAddr(fd int) net.Addr {
+	if k.forgets.Load() {
+		return nil
+	}
+	return k.Calls.RemoteAddr(fd)
+}
+
+// A socket that has been connected has addresses of its kind, even if the system
+// has none.
+func TestAddressesForgotten(t *testing.T) {
+	var forgets atomic.Bool
+	native := false
+	defer sys.InjectFaults(func(p core.Poller, k sys.Calls) (core.Poller, sys.Calls) {
+		if _, native = k.(core.Native); native {
+			return p, k
+		}
+		return p, forgetful{k, &forgets}
+	})()
+	porttest.EachBackend(t, func(t *testing.T, open porttest.Open) {
+		p, err := open(nil)
+		must(t, err)
+		defer p.Close()
+		if native {
+			t.Skip("the calls of this kernel can't be wrapped")
+		}
+		forgets.Store(false)
+		s := loop(t, p)
+		if s.RemoteAddr().String() == (&net.TCPAddr{}).String() {
+			t.Fatalf("the address is %v", s.RemoteAddr())
+		}
+		forgets.Store(true)
+		for _, addr := range []net.Addr{s.LocalAddr(), s.RemoteAddr()} {
+			if a, ok := addr.(*net.TCPAddr); !ok || a == nil || a.IP != nil || a.Port != 0 {
+				t.Errorf("the address is %T %v", addr, addr)
+			}
+		}
+		fresh, err := p.Socket("tcp4")
+		must(t, err)
+		if fresh.RemoteAddr() != nil || fresh.LocalAddr() != nil {
+			t.Errorf("a socket that was never connected: %v, %v", fresh.LocalAddr(), fresh.RemoteAddr())
+		}
+		// An error without addresses still is one, and says what it is.
+		must(t, p.Await(context.Background(), &ops.CloseWrite{On: s}))
+		write := &ops.Write{To: s, Buf: completion.Own([]byte("abc"))}
+		var op *net.OpError
+		if err := p.Await(context.Background(), write); !errors.As(err, &op) || op.Source != nil || op.Addr != nil || errors.Is(err, io.EOF) {
+			t.Errorf("%+v", err)
+		}
+	})
+}
