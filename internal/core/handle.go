@@ -25,7 +25,7 @@ type Handle struct {
 	// generation tells this use of the descriptor's number from the others.
 	generation uint32
 	users      uint16 // callers between Acquire and Release
-	errno      uint16 // the first fatal errno any call gave; see insteadOfErrno
+	errno      uint16 // the first fatal errno any call gave
 	latch      [2]latch
 	state      handleState
 	isUnix     bool // see SetUnix

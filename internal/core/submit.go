@@ -46,22 +46,16 @@ func (p *Port) submit(ops []Operation, start bool, i intent) bool {
 // that of an earlier use for theirs. One that is nil or in flight is a mistake all
 // the same, and then none is touched. mu is held, and released.
 func (p *Port) refuse(ops []Operation) {
-	claimed, isNil := 0, false
+	claimed := 0
 	defer func() {
 		for _, op := range ops[:claimed] {
 			op.self().disclaim()
 		}
 		p.mu.Unlock()
-		if isNil {
-			recover()
-			panic(nilOperation)
-		}
 	}()
 	for _, op := range ops {
-		isNil = true
-		rec := op.self()
+		rec := recordOf(op)
 		old := rec.slot.Load()
-		isNil = false
 		if old != nil && old != &waited {
 			panic(inFlightOperation)
 		}
