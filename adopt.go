@@ -8,9 +8,10 @@ import (
 // AdoptConn takes over a connection of package net: the port gets a descriptor
 // of its own for it, and c is closed without the connection noticing. It must
 // be a TCP or unix stream; others, a *tls.Conn or one of AF_VSOCK for instance, return
-// errors.ErrUnsupported. On Windows nothing can be taken over, since
-// what package net opens belongs to the completion port of Go's runtime for good:
-// errors.ErrUnsupported. If AdoptConn fails, c is as it was and still the
+// errors.ErrUnsupported. On Windows the system moves the socket from the completion
+// port of Go's runtime to this one: a system that can't (before Windows 8.1, and
+// Wine) returns errors.ErrUnsupported, and one where an operation on c is under way
+// refuses. If AdoptConn fails, c is as it was and still the
 // caller's. No other goroutine may be reading or writing c. A port on a Memory
 // adopts what that Memory has dialled or accepted, and nothing else.
 //
@@ -50,7 +51,7 @@ func (p *Port) AdoptListener(l net.Listener) (*Listener, error) {
 	if path := fileOf(l.Addr()); isUnix && path != "" && unlinksOnClose(unix) {
 		remove = p.kernel.FileRemover(path)
 	}
-	adopted, err := p.addListener(fd, l.Addr().Network() != "unix", remove)
+	adopted, err := p.addListener("adopt", fd, l.Addr().Network() != "unix", remove)
 	if err != nil {
 		return nil, err
 	}

@@ -26,3 +26,19 @@ func AcceptedAhead(p *Port, l *Listener) (ended, inside int) {
 	defer q.mu.Unlock()
 	return len(q.ended), len(q.inside)
 }
+
+// MarkedSockets is how many descriptors a port has in its table.
+func MarkedSockets(p *Port) (n int) {
+	chunks := p.kernel.(*iocpKernel).sockets.chunks.Load()
+	if chunks == nil {
+		return 0
+	}
+	for _, chunk := range *chunks {
+		for i := range chunk {
+			if chunk[i].Load() != nil {
+				n++
+			}
+		}
+	}
+	return n
+}

@@ -72,7 +72,11 @@ func openIOCP() (driver, error) {
 
 // Arm associates fd with the port.
 func (p *iocp) Arm(fd int, generation uint32) syscall.Errno {
-	skips, errno := p.port.Associate(fd, p.skip)
+	associate := p.port.Associate
+	if p.sockets.get(fd) != nil { // it comes from Adopt
+		associate = p.port.Move
+	}
+	skips, errno := associate(fd, p.skip)
 	if errno == 0 {
 		p.sockets.set(fd, &associated{generation: generation, skips: skips})
 	}
@@ -191,7 +195,22 @@ func (p *iocp) Close() error {
 }
 
 // Close closes a descriptor.
-func (k *iocpKernel) Close(fd int) syscall.Errno { return k.Kernel.Close(fd) }
+func (k *iocpKernel) Close(fd int) syscall.Errno {
+	if k.sockets.get(fd) != nil { // adopted, and refused before it was armed
+		k.sockets.set(fd, nil)
+	}
+	return k.Kernel.Close(fd)
+}
+
+// Adopt leaves a mark for Arm, which makes the socket the port's. Nothing that can
+// fail comes after that, so what fails before leaves c to package net.
+func (k *iocpKernel) Adopt(c any, listening bool) (int, error) {
+	fd, err := k.Kernel.Adopt(c, listening)
+	if err == nil {
+		k.sockets.set(fd, new(associated))
+	}
+	return fd, err
+}
 
 // transfer is what the operation of that kind works with.
 func (a *associated) transfer(kind core.Kind) *sys.Transfer {

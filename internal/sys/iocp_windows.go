@@ -73,14 +73,19 @@ func (p CompletionPort) Associate(fd int, skip bool) (skipped bool, errno syscal
 	if err != nil {
 		return false, asErrno(err)
 	}
+	return setModes(fd, skip), 0
+}
+
+// setModes sets what a descriptor tells of, and reports whether it skips.
+func setModes(fd int, skip bool) (skipped bool) {
 	modes := uint8(windows.FILE_SKIP_SET_EVENT_ON_HANDLE)
 	if skip = skip && skipIsSafe(); skip {
 		modes |= windows.FILE_SKIP_COMPLETION_PORT_ON_SUCCESS
 	}
 	if called("SetFileCompletionNotificationModes") != 0 || windows.SetFileCompletionNotificationModes(windows.Handle(fd), modes) != nil {
-		return false, 0 // all are told of
+		return false // all are told of
 	}
-	return skip, 0
+	return skip
 }
 
 // skipIsSafe tells whether all providers of TCP give out handles of the system.

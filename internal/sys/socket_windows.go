@@ -64,15 +64,19 @@ func openSocket(domain int) (int, syscall.Errno) {
 	if err != nil {
 		return -1, asErrno(err)
 	}
-	const nonBlocking = 0x8004667e // FIONBIO
-	on, n := uint32(1), uint32(0)
-	called("WSAIoctl")
-	err = windows.WSAIoctl(s, nonBlocking, (*byte)(unsafe.Pointer(&on)), 4, nil, 0, &n, nil, 0)
-	if err != nil {
+	if err := unblock(s); err != nil {
 		windows.Closesocket(s)
 		return -1, asErrno(err)
 	}
 	return int(s), 0
+}
+
+// unblock sets FIONBIO.
+func unblock(s windows.Handle) error {
+	const nonBlocking = 0x8004667e
+	on, n := uint32(1), uint32(0)
+	called("WSAIoctl")
+	return windows.WSAIoctl(s, nonBlocking, (*byte)(unsafe.Pointer(&on)), 4, nil, 0, &n, nil, 0)
 }
 
 // Listen opens a listening socket. The address of a Dual one is unspecified, and
@@ -131,15 +135,17 @@ func Close(fd int) { Kernel{}.Close(fd) }
 
 // addressFamily is that of a socket in the words of the system.
 func addressFamily(fd int) (int, syscall.Errno) {
-	const protocolInfo = 0x2005 // SO_PROTOCOL_INFOW
-	var info windows.WSAProtocolInfo
+	info, errno := protocolOf(fd)
+	return int(info.AddressFamily), errno
+}
+
+// protocolOf is SO_PROTOCOL_INFOW.
+func protocolOf(fd int) (info windows.WSAProtocolInfo, errno syscall.Errno) {
+	const protocolInfo = 0x2005
 	size := int32(unsafe.Sizeof(info))
 	called("getsockopt")
 	err := getsockopt(windows.Handle(fd), windows.SOL_SOCKET, protocolInfo, (*byte)(unsafe.Pointer(&info)), &size)
-	if err != nil {
-		return 0, asErrno(err)
-	}
-	return int(info.AddressFamily), 0
+	return info, asErrno(err)
 }
 
 // sockaddr puts an address into the words of a family.
@@ -235,12 +241,6 @@ func netAddr(sa windows.Sockaddr) net.Addr {
 		return &net.UnixAddr{Net: "unix", Name: sa.Name}
 	}
 	return nil
-}
-
-// Adopt is not possible: a socket of package net belongs to the completion port
-// of Go's runtime for its whole life, and so do its duplicates.
-func (Kernel) Adopt(c any, _ bool) (int, error) {
-	return -1, fmt.Errorf("%T belongs to another completion port: %w", c, errors.ErrUnsupported)
 }
 
 // Descriptor is the handle that the system knows.

@@ -1,0 +1,107 @@
+package sys
+
+import (
+	"os"
+	"syscall"
+	"unsafe"
+
+	"golang.org/x/sys/windows"
+)
+
+// Adopt returns a socket of our own for one of package net: a duplicate. Both
+// belong to the completion port of Go's runtime until Move.
+func (Kernel) Adopt(c any, listening bool) (int, error) { return adopt(c, listening, duplicate) }
+
+// duplicate returns a new descriptor for the socket behind fd. It fails with
+// EPROTOTYPE if that is no stream socket that listens, or doesn't, as asked.
+func duplicate(fd int, listening bool) (int, error) {
+	info, errno := protocolOf(fd)
+	if errno != 0 {
+		return -1, os.NewSyscallError("getsockopt", errno)
+	}
+	const acceptConn = 2 // SO_ACCEPTCONN
+	accepts, size := int32(0), int32(4)
+	called("getsockopt")
+	err := getsockopt(windows.Handle(fd), windows.SOL_SOCKET, acceptConn, (*byte)(unsafe.Pointer(&accepts)), &size)
+	if err != nil {
+		return -1, os.NewSyscallError("getsockopt", asErrno(err))
+	}
+	if !isStream(&info) || (accepts != 0) != listening {
+		return -1, syscall.EPROTOTYPE
+	}
+	if errno := called("WSADuplicateSocket"); errno != 0 {
+		return -1, os.NewSyscallError("WSADuplicateSocket", errno)
+	}
+	if err := windows.WSADuplicateSocket(windows.Handle(fd), windows.GetCurrentProcessId(), &info); err != nil {
+		return -1, os.NewSyscallError("WSADuplicateSocket", asErrno(err))
+	}
+	const fromInfo = -1 // FROM_PROTOCOL_INFO
+	called("WSASocket")
+	dup, err := wsaSocket(fromInfo, fromInfo, fromInfo, &info, 0, socketFlags)
+	if err != nil {
+		return -1, os.NewSyscallError("WSASocket", asErrno(err))
+	}
+	if err := unblock(dup); err != nil { // package net makes overlapped calls only
+		Close(int(dup))
+		return -1, os.NewSyscallError("WSAIoctl", asErrno(err))
+	}
+	return int(dup), nil
+}
+
+// isStream tells whether it is one of the sockets that this package opens.
+func isStream(info *windows.WSAProtocolInfo) bool {
+	if info.SocketType != windows.SOCK_STREAM {
+		return false
+	}
+	switch info.AddressFamily {
+	case windows.AF_INET, windows.AF_INET6:
+		return info.Protocol == windows.IPPROTO_TCP
+	}
+	return info.AddressFamily == windows.AF_UNIX
+}
+
+// completionInformation is FILE_COMPLETION_INFORMATION.
+type completionInformation struct {
+	port CompletionPort
+	key  uintptr
+}
+
+// SetInformationFile is a variable for the tests: Wine does not know the class of
+// information that Move sets.
+var SetInformationFile = windows.NtSetInformationFile
+
+// Move is Associate for a socket of Adopt. The system (from Windows 8.1) replaces
+// the completion port of the socket by p in one step, for all its descriptors, or
+// changes nothing. It does nothing while an operation is inside the kernel.
+//
+// That is less than what File of package net does, which takes the socket out of
+// the runtime's port first: if a later step failed then, the connection would be
+// left without deadlines. After File there is no port to replace.
+func (p CompletionPort) Move(fd int, skip bool) (skipped bool, errno syscall.Errno) {
+	if skipped, errno = p.Associate(fd, skip); errno != windows.ERROR_INVALID_PARAMETER {
+		return skipped, errno
+	}
+	if errno := called("NtSetInformationFile"); errno != 0 {
+		return false, errno
+	}
+	var status windows.IO_STATUS_BLOCK
+	info := completionInformation{p, uintptr(fd)}
+	err := SetInformationFile(windows.Handle(fd), &status, (*byte)(unsafe.Pointer(&info)), uint32(unsafe.Sizeof(info)), windows.FileReplaceCompletionInformation)
+	if err != nil {
+		return false, whyNotMoved(err)
+	}
+	// The system forgets the modes together with the port.
+	return setModes(fd, skip), 0
+}
+
+// whyNotMoved translates a status. Some would become errnos that mean other things.
+func whyNotMoved(err error) syscall.Errno {
+	status, _ := err.(windows.NTStatus)
+	switch status {
+	case windows.STATUS_NOT_IMPLEMENTED, windows.STATUS_NOT_SUPPORTED, windows.STATUS_INVALID_INFO_CLASS:
+		return windows.ERROR_NOT_SUPPORTED // errors.ErrUnsupported
+	case windows.STATUS_UNSUCCESSFUL: // an operation is under way
+		return windows.ERROR_BUSY
+	}
+	return status.Errno()
+}
