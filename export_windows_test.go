@@ -1,5 +1,12 @@
 package completion
 
+import (
+	"slices"
+
+	"github.com/completionport/completion/internal/core"
+	"github.com/completionport/completion/internal/sys"
+)
+
 // SetSkipOnSuccess sets the mode of ports that are opened until undo.
 func SetSkipOnSuccess(on bool) (undo func()) {
 	before := skipOnSuccess
@@ -42,3 +49,25 @@ func MarkedSockets(p *Port) (n int) {
 	}
 	return n
 }
+
+// HasEnded tells whether the read, the write or the first accept of a handle that is
+// inside the kernel has ended, though its packet is still in the port. Ports must be
+// strict.
+func HasEnded(p *Port, h *core.Handle, kind core.Kind) bool {
+	fd, ok := h.Acquire()
+	if !ok {
+		return false
+	}
+	defer h.Release()
+	a := p.kernel.(*iocpKernel).sockets.get(fd)
+	if kind != core.Accept {
+		return a.transfer(kind).HasEnded()
+	}
+	q := a.acceptQueue()
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return slices.ContainsFunc(q.inside, (*sys.Acceptance).HasEnded)
+}
+
+// HandleOf is what a socket or a listener stands for.
+func HandleOf(h interface{ core() *core.Handle }) *core.Handle { return h.core() }

@@ -173,21 +173,24 @@ func (q *acceptQueue) result(a *sys.Acceptance, fd int) (int, syscall.Errno) {
 	return n, errno
 }
 
-// abandon cancels all: what is pending is none of them in particular.
-func (q *acceptQueue) abandon(fd int) {
+// abandon cancels all: what is pending is none of them in particular. It was not
+// heard if one of them was not.
+func (q *acceptQueue) abandon(fd int) (heard bool) {
 	var inside []*sys.Acceptance
 	q.mu.Lock()
 	if q.waiting {
 		inside = slices.Clone(q.inside)
 	}
 	q.mu.Unlock()
-	cancelAll(inside, fd)
+	return cancelAll(inside, fd)
 }
 
-func cancelAll(accepts []*sys.Acceptance, fd int) {
+func cancelAll(accepts []*sys.Acceptance, fd int) (heard bool) {
+	heard = true
 	for _, a := range accepts {
-		a.Cancel(fd)
+		heard = a.Cancel(fd) && heard
 	}
+	return heard
 }
 
 // close is for a listener that is about to be closed, of which nothing is

@@ -268,13 +268,12 @@ func finish(t *sys.Transfer, fd int, kind core.Kind) (int, syscall.Errno) {
 }
 
 // Abandon cancels what is pending.
-func (k *iocpKernel) Abandon(fd int, kind core.Kind) {
+func (k *iocpKernel) Abandon(fd int, kind core.Kind) (heard bool) {
 	a := k.sockets.get(fd)
 	if kind == core.Accept {
-		a.acceptQueue().abandon(fd)
-		return
+		return a.acceptQueue().abandon(fd)
 	}
-	a.transfer(kind).Cancel(fd)
+	return a.transfer(kind).Cancel(fd)
 }
 
 // AcceptAhead has so many accepts of fd inside.

@@ -39,9 +39,8 @@ func closeHandleEndsEveryKind(e *env) {
 	for _, h := range f.handles {
 		is(e, h.Close(), nil)
 	}
-	if p.Backend() != "iocp" { // there the kernel may take a moment to let go
-		equal(e, "in flight", p.Stats().InFlight, 0)
-	}
+	e.untilLetGo(p)
+	equal(e, "in flight", p.Stats().InFlight, 0)
 	for range f.order {
 		f.landed(e.next(p))
 	}
@@ -342,6 +341,7 @@ func peerSeesTheEnd(e *env) {
 		e.submit(p, &ops.Read{From: s, Buf: own(8)})
 		if i == 0 {
 			is(e, s.Close(), nil)
+			e.untilLetGo(p)
 		} else {
 			is(e, p.Close(), nil)
 		}

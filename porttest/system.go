@@ -5,6 +5,9 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/completionport/completion"
+	"github.com/completionport/completion/ops"
 )
 
 // What a case asks about the system it runs on.
@@ -28,6 +31,17 @@ var isCoarse = sync.OnceValue(func() bool {
 // cancelled inside a call. Windows says 0 (go.dev/issue/24727): there the count is
 // a lower bound.
 func (e *env) countsCut() bool { return runtime.GOOS != "windows" || !e.onSystem() }
+
+// untilLetGo returns when nothing is in flight after a Close, or at once where a
+// Close leaves nothing in flight. Windows takes a moment to let go of what was
+// cancelled, and somebody has to poll.
+func (e *env) untilLetGo(p *completion.Port) {
+	e.Helper()
+	for p.Backend() == "iocp" && p.Stats().InFlight > 0 {
+		is(e, p.Await(e.ctx, &ops.Timer{After: time.Millisecond}), nil)
+		e.connects[p]++
+	}
+}
 
 // needsUnix skips a case, or what is left of it, where there are no unix sockets.
 func (e *env) needsUnix() {

@@ -58,9 +58,42 @@ func (p *Port) Shutdown(ctx context.Context) (all, open bool) {
 		p.wait(w)
 		p.dismiss(w)
 	}
-	all = p.inFlight() == 0
+	all = p.onlyEnding()
 	p.unlock()
 	return all, p.Close()
+}
+
+// onlyEnding tells whether nothing is in flight but what was ended already, by
+// Shutdown or before: it has to come out of a call or out of the kernel, and is cut
+// short by nobody. The port accepts nothing any more; mu is held on entry and on
+// return, and let go of in between.
+func (p *Port) onlyEnding() bool {
+	for {
+		before := p.inFlight()
+		if before == 0 {
+			return true
+		}
+		p.unlock()
+		ending := 0
+		p.table.all(func(h *Handle) { ending += h.ending() })
+		p.lock()
+		if p.inFlight() == before { // none has ended meanwhile: all that are left were counted
+			return ending == before
+		}
+	}
+}
+
+// ending is how many operations of h are inside a call or the kernel and have an
+// intent. No other that has one is in flight.
+func (h *Handle) ending() (n int) {
+	h.lock()
+	defer h.mu.Unlock()
+	for d := range h.queue {
+		if s := h.queue[d].head(); s != nil && h.intentOf(s) != noIntent {
+			n++
+		}
+	}
+	return n
 }
 
 // endedPerHold is how many timers are ended between two holds of the port's lock.
@@ -84,6 +117,8 @@ func (p *Port) endTimers(as handleState) {
 				break
 			}
 			switch s := p.timers.dropLast(); {
+			case s == &p.asking:
+				deadlines = append(deadlines, s)
 			case s.op == nil: // over
 			case s.kind == Timer:
 				tickets[i] = s.ticket()

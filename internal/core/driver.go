@@ -109,11 +109,15 @@ type Native interface {
 	Start(fd int, kind Kind, data []byte, to *Address) (n int, errno syscall.Errno, pending bool)
 	// Finish returns how a pending operation has ended, once its event has come.
 	Finish(fd int, kind Kind) (n int, errno syscall.Errno)
-	// Abandon asks for the early end of what is pending, and has not been
+	// Abandon asks once for the early end of what is pending, and has not been
 	// finished. The engine makes one such call about a direction at a time. The
-	// event comes all the same. One that was ended by it and by nothing else has
-	// an errno that Classify calls Again.
-	Abandon(fd int, kind Kind)
+	// event comes all the same, at any time. One that was ended by it and by nothing
+	// else has an errno that Classify calls Again.
+	//
+	// heard is false if the kernel has found nothing to end: it has ended and its
+	// event is still to come, or the kernel is busy with it just now. The engine
+	// asks again if no event comes.
+	Abandon(fd int, kind Kind) (heard bool)
 	// AcceptAhead says that n Accepts of fd are to be expected, the pending one
 	// among them, so that as many connections can be taken at once: what comes
 	// of the others is for the next Start. It may be said again and for nothing.

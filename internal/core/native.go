@@ -172,11 +172,46 @@ func (h *Handle) abandon(d direction, after *aftermath) bool {
 		return false
 	}
 	h.latch[d] |= abandoned
-	h.aboutPending(d, s, after, func() bool {
-		h.port.native.Abandon(int(h.fd), s.kind)
+	heard := false
+	settled := h.aboutPending(d, s, after, func() bool {
+		heard = h.port.native.Abandon(int(h.fd), s.kind)
 		return false
 	})
+	if !settled && !heard {
+		h.latch[d] &^= abandoned
+		h.port.listUnheard(h, d, after)
+	}
 	return true
+}
+
+// askAgainAfter is how many nanoseconds the leader waits for the end of what the
+// kernel has found nothing to abandon of. Mostly it is in the poller already, and
+// the next look brings it.
+const askAgainAfter = 1_000_000
+
+// listUnheard has the leader abandon what is pending once more if its end does not
+// come soon. Nobody asks on and on meanwhile: what has ended can't be abandoned
+// any more, and its end is heard of in the poller only. An entry may be stale when
+// its time comes; then abandon finds nothing to do, or what is to be abandoned
+// anyway. A handle's lock is held.
+func (p *Port) listUnheard(h *Handle, d direction, after *aftermath) {
+	p.lock()
+	p.unheard = append(p.unheard, readyDirection{h, d})
+	if p.asking.heap == 0 {
+		p.asking.deadline = p.kernel.Now() + askAgainAfter
+		p.schedule(&p.asking)
+	}
+	p.mu.Unlock()
+	after.kick = true // a leader that sleeps has another time-out
+}
+
+// askAgain puts what was not heard on the ready list. mu is held.
+func (p *Port) askAgain() {
+	for _, r := range p.unheard {
+		p.ready.push(r)
+	}
+	clear(p.unheard)
+	p.unheard = p.unheard[:0]
 }
 
 // aboutPending makes a call about what is pending in d. The call tells whether
@@ -261,6 +296,8 @@ func (p *Port) drainNative() {
 			p.work(0)
 		case len(p.seen) > 0:
 			p.serveNext()
+		case p.timers.next() <= p.kernel.Now():
+			p.work(p.kernel.Now())
 		default:
 			p.pollClosed()
 		}
@@ -273,10 +310,11 @@ func (p *Port) drainNative() {
 // on return.
 func (p *Port) pollClosed() {
 	p.polls++
-	p.until, p.how = Never, Block
+	p.until, p.how = p.timers.next(), Block
 	p.polling, p.parked = true, true
+	until := p.until
 	p.unlock()
-	p.poller.SetTimeout(Never)
+	p.poller.SetTimeout(until)
 	n, _ := p.poller.Wait(Block, p.events, func(n int) (int, bool) { return n, false })
 	p.lock()
 	p.parked, p.polling = false, false

@@ -22,6 +22,11 @@ type nativeKernel struct {
 	abandoned int
 	closed    []int
 	now       int64
+	until     int64   // when the next wait ends
+	busy      int     // so many times nothing is found to abandon
+	slow      bool    // the first look after an abandon does not see its event
+	held      []Event // and this is it
+	alone     bool    // nobody can wake a leader that sleeps without a limit
 
 	ahead []int // what AcceptAhead was told
 
@@ -50,7 +55,7 @@ type begunOperation struct {
 }
 
 func newNative(t *testing.T) (*nativeKernel, *Port, *Handle) {
-	k := &nativeKernel{t: t, pending: map[begunKey]*begunOperation{}, handles: map[int]*Handle{}, now: 1}
+	k := &nativeKernel{t: t, pending: map[begunKey]*begunOperation{}, handles: map[int]*Handle{}, now: 1, until: Never}
 	k.news.L = &k.mu
 	p := NewPort(Options{Kernel: k, Poller: nativePoller{k}})
 	return k, p, k.handle(p, 7)
@@ -114,7 +119,8 @@ func (k *nativeKernel) Finish(fd int, kind Kind) (int, syscall.Errno) {
 	return b.n, b.errno
 }
 
-func (k *nativeKernel) Abandon(fd int, kind Kind) {
+// Abandon finds nothing of what has ended, as Windows does.
+func (k *nativeKernel) Abandon(fd int, kind Kind) (heard bool) {
 	k.mu.Lock()
 	b := k.pending[begunKey{fd, kind.direction()}]
 	if b == nil || b.kind != kind {
@@ -122,13 +128,20 @@ func (k *nativeKernel) Abandon(fd int, kind Kind) {
 	}
 	k.abandoned++
 	h := k.handles[fd]
-	if k.onAbandon == nil && !b.ended {
+	heard = !b.ended && k.busy == 0
+	if k.busy > 0 {
+		k.busy--
+	} else if k.onAbandon == nil && !b.ended {
 		k.tell(b, h, 0, errAborted)
+		if last := len(k.events) - 1; k.slow {
+			k.held, k.events = append(k.held, k.events[last]), k.events[:last]
+		}
 	}
 	k.mu.Unlock()
 	if k.onAbandon != nil {
 		k.onAbandon(b)
 	}
+	return heard
 }
 
 func (k *nativeKernel) AcceptAhead(fd, n int) bool {
@@ -171,8 +184,8 @@ func (k nativePoller) Arm(fd int, generation uint32) syscall.Errno {
 	k.handles[fd] = &Handle{fd: int32(fd), generation: generation}
 	return 0
 }
-func (k nativePoller) Disarm(int)       {}
-func (k nativePoller) SetTimeout(int64) {}
+func (k nativePoller) Disarm(int)             {}
+func (k nativePoller) SetTimeout(until int64) { k.until = until }
 func (k nativePoller) Wake(Waiting) {
 	k.mu.Lock()
 	k.woken = true
@@ -182,12 +195,22 @@ func (k nativePoller) Wake(Waiting) {
 func (k nativePoller) Wait(how Waiting, events []Event, _ func(int) (int, bool)) (int, bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	for how != Look && len(k.events) == 0 && !k.woken {
+	for how != Look && len(k.events)+len(k.held) == 0 && !k.woken {
+		switch {
+		case k.until != Never: // nothing else happens until then
+			k.now = max(k.now, k.until)
+			return 0, true
+		case k.alone:
+			k.t.Fatal("the leader sleeps for ever")
+		}
 		k.news.Wait()
 	}
 	k.woken = false
+	if how != Look {
+		k.events, k.held = append(k.events, k.held...), nil
+	}
 	n := copy(events, k.events)
-	k.events = k.events[n:]
+	k.events, k.held = append(k.events[n:], k.held...), nil
 	return n, n == 0
 }
 

@@ -64,6 +64,10 @@ type Port struct {
 	atClose    map[*Handle]func()
 	ready      fifo[readyDirection] // to be run by the leader: no edge will come for them
 
+	// What a Native kernel was asked to abandon and did not find.
+	unheard []readyDirection
+	asking  Slot // its place among the deadlines
+
 	// Deadlines.
 	timers  timerHeap
 	overdue []expiry // the leader's

@@ -162,6 +162,11 @@ func (p *Port) expired(now int64) []expiry {
 			break
 		}
 		s := p.timers.at(0).slot
+		if s == &p.asking {
+			p.timers.drop()
+			p.askAgain()
+			continue
+		}
 		due := s.due()
 		if due > now {
 			p.timers.down(0, timerEntry{due, s})

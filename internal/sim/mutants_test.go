@@ -57,7 +57,7 @@ func TestMutantsApply(t *testing.T) {
 		t.Errorf("%d mutants of the engine, %d of package kqueue", len(mutants), len(mutantsOfKqueue))
 	}
 	names := map[string]bool{}
-	for _, m := range slices.Concat(mutants, mutantsOfKqueue) {
+	for _, m := range slices.Concat(mutants, mutantsOfKqueue, mutantsOfNative) {
 		if names[m.name] {
 			t.Errorf("two mutants are called %q", m.name)
 		}
@@ -130,18 +130,15 @@ func TestMutants(t *testing.T) {
 
 var caughtLine = regexp.MustCompile(`MUTANT (\d+) (.*)`)
 
-// try compiles the simulator with the mutant and runs it. A regression of its
-// name should fail with it. One that doesn't has gone stale, since every change
-// of the engine's steps shifts what its choices decide: it is named, and the
-// search goes on as for any other mutant.
-func (m mutant) try(ctx context.Context, goTool, dir string, kept []regression) (how string, caught bool) {
+// compile compiles the tests of a package with the mutant.
+func (m mutant) compile(ctx context.Context, goTool, dir, pkg string) (binary string, err error) {
 	file, err := filepath.Abs(m.path())
 	if err != nil {
-		return err.Error(), false
+		return "", err
 	}
 	text, err := os.ReadFile(file)
 	if err != nil {
-		return err.Error(), false
+		return "", err
 	}
 	changed := string(text)
 	for _, e := range m.edits {
@@ -149,15 +146,27 @@ func (m mutant) try(ctx context.Context, goTool, dir string, kept []regression) 
 	}
 	mutated := filepath.Join(dir, filepath.Base(m.file))
 	overlay, _ := json.Marshal(map[string]map[string]string{"Replace": {file: mutated}})
-	binary, list := filepath.Join(dir, "sim.test"), filepath.Join(dir, "overlay.json")
+	binary, list := filepath.Join(dir, "mutant.test"), filepath.Join(dir, "overlay.json")
 	if err := errors.Join(os.WriteFile(mutated, []byte(changed), 0o600), os.WriteFile(list, overlay, 0o600)); err != nil {
+		return "", err
+	}
+	build := exec.CommandContext(ctx, goTool, "test", "-c", "-vet=off", "-ldflags=-s -w", "-overlay", list, "-o", binary, pkg)
+	if out, err := build.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("does not compile: %s", out)
+	}
+	return binary, nil
+}
+
+// try compiles the simulator with the mutant and runs it. A regression of its
+// name should fail with it. One that doesn't has gone stale, since every change
+// of the engine's steps shifts what its choices decide: it is named, and the
+// search goes on as for any other mutant.
+func (m mutant) try(ctx context.Context, goTool, dir string, kept []regression) (how string, caught bool) {
+	binary, err := m.compile(ctx, goTool, dir, ".")
+	if err != nil {
 		return err.Error(), false
 	}
 	defer os.Remove(binary)
-	build := exec.CommandContext(ctx, goTool, "test", "-c", "-vet=off", "-ldflags=-s -w", "-overlay", list, "-o", binary, ".")
-	if out, err := build.CombinedOutput(); err != nil {
-		return fmt.Sprintf("does not compile: %s", out), false
-	}
 	stale := ""
 	for _, r := range kept {
 		if r.name != m.name {

@@ -48,9 +48,12 @@ func (a *Acceptance) Accept(fd int) syscall.Errno {
 	if errno := called("AcceptEx"); errno != 0 {
 		return errno
 	}
-	ok, _, errno := syscall.SyscallN(acceptEx, uintptr(fd), uintptr(a.socket), uintptr(unsafe.Pointer(&a.addresses)), 0,
-		uintptr(addressRoom), uintptr(addressRoom), uintptr(unsafe.Pointer(&a.received)), uintptr(unsafe.Pointer(&a.overlapped)))
-	return result(ok, errno)
+	o := strict.give(&a.overlapped)
+	ok, _, e := syscall.SyscallN(acceptEx, uintptr(fd), uintptr(a.socket), uintptr(unsafe.Pointer(&a.addresses)), 0,
+		uintptr(addressRoom), uintptr(addressRoom), uintptr(unsafe.Pointer(&a.received)), uintptr(unsafe.Pointer(o)))
+	errno := result(ok, e)
+	strict.took(fd, &a.overlapped, errno)
+	return errno
 }
 
 // Result returns the socket of an accept that has ended, or closes it.
@@ -79,5 +82,5 @@ func (a *Acceptance) Canceled() bool {
 // Discard closes the socket of an accept that is not inside the kernel.
 func (a *Acceptance) Discard() { Close(a.socket) }
 
-// Cancel asks for the end of an accept. The kernel tells of that as of any.
-func (a *Acceptance) Cancel(fd int) { cancel(fd, &a.overlapped) }
+// Cancel is that of a Transfer.
+func (a *Acceptance) Cancel(fd int) (heard bool) { return cancel(fd, &a.overlapped) }

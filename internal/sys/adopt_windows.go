@@ -91,7 +91,7 @@ func (p CompletionPort) Move(fd int, skip bool) (skipped bool, errno syscall.Err
 		return false, whyNotMoved(err)
 	}
 	// The system forgets the modes together with the port.
-	return setModes(fd, skip), 0
+	return p.setModes(fd, skip), 0
 }
 
 // whyNotMoved translates a status. Some would become errnos that mean other things.

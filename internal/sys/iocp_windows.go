@@ -73,18 +73,19 @@ func (p CompletionPort) Associate(fd int, skip bool) (skipped bool, errno syscal
 	if err != nil {
 		return false, asErrno(err)
 	}
-	return setModes(fd, skip), 0
+	return p.setModes(fd, skip), 0
 }
 
 // setModes sets what a descriptor tells of, and reports whether it skips.
-func setModes(fd int, skip bool) (skipped bool) {
+func (p CompletionPort) setModes(fd int, skip bool) (skipped bool) {
 	modes := uint8(windows.FILE_SKIP_SET_EVENT_ON_HANDLE)
 	if skip = skip && skipIsSafe(); skip {
 		modes |= windows.FILE_SKIP_COMPLETION_PORT_ON_SUCCESS
 	}
 	if called("SetFileCompletionNotificationModes") != 0 || windows.SetFileCompletionNotificationModes(windows.Handle(fd), modes) != nil {
-		return false // all are told of
+		skip = false // all are told of
 	}
+	strict.associated(fd, p, skip)
 	return skip
 }
 
@@ -112,6 +113,13 @@ const Infinite = windows.INFINITE
 // Dequeue takes packets, and waits so many milliseconds for the first.
 func (p CompletionPort) Dequeue(packets []Packet, milliseconds uint32) (n int) {
 	called("GetQueuedCompletionStatusEx")
+	if strict != nil {
+		return strict.dequeue(p, packets, milliseconds)
+	}
+	return p.dequeue(packets, milliseconds)
+}
+
+func (p CompletionPort) dequeue(packets []Packet, milliseconds uint32) (n int) {
 	removed := uint32(0)
 	ok, _, _ := syscall.SyscallN(procDequeue.Addr(), uintptr(p),
 		uintptr(unsafe.Pointer(unsafe.SliceData(packets))), uintptr(len(packets)),

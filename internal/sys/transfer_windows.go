@@ -3,8 +3,6 @@ package sys
 import (
 	"fmt"
 	"os"
-	"runtime"
-	"sync/atomic"
 	"syscall"
 	"unsafe"
 
@@ -76,14 +74,20 @@ const largest = 1 << 30
 func (t *Transfer) Receive(fd int, data []byte) syscall.Errno {
 	t.begin(data)
 	called("WSARecv")
-	return asErrno(windows.WSARecv(windows.Handle(fd), &t.buffer, 1, nil, &t.flags, &t.overlapped, nil))
+	o := strict.give(&t.overlapped)
+	errno := asErrno(windows.WSARecv(windows.Handle(fd), &t.buffer, 1, nil, &t.flags, o, nil))
+	strict.took(fd, &t.overlapped, errno)
+	return errno
 }
 
 // Send begins a write.
 func (t *Transfer) Send(fd int, data []byte) syscall.Errno {
 	t.begin(data)
 	called("WSASend")
-	return asErrno(windows.WSASend(windows.Handle(fd), &t.buffer, 1, nil, 0, &t.overlapped, nil))
+	o := strict.give(&t.overlapped)
+	errno := asErrno(windows.WSASend(windows.Handle(fd), &t.buffer, 1, nil, 0, o, nil))
+	strict.took(fd, &t.overlapped, errno)
+	return errno
 }
 
 // Connect begins a connect. The call wants a socket that is bound.
@@ -113,7 +117,10 @@ func (t *Transfer) Connect(fd int, to core.Address) syscall.Errno {
 	t.begin(nil)
 	t.to = raw
 	called("ConnectEx")
-	return connect(fd, raw, size, &t.overlapped)
+	o := strict.give(&t.overlapped)
+	errno = connect(fd, raw, size, o)
+	strict.took(fd, &t.overlapped, errno)
+	return errno
 }
 
 // Connected makes a socket whose connect has ended so an ordinary one.
@@ -149,21 +156,18 @@ func ending(fd int, o *windows.Overlapped) syscall.Errno {
 // Failed lets go of what an operation had that could not be begun.
 func (t *Transfer) Failed() { t.data, t.buffer.Buf, t.to = nil, nil, nil }
 
-// Cancel asks for the end of an operation. The kernel tells of that as of any.
-func (t *Transfer) Cancel(fd int) { cancel(fd, &t.overlapped) }
+// Cancel asks once for the end of an operation, and tells whether that was heard.
+// The kernel tells of the end as of any.
+func (t *Transfer) Cancel(fd int) (heard bool) { return cancel(fd, &t.overlapped) }
 
-// cancel asks until it was heard or the operation has ended. There are moments
-// when the kernel finds nothing to cancel though it goes on: with Wine, while a
+// cancel asks once. The kernel finds nothing to cancel of an operation that has
+// ended; its status says nothing about that before its packet has been taken from
+// the port, so asking until the one or the other would be for ever. With Wine there
+// are also moments when it finds nothing though the operation goes on: while a
 // thread tries once more what was not possible before.
-func cancel(fd int, o *windows.Overlapped) {
-	for {
-		called("CancelIoEx")
-		err := windows.CancelIoEx(windows.Handle(fd), o)
-		if err != windows.ERROR_NOT_FOUND || atomic.LoadUintptr(&o.Internal) != uintptr(windows.STATUS_PENDING) {
-			return
-		}
-		runtime.Gosched()
-	}
+func cancel(fd int, o *windows.Overlapped) (heard bool) {
+	called("CancelIoEx")
+	return strict.cancel(fd, o) != windows.ERROR_NOT_FOUND
 }
 
 func result(ok uintptr, errno syscall.Errno) syscall.Errno {

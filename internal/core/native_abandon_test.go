@@ -1,0 +1,171 @@
+package core
+
+import (
+	"context"
+	"sync"
+	"testing"
+)
+
+// Windows finds nothing to cancel of an operation that has ended, and its packet
+// may lie in the port. Nobody may ask for its end on and on: the packet is heard of
+// in the port only.
+
+// How an operation may be told to end.
+var endings = []struct {
+	name string
+	do   func(k *nativeKernel, p *Port, h *Handle, o *operation)
+	want *Failure
+}{
+	{"Cancel", func(_ *nativeKernel, p *Port, _ *Handle, o *operation) { p.Cancel(o) }, canceledFailure},
+	{"Deadline", func(k *nativeKernel, p *Port, _ *Handle, o *operation) {
+		p.SetDeadline(o, k.now+5)
+		k.now += 6
+	}, deadlineFailure},
+	{"HandleClose", func(_ *nativeKernel, _ *Port, h *Handle, _ *operation) { h.Close() }, closedFailure},
+	{"Shutdown", func(_ *nativeKernel, p *Port, _ *Handle, _ *operation) { p.Shutdown(context.Background()) }, closedFailure},
+	{"PortClose", func(_ *nativeKernel, p *Port, _ *Handle, _ *operation) { p.Close() }, closedFailure},
+}
+
+// The kernel is asked once about what has ended, and the look at the port brings
+// the end: the result, as it came first.
+func TestNativeAbandonOfWhatHasEnded(t *testing.T) {
+	for _, c := range endings {
+		t.Run(c.name, func(t *testing.T) {
+			k, p, h := newNative(t)
+			k.alone = true
+			read := newOperation(Read, h, 8)
+			p.Submit([]Operation{read}, false)
+			k.end(h, in, 3, 0)
+			c.do(k, p, h, read)
+			ends(t, p, read, 3, nil)
+			if k.abandoned > 1 {
+				t.Errorf("abandoned %d times", k.abandoned)
+			}
+			k.alone = false
+			k.atRest(p)
+		})
+	}
+}
+
+// A kernel that is busy with an operation does not find it either. It is asked
+// again until it has heard, once a look at most, also if nothing else happens.
+func TestNativeAbandonIsAskedAgain(t *testing.T) {
+	for _, c := range endings {
+		t.Run(c.name, func(t *testing.T) {
+			k, p, h := newNative(t)
+			k.alone, k.busy = true, 3
+			read, behind := newOperation(Read, h, 8), newOperation(Read, h, 8)
+			p.Submit([]Operation{read, behind}, false)
+			p.Cancel(behind)
+			ends(t, p, behind, 0, canceledFailure)
+			c.do(k, p, h, read)
+			ends(t, p, read, 0, c.want)
+			if k.abandoned != 4 || p.Stats().Polls < 4 {
+				t.Errorf("abandoned %d times in %d looks", k.abandoned, p.Stats().Polls)
+			}
+			k.alone = false
+			k.atRest(p)
+		})
+	}
+}
+
+// A leader that sleeps without a limit is told that somebody was not heard.
+func TestNativeAbandonWhileAnotherSleeps(t *testing.T) {
+	for range 100 {
+		k, p, h := newNative(t)
+		k.busy = 2
+		read := newOperation(Read, h, 8)
+		p.Submit([]Operation{read}, false)
+		var leader sync.WaitGroup
+		leader.Go(func() { ends(t, p, read, 0, closedFailure) })
+		for !p.Stats().Parked {
+		}
+		h.Close()
+		leader.Wait()
+		k.atRest(p)
+	}
+}
+
+// Events keep the leader from sleeping; it asks again all the same.
+func TestNativeAbandonIsAskedAgainBetweenEvents(t *testing.T) {
+	k, p, h := newNative(t)
+	other := k.handle(p, 8)
+	k.busy = 3
+	read := newOperation(Read, h, 8)
+	p.Submit([]Operation{read}, false)
+	p.Cancel(read)
+	for i := 0; ; i++ {
+		another := newOperation(Read, other, 8)
+		p.Submit([]Operation{another}, false)
+		k.end(other, in, 1, 0)
+		k.now += askAgainAfter
+		if got := p.Next(context.Background()); got == Operation(read) {
+			break
+		} else if i == 500 {
+			t.Fatalf("abandoned %d times", k.abandoned)
+		}
+	}
+	if _, f, _ := Outcome(&read.Record); f != canceledFailure || k.abandoned != 4 {
+		t.Errorf("outcome %+v, abandoned %d times", f, k.abandoned)
+	}
+	k.atRest(p)
+}
+
+// The end of what was abandoned may come at any later time. Nothing is closed
+// before it, and a close that finds nobody else there does not wait for it.
+func TestNativeAbandonedEndsLater(t *testing.T) {
+	for _, c := range endings {
+		t.Run(c.name, func(t *testing.T) {
+			k, p, h := newNative(t)
+			k.alone, k.slow = true, true
+			read, write := newOperation(Read, h, 8), newOperation(Read, k.handle(p, 8), 8)
+			p.Submit([]Operation{read, write}, false)
+			c.do(k, p, h, read)
+			ends(t, p, read, 0, c.want)
+			k.alone = false
+			k.atRest(p)
+		})
+	}
+}
+
+// What Shutdown has ended and the kernel has not let go of is not cut short when its
+// context ends. A write is.
+func TestNativeShutdownWithContextDone(t *testing.T) {
+	done, cancel := context.WithCancel(context.Background())
+	cancel()
+	for _, c := range []struct {
+		kind Kind
+		all  bool
+	}{{Read, true}, {Write, false}} {
+		k, p, h := newNative(t)
+		k.alone, k.slow = true, true
+		o := newOperation(c.kind, h, 8)
+		p.Submit([]Operation{o}, false)
+		if all, open := p.Shutdown(done); all != c.all || !open {
+			t.Errorf("kind %d: all is %v, open %v", c.kind, all, open)
+		}
+		ends(t, p, o, 0, closedFailure)
+		k.atRest(p)
+	}
+}
+
+// Of many accepts some have ended and are not found.
+func TestNativeAbandonOfAccepts(t *testing.T) {
+	k, p, h := newNative(t)
+	k.alone = true
+	_, batch := acceptsOf(h, 2)
+	p.Submit(batch, false)
+	k.onStart = endAtOnce()
+	k.end(h, in, 900, 0)
+	h.Close()
+	for i, want := range []*Failure{closedFailure, nil} { // the one behind was in the queue
+		if _, f, _ := Outcome(&p.Next(context.Background()).(*operation).Record); f != want {
+			t.Errorf("accept %d: %+v, want %+v", i, f, want)
+		}
+	}
+	if s := p.Stats(); s.Handles != 1 || k.abandoned != 1 {
+		t.Errorf("%d handles, abandoned %d times", s.Handles, k.abandoned)
+	}
+	k.alone = false
+	k.atRest(p)
+}

@@ -1,0 +1,85 @@
+//go:build !race
+
+package sim
+
+import (
+	"context"
+	"errors"
+	"os"
+	"os/exec"
+	"regexp"
+	"testing"
+)
+
+// mutantsOfNative concern operations that a kernel performs by itself. The simulator
+// has no such kernel: the engine's own tests have one, which does as Windows does,
+// and must catch these.
+var mutantsOfNative = []mutant{
+	{"NotHeardForgotten", "native.go", []edit{
+		{"if !settled && !heard {", "if !settled && !heard && h.fd < 0 {"}}},
+	{"NotHeardTakenForHeard", "native.go", []edit{
+		{"h.latch[d] &^= abandoned\n\t\th.port.listUnheard", "h.port.listUnheard"}}},
+	{"SleepsOnWhatWasNotHeard", "native.go", []edit{
+		{"p.schedule(&p.asking)", "p.asking.heap = 1"}}},
+	{"AsksAgainOnce", "native.go", []edit{
+		{"if p.asking.heap == 0 {", "if p.asking.deadline == 0 {"}}},
+	{"AsksUntilHeard", "native.go", []edit{
+		{"heard = h.port.native.Abandon(int(h.fd), s.kind)",
+			"for !heard {\n\t\t\theard = h.port.native.Abandon(int(h.fd), s.kind)\n\t\t}"}}},
+	{"CloseDoesNotAskAgain", "native.go", []edit{
+		{"case p.timers.next() <= p.kernel.Now():", "case false:"}}},
+	{"CloseSleepsOnWhatWasNotHeard", "native.go", []edit{
+		{"p.until, p.how = p.timers.next(), Block", "p.until, p.how = Never, Block"}}},
+	{"CloseForgetsWhatWasNotHeard", "close.go", []edit{
+		{"case s == &p.asking:", "case s == &p.asking && as == draining:"}}},
+	{"ShutdownCutShortByAKernel", "close.go", []edit{
+		{"all = p.onlyEnding()", "all = p.inFlight() == 0"}}},
+}
+
+var failedTest = regexp.MustCompile(`--- FAIL: Test\w+`)
+
+// TestMutantsOfNative: every one is caught. Without -sim.mutants only the first is
+// tried.
+func TestMutantsOfNative(t *testing.T) {
+	if testing.Short() {
+		t.Skip("each mutant is compiled")
+	}
+	goTool, err := exec.LookPath("go")
+	if err != nil {
+		t.Skip("no go command: mutants can't be compiled")
+	}
+	list := mutantsOfNative
+	if !*allMutants {
+		list = list[:1]
+	}
+	for _, m := range list {
+		source(t, m)
+		if how, caught := m.tryNative(t.Context(), goTool, t.TempDir()); caught {
+			t.Logf("%-32s %s", m.name, how)
+		} else {
+			t.Errorf("%-32s %s", m.name, how)
+		}
+	}
+}
+
+// tryNative compiles the engine's tests with the mutant and runs those that have such
+// a kernel.
+func (m mutant) tryNative(ctx context.Context, goTool, dir string) (how string, caught bool) {
+	binary, err := m.compile(ctx, goTool, dir, "../core")
+	if err != nil {
+		return err.Error(), false
+	}
+	defer os.Remove(binary)
+	out, err := exec.CommandContext(ctx, binary, "-test.run=^TestNative", "-test.timeout=20s").CombinedOutput()
+	var exit *exec.ExitError
+	switch {
+	case err == nil:
+		return "survives", false
+	case !errors.As(err, &exit):
+		return err.Error(), false
+	}
+	if failed := failedTest.Find(out); failed != nil {
+		return "caught: " + string(failed), true
+	}
+	return "caught by a crash or a hang", true
+}

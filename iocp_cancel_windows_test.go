@@ -1,0 +1,99 @@
+package completion_test
+
+import (
+	"net"
+	"runtime"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/completionport/completion"
+	"github.com/completionport/completion/internal/core"
+	"github.com/completionport/completion/internal/sys"
+	"github.com/completionport/completion/ops"
+)
+
+// hasEnded returns when an operation inside the kernel has ended. Its packet is in
+// the port then, and nobody has taken it.
+func hasEnded(p *completion.Port, h *core.Handle, kind core.Kind) {
+	for !completion.HasEnded(p, h, kind) {
+		runtime.Gosched()
+	}
+}
+
+// An operation has ended, and its packet is in the port: Windows finds nothing to
+// cancel, and its status does not change before the packet is taken. Whatever ends
+// it now must not wait for the one or the other. The result came first, and counts.
+func TestCancelOfWhatHasEnded(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		do   func(t *testing.T, p *completion.Port, s *completion.Socket, read *ops.Read)
+	}{
+		{"Cancel", func(t *testing.T, p *completion.Port, _ *completion.Socket, read *ops.Read) {
+			if !p.Cancel(read) {
+				t.Error("not recorded")
+			}
+		}},
+		{"SocketClose", func(t *testing.T, _ *completion.Port, s *completion.Socket, _ *ops.Read) { must(t, s.Close()) }},
+		{"PortClose", func(t *testing.T, p *completion.Port, _ *completion.Socket, _ *ops.Read) { must(t, p.Close()) }},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			defer sys.SetStrict(true)()
+			p, err := completion.Open(nil)
+			must(t, err)
+			defer p.Close()
+			s, peer := iocpPair(t, p)
+			read := &ops.Read{From: s, Buf: completion.Own(make([]byte, 8))}
+			must(t, p.Submit(read))
+			_, err = peer.Write([]byte("x"))
+			must(t, err)
+			hasEnded(p, completion.HandleOf(s), core.Read)
+			c.do(t, p, s, read)
+			dequeue(t, p, read)
+			if got := string(read.Buf.Bytes()); got != "x" {
+				t.Errorf("read %q", got)
+			}
+		})
+	}
+}
+
+// The same when the deadline has passed and the leader acts on it: the data comes
+// after its last look.
+func TestDeadlineOfWhatHasEnded(t *testing.T) {
+	defer sys.SetStrict(true)()
+	p, err := completion.Open(nil)
+	must(t, err)
+	defer p.Close()
+	s, peer := iocpPair(t, p)
+	read := &ops.Read{From: s, Buf: completion.Own(make([]byte, 8))}
+	read.Deadline = completion.After(time.Millisecond)
+	asked := 0
+	t.Cleanup(func() { sys.OnCall = nil })
+	sys.OnCall = func(name string) syscall.Errno {
+		if name == "CancelIoEx" {
+			if asked++; asked == 1 {
+				peer.Write([]byte("x"))
+				hasEnded(p, completion.HandleOf(s), core.Read)
+			}
+		}
+		return 0
+	}
+	must(t, p.Submit(read))
+	dequeue(t, p, read)
+	if got := string(read.Buf.Bytes()); got != "x" || asked != 1 {
+		t.Errorf("read %q, asked %d times", got, asked)
+	}
+}
+
+// The same with two accepts inside, of which one has ended.
+func TestListenerCloseWhenAnAcceptHasEnded(t *testing.T) {
+	defer sys.SetStrict(true)()
+	w := newAcceptWorld(t)
+	all := w.accepts(2, false)
+	peer := w.dial()
+	hasEnded(w.port, completion.HandleOf(w.l), core.Accept)
+	must(t, w.l.Close())
+	w.ended(all[1], net.ErrClosed)
+	w.accepted(all[0], peer)
+	w.atRest()
+}
