@@ -81,6 +81,10 @@
 // message before it can know that the message is broken. What is submitted after
 // that is sent.
 //
+// On Windows a write that is cancelled, overdue or closed while the system has it
+// counts as one that ends after some of its bytes, and its number is a lower bound:
+// the system does not report what it had sent.
+//
 // # Data
 //
 // A read ends when there is data, whatever made an earlier call of the system

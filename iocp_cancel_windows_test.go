@@ -1,6 +1,10 @@
 package completion_test
 
 import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
 	"net"
 	"runtime"
 	"syscall"
@@ -11,6 +15,7 @@ import (
 	"github.com/completionport/completion/internal/core"
 	"github.com/completionport/completion/internal/sys"
 	"github.com/completionport/completion/ops"
+	"golang.org/x/sys/windows"
 )
 
 // hasEnded returns when an operation inside the kernel has ended. Its packet is in
@@ -96,4 +101,45 @@ func TestListenerCloseWhenAnAcceptHasEnded(t *testing.T) {
 	w.ended(all[1], net.ErrClosed)
 	w.accepted(all[0], peer)
 	w.atRest()
+}
+
+// A send that was cancelled says that it has sent nothing, whatever went out. So the
+// write counts as cut short, and what was queued behind it is not sent.
+func TestCancelledSendSaysZero(t *testing.T) {
+	defer sys.SetStrict(true)()
+	p, err := completion.Open(nil)
+	must(t, err)
+	defer p.Close()
+	s, peer := iocpPair(t, p)
+	must(t, s.SetWriteBuffer(32<<10))
+	must(t, peer.(*net.TCPConn).SetReadBuffer(32<<10))
+	const size = 256 << 10 // one piece
+	write := &ops.Write{To: s, Buf: completion.Own(bytes.Repeat([]byte("w"), size))}
+	ahead := -size
+	for ; write.Ticket() == (completion.Ticket{}); ahead += size {
+		if ahead >= 0 {
+			dequeue(t, p, write)
+		}
+		must(t, p.Submit(write))
+		must(t, p.Await(context.Background(), &ops.Timer{After: time.Millisecond}))
+	}
+	behind := &ops.Write{To: s, Buf: completion.Own([]byte("behind"))}
+	must(t, p.Submit(behind))
+	p.Cancel(write)
+	for range 2 {
+		_, err := p.Next(context.Background())
+		must(t, err)
+	}
+	if !errors.Is(write.Err(), completion.ErrCanceled) || !errors.Is(behind.Err(), completion.ErrWriteAborted) {
+		t.Errorf("ended with %v, and behind it %v", write.Err(), behind.Err())
+	}
+	if write.N() != 0 || behind.N() != 0 {
+		t.Errorf("%d and %d bytes sent", write.N(), behind.N())
+	}
+	must(t, s.Close())
+	got, err := io.ReadAll(peer)
+	must(t, err)
+	if len(got) < ahead || len(got) > ahead+size || bytes.ContainsFunc(got, func(r rune) bool { return r != 'w' }) {
+		t.Errorf("the peer gets %d bytes, %d were counted", len(got), ahead)
+	}
 }

@@ -112,7 +112,8 @@ type Native interface {
 	// Abandon asks once for the early end of what is pending, and has not been
 	// finished. The engine makes one such call about a direction at a time. The
 	// event comes all the same, at any time. One that was ended by it and by nothing
-	// else has an errno that Classify calls Again.
+	// else has an errno that Classify calls Again; of a write, the count may be too
+	// low then.
 	//
 	// heard is false if the kernel has found nothing to end: it has ended and its
 	// event is still to come, or the kernel is busy with it just now. The engine

@@ -158,6 +158,12 @@ func (h *Handle) settle(d direction, s *Slot, r callResult, after *aftermath) {
 		h.errno = uint16(r.failure.Errno)
 	}
 	h.settleOther(d, after)
+	if r.cut {
+		s.progress |= cutShort
+		if wanted := h.intentOf(s); wanted != noIntent {
+			r.failure = wanted.failure()
+		}
+	}
 	if r.gone {
 		// The kernel tells a reset to one call only. If one is under way in the
 		// other direction, it may be that one.
@@ -244,7 +250,8 @@ func (h *Handle) takeOut(d direction, s *Slot, after *aftermath) {
 // held.
 func (h *Handle) end(d direction, s *Slot, f *Failure, after *aftermath) {
 	rec := s.record()
-	if s.kind == Write && f != nil && rec.n > 0 && h.state&closing == 0 {
+	isShort := rec.n > 0 || s.progress&cutShort != 0
+	if s.kind == Write && f != nil && isShort && h.state&closing == 0 {
 		f = h.breakOff(f)
 	}
 	rec.failure = f

@@ -84,17 +84,30 @@ func (h *Handle) outcomeOfErrno(s *Slot, n int, errno syscall.Errno) callResult 
 		n = 0
 	}
 	switch h.port.kernel.Classify(s.kind, errno) {
-	case Again, WouldBlock:
-		if n > 0 {
-			return callResult{verdict: progressedAndExhausted, n: n}
+	case Again:
+		if s.kind == Write {
+			r := h.systemFailure(s, errno)
+			r.n, r.cut = n, true
+			return r
 		}
-		return callResult{verdict: wouldBlock}
+		return tryAgain(n)
+	case WouldBlock:
+		return tryAgain(n)
 	case BrokenPipe:
 		return callResult{verdict: ended, gone: true, n: n}
 	}
 	r := h.systemFailure(s, errno)
 	r.n = n
 	return r
+}
+
+// tryAgain is the result of an operation that has moved n bytes and must be begun
+// anew to move more.
+func tryAgain(n int) callResult {
+	if n > 0 {
+		return callResult{verdict: progressedAndExhausted, n: n}
+	}
+	return callResult{verdict: wouldBlock}
 }
 
 // endedInCall tells whether the operation that the kernel has taken has ended

@@ -169,3 +169,85 @@ func TestNativeAbandonOfAccepts(t *testing.T) {
 	k.alone = false
 	k.atRest(p)
 }
+
+// A write that is cancelled inside the kernel counts as cut short, even if that
+// says that no byte was sent: it need not know. What was never inside aborts
+// nobody.
+func TestNativeCancelledWriteIsCutShort(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		do     func(p *Port, h *Handle, o *operation)
+		want   *Failure
+		behind *Failure
+	}{
+		{"Cancel", func(p *Port, _ *Handle, o *operation) { p.Cancel(o) }, canceledFailure, abortedFailure},
+		{"Deadline", func(p *Port, _ *Handle, o *operation) { p.SetDeadline(o, 1) }, deadlineFailure, abortedFailure},
+		{"Close", func(_ *Port, h *Handle, _ *operation) { h.Close() }, closedFailure, closedFailure},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			k, p, h := newNative(t)
+			k.alone = true
+			first, second := newOperation(Write, h, 8), newOperation(Write, h, 8)
+			queued, last := newOperation(Write, h, 8), newOperation(CloseWrite, h, 0)
+			p.Submit([]Operation{first, queued, second, last}, false)
+			p.Cancel(queued)
+			ends(t, p, queued, 0, canceledFailure)
+			k.end(h, out, 3, 0) // there is more to send, and the kernel has it
+			look(p)
+			if len(k.begun) != 2 {
+				t.Fatalf("%d pieces were begun", len(k.begun))
+			}
+			c.do(p, h, first)
+			left := map[Operation]*Failure{first: c.want, second: c.behind, last: c.behind}
+			for range 3 {
+				o := p.Next(context.Background()).(*operation)
+				n, f, _ := Outcome(&o.Record)
+				if want, ok := left[o]; !ok || f.Code != want.Code || n != map[bool]int64{true: 3}[o == first] {
+					t.Errorf("outcome %d, %+v, want %+v", n, f, want)
+				}
+				delete(left, o)
+			}
+			if len(k.begun) != 2 {
+				t.Errorf("%d were begun", len(k.begun))
+			}
+			k.alone = false
+			k.atRest(p)
+		})
+	}
+	t.Run("NoByteSent", func(t *testing.T) {
+		k, p, h := newNative(t)
+		first, second := newOperation(Write, h, 8), newOperation(Write, h, 8)
+		p.Submit([]Operation{first, second}, false)
+		p.Cancel(first)
+		ends(t, p, first, 0, canceledFailure)
+		ends(t, p, second, 0, abortedFailure)
+		k.atRest(p)
+	})
+	// Between two pieces the count is exact: nothing is inside.
+	t.Run("BetweenPieces", func(t *testing.T) {
+		k, p, h := newNative(t)
+		first := newOperation(Write, h, 8)
+		p.Submit([]Operation{first}, false)
+		k.end(h, out, 3, 0)
+		p.Cancel(first)
+		ends(t, p, first, 3, canceledFailure)
+		if len(k.begun) != 1 {
+			t.Errorf("%d pieces were begun", len(k.begun))
+		}
+		k.atRest(p)
+	})
+}
+
+// A write that the kernel has aborted though nobody of ours wanted it fails: it
+// can't be begun anew, since some of its bytes may be sent.
+func TestNativeWriteAbortedByAnother(t *testing.T) {
+	k, p, h := newNative(t)
+	first, second := newOperation(Write, h, 8), newOperation(Write, h, 8)
+	p.Submit([]Operation{first, second}, false)
+	k.end(h, out, 0, errAborted)
+	if got := p.Next(context.Background()); got != Operation(first) || first.failure == nil || first.failure.Errno != errAborted {
+		t.Fatalf("dequeued %v, %+v", got, first.failure)
+	}
+	ends(t, p, second, 0, abortedFailure)
+	k.atRest(p)
+}

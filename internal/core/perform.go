@@ -19,6 +19,7 @@ type callResult struct {
 	verdict  verdict
 	fatal    bool // the connection is gone, and failure says why
 	gone     bool // it is gone (0 bytes read, EPIPE), and something else says why
+	cut      bool // a write that was cut short: n is what is known to be sent
 	n        int
 	failure  *Failure
 	accepted *Handle

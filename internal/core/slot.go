@@ -48,6 +48,7 @@ const (
 	begun       progress = 1 << iota // it is in its handle's queue, or a timer that waits
 	opens                            // the first connect of its socket
 	lastAborted                      // what is queued behind was submitted after mend
+	cutShort                         // a write that may have sent bytes that are not counted
 )
 
 // Uses of a slot are numbered. An odd one is in flight, an even one is over:

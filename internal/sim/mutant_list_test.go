@@ -41,7 +41,7 @@ var mutants = []mutant{
 	{"OneBehindACancelledHeadForgotten", "engine.go", []edit{
 		{"if !wasHead || h.latch[d]&owned != 0 {", "if wasHead || h.latch[d]&owned != 0 {"}}},
 	{"AbortSkipped", "engine.go", []edit{
-		{"f != nil && rec.n > 0 &&", "f != nil && rec.n > 0 && h.fd < 0 &&"}}},
+		{"f != nil && isShort &&", "f != nil && isShort && h.fd < 0 &&"}}},
 	{"RestOfTheBudgetForgotten", "engine.go", []edit{
 		{"if budget == 0 {", "if budget == 0 {\n\t\t\treturn\n\t\t}\n\t\tif budget < 0 {"}}},
 	{"UndecidedNotListed", "engine.go", []edit{

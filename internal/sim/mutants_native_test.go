@@ -34,6 +34,10 @@ var mutantsOfNative = []mutant{
 		{"case s == &p.asking:", "case s == &p.asking && as == draining:"}}},
 	{"ShutdownCutShortByAKernel", "close.go", []edit{
 		{"all = p.onlyEnding()", "all = p.inFlight() == 0"}}},
+	{"CancelledWriteNotCutShort", "engine.go", []edit{
+		{" || s.progress&cutShort != 0", ""}}},
+	{"AbortedWriteBegunAnew", "native.go", []edit{
+		{"if s.kind == Write {\n\t\t\tr :=", "if s.kind == CloseWrite {\n\t\t\tr :="}}},
 }
 
 var failedTest = regexp.MustCompile(`--- FAIL: Test\w+`)

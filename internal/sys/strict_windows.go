@@ -19,6 +19,7 @@ import (
 //     still in the port.
 //   - The packet of an operation that was cancelled comes later: the first look after
 //     it has come does not see it.
+//   - A write that was cancelled counts 0 bytes, whatever went out.
 //
 // The system gets a status block of our own for each operation. The one that the
 // operation has is filled in when the packet is taken.
@@ -34,8 +35,9 @@ type strictWindows struct {
 }
 
 type strictOperation struct {
-	system windows.Overlapped // what the system writes to
-	block  *windows.Overlapped
+	system  windows.Overlapped // what the system writes to
+	block   *windows.Overlapped
+	isWrite bool
 	// canceled: CancelIoEx has found it; late: its packet has been held back.
 	canceled, late bool
 }
@@ -89,11 +91,11 @@ func (s *strictWindows) associated(fd int, port CompletionPort, skips bool) {
 
 // give returns the block that the system is to get for that of an operation which
 // is about to begin.
-func (s *strictWindows) give(block *windows.Overlapped) *windows.Overlapped {
+func (s *strictWindows) give(block *windows.Overlapped, sends int) *windows.Overlapped {
 	if s == nil || !s.on.Load() {
 		return block
 	}
-	o := &strictOperation{system: *block, block: block}
+	o := &strictOperation{system: *block, block: block, isWrite: sends > 0}
 	s.mu.Lock()
 	s.inside[addressOf(&o.system)] = o
 	s.given[block] = o
@@ -125,7 +127,11 @@ func (s *strictWindows) took(fd int, block *windows.Overlapped, errno syscall.Er
 // ended fills in the block that the operation has. mu is held.
 func (s *strictWindows) ended(o *strictOperation) {
 	s.forget(o)
-	o.block.InternalHigh, o.block.Offset, o.block.OffsetHigh = o.system.InternalHigh, o.system.Offset, o.system.OffsetHigh
+	n := o.system.InternalHigh
+	if o.isWrite && windows.NTStatus(o.system.Internal) == windows.STATUS_CANCELLED {
+		n = 0
+	}
+	o.block.InternalHigh, o.block.Offset, o.block.OffsetHigh = n, o.system.Offset, o.system.OffsetHigh
 	o.block.Internal = o.system.Internal
 }
 

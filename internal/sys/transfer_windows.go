@@ -74,7 +74,7 @@ const largest = 1 << 30
 func (t *Transfer) Receive(fd int, data []byte) syscall.Errno {
 	t.begin(data)
 	called("WSARecv")
-	o := strict.give(&t.overlapped)
+	o := strict.give(&t.overlapped, 0)
 	errno := asErrno(windows.WSARecv(windows.Handle(fd), &t.buffer, 1, nil, &t.flags, o, nil))
 	strict.took(fd, &t.overlapped, errno)
 	return errno
@@ -84,7 +84,7 @@ func (t *Transfer) Receive(fd int, data []byte) syscall.Errno {
 func (t *Transfer) Send(fd int, data []byte) syscall.Errno {
 	t.begin(data)
 	called("WSASend")
-	o := strict.give(&t.overlapped)
+	o := strict.give(&t.overlapped, int(t.buffer.Len))
 	errno := asErrno(windows.WSASend(windows.Handle(fd), &t.buffer, 1, nil, 0, o, nil))
 	strict.took(fd, &t.overlapped, errno)
 	return errno
@@ -117,7 +117,7 @@ func (t *Transfer) Connect(fd int, to core.Address) syscall.Errno {
 	t.begin(nil)
 	t.to = raw
 	called("ConnectEx")
-	o := strict.give(&t.overlapped)
+	o := strict.give(&t.overlapped, 0)
 	errno = connect(fd, raw, size, o)
 	strict.took(fd, &t.overlapped, errno)
 	return errno
