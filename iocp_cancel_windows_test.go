@@ -143,3 +143,33 @@ func TestCancelledSendSaysZero(t *testing.T) {
 		t.Errorf("the peer gets %d bytes, %d were counted", len(got), ahead)
 	}
 }
+
+// A write goes out in pieces, and ends once.
+func TestWriteInPieces(t *testing.T) {
+	for size, sends := range map[int]int{1: 1, 256 << 10: 1, 256<<10 + 1: 2, 3 << 20: 12, 3<<20 + 5: 13} {
+		p, err := completion.Open(nil)
+		must(t, err)
+		s, peer := iocpPair(t, p)
+		calls := countCalls(t)
+		received := make(chan []byte)
+		go func() {
+			got, _ := io.ReadAll(peer)
+			received <- got
+		}()
+		data := make([]byte, size)
+		for i := range data {
+			data[i] = byte(i % 251)
+		}
+		write := &ops.Write{To: s, Buf: completion.Own(data)}
+		must(t, p.Submit(write))
+		dequeue(t, p, write)
+		if n := calls()["WSASend"]; n != sends || write.N() != size {
+			t.Errorf("%d bytes of %d in %d sends, want %d", write.N(), size, n, sends)
+		}
+		must(t, s.Close())
+		if !bytes.Equal(<-received, data) {
+			t.Errorf("the peer gets something else")
+		}
+		must(t, p.Close())
+	}
+}

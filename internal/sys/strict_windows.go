@@ -20,6 +20,7 @@ import (
 //   - The packet of an operation that was cancelled comes later: the first look after
 //     it has come does not see it.
 //   - A write that was cancelled counts 0 bytes, whatever went out.
+//   - A send is taken whole, whatever its size, so none may be large.
 //
 // The system gets a status block of our own for each operation. The one that the
 // operation has is filled in when the packet is taken.
@@ -94,6 +95,9 @@ func (s *strictWindows) associated(fd int, port CompletionPort, skips bool) {
 func (s *strictWindows) give(block *windows.Overlapped, sends int) *windows.Overlapped {
 	if s == nil || !s.on.Load() {
 		return block
+	}
+	if sends > largestSend {
+		panic("sys: a send that is taken whole, whatever room there is")
 	}
 	o := &strictOperation{system: *block, block: block, isWrite: sends > 0}
 	s.mu.Lock()

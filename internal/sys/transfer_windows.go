@@ -68,6 +68,12 @@ func (t *Transfer) begin(data []byte) {
 // largest is the most bytes of one call.
 const largest = 1 << 30
 
+// largestSend is the most bytes of one send. Winsock takes a send of any size as
+// soon as there is any room (KB214397): a write of a gigabyte would end at once,
+// whether the peer reads or not, and no deadline could end it. What a connection can
+// hold beyond its buffer is two of these.
+const largestSend = 256 << 10
+
 // Receive begins a read. Without data it ends when there is something to read.
 // Like those below it returns 0 if the operation has ended well already, Pending
 // if it goes on, and else why it has failed.
@@ -80,9 +86,9 @@ func (t *Transfer) Receive(fd int, data []byte) syscall.Errno {
 	return errno
 }
 
-// Send begins a write.
+// Send begins a write, of no more than a piece of the data.
 func (t *Transfer) Send(fd int, data []byte) syscall.Errno {
-	t.begin(data)
+	t.begin(data[:min(len(data), largestSend)])
 	called("WSASend")
 	o := strict.give(&t.overlapped, int(t.buffer.Len))
 	errno := asErrno(windows.WSASend(windows.Handle(fd), &t.buffer, 1, nil, 0, o, nil))
