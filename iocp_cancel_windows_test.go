@@ -173,3 +173,51 @@ func TestWriteInPieces(t *testing.T) {
 		must(t, p.Close())
 	}
 }
+
+// The program makes an overlapped call of its own with the descriptor lent to it.
+// The packet of that is no end of anything of the port's.
+func TestPacketOfTheProgramsOwnCall(t *testing.T) {
+	p, err := completion.Open(nil)
+	must(t, err)
+	defer p.Close()
+	s, peer := iocpPair(t, p)
+	must(t, s.SetWriteBuffer(64<<10))
+	must(t, peer.(*net.TCPConn).SetReadBuffer(64<<10))
+	const size = 8 << 20
+	write := &ops.Write{To: s, Buf: completion.Own(make([]byte, size))}
+	must(t, p.Submit(write))
+	var mine struct {
+		overlapped windows.Overlapped
+		buffer     windows.WSABuf
+		flags      uint32
+		data       [4]byte
+	}
+	mine.buffer = windows.WSABuf{Len: 4, Buf: &mine.data[0]}
+	raw, err := s.SyscallConn()
+	must(t, err)
+	must(t, raw.Control(func(fd uintptr) {
+		err = windows.WSARecv(windows.Handle(fd), &mine.buffer, 1, nil, &mine.flags, &mine.overlapped, nil)
+	}))
+	if err != windows.ERROR_IO_PENDING {
+		t.Fatal(err)
+	}
+	_, err = peer.Write([]byte("mine"))
+	must(t, err)
+	for mine.overlapped.InternalHigh != uintptr(len(mine.data)) {
+		dequeueTimer(t, p)
+	}
+	dequeueTimer(t, p) // the packet has been taken
+	if p.Stats().InFlight != 1 {
+		t.Fatal("the write has ended")
+	}
+	received := make(chan int64)
+	go func() {
+		n, _ := io.CopyN(io.Discard, peer, size)
+		received <- n
+	}()
+	dequeue(t, p, write)
+	if n := <-received; n != size || write.N() != size || string(mine.data[:]) != "mine" {
+		t.Errorf("%d bytes received of %d; the program's read is %q", n, write.N(), mine.data)
+	}
+	runtime.KeepAlive(&mine)
+}

@@ -52,8 +52,10 @@ type associated struct {
 	generation uint32
 	skips      bool // no packet if an operation has ended well at once
 	in         sys.Transfer
-	out        *sys.Transfer               // made when first needed: many only read
-	accepts    atomic.Pointer[acceptQueue] // of a listener, from its first accept on
+	// Made when first needed, since many only read and few are listeners. The leader
+	// looks at them for packets that others than the engine have caused.
+	out     atomic.Pointer[sys.Transfer]
+	accepts atomic.Pointer[acceptQueue]
 }
 
 // openPorts are those that have not been closed. A port that is dropped must
@@ -177,7 +179,10 @@ func (p *iocp) endedOf(a *associated, packet *sys.Packet) core.Readiness {
 	if p.orphans.take(packet) || a == nil {
 		return 0
 	}
-	return core.EndedOut
+	if out := a.out.Load(); out != nil && packet.IsOf(out) {
+		return core.EndedOut
+	}
+	return 0 // of a call that the program has made with the descriptor lent to it
 }
 
 // Close gives the completion port back, when the last packet has come.
@@ -217,10 +222,12 @@ func (a *associated) transfer(kind core.Kind) *sys.Transfer {
 	if kind == core.Read {
 		return &a.in
 	}
-	if a.out == nil {
-		a.out = new(sys.Transfer)
+	out := a.out.Load()
+	if out == nil {
+		out = new(sys.Transfer)
+		a.out.Store(out)
 	}
-	return a.out
+	return out
 }
 
 // Start begins an operation. All that the packet's dequeuer needs is in place

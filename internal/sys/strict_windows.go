@@ -20,6 +20,7 @@ import (
 //   - The packet of an operation that was cancelled comes later: the first look after
 //     it has come does not see it.
 //   - A write that was cancelled counts 0 bytes, whatever went out.
+//   - Packets come that are about operations of others on the same descriptor.
 //   - A send is taken whole, whatever its size, so none may be large.
 //
 // The system gets a status block of our own for each operation. The one that the
@@ -32,7 +33,10 @@ type strictWindows struct {
 	given   map[*windows.Overlapped]*strictOperation
 	sockets map[int]strictSocket
 	late    map[CompletionPort][]Packet
+	begun   int
 	packets int // of operations, so far
+
+	foreign windows.Overlapped
 }
 
 type strictOperation struct {
@@ -120,6 +124,9 @@ func (s *strictWindows) took(fd int, block *windows.Overlapped, errno syscall.Er
 	switch {
 	case o == nil:
 	case errno == Pending:
+		if s.begun++; s.begun%8 == 0 {
+			windows.PostQueuedCompletionStatus(windows.Handle(socket.port), 0, uintptr(fd), &s.foreign)
+		}
 	case errno == 0 && !socket.skips: // there will be a packet
 	case errno == 0:
 		s.ended(o)
