@@ -58,9 +58,19 @@ func NewCompletionPort() (CompletionPort, error) {
 	if errno := called("CreateIoCompletionPort"); errno != 0 {
 		return 0, os.NewSyscallError("CreateIoCompletionPort", errno)
 	}
-	port, err := windows.CreateIoCompletionPort(windows.InvalidHandle, 0, 0, 1)
+	port, err := createPort(windows.InvalidHandle, 0, 0, anyThreads)
 	return CompletionPort(port), os.NewSyscallError("CreateIoCompletionPort", err)
 }
+
+// anyThreads is the concurrency of a port: how many threads may run that have
+// taken packets from it before the next packet is withheld. A thread counts until it
+// blocks or waits at the port again, whatever it runs meanwhile, and a thread of Go
+// that has taken a packet goes on with any goroutine: with a small number, one that
+// computes would keep the leader of the port from its packets. One goroutine waits
+// at a time, so there is nothing to limit. Go's runtime passes the same.
+const anyThreads = 0xffffffff
+
+var createPort = windows.CreateIoCompletionPort // a test looks at what is passed
 
 // Associate makes the port tell of the ends of operations on fd, for its life.
 // The key is fd, which is never 0. With skip, an operation that has ended well

@@ -61,3 +61,22 @@ func TestAssociateTwice(t *testing.T) {
 		t.Errorf("associated twice: %v, %v", skips, errno)
 	}
 }
+
+// A port limits no threads: one that has taken a packet and computes would keep the
+// others from theirs.
+func TestPortLimitsNoThreads(t *testing.T) {
+	defer func() { createPort = windows.CreateIoCompletionPort }()
+	threads := uint32(0)
+	createPort = func(file, port windows.Handle, key uintptr, n uint32) (windows.Handle, error) {
+		threads = n
+		return windows.CreateIoCompletionPort(file, port, key, n)
+	}
+	port, err := NewCompletionPort()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer port.Close()
+	if threads != 0xffffffff {
+		t.Errorf("%d threads", threads)
+	}
+}
