@@ -221,3 +221,69 @@ func TestPacketOfTheProgramsOwnCall(t *testing.T) {
 	}
 	runtime.KeepAlive(&mine)
 }
+
+// The system has no memory for the packet that is to wake the leader: it wakes when
+// there is some.
+func TestWakeThatFails(t *testing.T) {
+	const noMemory = syscall.Errno(1450) // ERROR_NO_SYSTEM_RESOURCES
+	for _, failures := range []int{1, 5} {
+		calls := countCalls(t)
+		count, left := sys.OnCall, failures
+		p, err := completion.Open(nil)
+		must(t, err)
+		sys.OnCall = func(name string) syscall.Errno {
+			count(name)
+			if name == "PostQueuedCompletionStatus" {
+				if left--; left >= 0 {
+					return noMemory
+				}
+			}
+			return 0
+		}
+		next := make(chan completion.Operation)
+		go func() {
+			op, _ := p.Next(context.Background())
+			next <- op
+		}()
+		for !p.Stats().Parked {
+			runtime.Gosched()
+		}
+		post := &ops.Post{}
+		must(t, p.Submit(post))
+		if op := <-next; op != completion.Operation(post) {
+			t.Errorf("dequeued %v", op)
+		}
+		must(t, p.Close())
+		if n := calls()["PostQueuedCompletionStatus"]; n <= failures {
+			t.Errorf("%d attempts", n)
+		}
+	}
+}
+
+// A wake that fails for ever is given up when the port closes.
+func TestWakeThatFailsWhileThePortCloses(t *testing.T) {
+	p, err := completion.Open(nil)
+	must(t, err)
+	fails := func(name string) syscall.Errno {
+		if name == "PostQueuedCompletionStatus" {
+			return 1450
+		}
+		return 0
+	}
+	t.Cleanup(func() { sys.OnCall = nil })
+	sys.OnCall = fails
+	s, peer := iocpPair(t, p)
+	read := &ops.Read{From: s, Buf: completion.Own(make([]byte, 1))}
+	next := make(chan error)
+	must(t, p.Start(read))
+	go func() { next <- p.Wait(context.Background(), read) }()
+	for !p.Stats().Parked {
+		runtime.Gosched()
+	}
+	closed := make(chan error)
+	go func() { closed <- p.Close() }() // the leader is not woken, but by a packet
+	_, err = peer.Write([]byte("x"))
+	must(t, err)
+	<-next
+	must(t, <-closed)
+}

@@ -4,6 +4,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"syscall"
+	"time"
 
 	"github.com/completionport/completion/internal/core"
 	"github.com/completionport/completion/internal/sys"
@@ -33,6 +34,7 @@ type iocp struct {
 	// closing keeps Wake from posting to a handle that is somebody else's.
 	closing sync.RWMutex
 	closed  bool
+	retries atomic.Bool // a wake that has failed will be tried again
 
 	// The leader's.
 	until   int64
@@ -102,10 +104,24 @@ func (p *iocp) SetTimeout(until int64) { p.until = until }
 // Wake posts a packet.
 func (p *iocp) Wake(core.Waiting) {
 	p.closing.RLock()
-	if !p.closed {
-		p.port.Wake()
+	if !p.closed && p.port.Wake() != 0 {
+		p.wakeLater()
 	}
 	p.closing.RUnlock()
+}
+
+// wakeLater tries again until the system has memory for a packet: a leader that
+// sleeps without a limit is woken once, and nobody else will do it. Whoever wakes
+// can't wait for that, so a timer of Go's runtime does.
+func (p *iocp) wakeLater() {
+	// One that fails while another is to be tried again is covered by that: the mark
+	// is taken away before the packet is posted.
+	if p.retries.CompareAndSwap(false, true) {
+		time.AfterFunc(time.Millisecond, func() {
+			p.retries.Store(false)
+			p.Wake(core.Block)
+		})
+	}
 }
 
 // Wait looks, or blocks until there is something to see: there is one way only.

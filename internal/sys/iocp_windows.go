@@ -140,10 +140,13 @@ func (p CompletionPort) dequeue(packets []Packet, milliseconds uint32) (n int) {
 	return int(removed)
 }
 
-// Wake posts a packet with the key 0.
-func (p CompletionPort) Wake() {
-	called("PostQueuedCompletionStatus")
-	windows.PostQueuedCompletionStatus(windows.Handle(p), 0, 0, nil)
+// Wake posts a packet with the key 0. It fails if the system is out of memory for
+// one.
+func (p CompletionPort) Wake() syscall.Errno {
+	if errno := called("PostQueuedCompletionStatus"); errno != 0 {
+		return errno
+	}
+	return asErrno(windows.PostQueuedCompletionStatus(windows.Handle(p), 0, 0, nil))
 }
 
 // Close gives the port back. Nobody may be waiting at it.
