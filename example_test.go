@@ -25,10 +25,17 @@ func serve(port *completion.Port, ln *completion.Listener) {
 	for op := range port.Completions(context.Background()) {
 		switch op := op.(type) {
 		case *ops.Accept:
-			if op.Err() != nil {
+			var failure *net.OpError
+			switch err := op.Err(); {
+			case err == nil:
+				port.Submit(&ops.Read{From: op.Conn, Pool: pool}, op)
+			case errors.As(err, &failure) && failure.Temporary(): // no descriptors left
+				port.Submit(&ops.Timer{After: time.Second / 10, Op: completion.Op{Value: op}})
+			default:
 				return
 			}
-			port.Submit(&ops.Read{From: op.Conn, Pool: pool}, op)
+		case *ops.Timer:
+			port.Submit(op.Value.(*ops.Accept))
 		case *ops.Read:
 			if op.Err() != nil {
 				op.From.Close()

@@ -41,8 +41,8 @@ func TestREADMEProgram(t *testing.T) {
 	if ran == "" || serve.FindString(block) != ran {
 		t.Errorf("serve in README.md is not the one in example_test.go")
 	}
-	if n := strings.Count(ran, "\n"); n > 25 {
-		t.Errorf("serve has %d lines, README.md says 25", n)
+	if n := strings.Count(ran, "\n"); n != 32 {
+		t.Errorf("serve has %d lines, README.md says 32", n)
 	}
 	if _, err := exec.LookPath("go"); err != nil {
 		t.Skip("no go command here")
