@@ -19,7 +19,7 @@ func (k willing) Write(_ int, p []byte) (int, syscall.Errno) { return len(p), 0 
 
 func newWilling(b *testing.B, steps Steps) (*Port, *Handle) {
 	k := willing{&script{now: 1}}
-	p := NewPort(Options{Kernel: k, Poller: pollerOf{k.script}, Steps: steps})
+	p := NewPort(Options{Kernel: k, Poller: pollerOf(k), Steps: steps})
 	h, failure := p.AddHandle(7, true, nil)
 	if failure != nil {
 		b.Fatal(failure)
