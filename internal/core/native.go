@@ -305,14 +305,15 @@ func (p *Port) drainNative() {
 	p.leader = w
 	for p.inFlight() > 0 || p.handles > 0 {
 		switch {
-		case p.ready.count > 0:
-			p.work(0)
 		case len(p.seen) > 0:
 			p.serveNext()
-		case p.timers.next() <= p.kernel.Now():
+		case p.ready.count > 0 || p.timers.next() <= p.kernel.Now():
+			// And then a look, whatever is left: when the calls take long, there is
+			// always something to ask again, whose end waits in the poller.
 			p.work(p.kernel.Now())
+			p.pollClosed(Look)
 		default:
-			p.pollClosed()
+			p.pollClosed(Block)
 		}
 	}
 	p.leader = nil
@@ -321,14 +322,16 @@ func (p *Port) drainNative() {
 // pollClosed is poll for a port that is closed. What somebody else does
 // meanwhile that brings it nearer to its end wakes it. mu is held on entry and
 // on return.
-func (p *Port) pollClosed() {
+func (p *Port) pollClosed(how Waiting) {
 	p.polls++
-	p.until, p.how = p.timers.next(), Block
-	p.polling, p.parked = true, true
+	p.until, p.how = p.timers.next(), how
+	p.polling, p.parked = true, how != Look
 	until := p.until
 	p.unlock()
-	p.poller.SetTimeout(until)
-	n, _ := p.poller.Wait(Block, p.events, func(n int) (int, bool) { return n, false })
+	if how != Look {
+		p.poller.SetTimeout(until)
+	}
+	n, _ := p.poller.Wait(how, p.events, func(n int) (int, bool) { return n, false })
 	p.lock()
 	p.parked, p.polling = false, false
 	p.seen = p.events[:n]
