@@ -226,7 +226,14 @@ func observeLeavesAt(e *env, step completion.Step, kind string, leave func()) {
 	last := &ops.Read{From: socket, Buf: own(1)}
 	e.submit(p, last)
 	is(e, p.Close(), nil)
-	e.expect(p, last, net.ErrClosed)
+	if got := e.next(p); got != completion.Operation(last) {
+		e.Fatalf("dequeued %T", got)
+	}
+	// The other end is closed as well: where the kernel reads by itself, the end of the
+	// stream may come first.
+	if err := last.Err(); p.Backend() != "iocp" || !errors.Is(err, io.EOF) {
+		is(e, err, net.ErrClosed)
+	}
 	calls.Lock()
 	defer calls.Unlock()
 	if after != 0 {

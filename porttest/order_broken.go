@@ -1,6 +1,8 @@
 package porttest
 
 import (
+	"bytes"
+	"io"
 	"net"
 	"os"
 	"time"
@@ -41,7 +43,7 @@ func brokenUntilDequeued(e *env) {
 	p := e.port(nil)
 	big, c := e.stuckWrite(p)
 	s := big.To
-	sent := 0
+	read := -c.ahead
 	for range 3 { // one broken write after the other
 		equal(e, "cancelled", p.Cancel(big), true)
 		endedInQueue(e, p, 1)
@@ -53,9 +55,9 @@ func brokenUntilDequeued(e *env) {
 		e.submit(p, queued, overdue)
 		e.expect(p, big, completion.ErrCanceled)
 		// The program knows: what it submits now goes behind the half.
-		c.receive(big.N() - sent)
+		received := e.behindCut(c, big.N()-read, len("later"))
 		is(e, p.Await(e.ctx, later), nil)
-		equal(e, "received", c.receive(5), "later")
+		equal(e, "received", <-received, "later")
 		dequeueThese(e, p, queued, overdue)
 		is(e, queued.Err(), completion.ErrWriteAborted)
 		is(e, overdue.Err(), os.ErrDeadlineExceeded)
@@ -64,7 +66,7 @@ func brokenUntilDequeued(e *env) {
 		e.submit(p, big)
 		e.idle(p)
 		c.receive(1)
-		sent = 1
+		read = 1
 	}
 	e.cancels(p, big)
 }
@@ -73,7 +75,7 @@ func brokenUntilWaited(e *env) {
 	p := e.port(nil)
 	filler, c := e.stuckWrite(p)
 	e.cancels(p, filler)
-	c.receive(filler.N())
+	c.receive(c.ahead + filler.N())
 	s := filler.To
 	big := &ops.Write{To: s, Buf: own(stuckBytes)}
 	e.start(p, big)
@@ -85,21 +87,13 @@ func brokenUntilWaited(e *env) {
 	aborted(e, p, later, &ops.CloseWrite{On: s}, later)
 	for range 2 { // waiting again changes nothing
 		is(e, p.Wait(e.ctx, big), completion.ErrCanceled)
-		e.halfSent(big)
+		e.sentHalf(big, c)
 	}
-	c.receive(big.N() - 1)
+	received := e.behindCut(c, big.N()-1, len("later"))
 	is(e, p.Await(e.ctx, later), nil)
-	equal(e, "received", c.receive(5), "later")
+	equal(e, "received", <-received, "later")
 	is(e, p.Await(e.ctx, &ops.CloseWrite{On: s}), nil)
 	e.atEnd(c)
-}
-
-// halfSent checks that a write has sent some of its bytes.
-func (e *env) halfSent(w *ops.Write) {
-	e.Helper()
-	if n := w.N(); n <= 0 || n >= w.Buf.Len() {
-		e.Fatalf("%d of %d bytes are half", n, w.Buf.Len())
-	}
 }
 
 // brokenSpares: a read of the same socket goes on, and so does a write of another.
@@ -137,10 +131,9 @@ func brokenClosed(e *env) {
 // dequeued are sent, or aborted, all alike.
 func brokenRace(e *env) {
 	p := e.port(nil)
-	big, c := e.stuckWrite(p)
-	s, sent := big.To, 0
-	rounds := 40
-	for round := range rounds {
+	for round := range 40 {
+		big, c := e.stuckWrite(p)
+		s := big.To
 		equal(e, "cancelled", p.Cancel(big), true)
 		endedInQueue(e, p, 1)
 		batch := []completion.Operation{
@@ -159,23 +152,28 @@ func brokenRace(e *env) {
 			}
 			got = append(got, op)
 		})
-		c.receive(big.N() - sent)
+		received := make(chan []byte)
+		go func() {
+			all, _ := io.ReadAll(c)
+			received <- all
+		}()
 		for len(got) < 4 {
 			got = append(got, e.next(p))
 		}
-		first := errorOf(batch[0])
+		is(e, s.Close(), nil)
+		first, want := errorOf(batch[0]), "abc"
 		for _, op := range batch {
 			is(e, errorOf(op), first)
 		}
-		if first == nil {
-			equal(e, "received", c.receive(3), "abc")
-		} else {
+		if first != nil {
 			is(e, first, completion.ErrWriteAborted)
+			want = ""
 		}
-		big, sent = &ops.Write{To: s, Buf: own(stuckBytes)}, 1
-		e.submit(p, big)
-		e.idle(p)
-		c.receive(1)
+		all := <-received
+		behind := bytes.TrimLeft(all, "\x00")
+		equal(e, "behind the broken write", string(behind), want)
+		if n, least := len(all)-len(behind), c.ahead+big.N(); n < least || n > least && e.countsCut() {
+			e.Fatalf("the peer gets %d bytes of the broken write, want %d", n, least)
+		}
 	}
-	e.cancels(p, big)
 }

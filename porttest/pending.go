@@ -1,6 +1,8 @@
 package porttest
 
 import (
+	"bytes"
+	"fmt"
 	"io"
 	"net"
 	"runtime"
@@ -204,6 +206,31 @@ func (e *env) gets(peer *peer, sent, unknown int) {
 	if n := int(got); n < sent || n > sent+unknown {
 		e.Fatalf("the peer gets %d bytes, want %d and at most %d more", n, sent, unknown)
 	}
+}
+
+// behindCut lets the peer read what a write of zeros has sent that was cut short, n
+// bytes or, where the system does not count them, more, and reports the so many
+// bytes that come behind them.
+func (e *env) behindCut(peer *peer, n, behind int) <-chan string {
+	read := make(chan string, 1)
+	go func() {
+		zeros, text, part := 0, "", make([]byte, 64<<10)
+		for len(text) < behind {
+			got, err := peer.Read(part)
+			if err != nil {
+				read <- err.Error()
+				return
+			}
+			rest := bytes.TrimLeft(part[:got], "\x00")
+			zeros += got - len(rest)
+			text += string(rest)
+		}
+		if zeros < n || zeros > n && e.countsCut() {
+			text = fmt.Sprintf("%d bytes, want %d", zeros, n)
+		}
+		read <- text
+	}()
+	return read
 }
 
 // stuckBytes is the size of a stuck write.
