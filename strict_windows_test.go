@@ -12,6 +12,7 @@ import (
 func init() {
 	if os.Getenv("COMPLETION_STRICT_WINDOWS") != "" {
 		sys.SetStrict(true)
+		notStrict = func() (undo func()) { return sys.SetStrict(false) }
 	}
 }
 

@@ -111,6 +111,23 @@ func TestNativeAbandonIsAskedAgainBetweenEvents(t *testing.T) {
 	k.atRest(p)
 }
 
+// When asking takes longer than the time after which it is asked again, there is
+// always something to ask. A close looks in between all the same.
+func TestNativeCloseLooksBetweenAsking(t *testing.T) {
+	k, p, h := newNative(t)
+	k.alone, k.tick = true, 2*askAgainAfter
+	for i := range 3 {
+		h = k.handle(p, 100+i)
+		p.Submit([]Operation{newOperation(Read, h, 8)}, false)
+		k.end(h, in, 1, 0)
+	}
+	p.Close()
+	if s := p.Stats(); s.Queued != 3 || s.Handles != 0 {
+		t.Errorf("%+v", s)
+	}
+	k.atRest(p)
+}
+
 // The end of what was abandoned may come at any later time. Nothing is closed
 // before it, and a close that finds nobody else there does not wait for it.
 func TestNativeAbandonedEndsLater(t *testing.T) {

@@ -24,6 +24,7 @@ type nativeKernel struct {
 	now       int64
 	until     int64   // when the next wait ends
 	busy      int     // so many times nothing is found to abandon
+	tick      int64   // so long an abandon takes
 	slow      bool    // the first look after an abandon does not see its event
 	held      []Event // and this is it
 	alone     bool    // nobody can wake a leader that sleeps without a limit
@@ -127,6 +128,7 @@ func (k *nativeKernel) Abandon(fd int, kind Kind) (heard bool) {
 		k.t.Errorf("abandons what is not inside")
 	}
 	k.abandoned++
+	k.now += k.tick
 	h := k.handles[fd]
 	heard = !b.ended && k.busy == 0
 	if k.busy > 0 {
@@ -155,12 +157,16 @@ func (k *nativeKernel) AcceptAhead(fd, n int) bool {
 }
 
 func (k *nativeKernel) Read(_ int, p []byte) (int, syscall.Errno) { return k.onRead(p) }
-func (k *nativeKernel) Now() int64                                { return k.now }
-func (k *nativeKernel) Write(int, []byte) (int, syscall.Errno)    { panic("not with a native kernel") }
-func (k *nativeKernel) Accept(int) (int, syscall.Errno)           { panic("not with a native kernel") }
-func (k *nativeKernel) Connect(int, Address) syscall.Errno        { panic("not with a native kernel") }
-func (k *nativeKernel) Connected(int) syscall.Errno               { panic("not with a native kernel") }
-func (k *nativeKernel) CloseWrite(int) syscall.Errno              { return 0 }
+func (k *nativeKernel) Now() int64 {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.now
+}
+func (k *nativeKernel) Write(int, []byte) (int, syscall.Errno) { panic("not with a native kernel") }
+func (k *nativeKernel) Accept(int) (int, syscall.Errno)        { panic("not with a native kernel") }
+func (k *nativeKernel) Connect(int, Address) syscall.Errno     { panic("not with a native kernel") }
+func (k *nativeKernel) Connected(int) syscall.Errno            { panic("not with a native kernel") }
+func (k *nativeKernel) CloseWrite(int) syscall.Errno           { return 0 }
 func (k *nativeKernel) Classify(kind Kind, e syscall.Errno) Class {
 	return (&script{}).Classify(kind, e)
 }

@@ -27,9 +27,11 @@ var mutantsOfNative = []mutant{
 		{"heard = h.port.native.Abandon(int(h.fd), s.kind)",
 			"for !heard {\n\t\t\theard = h.port.native.Abandon(int(h.fd), s.kind)\n\t\t}"}}},
 	{"CloseDoesNotAskAgain", "native.go", []edit{
-		{"case p.timers.next() <= p.kernel.Now():", "case false:"}}},
+		{"case p.ready.count > 0 || p.timers.next() <= p.kernel.Now():", "case p.ready.count > 0:"}}},
 	{"CloseSleepsOnWhatWasNotHeard", "native.go", []edit{
-		{"p.until, p.how = p.timers.next(), Block", "p.until, p.how = Never, Block"}}},
+		{"p.until, p.how = p.timers.next(), how", "p.until, p.how = Never, how"}}},
+	{"CloseAsksWithoutALook", "native.go", []edit{
+		{"p.pollClosed(Look)", ""}}},
 	{"CloseForgetsWhatWasNotHeard", "close.go", []edit{
 		{"case s == &p.asking:", "case s == &p.asking && as == draining:"}}},
 	{"ShutdownCutShortByAKernel", "close.go", []edit{
