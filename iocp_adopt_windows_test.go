@@ -61,7 +61,8 @@ type bareConn struct {
 	*bareSocket
 }
 
-func (b bareConn) Close() error { return b.bareSocket.Close() }
+func (b bareConn) Close() error        { return b.bareSocket.Close() }
+func (b bareConn) LocalAddr() net.Addr { return &net.TCPAddr{} }
 
 // bareListener is as much of a net.Listener.
 type bareListener struct {
