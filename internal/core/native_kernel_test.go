@@ -187,6 +187,8 @@ type nativePoller struct{ *nativeKernel }
 
 func (k nativePoller) Close() error { return nil }
 func (k nativePoller) Arm(fd int, generation uint32) syscall.Errno {
+	k.mu.Lock()
+	defer k.mu.Unlock()
 	k.handles[fd] = &Handle{fd: int32(fd), generation: generation}
 	return 0
 }

@@ -460,9 +460,7 @@ func TestNativeRaces(t *testing.T) {
 	var submitters sync.WaitGroup
 	for i := range handles {
 		submitters.Go(func() {
-			k.mu.Lock()
 			h := k.handle(p, 100+i)
-			k.mu.Unlock()
 			for j := range each {
 				o := newOperation(Read+Kind(j%2), h, 1+(i+j)%7)
 				p.Submit([]Operation{o}, false)
