@@ -23,14 +23,15 @@ func TestSoak(t *testing.T) {
 		t.Fatal(err)
 	}
 	port.Close()
-	for _, c := range []struct{ name, faults, buffer string }{
-		{"Undisturbed", "0", "0"},
-		{"Disturbed", "5%", "0"},
-		{"SmallBuffers", "20%", "16384"}, // the largest messages are sixteen times as large
+	for _, c := range []struct{ name, faults, buffer, size string }{
+		{"Undisturbed", "0", "0", "16384"},
+		{"Disturbed", "5%", "0", "16384"},
+		{"SmallBuffers", "20%", "16384", "16384"}, // the largest messages are sixteen times as large
+		{"SingleBytes", "20%", "0", "1"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var out bytes.Buffer
-			if err := run([]string{"-duration", "1s", "-connections", "200", "-faults", c.faults, "-buffer", c.buffer, "-seed", "7"}, &out); err != nil {
+			if err := run([]string{"-duration", "1s", "-connections", "200", "-faults", c.faults, "-buffer", c.buffer, "-size", c.size, "-seed", "7"}, &out); err != nil {
 				t.Fatalf("%v\n%s", err, &out)
 			}
 			lines := strings.Split(strings.TrimSpace(out.String()), "\n")
