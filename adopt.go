@@ -56,7 +56,7 @@ func (p *Port) AdoptListener(l net.Listener) (*Listener, error) {
 		return nil, err
 	}
 	if isUnix { // what becomes of the file is the adopted one's business
-		unix.SetUnlinkOnClose(false)
+		any(unix).(interface{ SetUnlinkOnClose(bool) }).SetUnlinkOnClose(false)
 	}
 	l.Close()
 	return adopted, nil

@@ -5,7 +5,8 @@ import (
 	"testing"
 )
 
-// On a system without a backend Open says so, with a name given or not.
+// On a system without a backend Open says so, with a name given or not. A Memory
+// works all the same.
 func TestOpenWithoutBackend(t *testing.T) {
 	all := drivers
 	defer func() { drivers = all }()
@@ -15,6 +16,11 @@ func TestOpenWithoutBackend(t *testing.T) {
 			t.Errorf("Open with backend %q: %v", name, err)
 		}
 	}
+	p, err := Open(&Config{Memory: new(Memory)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.Close()
 }
 
 // The first backend that works is taken; one that fails is no reason to give

@@ -4,9 +4,9 @@ import (
 	"fmt"
 	"net"
 	"slices"
-	"syscall"
 	"time"
 
+	"github.com/completionport/completion/internal/core"
 	"github.com/completionport/completion/internal/memory"
 	"github.com/completionport/completion/internal/sys"
 )
@@ -123,12 +123,18 @@ func (m *Memory) Reset(c net.Conn) error { return m.network.Reset(c) }
 // Fail makes system calls of ports fail: the next so many of that kind, or all
 // of them if times is negative; zero takes back what was ordered. The calls are
 // "socket", "listen", "accept", "connect", "read", "write" and "closewrite"; any
-// other panics. A call that fails does nothing, and its connection stays as it
-// was: what the port concludes from the errno is what matters. EMFILE for
-// "accept" is a process without descriptors; EINTR and EAGAIN must go unnoticed.
-func (m *Memory) Fail(call string, errno syscall.Errno, times int) {
+// other panics. The error is one that package syscall defines, such as
+// syscall.EMFILE: a syscall.Errno where the system has these; any other panics. A
+// call that fails does nothing, and its connection stays as it was: what the port
+// concludes from the error is what matters. EMFILE for "accept" is a process
+// without descriptors; EINTR and EAGAIN must go unnoticed.
+func (m *Memory) Fail(call string, err error, times int) {
 	if !slices.Contains(memory.Calls, call) {
 		panic(fmt.Sprintf("completion: Memory.Fail of %q, not one of %q", call, memory.Calls))
+	}
+	errno := core.ErrnoOf(err)
+	if errno == 0 && times != 0 {
+		panic(fmt.Sprintf("completion: Memory.Fail with %v, which is no system call's error", err))
 	}
 	m.network.Fail(call, errno, times)
 }

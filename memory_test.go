@@ -144,7 +144,7 @@ func TestMemoryFailUnnoticed(t *testing.T) {
 		if err := p.Wait(t.Context(), r); err != nil || string(r.Buf.Bytes()) != "abc" {
 			t.Errorf("%v: read %q, %v", fault, r.Buf.Bytes(), err)
 		}
-		m.Fail("connect", 0, 0)
+		m.Fail("connect", nil, 0)
 	}
 }
 

@@ -1,7 +1,5 @@
 package core
 
-import "syscall"
-
 // Poller tells which descriptors have become ready. It is all that differs
 // between epoll and kqueue. SetTimeout and Wait are called by one goroutine at
 // a time, the leader; the others by anyone.
@@ -10,7 +8,7 @@ type Poller interface {
 	// What is ready already counts as an edge. Every event of fd carries the
 	// generation, so one that is late does not reach the next owner of the
 	// descriptor's number.
-	Arm(fd int, generation uint32) syscall.Errno
+	Arm(fd int, generation uint32) Errno
 	// Disarm ends what Arm began. It is called before fd is closed.
 	Disarm(fd int)
 	// SetTimeout says until when the next Wait may last, Never for no limit. A
@@ -74,18 +72,18 @@ const (
 type Kernel interface {
 	// Now is the port's clock: nanoseconds, monotonic, above 0.
 	Now() int64
-	Read(fd int, p []byte) (int, syscall.Errno)
-	Write(fd int, p []byte) (int, syscall.Errno)
-	Accept(fd int) (int, syscall.Errno)
-	Connect(fd int, to Address) syscall.Errno
+	Read(fd int, p []byte) (int, Errno)
+	Write(fd int, p []byte) (int, Errno)
+	Accept(fd int) (int, Errno)
+	Connect(fd int, to Address) Errno
 	// Connected says how a connect under way ended: 0 if well, a WouldBlock
 	// errno if it has not.
-	Connected(fd int) syscall.Errno
-	CloseWrite(fd int) syscall.Errno
-	Close(fd int) syscall.Errno
+	Connected(fd int) Errno
+	CloseWrite(fd int) Errno
+	Close(fd int) Errno
 	// Classify says what an errno of the call that this kind of operation makes
 	// means.
-	Classify(Kind, syscall.Errno) Class
+	Classify(Kind, Errno) Class
 }
 
 // Native is a kernel that performs transfers by itself and tells of their end:
@@ -106,9 +104,9 @@ type Native interface {
 	// n is the number of bytes moved, which an errno does not make zero, or of
 	// an accept the new descriptor. The data is the kernel's while the operation
 	// is inside it.
-	Start(fd int, kind Kind, data []byte, to *Address) (n int, errno syscall.Errno, pending bool)
+	Start(fd int, kind Kind, data []byte, to *Address) (n int, errno Errno, pending bool)
 	// Finish returns how a pending operation has ended, once its event has come.
-	Finish(fd int, kind Kind) (n int, errno syscall.Errno)
+	Finish(fd int, kind Kind) (n int, errno Errno)
 	// Abandon asks once for the early end of what is pending, and has not been
 	// finished. The engine makes one such call about a direction at a time. The
 	// event comes all the same, at any time. One that was ended by it and by nothing

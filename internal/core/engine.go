@@ -1,7 +1,5 @@
 package core
 
-import "syscall"
-
 // turnBudget is how many calls one owner makes before others get a turn.
 const turnBudget = 16
 
@@ -135,7 +133,7 @@ func (h *Handle) endUncalled(d direction, s *Slot, after *aftermath) bool {
 	case s.progress&opens == 0:
 		// Not for the kernel to say: Linux takes the second call for a question
 		// about the first.
-		f = &Failure{Code: System, Kind: Connect, Errno: syscall.EISCONN, Handle: h}
+		f = &Failure{Code: System, Kind: Connect, Errno: EISCONN, Handle: h}
 	default:
 		return false
 	}

@@ -1,9 +1,6 @@
 package core
 
-import (
-	"math"
-	"syscall"
-)
+import "math"
 
 // Code classes a failure. Every code but System stands for one error value.
 type Code uint8
@@ -24,11 +21,11 @@ const (
 // half-way is its own.
 type Failure struct {
 	Code   Code
-	Kind   Kind          // of the operation that met it, for System
-	Call   string        // the system call, for System; empty for the one of that kind
-	Errno  syscall.Errno // for System
-	Handle *Handle       // that met it, for System
-	Target any           // of a connect that met it, for its error: Request.Target
+	Kind   Kind    // of the operation that met it, for System
+	Call   string  // the system call, for System; empty for the one of that kind
+	Errno  Errno   // for System
+	Handle *Handle // that met it, for System
+	Target any     // of a connect that met it, for its error: Request.Target
 	// Err is what Options.Explain has made of it, for System. It is written before
 	// anybody else knows of the failure, and stays.
 	Err    error

@@ -1,9 +1,6 @@
 package core
 
-import (
-	"context"
-	"syscall"
-)
+import "context"
 
 // What differs with a Native kernel: an operation is not performed when
 // something is ready, but given to the kernel, which tells of its end. In
@@ -61,7 +58,7 @@ func (s *Slot) rest() []byte {
 
 // outcome is what the end of an operation inside the kernel means. The caller
 // owns the direction; no lock is held.
-func (h *Handle) outcome(s *Slot, n int, errno syscall.Errno) callResult {
+func (h *Handle) outcome(s *Slot, n int, errno Errno) callResult {
 	if errno != 0 {
 		return h.outcomeOfErrno(s, n, errno)
 	}
@@ -79,7 +76,7 @@ func (h *Handle) outcome(s *Slot, n int, errno syscall.Errno) callResult {
 	return s.haveRead(n, len(s.rest()))
 }
 
-func (h *Handle) outcomeOfErrno(s *Slot, n int, errno syscall.Errno) callResult {
+func (h *Handle) outcomeOfErrno(s *Slot, n int, errno Errno) callResult {
 	if s.kind != Read && s.kind != Write {
 		n = 0
 	}

@@ -1,7 +1,5 @@
 package core
 
-import "syscall"
-
 // Step names a point in the life of an operation, or in the leader's work.
 type Step uint8
 
@@ -25,7 +23,7 @@ type Trace struct {
 	Time    int64  // when the step was over
 	Took    int64  // of a call
 	N       int64  // bytes; of StepAwake, events
-	Errno   syscall.Errno
+	Errno   Errno
 	Failure *Failure // of StepCompleted
 }
 
@@ -70,7 +68,7 @@ func (h *Handle) observedCall(s *Slot, call func(*Handle, *Slot) callResult) cal
 	t.Time = p.kernel.Now()
 	t.Took, t.N = t.Time-begin, int64(r.n)
 	if r.verdict == wouldBlock {
-		t.Errno = syscall.EAGAIN
+		t.Errno = EAGAIN
 	} else if r.failure != nil {
 		t.Errno = r.failure.Errno
 	}

@@ -1,7 +1,5 @@
 package core
 
-import "syscall"
-
 // verdict says what a call means for the operation and for its direction.
 type verdict uint8
 
@@ -52,7 +50,7 @@ func (h *Handle) perform(s *Slot) callResult {
 
 // systemFailure is the result of a call that ended its operation with an errno. The
 // direction is owned, which keeps the descriptor open, and no lock is held.
-func (h *Handle) systemFailure(s *Slot, errno syscall.Errno) callResult {
+func (h *Handle) systemFailure(s *Slot, errno Errno) callResult {
 	f := &Failure{Code: System, Kind: s.kind, Errno: errno, Handle: h}
 	if s.kind == Connect && h.port.explain != nil {
 		// Now: those that wait for it share its error, in turns of which some come
@@ -67,7 +65,7 @@ func (h *Handle) systemFailure(s *Slot, errno syscall.Errno) callResult {
 func (h *Handle) read(s *Slot) callResult {
 	rec := s.record()
 	space := rec.buffer.data[rec.n:]
-	n, errno := 0, syscall.Errno(0)
+	n, errno := 0, Errno(0)
 	for {
 		// A kernel that is a Go program itself writes the memory for all to see.
 		rec.buffer.returnMemory()
@@ -136,10 +134,10 @@ func haveWritten(n, rest int) callResult {
 // like. h.mu is held.
 func (h *Handle) whyGone(s *Slot) *Failure {
 	rec := s.record()
-	errno := syscall.Errno(h.errno)
+	errno := Errno(h.errno)
 	switch {
 	case s.kind == Write && (errno == 0 || h.state&finSent != 0):
-		errno = syscall.EPIPE
+		errno = EPIPE
 	case errno == 0 && rec.n > 0:
 		return unexpectedEndOfFile
 	case errno == 0:
@@ -182,7 +180,7 @@ func (h *Handle) haveAccepted(fd int) callResult {
 // connect asks for the connection the first time, and then how it went. It is
 // never asked for twice: a second call would start over on some systems.
 func (h *Handle) connect(s *Slot) callResult {
-	errno := syscall.Errno(0)
+	errno := Errno(0)
 	if rec := s.record(); rec.n == 0 {
 		rec.n = 1 // asked; conclude resets it
 		var req Request

@@ -2,7 +2,6 @@ package kqueue
 
 import (
 	"sync"
-	"syscall"
 
 	"github.com/completionport/completion/internal/core"
 )
@@ -38,7 +37,7 @@ func New(system System) (*Poller, error) {
 
 // Arm adds a knote for each direction. If it fails half-way, what it did add
 // goes when the engine closes the descriptor, as it then does.
-func (p *Poller) Arm(fd int, generation uint32) syscall.Errno {
+func (p *Poller) Arm(fd int, generation uint32) core.Errno {
 	const flags = Add | Clear
 	return change(p.system,
 		Event{Ident: fd, Filter: Read, Flags: flags, Generation: generation},
@@ -56,10 +55,10 @@ func (p *Poller) Disarm(int) {}
 // change submits changes until no signal comes between. Whether one that was
 // interrupted has been made is not the same everywhere; made twice it does no
 // harm.
-func change(s System, first, second Event) syscall.Errno {
+func change(s System, first, second Event) core.Errno {
 	for {
 		errno := s.Change(first, second)
-		if errno != syscall.EINTR {
+		if errno != core.EINTR {
 			return errno
 		}
 	}

@@ -4,7 +4,6 @@ import (
 	"net"
 	"net/netip"
 	"slices"
-	"syscall"
 
 	"github.com/completionport/completion/internal/core"
 	"github.com/completionport/completion/internal/sys"
@@ -76,7 +75,7 @@ func (k *Socket) speaks(a core.Address) bool {
 }
 
 // listen gives a listener its address.
-func (b *addressBook) listen(k *Socket, at core.Address) syscall.Errno {
+func (b *addressBook) listen(k *Socket, at core.Address) core.Errno {
 	if !k.speaks(at) {
 		return errBadFamily
 	}
@@ -105,7 +104,7 @@ func (b *addressBook) listen(k *Socket, at core.Address) syscall.Errno {
 	return 0
 }
 
-func (b *addressBook) listenOn(k *Socket, path string) syscall.Errno {
+func (b *addressBook) listenOn(k *Socket, path string) core.Errno {
 	if b.paths[path] != nil {
 		return errInUse
 	}
@@ -138,7 +137,7 @@ func (k *Socket) hears(ip netip.Addr) bool {
 }
 
 // bind gives a socket that connects both its addresses.
-func (b *addressBook) bind(k *Socket, to core.Address) syscall.Errno {
+func (b *addressBook) bind(k *Socket, to core.Address) core.Errno {
 	if !k.speaks(to) {
 		return errBadFamily
 	}

@@ -1,14 +1,10 @@
 package memory
 
-import (
-	"syscall"
-
-	"github.com/completionport/completion/internal/core"
-)
+import "github.com/completionport/completion/internal/core"
 
 // Classify says what an errno means to the engine. Most of these never come
 // from a System itself: a test may order them.
-func Classify(kind core.Kind, errno syscall.Errno) core.Class {
+func Classify(kind core.Kind, errno core.Errno) core.Class {
 	switch errno {
 	case errInterrupted:
 		if kind == core.Connect { // it goes on in the background

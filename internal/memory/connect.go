@@ -2,7 +2,6 @@ package memory
 
 import (
 	"slices"
-	"syscall"
 
 	"github.com/completionport/completion/internal/core"
 	"github.com/completionport/completion/internal/sys"
@@ -13,7 +12,7 @@ const DefaultBacklog = 4096
 
 // Listen makes a listener, without a descriptor yet. A TCP port 0 means one
 // that is free.
-func (s *System) Listen(family sys.Family, at core.Address, o sys.ListenOptions) (*Socket, syscall.Errno) {
+func (s *System) Listen(family sys.Family, at core.Address, o sys.ListenOptions) (*Socket, core.Errno) {
 	k := s.Open(family)
 	k.shares = o.ReusePort
 	if k.capacity = o.Backlog; k.capacity <= 0 {
@@ -27,7 +26,7 @@ func (s *System) Listen(family sys.Family, at core.Address, o sys.ListenOptions)
 }
 
 // Accept is System.Accept. The connection has no owner yet.
-func (k *Socket) Accept() (*Socket, syscall.Errno) {
+func (k *Socket) Accept() (*Socket, core.Errno) {
 	switch {
 	case k.phase != listening:
 		return nil, errInvalid
@@ -45,7 +44,7 @@ func (k *Socket) Accept() (*Socket, syscall.Errno) {
 }
 
 // Connect is System.Connect.
-func (k *Socket) Connect(to core.Address) syscall.Errno {
+func (k *Socket) Connect(to core.Address) core.Errno {
 	switch k.phase {
 	case connecting:
 		return errAlready
@@ -67,7 +66,7 @@ func (k *Socket) Connect(to core.Address) syscall.Errno {
 }
 
 // Connected is System.Connected.
-func (k *Socket) Connected() syscall.Errno {
+func (k *Socket) Connected() core.Errno {
 	switch {
 	case k.errno != 0:
 		return k.takeErrno(0)
@@ -129,7 +128,7 @@ func (k *Socket) refused() {
 	k.phase = failed
 	k.errno = errRefused
 	if k.family == sys.Unix {
-		k.errno = syscall.ENOENT
+		k.errno = errNotThere
 	}
 	k.edge(core.Readable | core.Writable)
 }

@@ -6,7 +6,6 @@ import (
 	"net"
 	"os"
 	"sync"
-	"syscall"
 	"time"
 
 	"github.com/completionport/completion/internal/core"
@@ -42,7 +41,7 @@ func (e *end) init(n *Network, k *Socket, network string) {
 // errorOf is an error in the form of package net; what is an errno becomes a
 // system call's.
 func (e *end) errorOf(op string, err error) error {
-	if errno, ok := err.(syscall.Errno); ok {
+	if errno, ok := err.(core.Errno); ok {
 		err = os.NewSyscallError(op, errno)
 	}
 	return &net.OpError{Op: op, Net: e.name, Source: e.local, Addr: e.remote, Err: err}

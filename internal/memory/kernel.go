@@ -6,7 +6,6 @@ import (
 	"net"
 	"os"
 	"slices"
-	"syscall"
 	"time"
 
 	"github.com/completionport/completion/internal/core"
@@ -26,13 +25,13 @@ func (n *Network) Kernel() Kernel { return Kernel{n} }
 func (k Kernel) Now() int64 { return sys.Now() }
 
 // enter takes the network's lock and tells what fault was ordered for a call.
-func (k Kernel) enter(call string) (*Network, syscall.Errno) {
+func (k Kernel) enter(call string) (*Network, core.Errno) {
 	k.network.lock()
 	return k.network, k.network.fault(call)
 }
 
 // Read is System.Read.
-func (k Kernel) Read(fd int, p []byte) (int, syscall.Errno) {
+func (k Kernel) Read(fd int, p []byte) (int, core.Errno) {
 	n, errno := k.enter("read")
 	defer n.mu.Unlock()
 	if errno != 0 {
@@ -44,7 +43,7 @@ func (k Kernel) Read(fd int, p []byte) (int, syscall.Errno) {
 }
 
 // Write is System.Write.
-func (k Kernel) Write(fd int, p []byte) (int, syscall.Errno) {
+func (k Kernel) Write(fd int, p []byte) (int, core.Errno) {
 	n, errno := k.enter("write")
 	defer n.mu.Unlock()
 	if errno != 0 {
@@ -72,7 +71,7 @@ func (n *Network) limited(fd, count, wanted int) {
 }
 
 // failed makes an edge for a caller that was told to wait for one. mu is held.
-func (n *Network) failed(fd int, errno syscall.Errno) syscall.Errno {
+func (n *Network) failed(fd int, errno core.Errno) core.Errno {
 	if errno == errAgain {
 		n.system.Nudge(fd)
 	}
@@ -80,7 +79,7 @@ func (n *Network) failed(fd int, errno syscall.Errno) syscall.Errno {
 }
 
 // Accept is System.Accept.
-func (k Kernel) Accept(fd int) (int, syscall.Errno) {
+func (k Kernel) Accept(fd int) (int, core.Errno) {
 	n, errno := k.enter("accept")
 	defer n.mu.Unlock()
 	if errno != 0 {
@@ -90,7 +89,7 @@ func (k Kernel) Accept(fd int) (int, syscall.Errno) {
 }
 
 // Connect is System.Connect. One that was interrupted goes on.
-func (k Kernel) Connect(fd int, to core.Address) syscall.Errno {
+func (k Kernel) Connect(fd int, to core.Address) core.Errno {
 	n, errno := k.enter("connect")
 	defer n.mu.Unlock()
 	switch errno {
@@ -105,14 +104,14 @@ func (k Kernel) Connect(fd int, to core.Address) syscall.Errno {
 }
 
 // Connected is System.Connected.
-func (k Kernel) Connected(fd int) syscall.Errno {
+func (k Kernel) Connected(fd int) core.Errno {
 	k.network.lock()
 	defer k.network.mu.Unlock()
 	return k.network.system.Connected(fd)
 }
 
 // CloseWrite is System.CloseWrite.
-func (k Kernel) CloseWrite(fd int) syscall.Errno {
+func (k Kernel) CloseWrite(fd int) core.Errno {
 	n, errno := k.enter("closewrite")
 	defer n.mu.Unlock()
 	if errno != 0 {
@@ -122,14 +121,14 @@ func (k Kernel) CloseWrite(fd int) syscall.Errno {
 }
 
 // Close is System.Close.
-func (k Kernel) Close(fd int) syscall.Errno {
+func (k Kernel) Close(fd int) core.Errno {
 	k.network.lock()
 	defer k.network.mu.Unlock()
 	return k.network.system.Close(fd)
 }
 
 // Classify is the package's.
-func (Kernel) Classify(kind core.Kind, errno syscall.Errno) core.Class { return Classify(kind, errno) }
+func (Kernel) Classify(kind core.Kind, errno core.Errno) core.Class { return Classify(kind, errno) }
 
 // Socket opens a stream socket.
 func (k Kernel) Socket(family sys.Family) (int, error) {
@@ -210,7 +209,7 @@ func (k Kernel) set(fd int, f func(s *Socket), families ...sys.Family) error {
 	defer k.network.mu.Unlock()
 	switch s := k.network.system.Lookup(fd); {
 	case s == nil:
-		return os.NewSyscallError("setsockopt", syscall.EBADF)
+		return os.NewSyscallError("setsockopt", errBadDescriptor)
 	case families != nil && !slices.Contains(families, s.Family()):
 		return os.NewSyscallError("setsockopt", errNotSupported)
 	default:

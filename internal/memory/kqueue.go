@@ -4,7 +4,6 @@ import (
 	"math/rand/v2"
 	"os"
 	"slices"
-	"syscall"
 	"time"
 
 	"github.com/completionport/completion/internal/core"
@@ -101,7 +100,7 @@ func (q *Kqueue) tell() {
 func (q *Kqueue) sometimes(habit bool) bool { return habit && q.random.IntN(8) == 0 }
 
 // Change registers, changes and removes knotes. The first failure ends it.
-func (q *Kqueue) Change(first, second kqueue.Event) syscall.Errno {
+func (q *Kqueue) Change(first, second kqueue.Event) core.Errno {
 	q.network.lock()
 	defer q.network.mu.Unlock()
 	defer q.tell()
@@ -119,7 +118,7 @@ func (q *Kqueue) Change(first, second kqueue.Event) syscall.Errno {
 	return 0
 }
 
-func (q *Kqueue) change(e kqueue.Event) syscall.Errno {
+func (q *Kqueue) change(e kqueue.Event) core.Errno {
 	i := slices.IndexFunc(q.knotes, func(n *knote) bool {
 		return n.event.Ident == e.Ident && n.event.Filter == e.Filter
 	})
@@ -127,7 +126,7 @@ func (q *Kqueue) change(e kqueue.Event) syscall.Errno {
 	case e.Filter == kqueue.User && !q.habits.UserEvents:
 		return errInvalid
 	case e.Filter != kqueue.User && q.lookup(e.Ident) == nil:
-		return syscall.EBADF
+		return errBadDescriptor
 	case e.Flags&kqueue.Add != 0:
 		if i < 0 {
 			q.add(q.lookup(e.Ident), e)
@@ -135,7 +134,7 @@ func (q *Kqueue) change(e kqueue.Event) syscall.Errno {
 		}
 		q.knotes[i].change(e)
 	case i < 0:
-		return syscall.ENOENT
+		return errNotThere
 	case e.Flags&kqueue.Delete != 0:
 		q.remove(q.knotes[i])
 	default:
@@ -228,7 +227,7 @@ func (s *System) forgetKnotes(fd int) {
 }
 
 // Wait is kevent(2) with room for events.
-func (q *Kqueue) Wait(events []kqueue.Event, nanoseconds int64) (int, syscall.Errno) {
+func (q *Kqueue) Wait(events []kqueue.Event, nanoseconds int64) (int, core.Errno) {
 	until := int64(Never)
 	if nanoseconds >= 0 {
 		until = sys.Now() + nanoseconds
@@ -394,7 +393,7 @@ func (q *Kqueue) Close() error {
 	q.network.lock()
 	defer q.network.mu.Unlock()
 	if q.closed || len(q.pipes) > 0 {
-		return os.NewSyscallError("close", syscall.EBADF)
+		return os.NewSyscallError("close", errBadDescriptor)
 	}
 	q.closed = true
 	for _, n := range slices.Clone(q.knotes) {

@@ -2,7 +2,6 @@ package memory
 
 import (
 	"sync"
-	"syscall"
 	"time"
 
 	"github.com/completionport/completion/internal/core"
@@ -23,7 +22,7 @@ type Network struct {
 // failure is a fault ordered for calls of ports.
 type failure struct {
 	call  string
-	errno syscall.Errno
+	errno core.Errno
 	times int // left; negative for always
 }
 
@@ -99,7 +98,7 @@ var Calls = []string{"socket", "listen", "accept", "connect", "read", "write", "
 
 // Fail makes calls of ports end with an errno: the next so many, or all if
 // times is negative. With 0 it takes back what was ordered for that call.
-func (n *Network) Fail(call string, errno syscall.Errno, times int) {
+func (n *Network) Fail(call string, errno core.Errno, times int) {
 	n.lock()
 	defer n.mu.Unlock()
 	if times != 0 {
@@ -117,7 +116,7 @@ func (n *Network) Fail(call string, errno syscall.Errno, times int) {
 
 // fault returns the errno that was ordered for this call, and 0 for none. mu is
 // held.
-func (n *Network) fault(call string) syscall.Errno {
+func (n *Network) fault(call string) core.Errno {
 	for i := range n.failures {
 		f := &n.failures[i]
 		if f.call != call {

@@ -1,7 +1,6 @@
 package memory
 
 import (
-	"syscall"
 	"time"
 
 	"github.com/completionport/completion/internal/core"
@@ -39,7 +38,7 @@ func (p *Poller) tell() {
 }
 
 // Arm registers a descriptor.
-func (p *Poller) Arm(fd int, generation uint32) syscall.Errno {
+func (p *Poller) Arm(fd int, generation uint32) core.Errno {
 	p.network.lock()
 	defer p.network.mu.Unlock()
 	return p.watcher.Arm(fd, generation)

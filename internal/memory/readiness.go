@@ -1,8 +1,6 @@
 package memory
 
 import (
-	"syscall"
-
 	"github.com/completionport/completion/internal/core"
 	"github.com/completionport/completion/internal/sys"
 )
@@ -32,13 +30,13 @@ func (s *System) NewWatcher() *Watcher { return &Watcher{system: s} }
 
 // Arm registers a descriptor for both directions. What is ready already is an
 // edge. A socket is armed once at a time.
-func (w *Watcher) Arm(fd int, generation uint32) syscall.Errno {
+func (w *Watcher) Arm(fd int, generation uint32) core.Errno {
 	k := w.system.Lookup(fd)
 	switch {
 	case k == nil:
-		return syscall.EBADF
+		return errBadDescriptor
 	case k.armed != nil:
-		return syscall.EEXIST
+		return errExists
 	}
 	k.armed = &registration{watcher: w, socket: k, fd: fd, generation: generation}
 	k.edge(core.Readable | core.Writable)

@@ -1,8 +1,6 @@
 package memory
 
 import (
-	"syscall"
-
 	"github.com/completionport/completion/internal/core"
 	"github.com/completionport/completion/internal/sys"
 )
@@ -28,8 +26,8 @@ type Socket struct {
 	in          stream
 	sendSize    int
 	receiveSize int
-	errno       syscall.Errno // told to one call
-	dead        bool          // a reset came
+	errno       core.Errno // told to one call
+	dead        bool       // a reset came
 	finSent     bool
 	starved     bool // a write found too little room: room is an edge
 	resets      bool // closing sends a reset
@@ -66,7 +64,7 @@ func (k *Socket) room() int {
 }
 
 // Read is System.Read.
-func (k *Socket) Read(p []byte) (int, syscall.Errno) {
+func (k *Socket) Read(p []byte) (int, core.Errno) {
 	switch k.phase {
 	case connecting:
 		return 0, errAgain
@@ -93,7 +91,7 @@ func (k *Socket) Read(p []byte) (int, syscall.Errno) {
 }
 
 // Write is System.Write.
-func (k *Socket) Write(p []byte) (int, syscall.Errno) {
+func (k *Socket) Write(p []byte) (int, core.Errno) {
 	switch {
 	case k.phase == connecting:
 		return 0, errAgain
@@ -118,7 +116,7 @@ func (k *Socket) Write(p []byte) (int, syscall.Errno) {
 
 // Mark makes reads of the other end stop behind what was written so far: at an
 // urgent byte, which itself is nowhere, or at the end of a message.
-func (k *Socket) Mark() syscall.Errno {
+func (k *Socket) Mark() core.Errno {
 	switch {
 	case k.phase != connected || k.dead || k.finSent:
 		return errBrokenPipe
@@ -130,7 +128,7 @@ func (k *Socket) Mark() syscall.Errno {
 }
 
 // takeErrno returns the error that waits to be told, or else another.
-func (k *Socket) takeErrno(other syscall.Errno) syscall.Errno {
+func (k *Socket) takeErrno(other core.Errno) core.Errno {
 	errno := k.errno
 	k.errno = 0
 	if errno == 0 {
@@ -140,7 +138,7 @@ func (k *Socket) takeErrno(other syscall.Errno) syscall.Errno {
 }
 
 // CloseWrite is System.CloseWrite.
-func (k *Socket) CloseWrite() syscall.Errno {
+func (k *Socket) CloseWrite() core.Errno {
 	switch {
 	case k.phase != connected || k.dead:
 		return errNotConnected

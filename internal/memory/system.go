@@ -1,8 +1,6 @@
 package memory
 
 import (
-	"syscall"
-
 	"github.com/completionport/completion/internal/core"
 	"github.com/completionport/completion/internal/sys"
 )
@@ -71,10 +69,10 @@ func (s *System) Socket(family sys.Family) int { return s.Install(s.Open(family)
 
 // Accept takes the oldest connection out of the backlog. A connect that found
 // no room there goes on.
-func (s *System) Accept(fd int) (int, syscall.Errno) {
+func (s *System) Accept(fd int) (int, core.Errno) {
 	k := s.Lookup(fd)
 	if k == nil {
-		return -1, syscall.EBADF
+		return -1, errBadDescriptor
 	}
 	conn, errno := k.Accept()
 	if errno != 0 {
@@ -84,50 +82,50 @@ func (s *System) Accept(fd int) (int, syscall.Errno) {
 }
 
 // Connect asks for a connection. The answer comes with an edge.
-func (s *System) Connect(fd int, to core.Address) syscall.Errno {
+func (s *System) Connect(fd int, to core.Address) core.Errno {
 	if k := s.Lookup(fd); k != nil {
 		return k.Connect(to)
 	}
-	return syscall.EBADF
+	return errBadDescriptor
 }
 
 // Connected says how a connect ended: EINPROGRESS if it has not.
-func (s *System) Connected(fd int) syscall.Errno {
+func (s *System) Connected(fd int) core.Errno {
 	if k := s.Lookup(fd); k != nil {
 		return k.Connected()
 	}
-	return syscall.EBADF
+	return errBadDescriptor
 }
 
 // Read takes bytes that have arrived: 0 at the end of the stream.
-func (s *System) Read(fd int, p []byte) (int, syscall.Errno) {
+func (s *System) Read(fd int, p []byte) (int, core.Errno) {
 	if k := s.Lookup(fd); k != nil {
 		return k.Read(p)
 	}
-	return 0, syscall.EBADF
+	return 0, errBadDescriptor
 }
 
 // Write sends as many bytes as there is room for.
-func (s *System) Write(fd int, p []byte) (int, syscall.Errno) {
+func (s *System) Write(fd int, p []byte) (int, core.Errno) {
 	if k := s.Lookup(fd); k != nil {
 		return k.Write(p)
 	}
-	return 0, syscall.EBADF
+	return 0, errBadDescriptor
 }
 
 // CloseWrite sends the end of the stream.
-func (s *System) CloseWrite(fd int) syscall.Errno {
+func (s *System) CloseWrite(fd int) core.Errno {
 	if k := s.Lookup(fd); k != nil {
 		return k.CloseWrite()
 	}
-	return syscall.EBADF
+	return errBadDescriptor
 }
 
 // Close frees a descriptor, and closes the socket if it was its last.
-func (s *System) Close(fd int) syscall.Errno {
+func (s *System) Close(fd int) core.Errno {
 	k := s.Lookup(fd)
 	if k == nil {
-		return syscall.EBADF
+		return errBadDescriptor
 	}
 	s.forgetKnotes(fd)
 	s.sockets[fd-firstDescriptor] = nil

@@ -225,11 +225,11 @@ var mutantsOfKqueue = []mutant{
 	{"GenerationNotSent", "kqueue/poller.go", []edit{
 		{"Filter: Write, Flags: flags, Generation: generation", "Filter: Write, Flags: flags, Generation: 1"}}},
 	{"RefusedChangeIgnored", "kqueue/poller.go", []edit{
-		{"\t\tif errno != syscall.EINTR {\n\t\t\treturn errno", "\t\tif errno != syscall.EINTR {\n\t\t\treturn 0"}}},
+		{"\t\tif errno != core.EINTR {\n\t\t\treturn errno", "\t\tif errno != core.EINTR {\n\t\t\treturn 0"}}},
 	{"InterruptedChangeNotMadeAgain", "kqueue/poller.go", []edit{
-		{"if errno != syscall.EINTR {", "if errno != syscall.EINTR || first.Ident >= 0 {"}}},
+		{"if errno != core.EINTR {", "if errno != core.EINTR || first.Ident >= 0 {"}}},
 	{"InterruptedChangeTakenForMade", "kqueue/poller.go", []edit{
-		{"\t\tif errno != syscall.EINTR {", "\t\tif errno == syscall.EINTR {\n\t\t\treturn 0\n\t\t} else {"}}},
+		{"\t\tif errno != core.EINTR {", "\t\tif errno == core.EINTR {\n\t\t\treturn 0\n\t\t} else {"}}},
 	{"ReadsDontStopShort", "kqueue/poller.go", []edit{
 		{"r = core.Readable | core.StopsShort\n\t\tif", "r = core.Readable\n\t\tif"}}},
 	{"EndOfStreamIsNoHangUp", "kqueue/poller.go", []edit{

@@ -2,13 +2,14 @@ package sys
 
 import (
 	"os"
-	"syscall"
+
+	"github.com/completionport/completion/internal/core"
 )
 
 // Explained makes an errno in a call's error one of ErrorOf.
 func Explained(err error) error {
 	if call, ok := err.(*os.SyscallError); ok {
-		if errno, ok := call.Err.(syscall.Errno); ok {
+		if errno, ok := call.Err.(core.Errno); ok {
 			return &os.SyscallError{Syscall: call.Syscall, Err: ErrorOf(errno)}
 		}
 	}
