@@ -4,6 +4,7 @@ import (
 	"net"
 	"runtime"
 	"strconv"
+	"sync"
 
 	"github.com/completionport/completion"
 	"github.com/completionport/completion/ops"
@@ -36,18 +37,24 @@ func listenOnAnyAddress(e *env) {
 	ipv6 := e.hasIPv6()
 	// No socket speaks both there: IPv4 has precedence.
 	dual := ipv6 && !(e.onSystem() && (runtime.GOOS == "openbsd" || runtime.GOOS == "dragonfly"))
+	var all []*attempt
 	for _, c := range anyAddresses {
-		if !c.v4 && !ipv6 {
-			continue
+		if c.v4 || ipv6 {
+			what, v6 := c.network+" "+c.address, c.v6 && (dual || !c.v4)
+			all = append(all,
+				&attempt{acceptor: e.ours(p, c.network, c.address), what: what, v4: c.v4, v6: v6},
+				&attempt{acceptor: e.theirs(c.network, c.address), what: "package net: " + what, v4: c.v4, v6: v6})
 		}
-		v6 := c.v6 && (dual || !c.v4)
-		what := c.network + " " + c.address + " by IPv"
-		for name, l := range map[string]acceptor{"": e.ours(p, c.network, c.address), "package net: ": e.theirs(c.network, c.address)} {
-			got4, got6 := e.reach(l)
-			equal(e, name+what+"4", got4, c.v4)
-			equal(e, name+what+"6", got6, v6)
-			l.close()
-		}
+	}
+	// All at once: on Windows it takes seconds to be refused.
+	var dials sync.WaitGroup
+	for _, a := range all {
+		dials.Go(func() { a.dial(e) })
+	}
+	dials.Wait()
+	for _, a := range all {
+		a.check(e)
+		a.close()
 	}
 }
 
@@ -89,36 +96,50 @@ func (e *env) theirs(network, address string) acceptor {
 	return acceptor{l.Addr().(*net.TCPAddr), accept, l.Close}
 }
 
-// reach tells which families reach a listener. A dial that succeeds is no proof:
-// the same port of the other family may be anybody's. The last dial reaches this
-// listener, so what it has not accepted before that one went elsewhere.
-func (e *env) reach(l acceptor) (v4, v6 bool) {
-	e.Helper()
-	if l.addr.Port == 0 {
-		e.Fatal("no port in the address")
+// attempt finds out which families reach a listener, and compares. A dial that
+// succeeds is no proof: the same port of the other family may be anybody's. The last
+// dial reaches this listener, so what it has not accepted before that one went
+// elsewhere.
+type attempt struct {
+	acceptor
+	what    string
+	v4, v6  bool
+	dialled [3]net.Conn // by IPv4, by IPv6, and the last; nil if it failed
+}
+
+func (a *attempt) dial(e *env) {
+	ways := [3][2]string{{"tcp4", "127.0.0.1"}, {"tcp6", "::1"}, {"tcp6", "::1"}}
+	if a.addr.IP.To4() != nil {
+		ways[2] = ways[0]
 	}
-	dial := func(network, host string) (local string) {
-		c, err := e.network.Dial(network, net.JoinHostPort(host, strconv.Itoa(l.addr.Port)))
-		if err != nil {
-			return ""
+	for i, way := range ways {
+		c, err := e.network.Dial(way[0], net.JoinHostPort(way[1], strconv.Itoa(a.addr.Port)))
+		if err == nil {
+			a.dialled[i] = c
 		}
-		e.closers = append(e.closers, c.Close)
-		return c.LocalAddr().String()
 	}
-	by4, by6 := dial("tcp4", "127.0.0.1"), dial("tcp6", "::1")
-	last := ""
-	if l.addr.IP.To4() != nil {
-		last = dial("tcp4", "127.0.0.1")
-	} else {
-		last = dial("tcp6", "::1")
+}
+
+func (a *attempt) check(e *env) {
+	e.Helper()
+	var locals [3]string
+	for i, c := range a.dialled {
+		if c != nil {
+			e.closers = append(e.closers, c.Close)
+			locals[i] = c.LocalAddr().String()
+		}
 	}
+	last := locals[2]
 	if last == "" {
-		e.Fatalf("%v can't be reached", l.addr)
+		e.Fatalf("%s: %v can't be reached", a.what, a.addr)
 	}
+	var got [2]bool
 	for remote := ""; remote != last; {
-		remote = l.accept()
-		v4 = v4 || remote == by4
-		v6 = v6 || remote == by6
+		remote = a.accept()
+		for i := range got {
+			got[i] = got[i] || remote == locals[i]
+		}
 	}
-	return v4, v6
+	equal(e, a.what+" by IPv4", got[0], a.v4)
+	equal(e, a.what+" by IPv6", got[1], a.v6)
 }
