@@ -112,9 +112,9 @@ func (s *sequence) step(what, arg byte) {
 	socket, peer, n := s.sockets[i], s.peers[i], int(arg)
 	switch what {
 	case 0:
-		s.submit(&ops.Read{From: socket, Buf: completion.Own(make([]byte, n))})
+		s.submit(&ops.Read{From: socket, Buf: completion.Own(make([]byte, max(n, 1)))})
 	case 1:
-		s.submit(&ops.Read{From: socket, Buf: completion.Own(make([]byte, n)), Full: true})
+		s.submit(&ops.Read{From: socket, Buf: completion.Own(make([]byte, max(n, 1))), Full: true})
 	case 2:
 		s.submit(&ops.Read{From: socket, Pool: s.pool})
 	case 3:
