@@ -25,7 +25,14 @@ func (p *Port) lead(w *waiter) {
 		// One turn, and on to the events: a direction that has more than its turn
 		// allows is on the list again.
 		p.work(0)
-		if p.closed || p.satisfied(w) && len(p.seen) == 0 {
+		switch {
+		case p.closed:
+			return
+		case p.satisfied(w) && len(p.seen) == 0:
+			// The next leader may be satisfied in the same way, and the one after it.
+			if p.lookIsDueAfterTurn() {
+				p.poll(w, false)
+			}
 			return
 		}
 	}

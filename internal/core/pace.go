@@ -16,7 +16,7 @@ const (
 // wait, when to look at I/O and at the clock first. Reading the clock costs as much
 // as dequeuing, so it is read as seldom as the bodies so far allow.
 type pace struct {
-	taken  int   // dequeued since the last look
+	taken  int   // dequeued since the last look, and turns that count as much
 	check  int   // how many may be before the clock is read
 	looked int64 // when that look was; 0 if nobody has read the clock
 }
@@ -53,4 +53,16 @@ func (p *Port) lookIsDue() bool {
 	each := spent/int64(c.taken) + 1
 	c.check = c.taken + int(min((timeBetweenLooks-spent)/(2*each)+1, takenBetweenClocks))
 	return false
+}
+
+// lookIsDueAfterTurn tells whether a leader that has what it wants from a turn of the
+// ready list looks at I/O and at the clock before it leaves. Such a turn counts as one
+// body, also if what it finished is awaited, and has read the clock anyway. mu is held.
+func (p *Port) lookIsDueAfterTurn() bool {
+	c, now := &p.pace, p.kernel.Now()
+	c.taken++
+	if c.looked == 0 {
+		c.looked = now
+	}
+	return c.taken >= takenBetweenLooks || now-c.looked >= timeBetweenLooks
 }

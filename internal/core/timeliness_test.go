@@ -256,3 +256,82 @@ func TestShutdownKeepsDeadlines(t *testing.T) {
 		}
 	}
 }
+
+// turnsOfOneBuffer are late reads of two descriptors that always have data, with one
+// buffer for both. Whenever the buffer comes back, the direction that waits for it is on
+// the ready list.
+type turnsOfOneBuffer struct {
+	port  *Port
+	await bool
+	reads [2]*lateRead
+	has   int // which of them has the buffer
+}
+
+func newTurnsOfOneBuffer(p *Port, await bool) *turnsOfOneBuffer {
+	o := &turnsOfOneBuffer{port: p, await: await}
+	pool := p.NewPool(1, 1)
+	for i := range o.reads {
+		h, _ := p.AddHandle(i, true, nil)
+		h.latch[in] |= ready
+		o.reads[i] = &lateRead{handle: h, pool: pool}
+		p.Submit([]Operation{o.reads[i]}, await)
+	}
+	o.wait()
+	return o
+}
+
+// wait returns when the read that has the buffer has ended.
+func (o *turnsOfOneBuffer) wait() {
+	read := o.reads[o.has]
+	if o.await {
+		o.port.Wait(context.Background(), read)
+		return
+	}
+	for o.port.Next(context.Background()) != Operation(read) {
+	}
+}
+
+// next lets the other read have the buffer.
+func (o *turnsOfOneBuffer) next() {
+	read := o.reads[o.has]
+	read.buffer.Release()
+	o.port.Submit([]Operation{read}, o.await)
+	o.has = 1 - o.has
+	o.wait()
+}
+
+// The leader looks at events and at the clock although the ready list satisfies it each
+// time, and so does the next leader.
+func TestReadyListSatisfiesTheLeader(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		await  bool
+		call   int64 // nanoseconds
+		before int   // calls that may come first
+	}{
+		{"LoopByCount", false, 30, 2 * takenBetweenLooks},
+		{"LoopByTime", false, timeBetweenLooks / 4, 8},
+		{"AwaitByCount", true, 30, 2 * takenBetweenLooks},
+		{"AwaitByTime", true, timeBetweenLooks / 4, 8},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			k := &manyDescriptors{script: &script{t: t, now: 1}}
+			p := NewPort(Options{Kernel: k, Poller: pollerOf{k.script}})
+			quiet, _ := p.AddHandle(1000, true, nil)
+			read, timer := newOperation(Read, quiet, 1), &operation{kind: Timer, due: 2}
+			p.Submit([]Operation{read, timer}, false)
+			k.last = func(fd, reads int) {
+				if k.now += c.call; reads > c.before {
+					t.Fatalf("%d reads before an event and a timer had their turn", reads)
+				}
+			}
+			o := newTurnsOfOneBuffer(p, c.await)
+			k.edge(quiet, Readable)
+			for isInFlight(read) || isInFlight(timer) {
+				o.next()
+			}
+		})
+	}
+}
+
+func isInFlight(o *operation) bool { return TicketOf(&o.Record) != Ticket{} }
