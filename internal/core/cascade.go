@@ -99,7 +99,7 @@ func (h *Handle) connectEnded(f *Failure, after *aftermath) {
 	if f == nil {
 		h.state |= connected
 		if h.queue[in].tail != nil {
-			h.port.listReady(h, in, after)
+			h.listReady(in, after)
 		}
 		return
 	}
@@ -110,7 +110,7 @@ func (h *Handle) connectEnded(f *Failure, after *aftermath) {
 	h.port.connectFailures.Store(h, f)
 	// A read that was begun before the connect is answered by the kernel.
 	if h.latch[in]&owned == 0 && h.endDoomed(in, after) {
-		h.port.listReady(h, in, after)
+		h.listReady(in, after)
 	}
 }
 

@@ -58,7 +58,7 @@ func (h *Handle) run(d direction, after *aftermath) {
 		}
 		if budget == 0 {
 			// No new edge will come for what is left.
-			h.port.listReady(h, d, after)
+			h.listReady(d, after)
 			return
 		}
 		// The latch is cleared before the call: an edge that comes during it
@@ -100,7 +100,7 @@ func (h *Handle) performable(d direction, after *aftermath) *Slot {
 			return nil
 		case h.state&dooming != 0 && h.doom(d) != nil:
 			if h.endDoomed(d, after) {
-				h.port.listReady(h, d, after)
+				h.listReady(d, after)
 				return nil
 			}
 			continue
@@ -227,7 +227,7 @@ func (h *Handle) setLatch(d direction, v verdict) {
 func (h *Handle) settleOther(d direction, after *aftermath) {
 	if h.latch[1-d]&undecided != 0 {
 		h.latch[1-d] &^= undecided
-		h.port.listReady(h, 1-d, after)
+		h.listReady(1-d, after)
 	}
 }
 
@@ -336,6 +336,9 @@ func (p *Port) edge(e Event, after *aftermath) {
 func (p *Port) resume(r readyDirection) {
 	var after aftermath
 	r.handle.lock()
+	if r.noted { // before it is run: what comes during a call lists it again
+		r.handle.state &^= listedIn << r.direction
+	}
 	if p.native != nil {
 		r.handle.abandon(r.direction, &after)
 	}
@@ -408,6 +411,6 @@ func (h *Handle) endByIntent(s *Slot, after *aftermath) {
 	if h.queue[d].tail != nil {
 		// The one behind may be performable, or has to end, and no edge will come
 		// for it. A canceller makes no call itself.
-		h.port.listReady(h, d, after)
+		h.listReady(d, after)
 	}
 }

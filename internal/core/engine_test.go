@@ -451,7 +451,7 @@ func TestReadyListStarvesNoEvent(t *testing.T) {
 		busy.latch[in] |= owned // so that they queue up
 	}
 	busy.latch[in] &^= owned
-	p.ready.push(readyDirection{busy, in})
+	p.ready.push(readyDirection{handle: busy, direction: in})
 	k.edge(quiet, Readable)
 	p.Wait(context.Background(), awaited)
 	if k.others != 1 || k.at > 4*turnBudget {

@@ -28,7 +28,6 @@ type Handle struct {
 	errno      uint16 // the first fatal errno any call gave
 	latch      [2]latch
 	state      handleState
-	isUnix     bool // see SetUnix
 }
 
 // latch is what is known of one direction.
@@ -59,7 +58,7 @@ const (
 	abandoned
 )
 
-type handleState uint8
+type handleState uint16
 
 const (
 	closing    handleState = 1 << iota // refuses operations
@@ -70,6 +69,9 @@ const (
 	failed                             // its connect failed: it can only be closed
 	finSent                            // our own half close: EPIPE is no news
 	broken                             // a write has ended half-way and was not handed out: see mend
+	ofUnix                             // see SetUnix
+	listedIn                           // in is on the ready list: see listReady
+	listedOut
 )
 
 // AddHandle makes fd the port's, whether it succeeds or not: a descriptor that
@@ -145,14 +147,18 @@ func (h *Handle) Acquire() (fd int, ok bool) {
 // SetUnix notes that the handle is a unix socket, which its descriptor can't tell
 // when it is closed. It is called before others know of the handle; what a
 // listener accepts is of its own kind.
-func (h *Handle) SetUnix() { h.isUnix = true }
+func (h *Handle) SetUnix() {
+	h.lock()
+	h.state |= ofUnix
+	h.mu.Unlock()
+}
 
 // Past tells what is known of a handle even when it is closed: whether it is
 // connected or has been, and whether it is a unix socket.
 func (h *Handle) Past() (wasConnected, isUnix bool) {
 	h.lock()
 	defer h.mu.Unlock()
-	return h.state&connected != 0, h.isUnix
+	return h.state&connected != 0, h.state&ofUnix != 0
 }
 
 // Kernel returns the one that the descriptor belongs to. It may be asked for

@@ -169,7 +169,7 @@ func (h *Handle) ended(which Readiness, after *aftermath) {
 // makes no call. h.mu is held.
 func (h *Handle) listPending(d direction, after *aftermath) {
 	if h.latch[d]&(pending|abandoned) == pending {
-		h.port.listReady(h, d, after)
+		h.listReady(d, after)
 	}
 }
 
@@ -206,7 +206,7 @@ const askAgainAfter = 1_000_000
 // anyway. A handle's lock is held.
 func (p *Port) listUnheard(h *Handle, d direction, after *aftermath) {
 	p.lock()
-	p.unheard = append(p.unheard, readyDirection{h, d})
+	p.unheard = append(p.unheard, readyDirection{handle: h, direction: d})
 	if p.asking.heap == 0 {
 		p.asking.deadline = p.kernel.Now() + askAgainAfter
 		p.schedule(&p.asking)

@@ -171,8 +171,10 @@ func (h *Handle) haveAccepted(fd int) callResult {
 	if failure != nil && failure.Code == System {
 		failure.Kind = Accept
 	}
-	if conn != nil && h.isUnix {
-		conn.SetUnix()
+	if conn != nil {
+		if _, isUnix := h.Past(); isUnix {
+			conn.SetUnix()
+		}
 	}
 	return callResult{verdict: ended, accepted: conn, failure: failure}
 }

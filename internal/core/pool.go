@@ -109,7 +109,7 @@ func (p *Pool) promise(after *aftermath) {
 	p.unlink(at)
 	at.promised = true
 	p.promised++
-	p.port.listReady(at.handle, in, after)
+	p.port.list(readyDirection{handle: at.handle, direction: in}, after)
 }
 
 // enqueue puts h behind those who wait. mu is held.

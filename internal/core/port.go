@@ -111,6 +111,7 @@ type Port struct {
 type readyDirection struct {
 	handle    *Handle
 	direction direction
+	noted     bool // in the handle's state
 }
 
 // eventsPerPoll bounds the work between two looks at timers and waiters.
@@ -169,12 +170,23 @@ func (p *Port) wakeLeader() {
 	}
 }
 
-// listReady puts a direction on the list of those to be run by the leader. It
-// takes the port's lock, but wakes nobody: that is for publish, which follows
-// when the handle's lock is released.
-func (p *Port) listReady(h *Handle, d direction, after *aftermath) {
+// listReady puts a direction on the list of those to be run by the leader, unless it is
+// there: else each edge that comes meanwhile would add one turn, and what has the
+// longest list of operations would leave the others the fewest. h.mu is held.
+func (h *Handle) listReady(d direction, after *aftermath) {
+	if h.state&(listedIn<<d) != 0 {
+		return
+	}
+	h.state |= listedIn << d
+	h.port.list(readyDirection{h, d, true}, after)
+}
+
+// list puts a direction on the list whose handle may be locked or not. It takes the
+// port's lock, but wakes nobody: that is for publish, which follows when the handle's
+// lock is released.
+func (p *Port) list(r readyDirection, after *aftermath) {
 	p.lock()
-	p.ready.push(readyDirection{h, d})
+	p.ready.push(r)
 	p.mu.Unlock()
 	after.kick = true
 }

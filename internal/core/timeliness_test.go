@@ -141,7 +141,7 @@ func TestReadyListInBoundedTurns(t *testing.T) {
 		h, _ := p.AddHandle(fd+1, true, nil)
 		p.Submit([]Operation{newOperation(Read, h, 1)}, false)
 		h.latch[in] |= ready
-		p.ready.push(readyDirection{h, in})
+		p.ready.push(readyDirection{handle: h, direction: in})
 	}
 	k.edge(quiet, Readable)
 	p.Wait(context.Background(), awaited)
@@ -335,3 +335,30 @@ func TestReadyListSatisfiesTheLeader(t *testing.T) {
 }
 
 func isInFlight(o *operation) bool { return TicketOf(&o.Record) != Ticket{} }
+
+// A direction stands on the ready list once, however many edges come while it does:
+// whatever else is on the list has its turn soon.
+func TestEdgesOfADirectionThatIsListed(t *testing.T) {
+	const edges = 50
+	k := &endless{script: &script{t: t, now: 1}}
+	p := NewPort(Options{Kernel: k, Poller: pollerOf{k.script}})
+	busy, _ := p.AddHandle(7, true, nil)
+	other, _ := p.AddHandle(8, true, nil)
+	ops := make([]Operation, 3*edges*turnBudget)
+	for i := range ops {
+		ops[i] = newOperation(Read, busy, 1)
+	}
+	p.Submit(ops, false)
+	for range edges {
+		edgeOf(p, Event{FD: 7, Generation: busy.generation, Ready: Readable})
+	}
+	read := newOperation(Read, other, 1)
+	p.Submit([]Operation{read}, true)
+	other.latch[in] |= ready
+	p.ready.push(readyDirection{handle: other, direction: in})
+	k.reads = 0
+	p.Wait(context.Background(), read)
+	if k.at > turnBudget {
+		t.Errorf("%d reads of one direction before the other had its turn", k.at)
+	}
+}

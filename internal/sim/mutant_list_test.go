@@ -89,9 +89,9 @@ var mutants = []mutant{
 	{"CloseEndsOneTurn", "cascade.go", []edit{
 		{"case left == 0:\n\t\t\treturn true", "case left == 0:\n\t\t\treturn false"}}},
 	{"RestOfACascadeNotListed", "engine.go", []edit{
-		{"h.port.listReady(h, d, after)\n\t\t\t\treturn nil", "return nil"}}},
+		{"h.listReady(d, after)\n\t\t\t\treturn nil", "return nil"}}},
 	{"RestOfTheReadsNotListed", "cascade.go", []edit{
-		{"h.endDoomed(in, after) {\n\t\th.port.listReady(h, in, after)", "h.endDoomed(in, after) {"}}},
+		{"h.endDoomed(in, after) {\n\t\th.listReady(in, after)", "h.endDoomed(in, after) {"}}},
 	{"CancelAfterTheCloseIsRecorded", "cascade.go", []edit{
 		{"return h.state&closing != 0 || ", "return h.state&closing != 0 && h.fd < 0 || "}}},
 	{"MendedWhenAllAreAborted", "cascade.go", []edit{
