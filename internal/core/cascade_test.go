@@ -15,6 +15,7 @@ type holds struct {
 }
 
 func (s *holds) Step()                   {}
+func (s *holds) Turn()                   {}
 func (s *holds) Sleep(awake func() bool) { panic("nobody sleeps here") }
 func (s *holds) Lock(mu *sync.Mutex) {
 	if f := s.onLock; f != nil {

@@ -300,7 +300,7 @@ func (h *Handle) conclude(s *Slot, rec *Record, f *Failure, after *aftermath) {
 // edge takes in what the poller saw and performs what has become possible. What
 // follows from it is left to the caller to publish.
 func (p *Port) edge(e Event, after *aftermath) {
-	p.step()
+	p.turn()
 	h := p.table.get(e.FD)
 	// A stale event: the number went to another descriptor meanwhile.
 	if h == nil || h.generation != e.Generation {

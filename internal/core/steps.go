@@ -12,6 +12,8 @@ type Steps interface {
 	// Step is called where nothing is locked that a lock-free access relies on:
 	// others may go on before it returns.
 	Step()
+	// Turn is Step where the leader begins to work on an event.
+	Turn()
 	// Lock locks mu, whose holder may be waiting in one of these methods.
 	Lock(mu *sync.Mutex)
 	// Sleep returns when awake reports true, which it does at the latest when
@@ -23,6 +25,13 @@ type Steps interface {
 func (p *Port) step() {
 	if p.steps != nil {
 		p.steps.Step()
+	}
+}
+
+// turn is step where the leader begins to work on an event.
+func (p *Port) turn() {
+	if p.steps != nil {
+		p.steps.Turn()
 	}
 }
 

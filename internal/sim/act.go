@@ -15,6 +15,7 @@ type caller struct {
 	held     []*core.Buffer
 	shared   []*share
 	borrowed []*connection // acquired
+	keeps    bool          // the buffers that it gets, for now
 }
 
 // act follows a script, and gives everything back at its end.
@@ -60,7 +61,9 @@ func (c *caller) follow(i *instruction) {
 		for c.next(nil) && c.failure == nil {
 		}
 	case flood:
-		c.flood()
+		c.flood(i.count)
+	case alternate:
+		c.alternate(i)
 	case cancel:
 		c.cancel(i.at)
 	case cancelTicket:
@@ -298,17 +301,21 @@ func (c *caller) waitForBegun(ctx *simContext) {
 		u.cancelTried = u.cancelTried || ctx != nil
 		c.a.calling = "Wait for " + u.kind.String()
 		u.waiting = true
+		c.a.waits = true
 		c.port.Wait(ctx.of(), u.op)
-		u.waiting = false
+		u.waiting, c.a.waits = false, false
 		c.take(u.op, true)
 	}
 }
 
 // next reports whether there may be more.
 func (c *caller) next(ctx *simContext) bool {
+	c.a.waits = true
 	op := c.port.Next(ctx.of())
+	c.a.waits = false
 	if op != nil {
 		c.take(op.(*operation), false)
+		c.handedOut(1)
 		return true
 	}
 	c.checkNothing(ctx)
@@ -317,23 +324,26 @@ func (c *caller) next(ctx *simContext) bool {
 
 func (c *caller) nextBatch(ctx *simContext, n int) {
 	dst := make([]core.Operation, n)
+	c.a.waits = true
 	n = c.port.NextBatch(ctx.of(), dst)
+	c.a.waits = false
 	if n == 0 {
 		c.checkNothing(ctx)
 	}
 	for _, op := range dst[:n] {
 		c.take(op.(*operation), false)
 	}
+	c.handedOut(n)
 }
 
 // flood posts so much that a dequeuer must look at I/O in between.
-func (c *caller) flood() {
-	plans := make([]operationPlan, 70)
+func (c *caller) flood(n int) {
+	plans := make([]operationPlan, n)
 	for i := range plans {
 		plans[i].kind = core.Post
 	}
 	c.submit(plans, false, nil)
-	for range 70 {
+	for range n {
 		c.next(nil)
 	}
 }

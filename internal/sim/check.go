@@ -69,7 +69,7 @@ func (c *caller) keep(u *use) {
 		copy(o.late.Memory(), poisoned)
 		c.world.held++
 		c.held = append(c.held, o.late)
-		if c.schedule.pick(2) == 0 {
+		if !c.keeps && c.schedule.pick(2) == 0 {
 			c.release()
 		}
 	case o.buffer == &o.own:

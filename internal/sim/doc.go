@@ -21,7 +21,13 @@
 // shortening them. The first choice of the plan says which backend it is: those
 // below 7 are epoll's.
 //
+// One world in two hundred keeps its leader busy for a while (busy.go): whenever the
+// leader looks there is an event, loops find more in the queue than they are handed
+// between two looks, directions are on the ready list again and again, and calls and
+// loop bodies take time of the simulated clock.
+//
 // What is checked stands in check.go (outcomes), idle.go (nobody sleeps while
-// there is work for it), kernel.go and wire.go (what a call may be given) and
-// final.go (nothing is left).
+// there is work for it), timely.go (nothing that is due waits longer than a bounded
+// number of the leader's turns), kernel.go and wire.go (what a call may be given)
+// and final.go (nothing is left).
 package sim

@@ -12,6 +12,7 @@ type totals struct {
 	steps     uint64
 	fired     [backends][faults]uint64
 	ran       [backends]uint64
+	most      progress // between two turns; see timely.go
 	table     table
 }
 
@@ -24,6 +25,7 @@ func (t *totals) add(o *totals) {
 			t.fired[b][i] += o.fired[b][i]
 		}
 	}
+	t.most.mostOf(&o.most)
 	for c := range o.table {
 		for s := range o.table[c] {
 			for v := range o.table[c][s] {
@@ -80,6 +82,7 @@ func (e *explorer) one(p *choices, schedule choices, how strategy, trace bool) r
 		e.totals.fired[w.plan.backend][i] += uint64(n)
 	}
 	e.totals.ran[w.plan.backend]++
+	e.totals.most.mostOf(&w.most)
 	r := result{failure: w.failure, backend: w.plan.backend, hash: w.hash, steps: w.steps, lines: w.lines, plans: len(p.made), choices: len(w.schedule.made)}
 	if r.failure != nil {
 		r.plan = append([]byte(nil), p.made...)

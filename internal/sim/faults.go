@@ -49,6 +49,7 @@ const (
 	stoppedAtTaken   // and where such data was received before the socket was adopted
 	stoppedAtMessage // at the end of a message
 	urgentAlone      // urgent data comes with nothing before it
+	keptBusy         // a look found something, since the world sees to it
 	// With kqueue only.
 	refusedHalfWay // the second of two changes fails
 	changedClosed  // a change fails since its descriptor is closed
@@ -102,6 +103,7 @@ var faultNames = [faults]string{
 	"closed by peer", "reset", "reset by unread data", "write to nobody", "descriptor reused", "clock jumped",
 	"context ended", "observed",
 	"read ends at urgent data", "read ends where urgent data was", "read ends with a message", "urgent data alone",
+	"kept busy",
 	"second change refused", "change of a closed descriptor", "EINTR on a change", "EINTR on a wait", "lingering with events",
 	"stale event of a reused number", "reopened at once",
 	"extra Write event", "Write before Read", "EV_EOF with data left", "EV_EOF with fflags",

@@ -86,7 +86,7 @@ func (w *world) checkLent() {
 func (w *world) dequeuerAsleep() bool {
 	for _, a := range w.living {
 		switch a.calling {
-		case verbNames[next], verbNames[nextBatch], verbNames[loop], verbNames[flood]:
+		case verbNames[next], verbNames[nextBatch], verbNames[loop], verbNames[flood], verbNames[alternate]:
 			return true
 		}
 	}
@@ -124,22 +124,36 @@ func (w *world) checkWorkLeft() {
 
 // couldProgress says why a queued operation need not wait.
 func (w *world) couldProgress(u *use) string {
-	now := w.kernel.now
 	if u.cancelled {
 		return "it is cancelled"
 	}
 	if u.op.conn != nil && u.op.conn.closed {
 		return "its handle is closed"
 	}
-	if u.sure && u.deadline != 0 && u.deadline <= now {
-		return "its deadline has passed"
+	if why := w.timeIsUp(u); why != "" || u.kind == core.Timer {
+		return why
 	}
-	if u.kind == core.Timer {
-		if u.op.due <= now {
-			return "it is due"
-		}
+	if u.kind == core.Read && w.waitsForBuffer(u.socket) {
 		return ""
 	}
+	return w.canMove(u)
+}
+
+// timeIsUp says why the clock ends an operation.
+func (w *world) timeIsUp(u *use) string {
+	now := w.kernel.now
+	switch {
+	case u.sure && u.deadline != 0 && u.deadline <= now:
+		return "its deadline has passed"
+	case u.kind == core.Timer && u.op.due <= now:
+		return "it is due"
+	}
+	return ""
+}
+
+// canMove says why the first operation of a direction would get on, given the
+// buffer that it may need.
+func (w *world) canMove(u *use) string {
 	s := u.socket
 	if sideOf(u.kind) == 1 && s.brokenBy() != nil {
 		return "it can only be aborted"
@@ -155,7 +169,7 @@ func (w *world) couldProgress(u *use) string {
 			return "its connect is decided"
 		}
 	case core.Read:
-		if s.phase == pending || s.phase == fresh || mask&core.Readable == 0 || w.waitsForBuffer(s) {
+		if s.phase == pending || s.phase == fresh || mask&core.Readable == 0 {
 			return ""
 		}
 		return "its socket is readable"

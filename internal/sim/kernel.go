@@ -66,8 +66,13 @@ func (k *kernel) call(fd int, kind core.Kind) (*socket, *use) {
 	if s.inside[side]++; s.inside[side] > 1 {
 		k.w.fail("two calls at once on one direction of descriptor %d", fd)
 	}
+	k.w.called()
 	k.w.pause()
 	s.inside[side]--
+	s.calls[side]++
+	if d := k.w.plan.busy.call; d > 0 && k.w.stage == chaos {
+		k.w.advance(k.now + d)
+	}
 	if k.socketOf(fd, name) != s {
 		k.w.fail("descriptor %d changed hands during a call", fd)
 		return nil, nil

@@ -70,6 +70,7 @@ func (p *kqueuePoller) Wait(how core.Waiting, events []core.Event, serve func(in
 	}
 	k.looking = how == core.Look
 	p.serve = serve
+	w.turned()
 	n, timedOut = p.Poller.Wait(how, events, p.served)
 	k.looking = false
 	k.sleepers--

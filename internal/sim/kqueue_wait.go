@@ -18,6 +18,7 @@ func (q *queue) Wait(events []kqueue.Event, nanoseconds int64) (int, syscall.Err
 		q.w.fail("a wait of %d ns", nanoseconds)
 	}
 	q.step("kevent, to wait")
+	q.w.keepBusy()
 	if nanoseconds != 0 {
 		if q.w.fires(interruptedWait) {
 			return 0, [...]syscall.Errno{syscall.EINTR, errTimedOut}[q.w.schedule.pick(2)]

@@ -111,7 +111,7 @@ var mutants = []mutant{
 	{"BatchInTheWrongOrder", "submit.go", []edit{
 		{"slices.SortStableFunc(slots, byHandle)", "slices.Reverse(slots)\n\tslices.SortStableFunc(slots, byHandle)"}}},
 	{"BatchBegunOneByOne", "submit.go", []edit{
-		{"h.enqueue(s, &after)\n\t\t}", "h.enqueue(s, &after)\n\t\t\th.run(out, &after)\n\t\t}"}}},
+		{"h.enqueue(s, &after)\n\t\t}", "h.enqueue(s, &after)\n\t\t\th.run(out, &after)\n\t\t\th.leave(&after)\n\t\t\tafter = aftermath{}\n\t\t\th.lock()\n\t\t}"}}},
 	{"RefusedBatchKept", "submit.go", []edit{
 		{"p.unclaim(op.self())", "_ = op"}}},
 	{"RefusedKeepsItsLastOutcome", "submit.go", []edit{
@@ -177,6 +177,32 @@ var mutants = []mutant{
 		{"if p.satisfied(w) || p.attention.Load() || p.until", "if p.satisfied(w) || p.until"}}},
 	{"CloseUnderAWait", "lead.go", []edit{
 		{"p.polling = true\n\tp.pace.restart(0)\n\tp.until", "p.polling = false\n\tp.pace.restart(0)\n\tp.until"}}},
+	{"ServesAndForgetsTheClock", "lead.go", []edit{
+		{"if p.timers.count > 0 && p.timers.next() <= p.kernel.Now() {", "if false {"}}},
+	{"NoClockBetweenEvents", "lead.go", []edit{
+		{"if p.timers.next() <= now && (len(p.seen) == 0 ||", "if now < 0 && (len(p.seen) == 0 ||"}}},
+	{"ReadyListBehindAllEvents", "lead.go", []edit{
+		{"\tif p.ready.count > 0 {\n\t\t// One turn", "\tif len(p.seen) == 0 {\n\t\tp.poll(w, false)\n\t}\n\tif p.ready.count > 0 && len(p.seen) == 0 {\n\t\t// One turn"}}},
+	{"EventsBehindTheReadyList", "lead.go", []edit{
+		{"\tif p.ready.count > 0 {\n\t\t// One turn", "\tfor p.ready.count > 0 {\n\t\t// One turn"}}},
+	{"ReadyListRunsInFull", "lead.go", []edit{
+		{"for n := min(p.ready.count, readyPerTurn); n > 0 && now < end; n-- {", "for p.ready.count > 0 && now < end {"}}},
+	{"SpinOutlastsADeadline", "lead.go", []edit{
+		{"min(p.kernel.Now()+p.spin, p.until)", "p.kernel.Now() + p.spin"}}},
+	{"LoopNeverLooks", "dequeue.go", []edit{
+		{"!p.closed && p.lookIsDue() {", "!p.closed && p.lookIsDue() && p.leader != nil {"}}},
+	{"LoopLooksByCountAlone", "pace.go", []edit{
+		{"if spent >= timeBetweenLooks {", "if spent < 0 {"}}},
+	{"ListedWithEachEdge", "port.go", []edit{
+		{"if h.state&(listedIn<<d) != 0 {", "if h.state&(listedIn<<d) != 0 && h.fd < 0 {"}}},
+	{"ListedAndForgotten", "engine.go", []edit{
+		{"r.handle.state &^= listedIn << r.direction", "_ = r.noted"}}},
+	{"ReadyListSatisfiesTheLeader", "lead.go", []edit{
+		{"if p.lookIsDueAfterTurn() {", "if p.lookIsDueAfterTurn() && p.closed {"}}},
+	{"TurnsOfTheListNotCounted", "pace.go", []edit{
+		{"c.taken++\n", "\n"}}},
+	{"PromiseKeptWaiting", "engine.go", []edit{
+		{"\tr.handle.run(r.direction, &after)\n\tr.handle.leave", "\tpromised := false\n\tif s := r.handle.queue[in].head(); s != nil && s.flags&late != 0 {\n\t\tat := s.record().buffer.place\n\t\tpromised = at != nil && at.promised\n\t}\n\tif promised && p.polls%64 != 0 {\n\t\tr.handle.listReady(r.direction, &after)\n\t} else {\n\t\tr.handle.run(r.direction, &after)\n\t}\n\tr.handle.leave"}}},
 	{"LeadNotHandedOn", "wait.go", []edit{
 		{"if heir != nil {", "if heir != nil && heir.number < 0 {"}}},
 	{"HeirNotWoken", "wait.go", []edit{
@@ -196,7 +222,7 @@ var mutants = []mutant{
 	{"CallbackOfAnotherContext", "context.go", []edit{
 		{"if w.registered == r {", "if w.number >= 0 {"}}},
 	{"PromiseNotListed", "pool.go", []edit{
-		{"p.port.listReady(at.handle, in, after)", ""}}},
+		{"p.port.list(readyDirection{handle: at.handle, direction: in}, after)", ""}}},
 	{"PromiseLost", "pool.go", []edit{
 		{"\t\tp.promised--\n\t\tp.promise(after)", "\t\tp.promised--"}}},
 	{"PoolWaiterNotWoken", "pool.go", []edit{

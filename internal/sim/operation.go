@@ -87,6 +87,7 @@ type use struct {
 	product *socket
 
 	refusedAtOnce bool  // nothing of it may reach the kernel
+	debt          debt  // since when its time is up
 	deadline      int64 // in force, if surely known
 	sure          bool
 	earliest      int64 // of all deadlines it ever had

@@ -23,6 +23,7 @@ type plan struct {
 	activity    int // what each peer does before it gets tired
 	sockets     socketKind
 	taken       bool // the first socket was somebody else's, who has received urgent data
+	busy        busy
 	actors      [][]instruction
 	closing     instruction
 }
@@ -73,6 +74,7 @@ const (
 	loop
 	mistake
 	flood
+	alternate
 	closePort
 	shutdown
 	verbs
@@ -169,6 +171,9 @@ func makePlan(c *choices) *plan {
 	}
 	p.sockets = [...]socketKind{tcpSockets, unixSockets, bothSockets}[c.pick(3)]
 	p.taken = c.rarely(6)
+	if c.rarely(200) {
+		p.makeBusy(c)
+	}
 	return p
 }
 
@@ -192,7 +197,7 @@ func (p *plan) script(c *choices) (script []instruction) {
 var weights = [verbs]int{
 	submit: 20, next: 7, nextBatch: 3, await: 14, begin: 8, wait: 2, cancel: 9, cancelTicket: 5, move: 7,
 	closeHandle: 5, takeBuffer: 4, release: 3, broadcast: 3, open: 2, acquire: 2, stats: 1, loop: 8, mistake: 1,
-	flood: 0, closePort: 1, shutdown: 1,
+	flood: 0, alternate: 0, closePort: 1, shutdown: 1,
 }
 
 // verbOf is the verb for each choice of a byte.
@@ -229,7 +234,7 @@ func (p *plan) instruction(c *choices) instruction {
 	case next, loop, wait:
 		i.context = p.context(c)
 		if i.verb == loop && c.rarely(30) {
-			i.verb = flood
+			i.verb, i.count = flood, 70
 		}
 	case nextBatch:
 		i.count = 1 + c.pick(4)

@@ -88,11 +88,13 @@ func (k poller) Wait(how core.Waiting, events []core.Event, serve func(int) (int
 		k.w.fail("two leaders in the poller")
 	}
 	k.looking = how == core.Look
+	k.w.turned()
 	k.w.pause()
 	k.looking = false
 	again := true
 	switch how {
 	case core.Look:
+		k.w.keepBusy()
 		n = k.harvest(events)
 	case core.Block:
 		for again {
@@ -123,6 +125,7 @@ func (k poller) served(n int, serve func(int) (int, bool)) (left int, again bool
 
 // block is epoll_wait.
 func (k poller) block(events []core.Event) (n int, timedOut bool) {
+	k.w.keepBusy()
 	limit := k.until // read when the call begins
 	if !k.w.fires(spuriousWakeUp) {
 		k.w.sleepUntil = limit
@@ -146,6 +149,7 @@ func (k poller) park(events []core.Event, serve func(int) (int, bool)) (n int, t
 		} else if k.w.fires(spuriousWakeUp) {
 			return 0, false
 		}
+		k.w.keepBusy()
 		k.w.parkedUntil = true
 		k.w.sleepIn(inPoller, func() bool { return len(k.ready) > 0 || k.now >= k.until })
 		k.w.parkedUntil = false

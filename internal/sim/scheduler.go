@@ -26,6 +26,8 @@ type actor struct {
 	asleep  where       // and in what
 	effect  func()      // what is to be noted when its call takes effect
 	calling string      // for the list of who sleeps where
+	waits   bool        // it is in a call that waits, but for Await
+	ran     int         // the step at which it went on last
 
 	resume func() (struct{}, bool)
 	stop   func()
@@ -78,6 +80,7 @@ func (w *world) start(name string, job func(*actor)) {
 	}
 	a.world, a.number, a.name, a.job = w, len(w.actors), name, job
 	a.done, a.wants, a.awake, a.effect, a.calling = false, nil, nil, nil, ""
+	a.waits, a.ran = false, w.steps
 	w.actors = append(w.actors, a)
 	w.living = append(w.living, a)
 }
@@ -154,6 +157,12 @@ func (w *world) Step() {
 		w.tracePoint("goes on")
 		w.pause()
 	}
+}
+
+// Turn is a point where the leader begins to work on an event.
+func (w *world) Turn() {
+	w.turned()
+	w.Step()
 }
 
 // Lock waits for mu in the world's own way: whoever holds it is another actor.
@@ -256,6 +265,7 @@ func (w *world) turn(self *actor) *actor {
 		}
 		chosen := options[w.choose(self != nil && options[0].actor == self, options)]
 		if chosen.actor != nil {
+			chosen.actor.ran = w.steps
 			w.mix(uint64(chosen.actor.number)<<8 | uint64(len(options)))
 			w.current = chosen.actor
 			return chosen.actor
@@ -266,8 +276,28 @@ func (w *world) turn(self *actor) *actor {
 	return nil
 }
 
+// starvedAfter is after how many steps an actor that could go on does, in a world that
+// checks what is served in time: if something waits, then for the engine and not for
+// the scheduler.
+const starvedAfter = 10
+
+// starved returns the index of an actor that has waited for so long, or -1.
+func (w *world) starved(options []option) int {
+	for i, o := range options {
+		if o.actor != nil && w.steps-o.actor.ran > starvedAfter {
+			return i
+		}
+	}
+	return -1
+}
+
 // choose returns the index of the option that comes about.
 func (w *world) choose(running bool, options []option) int {
+	if w.plan.busy.turns > 0 {
+		if i := w.starved(options); i >= 0 {
+			return i
+		}
+	}
 	if w.steps > fairAfter {
 		return w.steps % len(options)
 	}

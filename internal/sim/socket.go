@@ -58,6 +58,8 @@ type socket struct {
 
 	// For the checks.
 	inside [2]int // calls under way, by side
+	calls  [2]int // made
+	debts  [2]debt
 	uses   []*use
 	told   []syscall.Errno // errnos that calls were given
 	fatal  syscall.Errno   // the first of them that ends a connection

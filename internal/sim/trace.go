@@ -9,7 +9,7 @@ import (
 var verbNames = [verbs]string{
 	"Submit", "Next", "NextBatch", "Await", "Submit started", "Wait", "Cancel", "CancelTicket", "SetDeadline",
 	"Handle.Close", "Pool.Take", "Release", "broadcast", "AddHandle", "Acquire", "Stats", "dequeue in a loop", "mistake",
-	"flood", "Close", "Shutdown",
+	"flood", "reads in turn", "Close", "Shutdown",
 }
 
 var actorNames = [...]string{"Anna", "Bert", "Cleo", "Dora", "Emil"}

@@ -58,6 +58,8 @@ type world struct {
 	impatient   []*simContext // those that Shutdown was called with
 	closed      bool          // Close or Shutdown has returned true
 
+	timely
+
 	// Of the observer.
 	submitted, completed, dequeued int
 	asleep                         bool
@@ -115,6 +117,9 @@ func newWorld(st *stable, t *totals, p *plan, schedule choices, how strategy, tr
 		s := w.withPeer()
 		if i == 0 && p.taken {
 			w.kernel.receiveUrgent(s)
+		}
+		if p.busy.data > 0 && i != quietSocket {
+			w.kernel.deliver(s.other, s.other.nextBytes(p.busy.data))
 		}
 		w.adopt(s, true)
 	}
