@@ -258,8 +258,6 @@ var mutantsOfKqueue = []mutant{
 		{"\t\tif errno != core.EINTR {", "\t\tif errno == core.EINTR {\n\t\t\treturn 0\n\t\t} else {"}}},
 	{"ReadsDontStopShort", "kqueue/poller.go", []edit{
 		{"r = core.Readable | core.StopsShort\n\t\tif", "r = core.Readable\n\t\tif"}}},
-	{"EndOfStreamIsNoHangUp", "kqueue/poller.go", []edit{
-		{"r |= core.HungUp", "r |= core.Readable"}}},
 	{"EndOfWritesTakenForHangUp", "kqueue/poller.go", []edit{
 		{"\t\tr = core.Writable\n", "\t\tr = core.Writable\n\t\tif e.Flags&EOF != 0 {\n\t\t\tr |= core.HungUp\n\t\t}\n"}}},
 	{"EndOfWritesDropped", "kqueue/poller.go", []edit{
@@ -268,8 +266,6 @@ var mutantsOfKqueue = []mutant{
 		{"\t\tr = core.Readable | core.StopsShort\n\t\tif e.Flags", "\t\tif e.Data > 0 {\n\t\t\tr = core.Readable | core.StopsShort\n\t\t}\n\t\tif e.Data > 0 && e.Flags"}}},
 	{"ErrorEventIgnored", "kqueue/poller.go", []edit{
 		{"if e.Flags&Error != 0 {", "if e.Flags&Error != 0 && e.Filter == User {"}}},
-	{"FlagsCompared", "kqueue/poller.go", []edit{
-		{"if e.Flags&EOF != 0 { // with", "if e.Flags == EOF { // with"}}},
 	{"OneFilterOfTwoSeen", "kqueue/poller.go", []edit{
 		{"events[kept-1].Ready |= event.Ready", "events[kept-1].Ready = event.Ready"}}},
 	{"EventBehindAWakeUpLost", "kqueue/poller.go", []edit{
