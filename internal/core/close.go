@@ -40,6 +40,8 @@ func (p *Port) Close() bool {
 // whether it could wait for all, and false for open if the port was closed
 // before.
 func (p *Port) Shutdown(ctx context.Context) (all, open bool) {
+	c := heed(ctx)
+	over := c.isOver()
 	p.lock()
 	if p.closed {
 		p.mu.Unlock()
@@ -53,8 +55,8 @@ func (p *Port) Shutdown(ctx context.Context) (all, open bool) {
 
 	p.takeEndsIn()
 	p.lock()
-	if !isOver(ctx) {
-		w, _ := p.enlist(ctx, drained)
+	if !over {
+		w, _ := p.enlist(c, drained)
 		p.wait(w)
 		p.dismiss(w)
 	}

@@ -17,11 +17,27 @@ type registration struct {
 // keptWaiters bounds the search for a record that heeds the right context.
 const keptWaiters = 8
 
+// heeded is a context with its channel. It is asked for both before a lock is taken:
+// its methods are code of others, which may panic.
+type heeded struct {
+	context.Context
+	done <-chan struct{}
+}
+
+func heed(ctx context.Context) heeded { return heeded{ctx, ctx.Done()} }
+
+// heedNone is a context that never ends.
+var heedNone = heed(context.Background())
+
+// isOver tells whether the context has ended, which the background can't. No lock is
+// held.
+func (c heeded) isOver() bool { return c.done != nil && c.Err() != nil }
+
 // enlist takes a waiter record that heeds ctx. mu is held on entry and on
 // return; it is released in between if the record has to change its context,
 // since that runs code of others.
-func (p *Port) enlist(ctx context.Context, want want) (w *waiter, released bool) {
-	done := ctx.Done()
+func (p *Port) enlist(ctx heeded, want want) (w *waiter, released bool) {
+	done := ctx.done
 	w = p.takeWaiter(done)
 	w.want, w.finished, w.ended, w.heeds = want, false, false, done != nil
 	if done == nil || w.registered != nil && w.registered.done == done {
@@ -32,7 +48,7 @@ func (p *Port) enlist(ctx context.Context, want want) (w *waiter, released bool)
 	w.registered = r
 	p.unlock()
 	stopped := old == nil || old.stop()
-	r.stop = p.afterFunc(ctx, r.contextEnded)
+	r.stop = p.afterFunc(ctx.Context, r.contextEnded)
 	p.lock()
 	if !stopped {
 		p.expectCallback(old)

@@ -5,11 +5,12 @@ import "context"
 // Next returns a finished operation, and waits for one if need be. It returns
 // nil if ctx has ended, or if the port is closed and nothing is left.
 func (p *Port) Next(ctx context.Context) Operation {
-	if isOver(ctx) {
+	c := heed(ctx)
+	if c.isOver() {
 		return nil
 	}
 	p.lock()
-	p.awaitItems(ctx, 1)
+	p.awaitItems(c, 1)
 	var traces []Trace
 	if p.observe != nil {
 		traces = p.traceNext(traces)
@@ -28,14 +29,15 @@ func (p *Port) Next(ctx context.Context) Operation {
 // NextBatch fills dst with finished operations, waits for the first, and
 // returns how many there are: 0 for the reasons of Next.
 func (p *Port) NextBatch(ctx context.Context, dst []Operation) int {
-	if len(dst) == 0 || isOver(ctx) {
+	c := heed(ctx)
+	if len(dst) == 0 || c.isOver() {
 		return 0
 	}
 	var then delivery
 	var traces []Trace
 	n := 0
 	p.lock()
-	p.awaitItems(ctx, len(dst))
+	p.awaitItems(c, len(dst))
 	for n < len(dst) {
 		if p.observe != nil {
 			traces = p.traceNext(traces)
@@ -65,15 +67,12 @@ func (p *Port) traceNext(traces []Trace) []Trace {
 	return append(traces, t.(Trace))
 }
 
-// isOver tells whether ctx has ended, which the background can't.
-func isOver(ctx context.Context) bool { return ctx.Done() != nil && ctx.Err() != nil }
-
 // awaitItems returns when there is a finished operation to take, or no more
 // reason to wait for one. There may be more if more are wanted and at hand. mu
 // is held on entry and on return.
-func (p *Port) awaitItems(ctx context.Context, room int) {
+func (p *Port) awaitItems(ctx heeded, room int) {
 	if p.done.count > 0 && p.leader == nil && !p.closed && p.lookIsDue() {
-		w, _ := p.enlist(context.Background(), anItem)
+		w, _ := p.enlist(heedNone, anItem)
 		p.leader = w
 		p.round(w)
 		p.resign(w)
@@ -109,14 +108,15 @@ func (p *Port) Wait(ctx context.Context, op Operation) {
 	if rec.collect() {
 		return
 	}
-	if isOver(ctx) {
+	c := heed(ctx)
+	if c.isOver() {
 		p.Cancel(op)
-		ctx = context.Background()
+		c = heedNone
 	}
 	p.lock()
 	flying, mistake := p.waitable(rec)
 	if flying {
-		w, released := p.enlist(ctx, oneOp)
+		w, released := p.enlist(c, oneOp)
 		if released {
 			flying, mistake = p.waitable(rec)
 		}
@@ -198,7 +198,7 @@ func (r *Record) collect() bool {
 // kernel: the operation ends as cancelled.
 func (p *Port) Await(ctx context.Context, op Operation) bool {
 	i := noIntent
-	if isOver(ctx) {
+	if heed(ctx).isOver() {
 		i = toCancel
 	}
 	one := [1]Operation{op}

@@ -1,7 +1,5 @@
 package core
 
-import "context"
-
 // What differs with a Native kernel: an operation is not performed when
 // something is ready, but given to the kernel, which tells of its end. In
 // between its direction stays owned, for as long as it takes, and whoever
@@ -281,7 +279,7 @@ func (p *Port) takeEndsIn() {
 	if p.leader != nil || p.closed {
 		return
 	}
-	w, _ := p.enlist(context.Background(), anItem)
+	w, _ := p.enlist(heedNone, anItem)
 	if p.leader == nil && !p.closed {
 		p.leader = w
 		p.work(0)

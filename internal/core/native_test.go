@@ -11,7 +11,7 @@ import (
 func look(p *Port) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	w, _ := p.enlist(context.Background(), anItem)
+	w, _ := p.enlist(heedNone, anItem)
 	p.leader = w
 	p.round(w)
 	p.resign(w)
