@@ -18,13 +18,20 @@ const (
 type pace struct {
 	taken  int   // dequeued since the last look, and turns that count as much
 	check  int   // how many may be before the clock is read
-	looked int64 // when that look was; 0 if nobody has read the clock
+	looked int64 // when that look was, or the clock was first read after it; 0: not yet
+	timed  int   // how many had been dequeued then
 }
 
-// restart notes a look at the time now, which is 0 if nobody has read the clock.
+// restart notes a look at the time now, which is 0 if nobody has read the clock. Then
+// the bodies before the first look at the clock are not timed, and half as many go by
+// before each of the first two.
 func (c *pace) restart(now int64) {
-	c.taken, c.looked = 0, now
-	c.check = min(c.check, takenBetweenClocks)
+	most := takenBetweenClocks
+	if now == 0 {
+		most /= 2
+	}
+	c.taken, c.timed, c.looked = 0, 0, now
+	c.check = min(c.check, most)
 }
 
 // lookIsDue tells whether a loop looks at I/O and at the clock before it takes the
@@ -40,17 +47,17 @@ func (p *Port) lookIsDue() bool {
 	}
 	now := p.kernel.Now()
 	if c.looked == 0 {
-		// The look was at most check bodies ago: from here on they are timed.
-		c.taken, c.looked = 1, now
+		c.timed, c.looked = c.taken, now
+		c.check = c.taken + takenBetweenClocks/2
 		return false
 	}
 	spent := now - c.looked
 	if spent >= timeBetweenLooks {
-		c.check = max(c.taken/2, 1)
+		c.check = max((c.taken-c.timed)/2, 1)
 		return true
 	}
 	// At this pace, half of the time that is left.
-	each := spent/int64(c.taken) + 1
+	each := spent/int64(max(c.taken-c.timed, 1)) + 1
 	c.check = c.taken + int(min((timeBetweenLooks-spent)/(2*each)+1, takenBetweenClocks))
 	return false
 }
@@ -62,7 +69,7 @@ func (p *Port) lookIsDueAfterTurn() bool {
 	c, now := &p.pace, p.kernel.Now()
 	c.taken++
 	if c.looked == 0 {
-		c.looked = now
+		c.timed, c.looked = c.taken, now
 	}
 	return c.taken >= takenBetweenLooks || now-c.looked >= timeBetweenLooks
 }

@@ -73,6 +73,7 @@ func (q *quietPoller) Wait(how Waiting, _ []Event, _ func(int) (int, bool)) (int
 // Spinning ends when something is due, not at the end of the spin time.
 func TestSpinningEndsWithTheDeadline(t *testing.T) {
 	k, p, h := newScript(t)
+	k.idle = true
 	p.spin = 500_000_000
 	p.poller = &quietPoller{pollerOf{k}, 1_000_000}
 	read := newOperation(Read, h, 1)
@@ -225,7 +226,7 @@ func TestShutdownKeepsDeadlines(t *testing.T) {
 		timers[i] = &operation{kind: Timer, due: int64(1000 + i)}
 		p.Submit([]Operation{timers[i]}, false)
 	}
-	k.write = append(k.write, gives(0, syscall.EAGAIN))
+	k.idle = true // nothing can be sent
 	writes := make([]*operation, 2*endedPerHold)
 	for i := range writes {
 		writes[i] = newOperation(Write, h, 1)
@@ -360,5 +361,44 @@ func TestEdgesOfADirectionThatIsListed(t *testing.T) {
 	p.Wait(context.Background(), read)
 	if k.at > turnBudget {
 		t.Errorf("%d reads of one direction before the other had its turn", k.at)
+	}
+}
+
+// Bodies that suddenly take longer are noticed after 16 of them at most, wherever the
+// port stands.
+func TestLongBodiesAreNoticed(t *testing.T) {
+	for _, polled := range []bool{false, true} {
+		k, p, _ := newScript(t)
+		k.idle = true
+		post := func(n int) {
+			for range n {
+				p.Submit([]Operation{&operation{kind: Post}}, false)
+			}
+		}
+		post(2000)
+		for range 2000 {
+			p.Next(context.Background())
+			k.now += 10
+		}
+		if polled {
+			p.Submit([]Operation{&operation{kind: Timer, due: k.now + 100}}, false)
+			k.onWait = func() { k.now, k.woken = k.now+200, true }
+			p.Next(context.Background())
+		}
+		timer := &operation{kind: Timer, due: k.now + 1_000}
+		p.Submit([]Operation{timer}, false)
+		post(200)
+		long := 0
+		for {
+			p.Next(context.Background())
+			if p.Stats().InFlight == 0 {
+				break
+			}
+			long++
+			k.now += 5_000_000
+		}
+		if long > takenBetweenClocks {
+			t.Errorf("polled before: %v: %d long bodies went by", polled, long)
+		}
 	}
 }
