@@ -47,6 +47,7 @@ var deadlineCases = []testCase{
 	{"SubmitWakesParkedLeaderForDeadline", deadlineWakesLeader},
 	{"SetDeadlineWakesParkedLeader", deadlineSetWakesLeader},
 	{"DeadlineOfWaitBesideParkedLeader", deadlineBesideLeader},
+	{"ArrivedBeforeTheDeadline", deadlineArrivedBefore},
 	{"AfterEdges", deadlineAfterEdges},
 	{"AtEdges", deadlineAtEdges},
 	{"TimerFires", timerFires},

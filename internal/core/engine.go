@@ -368,6 +368,10 @@ func (p *Port) record(t Ticket, i intent) bool {
 		h.mu.Unlock()
 		return false
 	}
+	if i == toExpire && h.tryOnceMore(s, &after) {
+		h.leave(&after)
+		return false
+	}
 	s.intent = i
 	if s.progress&begun != 0 && !h.isCalling(s) {
 		h.endByIntent(s, &after)
@@ -376,6 +380,23 @@ func (p *Port) record(t Ticket, i intent) bool {
 	}
 	h.leave(&after)
 	return true
+}
+
+// tryOnceMore performs what can be performed of an operation whose time is up, and
+// reports whether that has ended it. What has arrived in time is its result, also if
+// the port looks late: behind a long loop body, or because more is ready than one poll
+// reports. So the call is asked, and not the latch. h.mu is held, and let go of in
+// between: the use of the slot tells whether somebody else has ended it meanwhile.
+func (h *Handle) tryOnceMore(s *Slot, after *aftermath) (hasEnded bool) {
+	d := s.kind.direction()
+	waits := d == in && h.state&connecting != 0 // then it would only leave the latch set
+	if h.port.native != nil || s.kind == Timer || s.progress&begun == 0 || h.latch[d]&owned != 0 || waits {
+		return false
+	}
+	use := s.use.Load()
+	h.latch[d] |= ready
+	h.run(d, after)
+	return s.use.Load() != use || h.intentOf(s) != noIntent
 }
 
 // intentOf is what was recorded of s, or else of all that is queued with it. h.mu

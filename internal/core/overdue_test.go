@@ -1,0 +1,87 @@
+package core
+
+import (
+	"context"
+	"syscall"
+	"testing"
+)
+
+// outcomeIs dequeues the next operation, which is o, and compares what it ended with.
+func outcomeIs(t *testing.T, p *Port, o *operation, n int64, want *Failure) {
+	t.Helper()
+	if got := p.Next(context.Background()); got != Operation(o) {
+		t.Fatalf("dequeued %v", got)
+	}
+	if got, f, _ := Outcome(&o.Record); got != n || f != want {
+		t.Errorf("outcome %d, %+v, want %d, %+v", got, f, n, want)
+	}
+}
+
+// What is overdue is tried once more: its event may not have been seen yet.
+func TestOverdueIsTriedOnceMore(t *testing.T) {
+	type calls = []func([]byte) (int, syscall.Errno)
+	for _, c := range []struct {
+		name  string
+		kind  Kind
+		calls calls
+		n     int64
+		want  *Failure
+	}{
+		{"Data", Read, calls{gives(1, 0)}, 1, nil},
+		{"NoData", Read, calls{gives(0, syscall.EAGAIN)}, 0, deadlineFailure},
+		{"HalfOfIt", Read, calls{gives(1, 0), gives(0, syscall.EAGAIN)}, 1, deadlineFailure},
+		{"Room", Write, calls{gives(0, syscall.EAGAIN), gives(2, 0)}, 2, nil},
+		{"NoRoom", Write, calls{gives(0, syscall.EAGAIN), gives(0, syscall.EAGAIN)}, 0, deadlineFailure},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			k, p, h := newScript(t)
+			o := newOperation(c.kind, h, 2)
+			o.full = c.name == "HalfOfIt"
+			if c.kind == Write {
+				k.write = c.calls
+			} else {
+				k.read = c.calls
+			}
+			p.Submit([]Operation{o}, false)
+			p.SetDeadline(o, 10)
+			k.now = 20
+			outcomeIs(t, p, o, c.n, c.want)
+			if len(k.read)+len(k.write) > 0 {
+				t.Error("it was not tried")
+			}
+		})
+	}
+}
+
+// Those ahead of it get what there is first.
+func TestOverdueBehindAnother(t *testing.T) {
+	k, p, h := newScript(t)
+	k.idle = true
+	first, second, third := newOperation(Read, h, 1), newOperation(Read, h, 1), newOperation(Read, h, 1)
+	p.Submit([]Operation{first, second, third}, false)
+	p.SetDeadline(second, 10)
+	p.SetDeadline(third, 10)
+	k.read = append(k.read, gives(1, 0), gives(1, 0))
+	k.now = 20
+	outcomeIs(t, p, first, 1, nil)
+	outcomeIs(t, p, second, 1, nil)
+	outcomeIs(t, p, third, 0, deadlineFailure)
+}
+
+// A read behind a connect that has not ended is not tried: the connect is what it
+// waits for.
+func TestOverdueBehindAConnect(t *testing.T) {
+	k, p, h := newScript(t)
+	h.state &^= connected
+	k.connect = []syscall.Errno{syscall.EAGAIN}
+	connect, read := newOperation(Connect, h, 0), newOperation(Read, h, 1)
+	p.Submit([]Operation{connect, read}, false)
+	p.SetDeadline(read, 10)
+	k.now = 20
+	outcomeIs(t, p, read, 0, deadlineFailure)
+	if k.calls > 0 {
+		t.Error("it was tried")
+	}
+	k.edge(h, Writable)
+	outcomeIs(t, p, connect, 0, nil)
+}
