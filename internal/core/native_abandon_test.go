@@ -114,10 +114,10 @@ func TestNativeAbandonIsAskedAgainBetweenEvents(t *testing.T) {
 // When asking takes longer than the time after which it is asked again, there is
 // always something to ask. A close looks in between all the same.
 func TestNativeCloseLooksBetweenAsking(t *testing.T) {
-	k, p, h := newNative(t)
+	k, p, _ := newNative(t)
 	k.alone, k.tick = true, 2*askAgainAfter
 	for i := range 3 {
-		h = k.handle(p, 100+i)
+		h := k.handle(p, 100+i)
 		p.Submit([]Operation{newOperation(Read, h, 8)}, false)
 		k.end(h, in, 1, 0)
 	}
