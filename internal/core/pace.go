@@ -59,6 +59,7 @@ func (p *Port) lookIsDue() bool {
 	// At this pace, half of the time that is left.
 	each := spent/int64(max(c.taken-c.timed, 1)) + 1
 	c.check = c.taken + int(min((timeBetweenLooks-spent)/(2*each)+1, takenBetweenClocks))
+	c.check = min(c.check, takenBetweenLooks)
 	return false
 }
 

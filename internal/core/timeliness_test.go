@@ -178,7 +178,8 @@ func TestLoopLooksAtIO(t *testing.T) {
 	}
 }
 
-// Bodies that suddenly take longer are noticed within a bounded number of them.
+// Bodies that suddenly take longer are noticed after 16 of them; one post more is ahead
+// of the read in the queue.
 func TestLoopNoticesLongBodies(t *testing.T) {
 	worst := 0
 	for phase := range takenBetweenLooks {

@@ -24,8 +24,8 @@ const mostFilters = 2 * 4
 func (w *world) turnsForABuffer() int { return 2 * (len(w.connections) - 1) }
 
 // takenInTime is how many operations loops may dequeue between two turns: the look is
-// due after 64, which the engine counts anew, once, when it first reads the clock. Where
-// operations are awaited, it is as many parts of the ready list.
+// due after 64, and while it is under way other loops may dequeue before the engine
+// counts anew. Where operations are awaited, it is as many parts of the ready list.
 const takenInTime = 2 * 64
 
 // callsInTurn is how many system calls those who wait may make between two turns: 16 of
@@ -42,8 +42,8 @@ func (w *world) callsInTurn() int {
 }
 
 // bodiesInTime is how long, on the kernel's clock, the bodies of a loop may take
-// between two turns: 100 µs. If they were shorter before, the loop reads the clock
-// after 16 of them, and again after 16 to know how long they take now.
+// between two turns: 100 µs. If they were shorter before, 16 of them go by until the
+// clock says so, and as many of other loops while one looks.
 func (b *busy) bodiesInTime() int64 { return 100_000 + 2*16*b.body }
 
 // progress is what was done since the last turn, or what was ever the most.
