@@ -130,9 +130,9 @@
 // failed Connect, and for what waited for it, the address that was not reached.
 // They are noted when the operation fails. Timeout and Temporary are right on
 // every system: a lack of descriptors or memory (EMFILE, ENFILE, ENOBUFS,
-// ENOMEM) is temporary. On Windows the errno is Winsock's, and errors.Is finds
-// the POSIX name, too. Err and Wait return the same error value each time. A
-// reset is never reported as io.EOF.
+// ENOMEM), or of registrations with epoll (ENOSPC), is temporary. On Windows the
+// errno is Winsock's, and errors.Is finds the POSIX name, too. Err and Wait return
+// the same error value each time. A reset is never reported as io.EOF.
 //
 // # The race detector
 //
