@@ -3,6 +3,7 @@ package sys
 import (
 	"errors"
 	"fmt"
+	"math"
 	"net"
 	"net/netip"
 	"os"
@@ -275,12 +276,15 @@ func (Kernel) SetNoDelay(fd int, on bool) error {
 
 // SetKeepAlive is SIO_KEEPALIVE_VALS; idle 0 turns it off.
 func (Kernel) SetKeepAlive(fd int, idle time.Duration) error {
-	seconds := max((idle+time.Second-1)/time.Second, 0)
-	milliseconds := uint32(min(int64(seconds)*1000, 1<<31-1))
-	values := windows.TCPKeepalive{OnOff: uint32(toInt(idle > 0)), Time: milliseconds, Interval: milliseconds}
+	var values windows.TCPKeepalive
+	if idle > 0 { // whole seconds, in as many milliseconds as fit
+		seconds := int64((idle-1)/time.Second + 1)
+		milliseconds := uint32(min(seconds*1000, math.MaxUint32))
+		values = windows.TCPKeepalive{OnOff: 1, Time: milliseconds, Interval: milliseconds}
+	}
 	n := uint32(0)
 	called("WSAIoctl")
-	return os.NewSyscallError("WSAIoctl", windows.WSAIoctl(windows.Handle(fd), windows.SIO_KEEPALIVE_VALS,
+	return os.NewSyscallError("WSAIoctl", ioctl(windows.Handle(fd), windows.SIO_KEEPALIVE_VALS,
 		(*byte)(unsafe.Pointer(&values)), uint32(unsafe.Sizeof(values)), nil, 0, &n, nil, 0))
 }
 
