@@ -17,7 +17,8 @@ type Connect struct {
 	On *completion.Socket
 
 	// To is a resolved address: a *net.TCPAddr or a *net.UnixAddr. Any other
-	// type ends the Connect with EAFNOSUPPORT.
+	// type ends the Connect with EAFNOSUPPORT. An unspecified one, 0.0.0.0 or
+	// [::], means this machine.
 	To net.Addr
 
 	address core.Address // To, in the port's words

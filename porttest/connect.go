@@ -17,6 +17,7 @@ var connectCases = []testCase{
 	{"ConnectUnix", func(e *env) { connectEcho(e, "unix", "unix") }},
 	{"ConnectDualToIPv4", func(e *env) { connectEcho(e, "tcp", "tcp4") }},
 	{"ConnectDualToIPv6", connectDualToIPv6},
+	{"ConnectToNoAddressInParticular", connectToAny},
 	{"ConnectRefused", connectRefused},
 	{"ConnectUnixRefused", connectUnixRefused},
 	{"ConnectUnixNoSuchFile", connectUnixNoSuchFile},

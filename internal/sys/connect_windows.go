@@ -43,12 +43,8 @@ func refuseAtOnce(fd int) {
 	ioctl(windows.Handle(fd), setInitialRTO, (*byte)(unsafe.Pointer(&p)), uint32(unsafe.Sizeof(p)), nil, 0, &n, nil, 0)
 }
 
-// isThisMachine tells whether a connect goes to the loopback interface. No address
-// in particular is one of them: see rawAddress.
-func isThisMachine(addr netip.Addr) bool {
-	addr = addr.Unmap()
-	return addr.IsLoopback() || addr.IsUnspecified()
-}
+// isThisMachine tells whether a connect goes to the loopback interface.
+func isThisMachine(addr netip.Addr) bool { return addr.Unmap().IsLoopback() }
 
 // synRetransmissions depends on the version, since older systems read the value
 // that means none as 254.

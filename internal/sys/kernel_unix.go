@@ -52,7 +52,7 @@ func readable(fd int) bool {
 // Connect is connect(2), and makes a socket non-blocking that others have: before it
 // is connected, nobody but the port has a use for it.
 func (k *Kernel) Connect(fd int, to core.Address) syscall.Errno {
-	sa, errno := sockaddr(fd, to)
+	sa, errno := sockaddr(fd, target(to))
 	if errno != 0 {
 		return errno
 	}
@@ -178,7 +178,7 @@ func sockaddr(fd int, to core.Address) (unix.Sockaddr, syscall.Errno) {
 		return &unix.SockaddrInet4{Port: int(to.Inet.Port()), Addr: addr.Unmap().As4()}, 0
 	case family == unix.AF_INET6 && addr.IsValid():
 		sa := &unix.SockaddrInet6{Port: int(to.Inet.Port()), Addr: addr.As16()}
-		if addr.Is4() && addr.IsUnspecified() { // no mapped form of it can be dialled
+		if addr.Is4() && addr.IsUnspecified() { // to bind to: as in package net
 			sa.Addr = [16]byte{}
 		}
 		sa.ZoneId = zone(addr.Zone())

@@ -159,7 +159,7 @@ func sockaddr(domain int, to core.Address) (windows.Sockaddr, syscall.Errno) {
 		return &windows.SockaddrInet4{Port: int(to.Inet.Port()), Addr: addr.Unmap().As4()}, 0
 	case domain == windows.AF_INET6 && addr.IsValid():
 		sa := &windows.SockaddrInet6{Port: int(to.Inet.Port()), Addr: addr.As16(), ZoneId: zone(addr.Zone())}
-		if addr.Is4() && addr.IsUnspecified() { // no mapped form of it can be dialled
+		if addr.Is4() && addr.IsUnspecified() { // to bind to: as in package net
 			sa.Addr = [16]byte{}
 		}
 		return sa, 0
@@ -178,24 +178,17 @@ func anyAddress(domain int) windows.Sockaddr {
 	return &windows.SockaddrInet6{}
 }
 
-// rawAddress is the form that ConnectEx takes. To connect to no address in
-// particular means this machine.
+// rawAddress is the form that ConnectEx takes.
 func rawAddress(sa windows.Sockaddr) (raw unsafe.Pointer, size int32) {
 	any := new(windows.RawSockaddrAny)
 	switch sa := sa.(type) {
 	case *windows.SockaddrInet4:
 		r := (*windows.RawSockaddrInet4)(unsafe.Pointer(any))
 		r.Family, r.Port, r.Addr = windows.AF_INET, bigEndian(sa.Port), sa.Addr
-		if r.Addr == [4]byte{} {
-			r.Addr = netip.AddrFrom4([4]byte{127, 0, 0, 1}).As4()
-		}
 		return unsafe.Pointer(any), int32(unsafe.Sizeof(*r))
 	case *windows.SockaddrInet6:
 		r := (*windows.RawSockaddrInet6)(unsafe.Pointer(any))
 		r.Family, r.Port, r.Addr, r.Scope_id = windows.AF_INET6, bigEndian(sa.Port), sa.Addr, sa.ZoneId
-		if r.Addr == [16]byte{} {
-			r.Addr = netip.IPv6Loopback().As16()
-		}
 		return unsafe.Pointer(any), int32(unsafe.Sizeof(*r))
 	case *windows.SockaddrUnix:
 		return rawUnix(sa.Name)

@@ -102,6 +102,7 @@ func (t *Transfer) Connect(fd int, to core.Address) syscall.Errno {
 	if errno != 0 {
 		return errno
 	}
+	to = target(to)
 	address, errno := sockaddr(family, to)
 	if errno != 0 {
 		return errno
