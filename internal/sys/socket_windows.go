@@ -117,8 +117,12 @@ func bindAndListen(fd int, addr core.Address, o ListenOptions) error {
 	if errno != 0 {
 		return os.NewSyscallError("bind", errno)
 	}
+	raw, size := rawAddress(sa)
+	if raw == nil {
+		return os.NewSyscallError("bind", windows.WSAEINVAL)
+	}
 	if errno = called("bind"); errno == 0 {
-		errno = asErrno(bind(windows.Handle(fd), sa))
+		errno = asErrno(bind(windows.Handle(fd), raw, size))
 	}
 	if errno != 0 {
 		return os.NewSyscallError("bind", errno)
@@ -170,7 +174,7 @@ func sockaddr(domain int, to core.Address) (windows.Sockaddr, syscall.Errno) {
 // anyAddress is what a socket is bound to that is to be connected.
 func anyAddress(domain int) windows.Sockaddr {
 	switch domain {
-	case windows.AF_UNIX: // no name, and no file
+	case windows.AF_UNIX: // no name, and no file: a path of a zero byte
 		return &windows.SockaddrUnix{}
 	case windows.AF_INET:
 		return &windows.SockaddrInet4{}
@@ -178,7 +182,7 @@ func anyAddress(domain int) windows.Sockaddr {
 	return &windows.SockaddrInet6{}
 }
 
-// rawAddress is the form that ConnectEx takes.
+// rawAddress is the form that the system takes, nil if there is none.
 func rawAddress(sa windows.Sockaddr) (raw unsafe.Pointer, size int32) {
 	any := new(windows.RawSockaddrAny)
 	switch sa := sa.(type) {

@@ -111,11 +111,11 @@ func (t *Transfer) Connect(fd int, to core.Address) syscall.Errno {
 		sharePorts(fd)
 	}
 	called("bind")
-	if err := bind(windows.Handle(fd), anyAddress(family)); err != nil && err != windows.WSAEINVAL {
+	raw, size := rawAddress(anyAddress(family))
+	if err := bind(windows.Handle(fd), raw, size); err != nil && err != windows.WSAEINVAL {
 		return asErrno(err) // WSAEINVAL: it is bound
 	}
-	raw, size := rawAddress(address)
-	if raw == nil {
+	if raw, size = rawAddress(address); raw == nil {
 		return windows.WSAEINVAL
 	}
 	if isThisMachine(to.Inet.Addr()) {

@@ -15,7 +15,7 @@ import (
 // options.
 var (
 	wsaSocket   = windows.WSASocket
-	bind        = windows.Bind
+	bind        = callBind
 	getsockname = windows.Getsockname
 	getpeername = windows.Getpeername
 	getsockopt  = windows.Getsockopt
@@ -23,6 +23,18 @@ var (
 	ioctl       = windows.WSAIoctl
 	connect     = callConnectEx
 )
+
+var procBind = windows.NewLazySystemDLL("ws2_32.dll").NewProc("bind")
+
+// callBind is bind, with all bytes of the address: package windows passes no zero byte
+// for a unix address without a name.
+func callBind(s windows.Handle, raw unsafe.Pointer, size int32) error {
+	failed, _, errno := syscall.SyscallN(procBind.Addr(), uintptr(s), uintptr(raw), uintptr(size))
+	if failed == 0 {
+		return nil
+	}
+	return result(0, errno)
+}
 
 // callConnectEx begins a connect.
 func callConnectEx(fd int, raw unsafe.Pointer, size int32, o *windows.Overlapped) syscall.Errno {
@@ -34,7 +46,7 @@ func callConnectEx(fd int, raw unsafe.Pointer, size int32, o *windows.Overlapped
 // the call has been seen to write behind it (libuv/libuv#4636).
 const unixRoom = 512
 
-// rawUnix is the form of a path that ConnectEx takes: it ends with a zero byte. A
+// rawUnix is the form of a path that the system takes: it ends with a zero byte. A
 // name that begins with @ is one of the abstract namespace, in the words of package
 // net. It returns nil if the path is too long.
 func rawUnix(path string) (raw unsafe.Pointer, size int32) {
@@ -47,7 +59,7 @@ func rawUnix(path string) (raw unsafe.Pointer, size int32) {
 	name := room[unsafe.Offsetof(r.Path):]
 	copy(name, path)
 	size = int32(unsafe.Offsetof(r.Path)) + int32(len(path)) + 1
-	if path[0] == '@' {
+	if path != "" && path[0] == '@' {
 		name[0] = 0
 		size--
 	}

@@ -55,8 +55,16 @@ func (m *imitatedUnix) socket(domain, kind, protocol int32, info *windows.WSAPro
 	return s, err
 }
 
-func (m *imitatedUnix) bind(s windows.Handle, sa windows.Sockaddr) error {
-	name := sa.(*windows.SockaddrUnix).Name
+// bind takes a name, which ends with a zero byte. One of no bytes has that byte, too.
+func (m *imitatedUnix) bind(s windows.Handle, raw unsafe.Pointer, size int32) error {
+	r := (*windows.RawSockaddrUnix)(raw)
+	if size < 3 || r.Family != windows.AF_UNIX {
+		return windows.WSAEFAULT
+	}
+	name := windows.BytePtrToString((*byte)(unsafe.Pointer(&r.Path)))
+	if int(size) != 2+len(name)+1 {
+		m.Errorf("bind to %q, %d bytes", name, size)
+	}
 	if name != "" {
 		f, err := os.OpenFile(name, os.O_CREATE|os.O_EXCL, 0)
 		if err != nil {
@@ -236,7 +244,6 @@ func TestImitatedUnixAddresses(t *testing.T) {
 			t.Errorf("connect to %q: %v, want %v", c.to.Path, errno, c.want)
 		}
 	}
-	replace(t, &bind, windows.Bind)
 	if _, err := k.Listen(Unix, long, ListenOptions{}); !errors.Is(err, windows.WSAEINVAL) {
 		t.Errorf("listen on a long path: %v", err)
 	}
