@@ -18,8 +18,6 @@ var blockingCases = []testCase{
 	{"AcceptOnBlockingListener", acceptOnBlocking},
 	{"TransfersOnBlockingSocket", transferOnBlocking},
 	{"ConnectOnBlockingSocket", connectOnBlocking},
-	{"CloseDoesNotLinger", closeDoesNotLinger},
-	{"CloseOfAcceptedDoesNotLinger", closeOfAcceptedDoesNotLinger},
 }
 
 // makeBlocking clears O_NONBLOCK of what fd stands for, as os.File.Fd does.

@@ -28,7 +28,7 @@ var handleCases = append([]testCase{
 	{"ClosedPortTakesNoHandles", closedPortTakesNoHandles},
 	{"NewSocketIsNotConnected", newSocketIsNotConnected},
 	{"HandlesOfAnotherPortPanic", handlesOfAnotherPort},
-}, slices.Concat(addressCases, adoptCases, fileCases, blockingCases, systemCases)...)
+}, slices.Concat(addressCases, adoptCases, fileCases, blockingCases, lingerCases, systemCases)...)
 
 // connected checks that a listener accepts a connection that works.
 func connected(e *env, p *completion.Port, l *completion.Listener) {

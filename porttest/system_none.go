@@ -31,6 +31,10 @@ func (e *env) boundAddress() *net.TCPAddr { return nil }
 
 func noDelay(uintptr) (bool, error) { return false, errors.ErrUnsupported }
 
+func setLinger(uintptr, int) error { return errors.ErrUnsupported }
+
+func getLinger(uintptr) (int, error) { return 0, errors.ErrUnsupported }
+
 func isOpen(uintptr) bool { return false }
 
 func writeMessage(net.Conn, []byte) error { return errors.ErrUnsupported }

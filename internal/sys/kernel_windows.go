@@ -46,9 +46,32 @@ func (Kernel) CloseWrite(fd int) syscall.Errno {
 
 // Close is closesocket. Nothing is inside the kernel: an operation there would
 // turn the end into a reset.
+//
+// A socket that does not block is not closed while it has a positive SO_LINGER: the
+// call fails with WSAEWOULDBLOCK and begins no disconnect. It may have come with one,
+// have it from its listener, or from a program through the handle lent to it. So it is
+// turned off, and the system goes on sending in the background. Zero seconds, which
+// mean a reset, stay.
 func (Kernel) Close(fd int) syscall.Errno {
+	if lingers(fd) {
+		called("setsockopt")
+		windows.SetsockoptLinger(windows.Handle(fd), windows.SOL_SOCKET, windows.SO_LINGER, &windows.Linger{})
+	}
+	return closeSocket(fd)
+}
+
+func closeSocket(fd int) syscall.Errno {
 	called("closesocket")
-	return asErrno(windows.Closesocket(windows.Handle(fd)))
+	return asErrno(strict.close(fd))
+}
+
+// lingers tells whether a socket has a positive SO_LINGER.
+func lingers(fd int) bool {
+	var value struct{ on, seconds uint16 } // package windows has it wrong
+	size := int32(unsafe.Sizeof(value))
+	called("getsockopt")
+	err := getsockopt(windows.Handle(fd), windows.SOL_SOCKET, windows.SO_LINGER, (*byte)(unsafe.Pointer(&value)), &size)
+	return err == nil && value.on != 0 && value.seconds > 0
 }
 
 // Classify says what an errno of these calls, or of a completion, means. Those

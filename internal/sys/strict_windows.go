@@ -22,6 +22,7 @@ import (
 //   - A write that was cancelled counts 0 bytes, whatever went out.
 //   - Packets come that are about operations of others on the same descriptor.
 //   - A send is taken whole, whatever its size, so none may be large.
+//   - A socket with a positive linger is not closed, as none of ours blocks.
 //
 // The system gets a status block of our own for each operation. The one that the
 // operation has is filled in when the packet is taken.
@@ -169,6 +170,14 @@ func (s *strictWindows) cancel(fd int, block *windows.Overlapped) error {
 	err := windows.CancelIoEx(windows.Handle(fd), &o.system)
 	o.canceled = o.canceled || err == nil
 	return err
+}
+
+// close is closesocket.
+func (s *strictWindows) close(fd int) error {
+	if s != nil && s.on.Load() && lingers(fd) {
+		return windows.WSAEWOULDBLOCK
+	}
+	return windows.Closesocket(windows.Handle(fd))
 }
 
 func (o *strictOperation) hasEnded() bool {
