@@ -3,6 +3,8 @@ package completion
 import (
 	"net"
 	"reflect"
+
+	"github.com/completionport/completion/internal/core"
 )
 
 // AdoptConn takes over a connection of package net: the port gets a descriptor
@@ -24,12 +26,19 @@ func (p *Port) AdoptConn(c net.Conn) (*Socket, error) {
 		return nil, opError("adopt", nil, nil, err)
 	}
 	local := c.LocalAddr()
-	h, err := p.add("adopt", fd, local != nil && local.Network() == "unix", true, nil)
+	h, err := p.addAdopted(fd, local != nil && local.Network() == "unix", nil)
 	if err != nil {
 		return nil, err
 	}
 	c.Close()
 	return (*Socket)(h), nil
+}
+
+// addAdopted makes a descriptor of Adopt the port's, or closes it and nothing else: the
+// socket is its owner's still. So nothing is changed on it before.
+func (p *Port) addAdopted(fd int, isUnix bool, atClose func()) (*core.Handle, error) {
+	h, failure := p.core.AddShared(fd, atClose, p.kernel.Disown)
+	return p.added("adopt", h, failure, isUnix)
 }
 
 // AdoptListener takes over a TCP or unix stream listener of package net in the
@@ -51,15 +60,34 @@ func (p *Port) AdoptListener(l net.Listener) (*Listener, error) {
 	if path := fileOf(l.Addr()); isUnix && path != "" && unlinksOnClose(unix) {
 		remove = p.kernel.FileRemover(path)
 	}
-	adopted, err := p.addListener("adopt", fd, l.Addr().Network() != "unix", remove)
+	isTCP := l.Addr().Network() != "unix"
+	h, err := p.addAdopted(fd, !isTCP, remove)
 	if err != nil {
 		return nil, err
+	}
+	if isTCP {
+		acceptNoDelay(h)
 	}
 	if isUnix { // what becomes of the file is the adopted one's business
 		any(unix).(interface{ SetUnlinkOnClose(bool) }).SetUnlinkOnClose(false)
 	}
 	l.Close()
-	return adopted, nil
+	return (*Listener)(h), nil
+}
+
+// acceptNoDelay turns Nagle's algorithm off for all that an adopted listener accepts,
+// which inherits it. Where the listener can't have the option, as one of Multipath TCP
+// can't before Linux 5.17, the connections get it one by one. The listener is taken
+// over already, so nothing of this is a failure.
+func acceptNoDelay(h *core.Handle) {
+	fd, ok := h.Acquire()
+	if !ok {
+		return // the port was closed meanwhile
+	}
+	defer h.Release()
+	if k := kernelOf(h); k.SetNoDelay(fd, true) != nil {
+		k.AcceptNoDelay(fd)
+	}
 }
 
 // unlinksOnClose tells whether closing l removes its file. Package net keeps that

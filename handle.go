@@ -39,13 +39,14 @@ func (p *Port) Socket(network string) (*Socket, error) {
 			return nil, opErrorOn("socket", network, nil, err)
 		}
 	}
-	h, err := p.add("socket", fd, family == sys.Unix, false, nil)
-	return (*Socket)(h), err
+	h, failure := p.core.AddHandle(fd, false, nil)
+	added, err := p.added("socket", h, failure, family == sys.Unix)
+	return (*Socket)(added), err
 }
 
-// add makes a descriptor the port's, or closes it. what is being done by it.
-func (p *Port) add(what string, fd int, isUnix, connected bool, atClose func()) (*core.Handle, error) {
-	h, failure := p.core.AddHandle(fd, connected, atClose)
+// added returns a handle that the engine has made, or says why it hasn't. what is
+// being done by it.
+func (p *Port) added(what string, h *core.Handle, failure *core.Failure, isUnix bool) (*core.Handle, error) {
 	switch {
 	case failure == nil && isUnix:
 		h.SetUnix()
@@ -62,7 +63,9 @@ func (p *Port) add(what string, fd int, isUnix, connected bool, atClose func()) 
 // never blocks: the descriptor goes back to the system when the last of them
 // has ended, which is before that one can be dequeued. What was written and not
 // sent yet is sent in the background; a positive SO_LINGER, for which closing would
-// have to wait, is turned off. Closing again returns net.ErrClosed.
+// have to wait, is turned off: for all who share the socket, with what
+// (*net.TCPConn).File has returned for instance, as the option belongs to the socket
+// and not to the descriptor. Closing again returns net.ErrClosed.
 func (s *Socket) Close() error { return closedUnless(s.core().Close()) }
 
 // LocalAddr returns this side's address. It asks the system each time. It is never

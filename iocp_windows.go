@@ -215,12 +215,15 @@ func (p *iocp) Close() error {
 	return p.port.Close()
 }
 
-// Close closes a descriptor.
-func (k *iocpKernel) Close(fd int) syscall.Errno {
-	if k.sockets.get(fd) != nil { // adopted, and refused before it was armed
+// Close closes a descriptor, and not the port.
+func (k *iocpKernel) Close(fd int) syscall.Errno { return k.Kernel.Close(fd) }
+
+// Disown takes the mark of Adopt back, if that was not armed.
+func (k *iocpKernel) Disown(fd int) {
+	if k.sockets.get(fd) != nil {
 		k.sockets.set(fd, nil)
 	}
-	return k.Kernel.Close(fd)
+	k.Kernel.Disown(fd)
 }
 
 // Adopt leaves a mark for Arm, which makes the socket the port's. Nothing that can

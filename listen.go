@@ -54,26 +54,27 @@ func (c ListenConfig) Listen(p *Port, network, address string) (*Listener, error
 	if path := fileOf(addr); path != "" {
 		remove = p.kernel.FileRemover(path)
 	}
-	l, err := p.addListener("listen", fd, family != sys.Unix, remove)
+	l, err := p.addListener(fd, family == sys.Unix, remove)
 	if err != nil && remove != nil {
 		remove()
 	}
 	return l, err
 }
 
-// addListener makes a listening descriptor the port's, or closes it. what is being
-// done by it; remove, if not nil, removes its file in the end.
-func (p *Port) addListener(what string, fd int, isTCP bool, remove func()) (*Listener, error) {
-	if isTCP {
+// addListener makes a listening descriptor the port's, or closes it. remove, if not
+// nil, removes its file in the end.
+func (p *Port) addListener(fd int, isUnix bool, remove func()) (*Listener, error) {
+	if !isUnix {
 		// What it accepts inherits this, which saves a call per connection.
 		if err := p.kernel.SetNoDelay(fd, true); err != nil {
-			failure := opError(what, nil, p.kernel.LocalAddr(fd), err)
+			failure := opError("listen", nil, p.kernel.LocalAddr(fd), err)
 			p.kernel.Close(fd)
 			return nil, failure
 		}
 	}
-	h, err := p.add(what, fd, !isTCP, true, remove)
-	return (*Listener)(h), err
+	h, failure := p.core.AddHandle(fd, true, remove)
+	added, err := p.added("listen", h, failure, isUnix)
+	return (*Listener)(added), err
 }
 
 // fileOf is the file of a unix listener, "" if there is none.

@@ -13,6 +13,7 @@ import (
 
 var adoptCases = []testCase{
 	{"AdoptUnsupportedLeavesAllAsItWas", adoptUnsupported},
+	{"RefusedAdoptionChangesNothing", refusedAdoption},
 	{"AdoptConnKeepsBytesOnTheirWay", adoptKeepsBytes},
 	{"AdoptConnAfterHalfClose", adoptAfterHalfClose},
 	{"AdoptConnClosesTheOriginal", adoptClosesOriginal},

@@ -86,25 +86,24 @@ func (p *Port) AddHandle(fd int, isConnected bool, atClose func()) (*Handle, *Fa
 		// reads still stop where it was, and no event says so.
 		known = stopsShort
 	}
-	return p.addHandle(fd, isConnected, known, atClose)
+	return p.addHandle(fd, isConnected, known, atClose, nil)
 }
 
-// addHandle is AddHandle, with what is known of reading.
-func (p *Port) addHandle(fd int, isConnected bool, known latch, atClose func()) (*Handle, *Failure) {
-	// Counted as a user until it is armed, so that a Close of the port which
-	// finds it in the table does not free the number under our hands.
-	h := &Handle{port: p, fd: int32(fd), users: 1}
-	// A fresh socket can be written to: no need to wait for the edge. For
-	// reading, arming brings an edge if data is there; trying without one
-	// would cost a call that mostly finds nothing.
-	h.latch = [2]latch{in: known, out: ready}
-	if isConnected {
-		h.state = connected
-	}
+// AddShared is AddHandle for a descriptor of a socket that is still its former
+// owner's, too: if it fails, discard gives the descriptor back, since closing it may
+// change what is shared.
+func (p *Port) AddShared(fd int, atClose func(), discard func(fd int)) (*Handle, *Failure) {
+	return p.addHandle(fd, true, stopsShort, atClose, discard)
+}
+
+// addHandle is AddHandle, with what is known of reading, and AddShared, unless discard
+// is nil.
+func (p *Port) addHandle(fd int, isConnected bool, known latch, atClose func(), discard func(int)) (*Handle, *Failure) {
+	h := p.newHandle(fd, isConnected, known)
 	p.lock()
 	if p.refusing {
 		p.mu.Unlock()
-		p.kernel.Close(fd)
+		p.discard(fd, discard)
 		return nil, closedFailure
 	}
 	if atClose != nil {
@@ -120,16 +119,47 @@ func (p *Port) addHandle(fd int, isConnected bool, known latch, atClose func()) 
 	p.handles++
 	p.table.set(fd, h)
 	p.mu.Unlock()
-	errno := p.poller.Arm(fd, h.generation)
-	if errno != 0 {
-		p.takeAtClose(h)
-		h.Close()
-	}
-	h.Release()
-	if errno != 0 {
+	if errno := p.poller.Arm(fd, h.generation); errno != 0 {
+		h.refuse(discard)
 		return nil, &Failure{Code: System, Call: p.armCall, Errno: errno}
 	}
+	h.Release()
 	return h, nil
+}
+
+func (p *Port) newHandle(fd int, isConnected bool, known latch) *Handle {
+	// Counted as a user until it is armed, so that a Close of the port which
+	// finds it in the table does not free the number under our hands.
+	h := &Handle{port: p, fd: int32(fd), users: 1}
+	// A fresh socket can be written to: no need to wait for the edge. For
+	// reading, arming brings an edge if data is there; trying without one
+	// would cost a call that mostly finds nothing.
+	h.latch = [2]latch{in: known, out: ready}
+	if isConnected {
+		h.state = connected
+	}
+	return h
+}
+
+// refuse gives back the descriptor of a handle that could not be armed. But for a Close
+// of the port, which finds it closed in the table, nobody knows the handle.
+func (h *Handle) refuse(discard func(int)) {
+	h.lock()
+	h.state |= closing | closed
+	h.mu.Unlock()
+	h.port.poller.Disarm(int(h.fd))
+	h.port.takeAtClose(h)
+	h.port.discard(int(h.fd), discard)
+	h.port.forget(h)
+}
+
+// discard gives back a descriptor that no handle has got.
+func (p *Port) discard(fd int, how func(int)) {
+	if how == nil {
+		p.kernel.Close(fd)
+		return
+	}
+	how(fd)
 }
 
 // Acquire lends the descriptor to a caller outside the engine (an option, an

@@ -167,7 +167,7 @@ func (h *Handle) accept(s *Slot) callResult {
 
 // haveAccepted is the result of an accept that brought fd.
 func (h *Handle) haveAccepted(fd int) callResult {
-	conn, failure := h.port.addHandle(fd, true, 0, nil)
+	conn, failure := h.port.addHandle(fd, true, 0, nil, nil)
 	if failure != nil && failure.Code == System {
 		failure.Kind = Accept
 	}

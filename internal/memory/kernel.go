@@ -178,6 +178,12 @@ func (k Kernel) Adopt(c any, listening bool) (int, error) {
 	return n.system.Install(e.socket), nil
 }
 
+// Disown is Close: nothing but descriptors is lost.
+func (k Kernel) Disown(fd int) { k.Close(fd) }
+
+// AcceptNoDelay has no effect, as SetNoDelay.
+func (Kernel) AcceptNoDelay(int) {}
+
 // Descriptor has none to show that the system knows.
 func (Kernel) Descriptor(int) (uintptr, error) {
 	return 0, fmt.Errorf("a socket in memory has no descriptor: %w", errors.ErrUnsupported)

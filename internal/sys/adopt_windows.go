@@ -12,6 +12,18 @@ import (
 // belong to the completion port of Go's runtime until Move.
 func (Kernel) Adopt(c any, listening bool) (int, error) { return adopt(c, listening, duplicate) }
 
+// Disown closes a socket of Adopt. It is not the last descriptor of what it stands for,
+// so there is nothing to linger for. If the system says that there is, the socket is
+// made blocking again, which concerns no overlapped call, and nothing else is changed:
+// a linger is the other owner's.
+func (Kernel) Disown(fd int) {
+	if closeSocket(fd) == windows.WSAEWOULDBLOCK {
+		setBlocking(windows.Handle(fd), true)
+		called("closesocket")
+		windows.Closesocket(windows.Handle(fd))
+	}
+}
+
 // duplicate returns a new descriptor for the socket behind fd. It fails with
 // EPROTOTYPE if that is no stream socket that listens, or doesn't, as asked.
 func duplicate(fd int, listening bool) (int, error) {
@@ -41,7 +53,7 @@ func duplicate(fd int, listening bool) (int, error) {
 	if err != nil {
 		return -1, os.NewSyscallError("WSASocket", asErrno(err))
 	}
-	if err := unblock(dup); err != nil { // package net makes overlapped calls only
+	if err := setBlocking(dup, false); err != nil { // package net makes overlapped calls only
 		Close(int(dup))
 		return -1, os.NewSyscallError("WSAIoctl", asErrno(err))
 	}

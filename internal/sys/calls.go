@@ -17,6 +17,9 @@ type Calls interface {
 	// Adopt returns a descriptor of our own for what c, of package net, stands
 	// for. c stays as it is.
 	Adopt(c any, listening bool) (fd int, err error)
+	// Disown closes what Adopt has returned, and leaves the socket as it is: it is
+	// still c's. What Close would change others would notice.
+	Disown(fd int)
 	// Descriptor is the number to show to others.
 	Descriptor(fd int) (uintptr, error)
 	// FileRemover returns what removes the file of a unix listener: the one that is
@@ -29,6 +32,9 @@ type Calls interface {
 	RemoteAddr(fd int) net.Addr
 
 	SetNoDelay(fd int, on bool) error
+	// AcceptNoDelay sets it on each connection from now on that an adopted listener
+	// accepts: they do not inherit it.
+	AcceptNoDelay(fd int)
 	SetKeepAlive(fd int, idle time.Duration) error
 	SetReadBuffer(fd, bytes int) error
 	SetWriteBuffer(fd, bytes int) error

@@ -35,6 +35,9 @@ func (k *Kernel) Accept(fd int) (int, syscall.Errno) {
 	conn, errno := accept(fd)
 	if shared && errno == 0 {
 		k.shared.add(conn)
+		if k.shared.isMarked(fd) {
+			k.SetNoDelay(conn, true) // one that can't have it works all the same
+		}
 	}
 	return conn, errno
 }

@@ -17,11 +17,11 @@ import (
 // A descriptor is in it before anybody can learn its number, and until it is closed.
 type sharedSet struct {
 	count atomic.Int64
-	set   sync.Map // by descriptor
+	set   sync.Map // by descriptor: whether it is a listener with a mark
 }
 
 func (s *sharedSet) add(fd int) {
-	if _, known := s.set.LoadOrStore(fd, true); !known {
+	if _, known := s.set.LoadOrStore(fd, false); !known {
 		s.count.Add(1)
 	}
 }
@@ -32,6 +32,15 @@ func (s *sharedSet) has(fd int) bool {
 	}
 	_, ok := s.set.Load(fd)
 	return ok
+}
+
+// mark marks a listener that is in the set: see AcceptNoDelay.
+func (s *sharedSet) mark(fd int) { s.set.Store(fd, true) }
+
+// isMarked tells whether it is.
+func (s *sharedSet) isMarked(fd int) bool {
+	marked, _ := s.set.Load(fd)
+	return marked == true
 }
 
 // remove reports whether it was there.

@@ -153,6 +153,13 @@ func (k *Kernel) Adopt(c any, listening bool) (int, error) {
 	return fd, err
 }
 
+// Disown closes a descriptor of Adopt. It is not the last one of its socket, so close(2)
+// waits for nothing, and a linger is not turned off.
+func (k *Kernel) Disown(fd int) {
+	k.shared.remove(fd)
+	unix.Close(fd)
+}
+
 // duplicate returns a new descriptor for the socket behind fd. It fails with
 // ENOTSOCK or EPROTOTYPE if that is no stream of TCP or unix that listens, or
 // doesn't, as asked.
@@ -235,6 +242,9 @@ func toInt(b bool) int {
 func (*Kernel) SetNoDelay(fd int, on bool) error {
 	return setInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, toInt(on))
 }
+
+// AcceptNoDelay leaves a mark for Accept.
+func (k *Kernel) AcceptNoDelay(fd int) { k.shared.mark(fd) }
 
 // SetKeepAlive is SO_KEEPALIVE with the system's names for the two times; idle 0
 // turns it off. Where a socket has no times of its own, the system's stay. It is

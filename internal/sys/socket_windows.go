@@ -65,19 +65,19 @@ func openSocket(domain int) (int, syscall.Errno) {
 	if err != nil {
 		return -1, asErrno(err)
 	}
-	if err := unblock(s); err != nil {
+	if err := setBlocking(s, false); err != nil {
 		windows.Closesocket(s)
 		return -1, asErrno(err)
 	}
 	return int(s), 0
 }
 
-// unblock sets FIONBIO.
-func unblock(s windows.Handle) error {
+// setBlocking sets FIONBIO.
+func setBlocking(s windows.Handle, on bool) error {
 	const nonBlocking = 0x8004667e
-	on, n := uint32(1), uint32(0)
+	value, n := uint32(toInt(!on)), uint32(0)
 	called("WSAIoctl")
-	return windows.WSAIoctl(s, nonBlocking, (*byte)(unsafe.Pointer(&on)), 4, nil, 0, &n, nil, 0)
+	return windows.WSAIoctl(s, nonBlocking, (*byte)(unsafe.Pointer(&value)), 4, nil, 0, &n, nil, 0)
 }
 
 // Listen opens a listening socket. The address of a Dual one is unspecified, and
@@ -270,6 +270,9 @@ func toInt(b bool) int {
 func (Kernel) SetNoDelay(fd int, on bool) error {
 	return setInt(fd, windows.IPPROTO_TCP, windows.TCP_NODELAY, toInt(on))
 }
+
+// AcceptNoDelay has nothing to do: Prepare sets it on each socket to accept with.
+func (Kernel) AcceptNoDelay(int) {}
 
 // SetKeepAlive is SIO_KEEPALIVE_VALS; idle 0 turns it off.
 func (Kernel) SetKeepAlive(fd int, idle time.Duration) error {
