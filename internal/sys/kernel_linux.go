@@ -17,19 +17,24 @@ const rawLimit = 64 << 10
 //
 // Where urgent data begins, TCP answers EAGAIN to a thread with a signal pending,
 // also if there is more to read; and Go's runtime sends signals all the time. So
-// once there was urgent data, EAGAIN is believed if poll(2) agrees. That poll and
+// where there may have been some, EAGAIN is believed if poll(2) agrees. That poll and
 // read disagree again and again takes a signal each time; if a kernel has another
 // reason, this is no loop without an end.
-func (*Kernel) Read(fd int, p []byte) (n int, errno syscall.Errno) {
+func (k *Kernel) Read(fd int, p []byte) (n int, errno syscall.Errno) {
 	const atMost = 1000
 	for range atMost {
 		n, errno = read(fd, p)
-		if errno != unix.EAGAIN || !urgent.Load() || !readable(fd) {
+		if errno != unix.EAGAIN || !k.mayBeAtUrgent(fd) || !readable(fd) {
 			break
 		}
 	}
 	return n, errno
 }
+
+// mayBeAtUrgent tells whether a read may begin where urgent data was. Of a socket that
+// is shared no event may have told: who had it before, or has it, too, may have received
+// the urgent byte with MSG_OOB, and then EPOLLPRI is not reported any more.
+func (k *Kernel) mayBeAtUrgent(fd int) bool { return urgent.Load() || k.shared.has(fd) }
 
 // urgent is set when an event has told of urgent data for the first time.
 var urgent atomic.Bool

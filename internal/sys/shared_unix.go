@@ -10,9 +10,9 @@ import (
 // sharedSet are the descriptors whose sockets others may have, too, and can change
 // behind the port's back: those that were adopted, those that were lent through
 // SyscallConn, and, as options are inherited, what a listener among them has
-// accepted. All others are as this package has made them. Only accepts, connects and
-// closes look here, and only if somebody ever shared something it is more than a
-// load.
+// accepted. All others are as this package has made them. Only accepts, connects,
+// closes and, on Linux, reads that find nothing look here, and only if somebody ever
+// shared something it is more than a load.
 //
 // A descriptor is in it before anybody can learn its number, and until it is closed.
 type sharedSet struct {

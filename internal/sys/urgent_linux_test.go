@@ -16,25 +16,48 @@ import (
 // brings EAGAIN.
 func TestReadAtUrgentDataUnderSignals(t *testing.T) {
 	reader, writer := pairOfTCP(t)
-	SawUrgent()
+	defer urgent.Store(urgent.Swap(true)) // as SawUrgent
+	readBehindUrgent(t, &Kernel{}, reader, writer, false)
+}
+
+// Of an adopted socket no event may tell: who had it before has received the urgent
+// byte, and reads stop where it was all the same.
+func TestReadOfAdoptedBehindUrgentData(t *testing.T) {
+	defer urgent.Store(urgent.Swap(false))
+	a, b := connsOfTCP(t)
+	kernel := &Kernel{}
+	reader, err := kernel.Adopt(a, false)
+	a.Close()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer kernel.Close(reader)
+	if !kernel.mayBeAtUrgent(reader) {
+		t.Error("its EAGAIN is believed")
+	}
+	readBehindUrgent(t, kernel, reader, descriptorOf(t, b), true)
+}
+
+// readBehindUrgent sends urgent data, receives the urgent byte if take says so, and
+// reads what is behind it.
+func readBehindUrgent(t *testing.T, kernel *Kernel, reader, writer int, take bool) {
+	t.Helper()
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	stop := signalAllTheTime(unix.Gettid())
 	defer stop()
-	var kernel Kernel
 	var b [16]byte
 	for i := range 20_000 {
-		for _, m := range []struct {
-			bytes string
-			flags int
-		}{{"abX", unix.MSG_OOB}, {"cd", 0}} {
-			if err := ignoringEINTR(func() error { return unix.Sendto(writer, []byte(m.bytes), m.flags, nil) }); err != nil {
-				t.Fatal(err)
-			}
-		}
-		if n := readSoon(t, &kernel, reader, b[:]); n != 2 {
+		send(t, writer, "abX", unix.MSG_OOB)
+		if n := readSoon(t, kernel, reader, b[:]); n != 2 {
 			t.Fatalf("round %d: %d bytes before the urgent one, want 2", i, n)
 		}
+		if take {
+			if _, _, err := unix.Recvfrom(reader, b[:1], unix.MSG_OOB); err != nil || b[0] != 'X' {
+				t.Fatalf("round %d: the urgent byte is %q, %v", i, b[0], err)
+			}
+		}
+		send(t, writer, "cd", 0)
 		// The rest has come, or comes soon: then poll(2) says so.
 		for !readable(reader) {
 			runtime.Gosched()
@@ -42,6 +65,13 @@ func TestReadAtUrgentDataUnderSignals(t *testing.T) {
 		if n, errno := kernel.Read(reader, b[:]); n != 2 || errno != 0 {
 			t.Fatalf("round %d: %d bytes behind the urgent one and %v, want 2", i, n, errno)
 		}
+	}
+}
+
+func send(t *testing.T, fd int, bytes string, flags int) {
+	t.Helper()
+	if err := ignoringEINTR(func() error { return unix.Sendto(fd, []byte(bytes), flags, nil) }); err != nil {
+		t.Fatal(err)
 	}
 }
 
@@ -91,20 +121,25 @@ func ignoringEINTR(f func() error) error {
 // pairOfTCP returns two descriptors that don't block.
 func pairOfTCP(t *testing.T) (a, b int) {
 	t.Helper()
+	c, d := connsOfTCP(t)
+	return descriptorOf(t, c), descriptorOf(t, d)
+}
+
+// connsOfTCP returns both ends of a connection.
+func connsOfTCP(t *testing.T) (c, d net.Conn) {
+	t.Helper()
 	l, err := net.Listen("tcp4", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer l.Close()
-	c, err := net.Dial("tcp4", l.Addr().String())
-	if err != nil {
+	if c, err = net.Dial("tcp4", l.Addr().String()); err != nil {
 		t.Fatal(err)
 	}
-	d, err := l.Accept()
-	if err != nil {
+	if d, err = l.Accept(); err != nil {
 		t.Fatal(err)
 	}
-	return descriptorOf(t, c), descriptorOf(t, d)
+	return c, d
 }
 
 // descriptorOf is a duplicate; c is closed.
