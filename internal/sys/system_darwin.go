@@ -39,7 +39,7 @@ func write(fd int, p []byte) (int, syscall.Errno) {
 }
 
 // There is no call that opens a descriptor and keeps it from children in one go.
-// Whoever forks waits for ForkLock.
+// Whoever forks waits for ForkLock, which openStream holds, as it does not wait.
 
 func openStream(domain int) (int, error) {
 	syscall.ForkLock.RLock()
@@ -54,15 +54,14 @@ func openStream(domain int) (int, error) {
 	return own(fd)
 }
 
-// accept does not wait inside of ForkLock: the listener does not block.
+// accept may wait, for others can make a listener blocking that they share: see
+// Kernel.Accept. So it is not inside of ForkLock, which would keep the whole program
+// from forking meanwhile. As in package net a child that is forked in between may
+// inherit the connection.
 func accept(fd int) (int, syscall.Errno) {
-	syscall.ForkLock.RLock()
 	conn, _, err := unix.Accept(fd)
 	if err == nil {
 		unix.CloseOnExec(conn)
-	}
-	syscall.ForkLock.RUnlock()
-	if err == nil {
 		conn, err = own(conn)
 	}
 	if err != nil {
