@@ -33,16 +33,16 @@ type ListenConfig struct {
 // Listen returns a listener on the address, in the words of package net. The
 // networks are "tcp", "tcp4", "tcp6" and "unix". As in package net, "tcp" without
 // a host, or with an unspecified one (0.0.0.0 or [::]), listens on IPv4 and IPv6,
-// and on IPv4 alone where no socket speaks both. Resolving a host's name may
-// block. The file of a unix listener is removed when it is closed, unless
-// SetUnlinkOnClose says otherwise.
+// where a socket speaks both. Where none does, on OpenBSD and DragonFly, [::] means
+// IPv6 alone, and the others IPv4. Resolving a host's name may block. The file of a
+// unix listener is removed when it is closed, unless SetUnlinkOnClose says otherwise.
 func (p *Port) Listen(network, address string) (*Listener, error) {
 	return ListenConfig{}.Listen(p, network, address)
 }
 
 // Listen is Port.Listen with this configuration.
 func (c ListenConfig) Listen(p *Port, network, address string) (*Listener, error) {
-	addr, resolved, family, err := resolveListen(network, address)
+	addr, resolved, family, err := resolveListen(network, address, p.kernel.MapsIPv4())
 	if err != nil {
 		return nil, opErrorOn("listen", network, nil, err)
 	}
@@ -86,9 +86,9 @@ func fileOf(addr net.Addr) string {
 }
 
 // resolveListen is resolve for an address to listen on.
-func resolveListen(network, address string) (net.Addr, core.Address, sys.Family, error) {
+func resolveListen(network, address string, mapsIPv4 bool) (net.Addr, core.Address, sys.Family, error) {
 	addr, resolved, err := resolve(network, address)
-	family := sys.ListenFamily(network, addr)
+	family := sys.ListenFamily(network, addr, mapsIPv4)
 	if family == sys.Dual { // in the words of the family that speaks both
 		resolved.Inet = netip.AddrPortFrom(netip.IPv6Unspecified(), resolved.Inet.Port())
 	}

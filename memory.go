@@ -64,7 +64,7 @@ func (m *Memory) Dial(network, address string) (net.Conn, error) {
 // Listen returns the test's own listener, for ports that connect. What it
 // accepts is as from Dial.
 func (m *Memory) Listen(network, address string) (net.Listener, error) {
-	addr, resolved, family, err := resolveListen(network, address)
+	addr, resolved, family, err := resolveListen(network, address, true)
 	if err == nil {
 		var l net.Listener
 		if l, err = m.network.Listen(network, family, resolved); err == nil {

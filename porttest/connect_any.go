@@ -2,7 +2,6 @@ package porttest
 
 import (
 	"net"
-	"runtime"
 
 	"github.com/completionport/completion"
 	"github.com/completionport/completion/ops"
@@ -27,8 +26,8 @@ func connectToAny(e *env) {
 	l, err = p.Listen("tcp6", "[::]:0")
 	is(e, err, nil)
 	e.reaches(p, "tcp6", l, l.Addr())
-	if e.onSystem() && (runtime.GOOS == "openbsd" || runtime.GOOS == "dragonfly") {
-		return // no socket speaks both
+	if !e.mapsIPv4() {
+		return
 	}
 	e.reaches(p, "tcp", l, l.Addr())
 	l, err = p.Listen("tcp", "[::]:0")

@@ -4,6 +4,7 @@ import (
 	"net"
 	"runtime"
 	"strconv"
+	"strings"
 	"sync"
 
 	"github.com/completionport/completion"
@@ -35,12 +36,14 @@ var anyAddresses = []struct {
 func listenOnAnyAddress(e *env) {
 	p := e.port(nil)
 	ipv6 := e.hasIPv6()
-	// No socket speaks both there: IPv4 has precedence.
-	dual := ipv6 && !(e.onSystem() && (runtime.GOOS == "openbsd" || runtime.GOOS == "dragonfly"))
 	var all []*attempt
 	for _, c := range anyAddresses {
+		if c.v4 && c.v6 && !e.mapsIPv4() { // the address decides, IPv4 if it does not
+			c.v6 = strings.HasPrefix(c.address, "[::]")
+			c.v4 = !c.v6
+		}
 		if c.v4 || ipv6 {
-			what, v6 := c.network+" "+c.address, c.v6 && (dual || !c.v4)
+			what, v6 := c.network+" "+c.address, c.v6 && ipv6
 			all = append(all,
 				&attempt{acceptor: e.ours(p, c.network, c.address), what: what, v4: c.v4, v6: v6},
 				&attempt{acceptor: e.theirs(c.network, c.address), what: "package net: " + what, v4: c.v4, v6: v6})
@@ -56,6 +59,11 @@ func listenOnAnyAddress(e *env) {
 		a.check(e)
 		a.close()
 	}
+}
+
+// mapsIPv4 tells whether a socket can speak IPv4 and IPv6.
+func (e *env) mapsIPv4() bool {
+	return !e.onSystem() || runtime.GOOS != "openbsd" && runtime.GOOS != "dragonfly"
 }
 
 // acceptor is a listener of either side.

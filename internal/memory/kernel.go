@@ -130,6 +130,9 @@ func (k Kernel) Close(fd int) core.Errno {
 // Classify is the package's.
 func (Kernel) Classify(kind core.Kind, errno core.Errno) core.Class { return Classify(kind, errno) }
 
+// MapsIPv4 is true, on every system.
+func (Kernel) MapsIPv4() bool { return true }
+
 // Socket opens a stream socket.
 func (k Kernel) Socket(family sys.Family) (int, error) {
 	n, errno := k.enter("socket")

@@ -12,6 +12,8 @@ import (
 type Calls interface {
 	core.Kernel
 
+	// MapsIPv4 tells whether an IPv6 socket can reach IPv4 addresses.
+	MapsIPv4() bool
 	Socket(Family) (fd int, err error)
 	Listen(Family, core.Address, ListenOptions) (fd int, err error)
 	// Adopt returns a descriptor of our own for what c, of package net, stands

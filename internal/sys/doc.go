@@ -45,9 +45,10 @@ const (
 
 // ListenFamily returns the family of a listener, as package net chooses it: on an
 // unspecified address of either family, or on none, "tcp" means both. The address
-// to bind to is then the unspecified one of the family that the socket has.
-func ListenFamily(network string, addr net.Addr) Family {
-	if tcp, ok := addr.(*net.TCPAddr); ok && network == "tcp" && tcp.IP.IsUnspecified() {
+// to bind to is then the unspecified one of the family that the socket has. Where no
+// IPv6 socket can reach IPv4 addresses, an address means its own family.
+func ListenFamily(network string, addr net.Addr, mapsIPv4 bool) Family {
+	if tcp, ok := addr.(*net.TCPAddr); ok && network == "tcp" && tcp.IP.IsUnspecified() && mapsIPv4 {
 		return Dual
 	}
 	return FamilyOf(network, addr)

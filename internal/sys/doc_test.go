@@ -1,6 +1,7 @@
 package sys
 
 import (
+	"net"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -34,6 +35,37 @@ func TestClock(t *testing.T) {
 			t.Errorf("%d, and an hour later %d", a, b)
 		}
 	})
+}
+
+// A listener has the family that package net gives it.
+func TestListenFamily(t *testing.T) {
+	for _, c := range []struct {
+		network, address string
+		mapped, alone    Family // where an IPv6 socket reaches IPv4 addresses, and where not
+	}{
+		{"tcp", ":1", Dual, Dual}, // without mapping Dual is IPv4: see Kernel.Socket
+		{"tcp", "0.0.0.0:1", Dual, IPv4},
+		{"tcp", "[::ffff:0.0.0.0]:1", Dual, IPv4},
+		{"tcp", "[::]:1", Dual, IPv6},
+		{"tcp", "127.0.0.1:1", IPv4, IPv4},
+		{"tcp", "[::ffff:127.0.0.1]:1", IPv4, IPv4},
+		{"tcp", "[::1]:1", IPv6, IPv6},
+		{"tcp4", ":1", IPv4, IPv4}, {"tcp4", "0.0.0.0:1", IPv4, IPv4}, {"tcp4", "[::]:1", IPv4, IPv4},
+		{"tcp6", ":1", IPv6, IPv6}, {"tcp6", "[::]:1", IPv6, IPv6},
+	} {
+		addr, err := net.ResolveTCPAddr(c.network, c.address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for maps, want := range map[bool]Family{true: c.mapped, false: c.alone} {
+			if got := ListenFamily(c.network, addr, maps); got != want {
+				t.Errorf("%s %s, mapping %v: family %d, want %d", c.network, c.address, maps, got, want)
+			}
+		}
+	}
+	if got := ListenFamily("unix", &net.UnixAddr{}, false); got != Unix {
+		t.Errorf("unix: family %d", got)
+	}
 }
 
 // A system whose clock has not been set begins in 1970.

@@ -43,7 +43,7 @@ func TestListenWithoutIPv6(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				fd, err := k.Listen(ListenFamily("tcp", addr), core.Address{Inet: addr.AddrPort()}, ListenOptions{})
+				fd, err := k.Listen(ListenFamily("tcp", addr, true), core.Address{Inet: addr.AddrPort()}, ListenOptions{})
 				if err != nil {
 					t.Fatalf("listen on %s: %v", address, err)
 				}

@@ -16,6 +16,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// MapsIPv4 is what this system can.
+func (*Kernel) MapsIPv4() bool { return mapsIPv4 }
+
 // Socket opens a non-blocking stream socket. Where no IPv6 socket can reach IPv4
 // addresses, or there is no IPv6, Dual is IPv4.
 func (k *Kernel) Socket(family Family) (int, error) {

@@ -15,6 +15,9 @@ import (
 	"golang.org/x/sys/windows"
 )
 
+// MapsIPv4 is true.
+func (Kernel) MapsIPv4() bool { return true }
+
 // Socket opens a stream socket that is made for overlapped operations. Systems
 // without unix sockets (before Windows 10.0.17063, and Wine) say so.
 func (Kernel) Socket(family Family) (int, error) {
