@@ -10,8 +10,9 @@ import (
 )
 
 // Read is recv(2) with MSG_DONTWAIT: whoever shares the socket may have cleared
-// O_NONBLOCK.
-func (*Kernel) Read(fd int, p []byte) (int, syscall.Errno) { return read(fd, p) }
+// O_NONBLOCK. A count that is short because the call was is no sign that nothing is
+// left; with kqueue none is.
+func (*Kernel) Read(fd int, p []byte) (int, syscall.Errno) { return read(fd, p[:oneCall(len(p))]) }
 
 // Write is send(2) without SIGPIPE: a broken pipe is an errno, not a signal that
 // a program with its own handler would see. It says MSG_DONTWAIT, too, where that
@@ -21,7 +22,7 @@ func (*Kernel) Read(fd int, p []byte) (int, syscall.Errno) { return read(fd, p) 
 // closed it for whoever asks next. It is asked for here, so that the handle
 // learns why its connection is gone.
 func (*Kernel) Write(fd int, p []byte) (int, syscall.Errno) {
-	n, errno := write(fd, p)
+	n, errno := write(fd, p[:oneCall(len(p))])
 	switch errno {
 	case 0:
 		return n, 0

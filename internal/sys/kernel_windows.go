@@ -19,7 +19,7 @@ func (Kernel) Now() int64 { return Now() }
 
 // Read takes what is there.
 func (Kernel) Read(fd int, p []byte) (int, syscall.Errno) {
-	buffer := windows.WSABuf{Len: uint32(min(len(p), largest)), Buf: unsafe.SliceData(p)}
+	buffer := windows.WSABuf{Len: uint32(oneCall(len(p))), Buf: unsafe.SliceData(p)}
 	var n, flags uint32
 	called("WSARecv")
 	err := windows.WSARecv(windows.Handle(fd), &buffer, 1, &n, &flags, nil, nil)

@@ -61,12 +61,9 @@ func loadExtensions() error {
 func (t *Transfer) begin(data []byte) {
 	t.overlapped = windows.Overlapped{}
 	t.data = data
-	t.buffer = windows.WSABuf{Len: uint32(min(len(data), largest)), Buf: unsafe.SliceData(data)}
+	t.buffer = windows.WSABuf{Len: uint32(oneCall(len(data))), Buf: unsafe.SliceData(data)}
 	t.flags = 0
 }
-
-// largest is the most bytes of one call.
-const largest = 1 << 30
 
 // largestSend is the most bytes of one send. Winsock takes a send of any size as
 // soon as there is any room (KB214397): a write of a gigabyte would end at once,
