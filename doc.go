@@ -38,8 +38,8 @@
 // longer are noticed after at most 16 of them. The port's own work holds its lock,
 // and keeps other waiters waiting, for about a millisecond at most, whatever the
 // number of timers that are due, operations that are queued or connections that are
-// ready. One Submit or NextBatch of many operations is the exception: it takes up to
-// a microsecond for each of them.
+// ready. A Submit or NextBatch of n operations holds the lock for up to n µs; a batch
+// is handed out as a whole, and the port looks again at the next call.
 //
 // # Exactly once
 //
@@ -97,11 +97,13 @@
 //
 // Cancelling is a request; the completion is the fact. The operation ends with
 // its natural result, if that comes first, or with ErrCanceled and the bytes
-// moved so far. A deadline ends only what the system can't perform when the port
-// looks: what arrived before it is the result, however late that is. The first of cancel, deadline and close to be recorded decides
-// the error. What a cancelled operation had already produced, a connection or a
-// pool's buffer, is handed out or released. Neither Cancel nor SetDeadline nor
-// Buffer.Release makes a system call on a connection.
+// moved so far. What arrived before the deadline of a read, accept or connect is
+// its result, however late the port looks; a write ends at its deadline,
+// whatever room there is. On Windows the former holds for the first operation of
+// a queue, which the system has. The first of cancel, deadline and close to be
+// recorded decides the error. What a cancelled operation had already produced, a
+// connection or a pool's buffer, is handed out or released. Neither Cancel nor
+// SetDeadline nor Buffer.Release makes a system call on a connection.
 //
 // # Closing
 //

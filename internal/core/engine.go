@@ -183,11 +183,18 @@ func (h *Handle) settle(d direction, s *Slot, r callResult, after *aftermath) {
 		if s.flags&late != 0 && rec.n == 0 {
 			h.returnUnused(rec, after)
 		}
-		if i := h.intentOf(s); i != noIntent {
+		if i := h.intentOf(s); i != noIntent && (i != toExpire || !h.mayRead(s, r)) {
 			h.takeOut(d, s, after)
 			h.end(d, s, i.failure(), after)
 		}
 	}
+}
+
+// mayRead tells whether a late read whose time is up has just learned from a Native
+// kernel that there is data, and gets it a buffer: the read comes first, as in
+// tryOnceMore. h.mu is held.
+func (h *Handle) mayRead(s *Slot, r callResult) bool {
+	return h.port.native != nil && r.verdict == progressed && s.flags&late != 0 && !s.hasBuffer() && h.borrow(s)
 }
 
 // transferred is settle for what mostly happens: bytes were moved, and the
@@ -382,21 +389,37 @@ func (p *Port) record(t Ticket, i intent) bool {
 	return true
 }
 
-// tryOnceMore performs what can be performed of an operation whose time is up, and
-// reports whether that has ended it. What has arrived in time is its result, also if
-// the port looks late: behind a long loop body, or because more is ready than one poll
-// reports. So the call is asked, and not the latch. h.mu is held, and let go of in
-// between: the use of the slot tells whether somebody else has ended it meanwhile.
-func (h *Handle) tryOnceMore(s *Slot, after *aftermath) (hasEnded bool) {
+// tryOnceMore performs what has arrived for an operation whose time is up, and reports
+// whether it has ended or has its turn again. What has arrived in time is its result,
+// also if the port looks late: behind a long loop body, or because more is ready than
+// one poll reports. So the call is asked, and not the latch. A write is not tried: room
+// does not arrive, and a peer that reads nothing would have its time twice. h.mu is
+// held, and let go of in between: the use of the slot tells whether somebody else has
+// ended the operation meanwhile.
+func (h *Handle) tryOnceMore(s *Slot, after *aftermath) (settled bool) {
 	d := s.kind.direction()
 	waits := d == in && h.state&connecting != 0 // then it would only leave the latch set
-	if h.port.native != nil || s.kind == Timer || s.progress&begun == 0 || h.latch[d]&owned != 0 || waits {
+	switch {
+	case s.kind != Read && s.kind != Accept && s.kind != Connect:
+		return false
+	case h.port.native != nil || s.progress&begun == 0 || h.latch[d]&owned != 0 || waits:
 		return false
 	}
 	use := s.use.Load()
 	h.latch[d] |= ready
 	h.run(d, after)
-	return s.use.Load() != use || h.intentOf(s) != noIntent
+	if s.use.Load() != use || h.intentOf(s) != noIntent {
+		return true
+	}
+	if h.state&(listedIn<<d) == 0 || h.latch[d]&ready == 0 {
+		return false
+	}
+	// More is ahead of it than one turn performs.
+	p := h.port
+	p.lock()
+	p.schedule(s)
+	p.mu.Unlock()
+	return true
 }
 
 // intentOf is what was recorded of s, or else of all that is queued with it. h.mu

@@ -30,8 +30,7 @@ func TestOverdueIsTriedOnceMore(t *testing.T) {
 		{"Data", Read, calls{gives(1, 0)}, 1, nil},
 		{"NoData", Read, calls{gives(0, syscall.EAGAIN)}, 0, deadlineFailure},
 		{"HalfOfIt", Read, calls{gives(1, 0), gives(0, syscall.EAGAIN)}, 1, deadlineFailure},
-		{"Room", Write, calls{gives(0, syscall.EAGAIN), gives(2, 0)}, 2, nil},
-		{"NoRoom", Write, calls{gives(0, syscall.EAGAIN), gives(0, syscall.EAGAIN)}, 0, deadlineFailure},
+		{"Write", Write, calls{gives(0, syscall.EAGAIN)}, 0, deadlineFailure}, // once only
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			k, p, h := newScript(t)
@@ -84,4 +83,54 @@ func TestOverdueBehindAConnect(t *testing.T) {
 	}
 	k.edge(h, Writable)
 	outcomeIs(t, p, connect, 0, nil)
+}
+
+// However many are ahead of it, they get what there is, a turn at a time.
+func TestOverdueBehindMany(t *testing.T) {
+	k, p, h := newScript(t)
+	k.idle = true
+	const many = 5 * turnBudget
+	reads := make([]*operation, many)
+	for i := range reads {
+		reads[i] = newOperation(Read, h, 1)
+		p.Submit([]Operation{reads[i]}, false)
+		k.read = append(k.read, gives(1, 0))
+	}
+	p.SetDeadline(reads[many-1], 10)
+	k.now = 20
+	for _, read := range reads {
+		outcomeIs(t, p, read, 1, nil)
+	}
+}
+
+// A Native kernel tells of data with the end of a read into no memory; a deadline that
+// has passed meanwhile does not come first, unless there is no buffer.
+func TestNativeOverdueLateRead(t *testing.T) {
+	for _, buffers := range []int{1, 0} {
+		k, p, h := newNative(t)
+		k.alone = true
+		pool := p.NewPool(8, 1)
+		if buffers == 0 {
+			pool.Take()
+		}
+		read := &lateOperation{operation: operation{kind: Read, handle: h}, pool: pool}
+		p.Submit([]Operation{read}, false)
+		k.onRead = func(p []byte) (int, syscall.Errno) { return copy(p, "abc"), 0 }
+		k.end(h, in, 0, 0)
+		p.SetDeadline(read, k.now+5)
+		k.now += 10
+		p.lock()
+		p.work(k.now)
+		p.unlock()
+		if got := p.Next(context.Background()); got != Operation(read) {
+			t.Fatalf("dequeued %v", got)
+		}
+		n, f, _ := Outcome(&read.Record)
+		if buffers == 1 && (n != 3 || f != nil || string(read.got.Bytes()) != "abc") {
+			t.Errorf("outcome %d, %+v", n, f)
+		}
+		if buffers == 0 && f != deadlineFailure {
+			t.Errorf("without a buffer: outcome %d, %+v", n, f)
+		}
+	}
 }

@@ -47,7 +47,7 @@ var mutants = []mutant{
 	{"UndecidedNotListed", "engine.go", []edit{
 		{"h.latch[1-d] &^= undecided\n", "h.latch[1-d] &^= undecided\n\t\treturn\n"}}},
 	{"IntentDuringCallForgotten", "engine.go", []edit{
-		{"if i := h.intentOf(s); i != noIntent {", "if i := h.intentOf(s); i == toFire {"}}},
+		{"if i := h.intentOf(s); i != noIntent && (", "if i := h.intentOf(s); i == toFire && ("}}},
 	{"UnusedBufferKept", "engine.go", []edit{
 		{"if s.flags&late != 0 && rec.n == 0 {", "if s.flags&late != 0 && rec.n < 0 {"}}},
 	{"EndOfStreamSharesItsEdge", "engine.go", []edit{
