@@ -62,7 +62,9 @@ func (p *Port) added(what string, h *core.Handle, failure *core.Failure, isUnix 
 // Close refuses new operations and ends those in flight with net.ErrClosed. It
 // never blocks: the descriptor goes back to the system when the last of them
 // has ended, which is before that one can be dequeued. What was written and not
-// sent yet is sent in the background; a positive SO_LINGER, for which closing would
+// sent yet is sent in the background, unless input was left unread: then the system
+// sends a reset, and the rest is lost. To be safe submit a CloseWrite, read to the end
+// of the stream, and close then. A positive SO_LINGER, for which closing would
 // have to wait, is turned off: for all who share the socket, with what
 // (*net.TCPConn).File has returned for instance, as the option belongs to the socket
 // and not to the descriptor. Closing again returns net.ErrClosed.
@@ -86,8 +88,7 @@ func (s *Socket) LocalAddr() net.Addr {
 // nil for a socket that was never connected, and never nil for one that is or has
 // been. After a reset Linux still knows the address, the BSDs and macOS don't, and
 // nobody does after Close: then RemoteAddr returns an address without content, as
-// LocalAddr. Who needs the address at the end keeps it from the
-// beginning.
+// LocalAddr. Who needs the address at the end keeps it from the beginning.
 func (s *Socket) RemoteAddr() net.Addr {
 	wasConnected, isUnix := s.core().Past()
 	if !wasConnected {

@@ -128,9 +128,15 @@ func resolve(network, address string) (net.Addr, core.Address, error) {
 // net.ErrClosed.
 func (l *Listener) Close() error { return closedUnless(l.core().Close()) }
 
-// Addr returns the address listened on, nil if the listener is closed.
+// Addr returns the address listened on. It asks the system each time, and is never nil:
+// when the listener is closed it returns an address without content, as
+// Socket.LocalAddr.
 func (l *Listener) Addr() net.Addr {
-	return ask(l.core(), kernel.LocalAddr)
+	if at := ask(l.core(), kernel.LocalAddr); at != nil {
+		return at
+	}
+	_, isUnix := l.core().Past()
+	return noAddr(isUnix)
 }
 
 // SetUnlinkOnClose says whether the file of a unix listener is removed when the

@@ -123,6 +123,9 @@ func addressesAfterClose(e *env) {
 				is(e, s.Close(), net.ErrClosed)
 			}
 		}
+		was := l.Addr().Network()
+		is(e, l.Close(), nil)
+		noAddr(e, l.Addr(), was)
 	}
 }
 

@@ -218,7 +218,7 @@ func (p *Port) lend(req *Request) (flags slotFlags) {
 	case req.Buffer == nil && req.Pool == nil:
 		panic("completion: a read with neither a buffer nor a pool")
 	case req.Buffer != nil && req.Pool != nil:
-		panic("completion: a read with both a buffer and a pool")
+		panic("completion: a read with both a buffer and a pool; if Buf holds what its last use brought, call Release or set Buf to nil")
 	case req.Pool != nil && req.Pool.port != p:
 		panic("completion: the pool belongs to another port")
 	case req.Pool != nil:
