@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"reflect"
 	"slices"
 
 	"github.com/completionport/completion/internal/core"
@@ -90,19 +91,30 @@ func callOf(f *core.Failure) string {
 	return sys.CallName(f.Kind)
 }
 
-// copyOf copies an address, which its owner may change later.
+// copyOf copies an address, which its owner may change later. A nil pointer is no
+// address. One of a program's own type stays as it is, and is asked for nothing: its
+// methods are the program's, and a goroutine that is to end operations must come back.
 func copyOf(a net.Addr) net.Addr {
+	if v := reflect.ValueOf(a); v.Kind() == reflect.Pointer && v.IsNil() {
+		return nil
+	}
 	switch a := a.(type) {
 	case *net.TCPAddr:
-		if a != nil {
-			return &net.TCPAddr{IP: slices.Clone(a.IP), Port: a.Port, Zone: a.Zone}
-		}
+		return &net.TCPAddr{IP: slices.Clone(a.IP), Port: a.Port, Zone: a.Zone}
 	case *net.UnixAddr:
-		if a != nil {
-			return &net.UnixAddr{Net: a.Net, Name: a.Name}
-		}
+		return &net.UnixAddr{Net: a.Net, Name: a.Name}
 	}
 	return a
+}
+
+// networkOf is the network of an address that copyOf or the system has returned, ""
+// if that is the program's secret.
+func networkOf(a net.Addr) string {
+	switch a := a.(type) {
+	case *net.TCPAddr, *net.UnixAddr, *net.UDPAddr, *net.IPAddr, *net.IPNet:
+		return a.Network()
+	}
+	return ""
 }
 
 // opError is an error in the form of package net. The network is that of the
@@ -111,9 +123,9 @@ func opError(op string, source, addr net.Addr, err error) *net.OpError {
 	e := &net.OpError{Op: op, Source: source, Addr: addr, Err: sys.Explained(err)}
 	switch {
 	case source != nil:
-		e.Net = source.Network()
+		e.Net = networkOf(source)
 	case addr != nil:
-		e.Net = addr.Network()
+		e.Net = networkOf(addr)
 	}
 	return e
 }

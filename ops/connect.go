@@ -1,6 +1,7 @@
 package ops
 
 import (
+	"math"
 	"net"
 
 	"github.com/completionport/completion"
@@ -17,8 +18,10 @@ type Connect struct {
 	On *completion.Socket
 
 	// To is a resolved address: a *net.TCPAddr or a *net.UnixAddr. Any other
-	// type ends the Connect with EAFNOSUPPORT. An unspecified one, 0.0.0.0 or
-	// [::], means this machine.
+	// type, and a nil of these, ends the Connect with EAFNOSUPPORT, and none of its
+	// methods is called. A TCP port that is none, below 0 or above 65535, ends it
+	// with EINVAL, as package net does. An unspecified address, 0.0.0.0 or [::],
+	// means this machine.
 	To net.Addr
 
 	address core.Address // To, in the port's words
@@ -33,7 +36,8 @@ func (c *Connect) Describe(r *core.Request) {
 	switch to := c.To.(type) {
 	case *net.TCPAddr:
 		if to != nil {
-			c.address.Inet = to.AddrPort()
+			c.address.Inet = to.AddrPort() // which cuts the port to 16 bits
+			c.address.BadPort = to.Port < 0 || to.Port > math.MaxUint16
 		}
 	case *net.UnixAddr:
 		if to != nil {

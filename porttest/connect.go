@@ -42,6 +42,8 @@ var connectCases = []testCase{
 	{"CancelSecondConnectSparesFirst", connectCancelSecond},
 	{"ConnectToNil", func(e *env) { connectBadAddress(e, "tcp4", nil) }},
 	{"ConnectToNilTCPAddr", func(e *env) { connectBadAddress(e, "tcp4", (*net.TCPAddr)(nil)) }},
+	{"ConnectToNilUnixAddr", func(e *env) { connectBadAddress(e, "tcp4", (*net.UnixAddr)(nil)) }},
+	{"ConnectToNilUnixAddrOnUnix", func(e *env) { connectBadAddress(e, "unix", (*net.UnixAddr)(nil)) }},
 	{"ConnectToUnknownType", func(e *env) { connectBadAddress(e, "tcp4", &net.IPAddr{IP: net.IPv4(127, 0, 0, 1)}) }},
 	{"ConnectToOtherFamily", func(e *env) { connectBadAddress(e, "tcp4", &net.TCPAddr{IP: net.IPv6loopback, Port: 1}) }},
 	{"ConnectToUnixOnTCP", func(e *env) { connectBadAddress(e, "tcp4", &net.UnixAddr{Net: "unix", Name: "x"}) }},

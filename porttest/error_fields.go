@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"runtime"
 	"strings"
 	"syscall"
 
@@ -19,6 +20,9 @@ var errorFieldCases = []testCase{
 	{"FailedConnectNamesItsTarget", failedConnectNamesItsTarget},
 	{"LaterUsesOfFailedSocket", laterUsesOfFailedSocket},
 	{"ConnectOfBadFamily", connectOfBadFamily},
+	{"ConnectToNilAddressHasNoAddr", connectToNilAddress},
+	{"ConnectAsksNoForeignAddress", connectToForeignAddress},
+	{"ConnectToPortThatIsNone", connectToPortThatIsNone},
 }
 
 func errorFields(e *env) {
@@ -165,4 +169,78 @@ func connectOfBadFamily(e *env) {
 	if !errors.As(nowhere.Err(), &op) || op.Addr != nil {
 		e.Fatalf("a connect to nowhere: %v", nowhere.Err())
 	}
+}
+
+// connectToNilAddress: whatever type the nil has, the error has no address, and its
+// text and fields can be used.
+func connectToNilAddress(e *env) {
+	p := e.port(nil)
+	for _, to := range []net.Addr{nil, (*net.TCPAddr)(nil), (*net.UnixAddr)(nil), (*net.UDPAddr)(nil), (*foreignAddr)(nil)} {
+		connect := &ops.Connect{On: e.socket(p, "tcp4"), To: to}
+		is(e, p.Await(e.ctx, connect), syscall.EAFNOSUPPORT)
+		var op *net.OpError
+		if !errors.As(connect.Err(), &op) || op.Addr != nil {
+			e.Fatalf("a connect to a nil %T: %#v", to, op)
+		}
+		var call *os.SyscallError
+		equal(e, "a system call's", errors.As(op, &call), true)
+		equal(e, "text", op.Error(), "connect: "+call.Error())
+	}
+}
+
+// foreignAddr is an address of a program's own, which must not be asked for anything
+// while the port is at work: it would not come back.
+type foreignAddr struct{ leave func() }
+
+func (a *foreignAddr) Network() string { a.leave(); return "foreign" }
+func (a *foreignAddr) String() string  { a.leave(); return "foreign" }
+
+// connectToForeignAddress: an address whose methods panic, end the goroutine or call
+// the port does no harm. The error has it as it was given.
+func connectToForeignAddress(e *env) {
+	p := e.port(nil)
+	for _, leave := range []func(){
+		func() { panic("asked") },
+		runtime.Goexit,
+		func() { p.Close() },
+	} {
+		s := e.socket(p, "tcp4")
+		connect := &ops.Connect{On: s, To: &foreignAddr{leave}}
+		read := &ops.Read{From: s, Buf: own(1)}
+		e.submit(p, connect, read)
+		e.expectAll(p, syscall.EAFNOSUPPORT, connect, read)
+		equal(e, "in flight", p.Stats().InFlight, 0)
+		var op *net.OpError
+		if !errors.As(connect.Err(), &op) {
+			e.Fatalf("error is %T", connect.Err())
+		}
+		equal(e, "Addr", op.Addr, connect.To)
+	}
+}
+
+// connectToPortThatIsNone: as with package net, and not to the port that is left of
+// the number in 16 bits.
+func connectToPortThatIsNone(e *env) {
+	p := e.port(nil)
+	l := e.listen(p, "tcp4")
+	for _, other := range []int{1 << 16, -1 << 16, 1 << 20, -1} {
+		to := *l.Addr().(*net.TCPAddr)
+		if to.Port += other; other == -1 {
+			to.Port = -1
+		}
+		s := e.socket(p, "tcp4")
+		connect := &ops.Connect{On: s, To: &to}
+		read := &ops.Read{From: s, Buf: own(1)}
+		e.submit(p, connect, read)
+		e.expectAll(p, syscall.EINVAL, connect, read)
+		equal(e, "error of the read", read.Err(), connect.Err())
+		var op *net.OpError
+		if !errors.As(connect.Err(), &op) {
+			e.Fatalf("error is %T", connect.Err())
+		}
+		equal(e, "Op", op.Op, "connect")
+		equal(e, "Addr", op.Addr.String(), to.String())
+		e.onlyClosable(p, s)
+	}
+	equal(e, "handles", p.Stats().Handles, 1)
 }

@@ -18,6 +18,7 @@ func ErrnoOf(err error) Errno {
 const (
 	EAGAIN   = syscall.EAGAIN
 	EINTR    = syscall.EINTR
+	EINVAL   = syscall.EINVAL
 	EISCONN  = syscall.EISCONN
 	ENOTCONN = syscall.ENOTCONN
 	EPIPE    = syscall.EPIPE

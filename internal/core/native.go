@@ -23,7 +23,9 @@ func (h *Handle) start(s *Slot) callResult {
 	case Connect:
 		req := new(Request)
 		s.op.Describe(req)
-		to = req.Address
+		if to = req.Address; to.BadPort {
+			return h.systemFailure(s, EINVAL)
+		}
 	case Write:
 		data = s.rest()
 	case Read:

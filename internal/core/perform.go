@@ -187,6 +187,9 @@ func (h *Handle) connect(s *Slot) callResult {
 		rec.n = 1 // asked; conclude resets it
 		var req Request
 		s.op.Describe(&req)
+		if req.Address.BadPort {
+			return h.systemFailure(s, EINVAL)
+		}
 		errno = h.port.kernel.Connect(int(h.fd), *req.Address)
 	} else {
 		errno = h.port.kernel.Connected(int(h.fd))

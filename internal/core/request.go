@@ -63,6 +63,8 @@ type Request struct {
 type Address struct {
 	Inet netip.AddrPort
 	Path string
+	// BadPort: the port is no number of a port, and Inet has another.
+	BadPort bool
 }
 
 // Result is what an operation produced besides its count and its failure.
