@@ -1,6 +1,8 @@
 package completion
 
 import (
+	"errors"
+	"fmt"
 	"net"
 	"reflect"
 
@@ -46,6 +48,12 @@ func (p *Port) addAdopted(fd int, isUnix bool, atClose func()) (*core.Handle, er
 // listener is closed it removes its file if l would have: the file of a listener
 // from net.FileListener, or after SetUnlinkOnClose(false), stays.
 //
+// A type of the program's that embeds a *net.UnixListener is adopted as that is. One
+// that has its methods otherwise must have SetUnlinkOnClose, too, or its file would go
+// when l is closed: without it AdoptListener returns errors.ErrUnsupported. With it
+// the file stays, also in the end, since l can't be asked: see
+// Listener.SetUnlinkOnClose.
+//
 // The listener may be shared in the same way: os/exec makes it blocking when it
 // hands it to a child process, and accepts go on as before. But while it is
 // blocking, and another process accepts from it, too, an accept that comes second
@@ -55,21 +63,29 @@ func (p *Port) AdoptListener(l net.Listener) (*Listener, error) {
 	if err != nil {
 		return nil, opError("adopt", nil, nil, err)
 	}
-	unix, isUnix := l.(*net.UnixListener)
+	local := p.kernel.LocalAddr(fd)
+	unix, isUnix := local.(*net.UnixAddr)
+	keeper, keeps := l.(interface{ SetUnlinkOnClose(bool) })
 	var remove func()
-	if path := fileOf(l.Addr()); isUnix && path != "" && unlinksOnClose(unix) {
-		remove = p.kernel.FileRemover(path)
+	if path := fileOf(unix); path != "" {
+		if !keeps {
+			p.kernel.Disown(fd)
+			err = fmt.Errorf("%T would remove its file: it has no SetUnlinkOnClose: %w", l, errors.ErrUnsupported)
+			return nil, opError("adopt", nil, local, err)
+		}
+		if unlinksOnClose(l) {
+			remove = p.kernel.FileRemover(path)
+		}
 	}
-	isTCP := l.Addr().Network() != "unix"
-	h, err := p.addAdopted(fd, !isTCP, remove)
+	h, err := p.addAdopted(fd, isUnix, remove)
 	if err != nil {
 		return nil, err
 	}
-	if isTCP {
+	if !isUnix {
 		acceptNoDelay(h)
 	}
-	if isUnix { // what becomes of the file is the adopted one's business
-		any(unix).(interface{ SetUnlinkOnClose(bool) }).SetUnlinkOnClose(false)
+	if keeps { // what becomes of the file is the adopted one's business
+		keeper.SetUnlinkOnClose(false)
 	}
 	l.Close()
 	return (*Listener)(h), nil
@@ -90,11 +106,28 @@ func acceptNoDelay(h *core.Handle) {
 	}
 }
 
-// unlinksOnClose tells whether closing l removes its file. Package net keeps that
-// to itself, and can't be asked but by closing, when the file would be gone. So its
-// field is looked at, which package reflect allows. If some day there is none, the
-// file is kept: one left over is in the way, one missing cuts a server off.
-func unlinksOnClose(l *net.UnixListener) bool {
-	field := reflect.ValueOf(l).Elem().FieldByName("unlink")
-	return field.IsValid() && field.Kind() == reflect.Bool && field.Bool()
+// unlinksOnClose tells whether closing a listener removes its file. Package net keeps
+// that to itself, and can't be asked but by closing, when the file would be gone. So
+// its field is looked at, which package reflect allows, in what l is or embeds. If
+// there is none, the file is kept: one left over is in the way, one missing cuts a
+// server off.
+func unlinksOnClose(l net.Listener) bool { return unlinks(reflect.ValueOf(l)) }
+
+func unlinks(l reflect.Value) bool {
+	for l.Kind() == reflect.Pointer || l.Kind() == reflect.Interface {
+		l = l.Elem()
+	}
+	if l.Kind() != reflect.Struct {
+		return false
+	}
+	if l.Type() == reflect.TypeFor[net.UnixListener]() {
+		field := l.FieldByName("unlink")
+		return field.IsValid() && field.Kind() == reflect.Bool && field.Bool()
+	}
+	for i := range l.NumField() {
+		if l.Type().Field(i).Anonymous && unlinks(l.Field(i)) {
+			return true
+		}
+	}
+	return false
 }

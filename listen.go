@@ -79,7 +79,7 @@ func (p *Port) addListener(fd int, isUnix bool, remove func()) (*Listener, error
 
 // fileOf is the file of a unix listener, "" if there is none.
 func fileOf(addr net.Addr) string {
-	if u, ok := addr.(*net.UnixAddr); ok && u.Name != "" && u.Name[0] != '@' {
+	if u, ok := addr.(*net.UnixAddr); ok && u != nil && u.Name != "" && u.Name[0] != '@' {
 		return u.Name
 	}
 	return ""

@@ -6,12 +6,15 @@ import (
 	"path/filepath"
 	"runtime"
 	"strconv"
+	"syscall"
 
 	"github.com/completionport/completion"
 )
 
 var fileCases = []testCase{
 	{"UnixFileStaysIfNetKeepsIt", unixFileStays},
+	{"UnixFileOfAWrappedListener", unixFileOfWrapper},
+	{"UnixFileOfAListenerThatCannotBeTold", unixFileOfSecretive},
 	{"UnixFileAsSetUnlinkOnCloseSays", unixFileChosen},
 	{"UnixFileOfAnotherStays", unixFileOfAnother},
 	{"SetUnlinkOnCloseWithoutFile", unlinkWithoutFile},
@@ -172,4 +175,87 @@ func unlinkWithoutFile(e *env) {
 			is(e, again.Close(), nil)
 		}
 	}
+}
+
+// counted is a program's own listener around one of package net, with all of its
+// methods.
+type counted struct {
+	name string
+	*net.UnixListener
+}
+
+// delegating passes on all that adoption asks for, and says nothing of what it is
+// around.
+type delegating struct{ inner *net.UnixListener }
+
+func (l delegating) Accept() (net.Conn, error) { return l.inner.Accept() }
+
+func (l delegating) Close() error { return l.inner.Close() }
+
+func (l delegating) Addr() net.Addr { return l.inner.Addr() }
+
+func (l delegating) SyscallConn() (syscall.RawConn, error) { return l.inner.SyscallConn() }
+
+func (l delegating) SetUnlinkOnClose(unlink bool) { l.inner.SetUnlinkOnClose(unlink) }
+
+// secretive passes on the descriptor alone.
+type secretive struct {
+	net.Listener
+	inner *net.UnixListener
+}
+
+func (l secretive) SyscallConn() (syscall.RawConn, error) { return l.inner.SyscallConn() }
+
+// unixFileOfWrapper: the file outlives the listener that was wrapped, and goes or
+// stays with the adopted one as it would have with the listener inside.
+func unixFileOfWrapper(e *env) {
+	e.needsSystem("there are files")
+	e.needsUnix()
+	e.needsAdopt()
+	p := e.port(nil)
+	kept := e.netListener()
+	kept.SetUnlinkOnClose(false)
+	for _, c := range []struct {
+		l    net.Listener
+		goes bool
+	}{
+		{counted{"by value", e.netListener()}, true},
+		{&counted{"by pointer", e.netListener()}, true},
+		{struct{ *counted }{&counted{"twice", e.netListener()}}, true},
+		{counted{"kept", kept}, false},
+		{delegating{e.netListener()}, false}, // nobody knows: a file in the way is the lesser harm
+	} {
+		path := c.l.Addr().String()
+		before, err := os.Lstat(path)
+		is(e, err, nil)
+		adopted := e.adopt(p, c.l)
+		stays(e, path, before)
+		connected(e, p, adopted)
+		is(e, adopted.Close(), nil)
+		if c.goes {
+			gone(e, path)
+		} else {
+			stays(e, path, before)
+		}
+	}
+}
+
+// unixFileOfSecretive: closing such a listener would remove its file, and can't be
+// kept from it. So it is not taken, and stays as it was.
+func unixFileOfSecretive(e *env) {
+	e.needsSystem("there are files")
+	e.needsUnix()
+	e.needsAdopt()
+	p := e.port(nil)
+	inner := e.netListener()
+	defer inner.Close()
+	path := inner.Addr().String()
+	before, err := os.Lstat(path)
+	is(e, err, nil)
+	descriptors := countDescriptors()
+	_, err = p.AdoptListener(secretive{inner, inner})
+	unsupported(e, p, err)
+	equal(e, "descriptors", countDescriptors(), descriptors)
+	stays(e, path, before)
+	connected(e, p, e.adopt(p, inner))
 }

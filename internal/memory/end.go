@@ -303,6 +303,9 @@ func (l *Listener) Accept() (net.Conn, error) {
 // reset.
 func (l *Listener) Close() error { return l.close() }
 
+// SetUnlinkOnClose is there since package net's listeners have it. There is no file.
+func (l *Listener) SetUnlinkOnClose(bool) {}
+
 // Addr is the address listened on.
 func (l *Listener) Addr() net.Addr { return l.local }
 
