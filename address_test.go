@@ -70,11 +70,25 @@ func TestAddressesForgotten(t *testing.T) {
 		if fresh.RemoteAddr() != nil || fresh.LocalAddr() != nil {
 			t.Errorf("a socket that was never connected: %v, %v", fresh.LocalAddr(), fresh.RemoteAddr())
 		}
-		// An error without addresses still is one, and says what it is.
+		// The same stand in an error: who logs it asks them for their text.
 		must(t, p.Await(context.Background(), &ops.CloseWrite{On: s}))
 		write := &ops.Write{To: s, Buf: completion.Own([]byte("abc"))}
+		for _, err := range []error{p.Await(context.Background(), write), s.SetReadBuffer(-1 << 31)} {
+			if err == nil {
+				continue // the system takes such a size
+			}
+			var op *net.OpError
+			if !errors.As(err, &op) || op.Source == nil || op.Addr == nil || errors.Is(err, io.EOF) {
+				t.Fatalf("%#v", op)
+			}
+			if op.Net != "tcp" || op.Addr.String() != s.RemoteAddr().String() || op.Source.String() != s.LocalAddr().String() {
+				t.Errorf("%#v", op)
+			}
+		}
+		// Nobody was at the other end here.
+		half := &ops.CloseWrite{On: fresh}
 		var op *net.OpError
-		if err := p.Await(context.Background(), write); !errors.As(err, &op) || op.Source != nil || op.Addr != nil || errors.Is(err, io.EOF) {
+		if err := p.Await(context.Background(), half); !errors.As(err, &op) || op.Addr != nil {
 			t.Errorf("%+v", err)
 		}
 	})

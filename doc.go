@@ -130,7 +130,8 @@
 // *os.SyscallError and a syscall.Errno. Its Source is the local address and its
 // Addr the remote one; for an Accept, Addr is the address listened on, and for a
 // failed Connect, and for what waited for it, the address that was not reached.
-// They are noted when the operation fails. Timeout and Temporary are right on
+// They are noted when the operation fails, and not nil for a connection: see
+// Socket.RemoteAddr. Timeout and Temporary are right on
 // every system: a lack of descriptors or memory (EMFILE, ENFILE, ENOBUFS,
 // ENOMEM), or of registrations with epoll (ENOSPC), is temporary. On Windows the
 // errno is Winsock's, and errors.Is finds the POSIX name, too. Err and Wait return

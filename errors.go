@@ -69,18 +69,38 @@ func (p *Port) explain(f *core.Failure, fd int) error {
 		to, _ := f.Target.(net.Addr)
 		return opError(op, nil, copyOf(to), err)
 	}
-	if fd < 0 {
+	switch {
+	case f.Kind != core.Accept:
+		local, remote := addressesOf(f.Handle, p.kernel, fd)
+		return opError(op, local, remote, err)
+	case fd < 0:
 		return opError(op, nil, nil, err)
 	}
-	local := p.kernel.LocalAddr(fd)
-	if f.Kind == core.Accept { // the address listened on, as in package net
-		return opError(op, nil, local, err)
+	// The address listened on, as in package net.
+	return opError(op, nil, p.kernel.LocalAddr(fd), err)
+}
+
+// addressesOf are both addresses of a socket for an error. As those that a Socket
+// tells, they are not nil if it is or was connected: who writes a log asks them for
+// their text. fd is negative if the system can't be asked any more.
+func addressesOf(h *core.Handle, k kernel, fd int) (local, remote net.Addr) {
+	wasConnected, isUnix := h.Past()
+	if fd >= 0 {
+		local = k.LocalAddr(fd)
 	}
-	var remote net.Addr
-	if wasConnected, _ := f.Handle.Past(); wasConnected {
-		remote = p.kernel.RemoteAddr(fd)
+	if !wasConnected {
+		return local, nil
 	}
-	return opError(op, local, remote, err)
+	if fd >= 0 {
+		remote = k.RemoteAddr(fd)
+	}
+	if local == nil {
+		local = noAddr(isUnix)
+	}
+	if remote == nil {
+		remote = noAddr(isUnix)
+	}
+	return local, remote
 }
 
 // callOf is the name of the system call that failed.

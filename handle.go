@@ -165,7 +165,8 @@ func control(h *core.Handle, what string, f func(k kernel, fd int) error) error 
 	defer h.Release()
 	k := kernelOf(h)
 	if err := f(k, fd); err != nil {
-		return opError(what, k.LocalAddr(fd), k.RemoteAddr(fd), err)
+		local, remote := addressesOf(h, k, fd)
+		return opError(what, local, remote, err)
 	}
 	return nil
 }
