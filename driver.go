@@ -59,7 +59,7 @@ func openDriver(name string) (driver, error) {
 			opened.poller, opened.kernel = sys.WithFaults(opened.poller, opened.kernel)
 			return opened, nil
 		}
-		failures = append(failures, fmt.Errorf("completion: %s: %w", d.name, err))
+		failures = append(failures, fmt.Errorf("completion: %s: %w", d.name, opError("open", nil, nil, err)))
 	}
 	switch {
 	case failures != nil:

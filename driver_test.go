@@ -2,6 +2,9 @@ package completion
 
 import (
 	"errors"
+	"net"
+	"os"
+	"syscall"
 	"testing"
 )
 
@@ -41,5 +44,33 @@ func TestFirstWorkingBackend(t *testing.T) {
 	drivers = []opener{broken}
 	if _, err := openDriver(""); !errors.Is(err, refused) {
 		t.Errorf("all broken: %v", err)
+	}
+}
+
+// What the system refuses to Open is an error as of any other call, also beside
+// those of other backends.
+func TestOpenFailsAsACall(t *testing.T) {
+	all := drivers
+	defer func() { drivers = all }()
+	drivers = []opener{
+		{"old", func() (driver, error) { return driver{}, errors.ErrUnsupported }},
+		{"new", func() (driver, error) { return driver{}, os.NewSyscallError("epoll_create1", syscall.EMFILE) }},
+	}
+	for _, name := range []string{"", "new"} {
+		_, err := Open(&Config{Backend: name})
+		var op *net.OpError
+		var call *os.SyscallError
+		if !errors.As(err, &op) || !errors.As(err, &call) || call.Syscall != "epoll_create1" || !errors.Is(err, syscall.EMFILE) {
+			t.Fatalf("%v: %#v, %#v", err, op, call)
+		}
+		if op.Op != "open" || op.Source != nil || op.Addr != nil {
+			t.Errorf("%#v", op)
+		}
+		if name == "new" && !op.Temporary() {
+			t.Errorf("%v may pass", op)
+		}
+		if errors.Is(err, errors.ErrUnsupported) != (name == "") {
+			t.Errorf("%v", err)
+		}
 	}
 }

@@ -49,7 +49,8 @@ type Port struct {
 
 // Open returns a new port; nil is the zero Config. A backend that does not
 // exist, or not on this system, is an error that matches
-// errors.ErrUnsupported.
+// errors.ErrUnsupported. In what the system refuses, a descriptor for instance,
+// errors.As finds a *net.OpError.
 func Open(config *Config) (*Port, error) {
 	var c Config
 	if config != nil {

@@ -2,6 +2,7 @@ package porttest
 
 import (
 	"errors"
+	"net"
 	"os"
 	"os/exec"
 	"strings"
@@ -87,15 +88,20 @@ func acceptWithoutDescriptors(e *env) {
 // takeDescriptors opens files until there is no descriptor left.
 func (e *env) takeDescriptors() (giveBack func()) {
 	e.Helper()
-	var files []*os.File
+	files := e.openAll()
+	return func() {
+		for _, f := range files {
+			f.Close()
+		}
+	}
+}
+
+func (e *env) openAll() (files []*os.File) {
+	e.Helper()
 	for {
 		f, err := os.Open(os.DevNull)
 		if errors.Is(err, syscall.EMFILE) {
-			return func() {
-				for _, f := range files {
-					f.Close()
-				}
-			}
+			return files
 		}
 		if err != nil {
 			e.Fatal(err)
@@ -148,4 +154,41 @@ func acceptPendingAtLimit(e *env) {
 	e.submit(p, a)
 	e.expect(p, a, nil)
 	equal(e, "remote", a.Conn.RemoteAddr().String(), c.On.LocalAddr().String())
+}
+
+// openAtDescriptorLimit: whichever of its descriptors a port can't have, Open fails
+// with an error as any other call does.
+func openAtDescriptorLimit(e *env) {
+	if os.Getenv(limitedProcess) == "" {
+		acceptAtDescriptorLimit(e)
+		return
+	}
+	e.port(nil) // Go's own poller is there now
+	if err := limitDescriptors(); errors.Is(err, errors.ErrUnsupported) {
+		e.Skip("no limit of descriptors on this system")
+	} else if err != nil {
+		e.Fatal(err)
+	}
+	files := e.openAll()
+	failed := 0
+	for _, f := range files {
+		p, err := e.open(nil)
+		if err == nil {
+			is(e, p.Close(), nil)
+		} else {
+			failed++
+			var op *net.OpError
+			var call *os.SyscallError
+			if !errors.As(err, &op) || !errors.As(err, &call) {
+				e.Fatalf("with %d descriptors: %v, which has %#v and %#v", failed-1, err, op, call)
+			}
+			equal(e, "Op", op.Op, "open")
+			equal(e, "Temporary", op.Temporary(), true)
+			is(e, err, syscall.EMFILE)
+		}
+		f.Close()
+	}
+	if failed == 0 || failed == len(files) {
+		e.Fatalf("Open failed with up to %d of %d descriptors", failed, len(files))
+	}
 }

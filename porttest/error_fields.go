@@ -17,6 +17,7 @@ import (
 var errorFieldCases = []testCase{
 	{"ErrorFields", errorFields},
 	{"ErrorStays", errorStays},
+	{"OpenAtDescriptorLimit", openAtDescriptorLimit},
 	{"FailedConnectNamesItsTarget", failedConnectNamesItsTarget},
 	{"LaterUsesOfFailedSocket", laterUsesOfFailedSocket},
 	{"ConnectOfBadFamily", connectOfBadFamily},

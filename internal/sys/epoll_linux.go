@@ -1,6 +1,7 @@
 package sys
 
 import (
+	"os"
 	"syscall"
 	"unsafe"
 
@@ -81,12 +82,12 @@ func EpollDel(epoll, fd int) syscall.Errno {
 func EventCreate(epoll int) (int, error) {
 	fd, err := unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
 	if err != nil {
-		return -1, err
+		return -1, os.NewSyscallError("eventfd2", err)
 	}
 	event := unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLET&0xffffffff, Fd: int32(fd)}
 	if err := unix.EpollCtl(epoll, unix.EPOLL_CTL_ADD, fd, &event); err != nil {
 		unix.Close(fd)
-		return -1, err
+		return -1, os.NewSyscallError("epoll_ctl", err)
 	}
 	return fd, nil
 }
