@@ -50,6 +50,9 @@ func errorOf(f *core.Failure) error {
 	case core.DeadlineExceeded:
 		return os.ErrDeadlineExceeded
 	case core.Canceled:
+		if f.Err != nil { // a context's, too
+			return f.Err
+		}
 		return ErrCanceled
 	case core.WriteAborted:
 		return ErrWriteAborted
@@ -157,14 +160,15 @@ func opErrorOn(op, network string, addr net.Addr, err error) *net.OpError {
 	return e
 }
 
-// contextError says that a wait's context ended and its operation was
-// cancelled for it: it matches ErrCanceled and the context's own error.
-func contextError(err error, ctx context.Context) error {
-	if ctx.Err() == nil || !errors.Is(err, ErrCanceled) {
-		return err
+// canceledBy says that a wait's context ended and its operation was cancelled for
+// it: it matches ErrCanceled and the context's own error.
+func canceledBy(ctx context.Context) error {
+	err := ctx.Err()
+	if err == nil { // it was another Wait's, which was a mistake
+		return ErrCanceled
 	}
-	if cause := context.Cause(ctx); cause != ctx.Err() {
-		return fmt.Errorf("%w: %w: %w", err, ctx.Err(), cause)
+	if cause := context.Cause(ctx); cause != err {
+		return fmt.Errorf("%w: %w: %w", ErrCanceled, err, cause)
 	}
-	return fmt.Errorf("%w: %w", err, ctx.Err())
+	return fmt.Errorf("%w: %w", ErrCanceled, err)
 }

@@ -78,6 +78,7 @@ func (c *Config) port(d driver) *Port {
 		CheckBuffers: c.checkBuffers,
 		Observe:      c.Observer.trace(),
 		Explain:      p.explain,
+		Blame:        canceledBy,
 		ArmCall:      d.arm,
 	})
 	return p
@@ -171,17 +172,18 @@ func (p *Port) Start(op Operation) error {
 }
 
 // Wait waits for an operation that was started, hands it out and returns its
-// error; waiting again returns the same error. If ctx ends first, the
-// operation is cancelled and waited for all the same: when Wait returns, the
+// error; waiting again returns the same error, and so does Err. If ctx ends first,
+// the operation is cancelled and waited for all the same: when Wait returns, the
 // caller owns operation and buffer. The error then matches ErrCanceled and the
-// context's, unless the operation had its natural result first.
+// context's, unless the operation had its natural result first, or was cancelled or
+// overdue.
 //
 // Waiting for an operation that was not started, or by two goroutines at once,
 // panics. One that is never waited for is lost when it is garbage, and if it
 // is a late read, so is its pool's buffer.
 func (p *Port) Wait(ctx context.Context, op Operation) error {
 	p.core.Wait(ctx, op)
-	return p.outcome(ctx, op)
+	return outcome(op)
 }
 
 // Await is Start and Wait in one, and returns the operation's error. A port that
@@ -191,16 +193,10 @@ func (p *Port) Await(ctx context.Context, op Operation) error {
 	if !p.core.Await(ctx, op) {
 		return net.ErrClosed
 	}
-	return p.outcome(ctx, op)
+	return outcome(op)
 }
 
-func (p *Port) outcome(ctx context.Context, op Operation) error {
-	f := core.FailureOf(op)
-	if f == nil {
-		return nil
-	}
-	return contextError(errorOf(f), ctx)
-}
+func outcome(op Operation) error { return errorOf(core.FailureOf(op)) }
 
 // Next returns the next finished operation, and waits for one if need be. It
 // returns ctx.Err() when ctx has ended, and net.ErrClosed when the port is

@@ -3,6 +3,7 @@ package porttest
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"sync"
 	"time"
@@ -105,9 +106,7 @@ func cancelDoneContext(e *env) {
 		err := p.Await(done(), op)
 		is(e, err, completion.ErrCanceled)
 		is(e, err, context.Canceled)
-		if errorOf(op) != completion.ErrCanceled {
-			e.Fatalf("%T: error is %v", op, errorOf(op))
-		}
+		equal(e, "error", errorOf(op), err)
 	}
 	equal(e, "N of the write", w.N(), 0)
 	equal(e, "N of the read", r.N(), 0)
@@ -167,4 +166,104 @@ func cancelOneContext(e *env) {
 	peer.send("y")
 	is(e, p.Await(e.ctx, r), nil)
 	equal(e, "text", string(r.Buf.Bytes()), "y")
+}
+
+// waitErrorStays: whoever asks, and with which context, an operation has ended as it
+// has ended.
+func waitErrorStays(e *env) {
+	p := e.port(nil)
+	s, _ := e.pair(p)
+	cause := errors.New("a cause of its own")
+	ended, end := context.WithCancelCause(e.ctx)
+	end(cause)
+	short, cancel := context.WithTimeout(e.ctx, time.Millisecond)
+	defer cancel()
+	for _, ctx := range []context.Context{ended, short} {
+		for _, op := range []completion.Operation{&ops.Read{From: s, Buf: own(1)}, &ops.Timer{After: time.Hour}} {
+			e.start(p, op)
+			first := p.Wait(ctx, op)
+			is(e, first, completion.ErrCanceled)
+			is(e, first, ctx.Err())
+			is(e, first, context.Cause(ctx))
+			text := fmt.Sprintf("%v: %v", completion.ErrCanceled, ctx.Err())
+			if ctx == ended {
+				text += ": " + cause.Error()
+			}
+			equal(e, "text", first.Error(), text)
+			for _, other := range []context.Context{ctx, e.ctx, done(), context.Background()} {
+				equal(e, "another Wait", p.Wait(other, op), first)
+			}
+			equal(e, "Err", errorOf(op), first)
+			// The next use has nothing of it.
+			e.start(p, op)
+			equal(e, "Cancel", p.Cancel(op), true)
+			equal(e, "error of the next use", p.Wait(e.ctx, op), completion.ErrCanceled)
+		}
+	}
+}
+
+// laterContextIsNotToBlame: what was cancelled by Cancel, or is overdue, was not
+// ended by a context, and one that has ended since changes nothing.
+func laterContextIsNotToBlame(e *env) {
+	p := e.port(nil)
+	s, _ := e.pair(p)
+	for name, cancel := range map[string]func(op completion.Operation){
+		"Cancel":       func(op completion.Operation) { p.Cancel(op) },
+		"CancelTicket": func(op completion.Operation) { p.CancelTicket(op.(*ops.Read).Ticket()) },
+	} {
+		op := &ops.Read{From: s, Buf: own(1)}
+		e.start(p, op)
+		cancel(op)
+		e.untilLetGo(p)
+		for range 2 {
+			if err := p.Wait(done(), op); err != completion.ErrCanceled {
+				e.Fatalf("after %s the error is %v", name, err)
+			}
+		}
+		equal(e, "Err", op.Err(), completion.ErrCanceled)
+		// A context that ends later than the first Wait.
+		e.start(p, op)
+		cancel(op)
+		ctx, end := context.WithCancel(e.ctx)
+		first := p.Wait(ctx, op)
+		end()
+		equal(e, "error", first, completion.ErrCanceled)
+		equal(e, "error of another Wait", p.Wait(ctx, op), completion.ErrCanceled)
+	}
+}
+
+// contextOfConnectIsNotToBlame: what waited for a connect shares its failure, and
+// has a context of its own. So has what was queued, and has none.
+func contextOfConnectIsNotToBlame(e *env) {
+	p := e.port(nil)
+	c := e.unansweredConnect(p)
+	e.start(p, c)
+	awaited, queued := &ops.Read{From: c.On, Buf: own(1)}, &ops.Write{To: c.On, Buf: text("x")}
+	e.start(p, awaited)
+	e.submit(p, queued)
+	ctx, end := context.WithCancel(e.ctx)
+	end()
+	err := p.Wait(ctx, c)
+	is(e, err, completion.ErrCanceled)
+	is(e, err, context.Canceled)
+	equal(e, "Err", c.Err(), err)
+	equal(e, "error of the read", p.Wait(done(), awaited), completion.ErrCanceled)
+	e.expect(p, queued, completion.ErrCanceled)
+	equal(e, "error of the write", queued.Err(), completion.ErrCanceled)
+}
+
+// halfWrittenByContext: a write that a context has ended half-way breaks its
+// direction as any other does, and its error stays.
+func halfWrittenByContext(e *env) {
+	p := e.port(nil)
+	w, peer := e.stuckWrite(p)
+	p.Cancel(w)
+	e.expect(p, w, completion.ErrCanceled)
+	next := &ops.Write{To: w.To, Buf: own(stuckBytes)}
+	peer.ahead += w.N()
+	e.start(p, next)
+	first := p.Wait(done(), next)
+	is(e, first, context.Canceled)
+	equal(e, "error of another Wait", p.Wait(e.ctx, next), first)
+	equal(e, "Err", next.Err(), first)
 }

@@ -103,6 +103,9 @@ func (h *Handle) connectEnded(f *Failure, after *aftermath) {
 		}
 		return
 	}
+	if f.byContext { // of the one that waits for the connect, and not of these
+		f = canceledFailure
+	}
 	h.state |= failed
 	if f.Code == System && h.errno == 0 {
 		h.errno = uint16(f.Errno)

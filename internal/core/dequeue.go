@@ -105,12 +105,13 @@ func (p *Port) awaitItems(ctx heeded, room int) {
 func (p *Port) Wait(ctx context.Context, op Operation) {
 	rec := recordOf(op)
 	p.step()
-	if rec.collect() {
+	if p.collect(ctx, rec) {
 		return
 	}
 	c := heed(ctx)
 	if c.isOver() {
-		p.Cancel(op)
+		p.step()
+		p.record(TicketOf(rec), toCancel)
 		c = heedNone
 	}
 	p.lock()
@@ -130,7 +131,7 @@ func (p *Port) Wait(ctx context.Context, op Operation) {
 		panic(mistake)
 	}
 	p.step()
-	rec.collect()
+	p.collect(ctx, rec)
 }
 
 // waitable tells whether the operation is in flight and can be waited for, or
@@ -169,9 +170,9 @@ func (p *Port) waitFor(w *waiter, rec *Record) {
 	p.wait(w)
 }
 
-// collect hands out a started operation that has ended. It reports false if it
-// is still in flight, or was never started.
-func (r *Record) collect() bool {
+// collect hands out a started operation that has ended, to a Wait with that context.
+// It reports false if it is still in flight, or was never started.
+func (p *Port) collect(ctx context.Context, r *Record) bool {
 	switch s := r.slot.Load(); {
 	case s == &waited:
 		return true
@@ -189,8 +190,24 @@ func (r *Record) collect() bool {
 	if f := r.failure; f != nil && f.breaks {
 		f.Handle.mend()
 	}
-	r.slot.Store(&waited)
+	if f := r.failure; f != nil && f.byContext {
+		p.blame(ctx, r)
+	} else {
+		r.slot.Store(&waited)
+	}
 	return true
+}
+
+// blame hands out an operation that its context has ended, and fixes its error: the
+// next Wait may have another context, and the outcome must not depend on who asks.
+func (p *Port) blame(ctx context.Context, r *Record) {
+	defer r.slot.Store(&waited) // also if the context, which is the program's, panics
+	own := *r.failure           // the others are shared
+	own.byContext = false
+	r.failure = &own
+	if p.blames != nil {
+		own.Err = p.blames(ctx)
+	}
 }
 
 // Await starts the operation and waits for it. It reports false if the port
@@ -213,11 +230,11 @@ func (p *Port) Await(ctx context.Context, op Operation) bool {
 // while op was in flight.
 func (p *Port) Cancel(op Operation) bool {
 	p.step()
-	return p.record(TicketOf(recordOf(op)), toCancel)
+	return p.record(TicketOf(recordOf(op)), toCancelAsked)
 }
 
 // CancelTicket is Cancel for one use of an operation.
-func (p *Port) CancelTicket(t Ticket) bool { return p.record(t, toCancel) }
+func (p *Port) CancelTicket(t Ticket) bool { return p.record(t, toCancelAsked) }
 
 // SetDeadline moves the deadline of an operation in flight; 0 clears it. It
 // reports false if the operation is not in flight any more.

@@ -26,10 +26,12 @@ type Failure struct {
 	Errno  Errno   // for System
 	Handle *Handle // that met it, for System
 	Target any     // of a connect that met it, for its error: Request.Target
-	// Err is what Options.Explain has made of it, for System. It is written before
-	// anybody else knows of the failure, and stays.
-	Err    error
-	breaks bool // a write's: Handle is broken until it has been handed out
+	// Err is what Options.Explain has made of it, for System, and Options.Blame for
+	// Canceled by a context. It is written before anybody else knows of the failure,
+	// and stays.
+	Err       error
+	breaks    bool // a write's: Handle is broken until it has been handed out
+	byContext bool // the context of its Wait has ended it, which is to be told: see blame
 }
 
 var (
@@ -38,6 +40,7 @@ var (
 	closedFailure       = &Failure{Code: Closed}
 	deadlineFailure     = &Failure{Code: DeadlineExceeded}
 	canceledFailure     = &Failure{Code: Canceled}
+	contextFailure      = &Failure{Code: Canceled, byContext: true}
 	abortedFailure      = &Failure{Code: WriteAborted}
 	limitFailure        = &Failure{Code: LimitExceeded}
 )
@@ -78,8 +81,9 @@ func (h *Handle) explain(after *aftermath) {
 type intent uint8
 
 const (
-	noIntent intent = iota
-	toCancel
+	noIntent      intent = iota
+	toCancel             // the context of its Wait has ended
+	toCancelAsked        // Cancel was called
 	toExpire
 	toClose
 	toFire  // a timer: ending is what it is for
@@ -89,6 +93,8 @@ const (
 func (i intent) failure() *Failure {
 	switch i {
 	case toCancel:
+		return contextFailure
+	case toCancelAsked:
 		return canceledFailure
 	case toExpire:
 		return deadlineFailure

@@ -2,6 +2,7 @@ package core
 
 import (
 	"cmp"
+	"context"
 	"sync"
 	"sync/atomic"
 )
@@ -19,7 +20,9 @@ type Options struct {
 	// Explain makes the error of a failure that the system has caused, see
 	// Failure.Err. It is called once for each, with no lock held. fd is open, or
 	// negative if it is not any more.
-	Explain     func(f *Failure, fd int) error
+	Explain func(f *Failure, fd int) error
+	// Blame makes the error of an operation that the context of its Wait has ended.
+	Blame       func(ctx context.Context) error
 	ArmCall     string // the system call that Poller.Arm makes
 	Steps       Steps  // nil but in a simulator
 	EndsPerTurn int    // 0 for endsPerTurn; a simulator has shorter queues
@@ -35,6 +38,7 @@ type Port struct {
 	maxInFlight int
 	fresh       bool // pools lend a fresh header each time
 	explain     func(*Failure, int) error
+	blames      func(context.Context) error
 	armCall     string
 	endsPerTurn int
 	observe     func(Trace)           // nil for none
@@ -129,6 +133,7 @@ func NewPort(o Options) *Port {
 		observe:     o.Observe,
 		fresh:       o.CheckBuffers,
 		explain:     o.Explain,
+		blames:      o.Blame,
 		armCall:     o.ArmCall,
 		steps:       o.Steps,
 		events:      make([]Event, eventsPerPoll),
