@@ -114,13 +114,14 @@ func (w *watch) tell(t core.Trace) {
 }
 
 func (c *observerCall) make() {
+	// Deferred by itself: the report may end the goroutine, too.
+	defer func() { c.done <- struct{}{} }()
 	returned := false
 	defer func() {
 		if !returned {
 			c.watch.failed.Store(true)
 			c.report(recover())
 		}
-		c.done <- struct{}{}
 	}()
 	c.watch.observer(c.event)
 	returned = true
@@ -133,7 +134,13 @@ func (c *observerCall) report(r any) {
 		fmt.Fprintf(os.Stderr, "completion: the observer ended its goroutine and is not called again\n")
 		return
 	}
-	fmt.Fprintf(os.Stderr, "completion: the observer panicked and is not called again: %v\n%s", r, debug.Stack())
+	// What it has panicked with is the program's, and so is the method that makes a
+	// text of it.
+	text, stack := fmt.Sprintf("a %T whose text ended the goroutine", r), debug.Stack()
+	defer func() {
+		fmt.Fprintf(os.Stderr, "completion: the observer panicked and is not called again: %s\n%s", text, stack)
+	}()
+	text = fmt.Sprint(r)
 }
 
 func eventOf(t core.Trace) Event {

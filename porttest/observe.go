@@ -24,6 +24,8 @@ var observerCases = []testCase{
 	{"PanicLosesNoCompletion", observePanic},
 	{"PanicAtAnyStep", observePanicAnywhere},
 	{"EndOfGoroutineAtAnyStep", observeExitAnywhere},
+	{"PanicWhoseTextEndsTheGoroutine", observeExitInText},
+	{"PanicWhoseTextPanics", observePanicInText},
 	{"AskedByManyAtOnce", observeMany},
 }
 
@@ -183,6 +185,19 @@ func observePanicAnywhere(e *env) { observeLeaves(e, func() { panic("an observer
 
 // observeExitAnywhere: that is what Fatal of a test does.
 func observeExitAnywhere(e *env) { observeLeaves(e, runtime.Goexit) }
+
+// mistake is what an observer panics with, and what is asked for its text then.
+type mistake struct{ leave func() }
+
+func (m mistake) Error() string { m.leave(); return "" }
+
+// observeExitInText: the port says what the observer has panicked with, and that is
+// code of the program's, too.
+func observeExitInText(e *env) { observeLeaves(e, func() { panic(mistake{runtime.Goexit}) }) }
+
+func observePanicInText(e *env) {
+	observeLeaves(e, func() { panic(mistake{func() { panic("again") }}) })
+}
 
 // observeLeaves has the observer leave at each step once, for the operations of
 // each kind: the port goes on as if there were none.
