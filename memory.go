@@ -127,7 +127,11 @@ func (m *Memory) Reset(c net.Conn) error { return m.network.Reset(c) }
 // syscall.EMFILE: a syscall.Errno where the system has these; any other panics. A
 // call that fails does nothing, and its connection stays as it was: what the port
 // concludes from the error is what matters. EMFILE for "accept" is a process
-// without descriptors; EINTR and EAGAIN must go unnoticed.
+// without descriptors. EINTR for "accept", "connect", "read" and "write", and EAGAIN
+// for these but "connect", go unnoticed: a system interrupts such calls, or finds
+// nothing to do. From other calls, which no system answers so, they come through as
+// any error does. EAGAIN for "connect" says on Linux that the backlog of a unix
+// listener is full, and ends the Connect.
 func (m *Memory) Fail(call string, err error, times int) {
 	if !slices.Contains(memory.Calls, call) {
 		panic(fmt.Sprintf("completion: Memory.Fail of %q, not one of %q", call, memory.Calls))

@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -116,6 +117,95 @@ func TestMemoryFail(t *testing.T) {
 		}
 	}()
 	m.Fail("reed", fault, 1)
+}
+
+// What Fail's comment says of the calls that no system interrupts or lets wait: they
+// fail. So does a connect with EAGAIN, which says that no edge will come.
+func TestMemoryFailNoticed(t *testing.T) {
+	for _, fault := range []syscall.Errno{syscall.EINTR, syscall.EAGAIN} {
+		m, p, l := memoryPort(t)
+		m.Fail("socket", fault, 1)
+		if _, err := p.Socket("tcp"); !errors.Is(err, fault) {
+			t.Errorf("socket: %v", err)
+		}
+		m.Fail("listen", fault, 1)
+		if _, err := p.Listen("tcp", "10.0.0.2:80"); !errors.Is(err, fault) {
+			t.Errorf("listen: %v", err)
+		}
+		dialMemory(t, m)
+		a := &ops.Accept{On: l}
+		awaits(t, p, a, nil)
+		m.Fail("closewrite", fault, 1)
+		fin := &ops.CloseWrite{On: a.Conn}
+		awaits(t, p, fin, fault)
+		awaits(t, p, fin, nil)
+		if fault == syscall.EAGAIN {
+			s, err := p.Socket("tcp")
+			if err != nil {
+				t.Fatal(err)
+			}
+			m.Fail("connect", fault, 1)
+			awaits(t, p, &ops.Connect{On: s, To: l.Addr()}, fault)
+		}
+	}
+}
+
+// A second half close is fine until the connection has ended both ways, as on Linux.
+func TestMemorySecondCloseWrite(t *testing.T) {
+	var network completion.Memory
+	config := &completion.Config{Memory: &network}
+	t.Run("OurEndFirst", func(t *testing.T) { secondCloseWrite(t, config, network.Dial, false) })
+	t.Run("TheirEndFirst", func(t *testing.T) { secondCloseWrite(t, config, network.Dial, true) })
+	if runtime.GOOS == "linux" { // with their end first, when it has our end is its affair
+		t.Run("Linux", func(t *testing.T) { secondCloseWrite(t, nil, net.Dial, false) })
+	}
+}
+
+func secondCloseWrite(t *testing.T, config *completion.Config, dial func(network, address string) (net.Conn, error), theirsFirst bool) {
+	p, err := completion.Open(config)
+	must(t, err)
+	defer p.Close()
+	l, err := p.Listen("tcp", "127.0.0.1:0")
+	must(t, err)
+	c, err := dial("tcp", l.Addr().String())
+	must(t, err)
+	defer c.Close()
+	a := &ops.Accept{On: l}
+	awaits(t, p, a, nil)
+	fin, r := &ops.CloseWrite{On: a.Conn}, &ops.Read{From: a.Conn, Buf: completion.Own(make([]byte, 1))}
+	if !theirsFirst {
+		awaits(t, p, fin, nil)
+		awaits(t, p, fin, nil)
+	}
+	must(t, c.(interface{ CloseWrite() error }).CloseWrite())
+	awaits(t, p, r, io.EOF)
+	if theirsFirst {
+		awaits(t, p, fin, nil)
+	}
+	awaits(t, p, fin, syscall.ENOTCONN)
+	awaits(t, p, r, io.EOF)
+}
+
+// It goes as long as our own end is under way, and always on a unix socket.
+func TestMemoryCloseWriteAgain(t *testing.T) {
+	m, p, _ := memoryPort(t)
+	for _, at := range [][2]string{{"tcp", "10.0.0.1:81"}, {"unix", "somewhere"}} {
+		l, err := p.Listen(at[0], at[1])
+		must(t, err)
+		c, err := m.Dial(at[0], at[1])
+		must(t, err)
+		a := &ops.Accept{On: l}
+		awaits(t, p, a, nil)
+		must(t, c.(interface{ CloseWrite() error }).CloseWrite())
+		awaits(t, p, &ops.Read{From: a.Conn, Buf: completion.Own(make([]byte, 1))}, io.EOF)
+		if at[0] == "tcp" {
+			m.Delay(time.Hour)
+		}
+		for range 3 {
+			awaits(t, p, &ops.CloseWrite{On: a.Conn}, nil)
+		}
+		m.Delay(0)
+	}
 }
 
 // An interrupted call, and one that finds nothing though an edge came, go

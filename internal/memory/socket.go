@@ -140,7 +140,7 @@ func (k *Socket) takeErrno(other core.Errno) core.Errno {
 // CloseWrite is System.CloseWrite.
 func (k *Socket) CloseWrite() core.Errno {
 	switch {
-	case k.phase != connected || k.dead:
+	case k.phase != connected || k.dead || k.over():
 		return errNotConnected
 	case k.finSent:
 		return 0
@@ -150,6 +150,12 @@ func (k *Socket) CloseWrite() core.Errno {
 		k.system.send(k.peer, ending, 0)
 	}
 	return 0
+}
+
+// over tells whether each side has the other's end: TCP has forgotten the connection
+// then, or only waits.
+func (k *Socket) over() bool {
+	return k.family != sys.Unix && k.finSent && k.in.ended && (k.peer == nil || k.peer.in.ended)
 }
 
 // die is the arrival of a reset.
