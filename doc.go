@@ -75,12 +75,12 @@
 //
 // A write sends all its bytes or ends with an error and the number sent. A write
 // that ends after some of its bytes breaks its direction until it is delivered:
-// by Next, NextBatch or Completions, or by Wait or Await if it was started. Writes
-// and CloseWrites that are queued behind it, and those that are submitted before
-// it is delivered, end with ErrWriteAborted and send nothing, unless they were
-// cancelled, overdue or closed first. So no program sends into the middle of a
-// message before it can know that the message is broken. What is submitted after
-// that is sent.
+// by Next, NextBatch or Completions, or by Wait or Await if it was started. What is
+// queued behind it in its direction (writes, CloseWrites, also a Connect), and what is
+// submitted there before it is delivered, ends with ErrWriteAborted and sends nothing,
+// unless it was cancelled, overdue, closed or above Config.MaxInFlight first. So no
+// program sends into the middle of a message before it can know that the message is
+// broken. What is submitted after that is sent.
 //
 // On Windows a write that is cancelled, overdue or closed while the system has it
 // counts as one that ends after some of its bytes, and its number is a lower bound:
@@ -90,8 +90,9 @@
 //
 // A read ends when there is data, whatever made an earlier call of the system
 // stop short of it: urgent data of TCP, descriptors or credentials on a unix
-// socket. An urgent byte is not part of the stream, unless the socket has
-// SO_OOBINLINE. Descriptors that come with data are closed.
+// socket. The last urgent byte that was sent is not part of the stream, unless the
+// socket has SO_OOBINLINE. An earlier one is, if the later one came before reads had
+// passed it. Descriptors that come with data are closed.
 //
 // # Cancelling
 //
@@ -131,11 +132,11 @@
 // Addr the remote one; for an Accept, Addr is the address listened on, and for a
 // failed Connect, and for what waited for it, the address that was not reached.
 // They are noted when the operation fails, and not nil for a connection: see
-// Socket.RemoteAddr. Timeout and Temporary are right on
-// every system: a lack of descriptors or memory (EMFILE, ENFILE, ENOBUFS,
-// ENOMEM), or of registrations with epoll (ENOSPC), is temporary. On Windows the
-// errno is Winsock's, and errors.Is finds the POSIX name, too. Err and Wait return
-// the same error value each time. A reset is never reported as io.EOF.
+// Socket.RemoteAddr. Timeout and Temporary are right on every system: a lack of
+// descriptors or memory (EMFILE, ENFILE, ENOBUFS, ENOMEM), or of registrations with
+// epoll (ENOSPC), is temporary. On Windows the errno is Winsock's, and errors.Is finds
+// the POSIX name, too. Err and Wait return the same error value each time. A reset is
+// never reported as io.EOF.
 //
 // # The race detector
 //

@@ -18,7 +18,7 @@ import (
 // context.Canceled, too.
 var ErrCanceled error = canceledError{}
 
-// ErrWriteAborted is the outcome of writes, and of a CloseWrite, that were
+// ErrWriteAborted is the outcome of writes, of a CloseWrite and of a Connect that were
 // submitted behind a write which ended after some of its bytes, before that
 // write was delivered: they would have started in the middle of its message. None
 // of their bytes were sent.

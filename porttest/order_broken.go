@@ -16,6 +16,8 @@ var orderBrokenCases = []testCase{
 	{"BrokenUntilDequeued", brokenUntilDequeued},
 	{"BrokenUntilWaitedFor", brokenUntilWaited},
 	{"BrokenSparesReadsAndOthers", brokenSpares},
+	{"BrokenAbortsConnect", brokenConnect},
+	{"BrokenAboveTheLimit", brokenLimit},
 	{"BrokenThenClosed", brokenClosed},
 	{"DeliveryRacesSubmit", brokenRace},
 }
@@ -94,6 +96,33 @@ func brokenUntilWaited(e *env) {
 	equal(e, "received", <-received, "later")
 	is(e, p.Await(e.ctx, &ops.CloseWrite{On: s}), nil)
 	e.atEnd(c)
+}
+
+// brokenConnect: a Connect stands in the same queue, and has nothing to do there but
+// to fail.
+func brokenConnect(e *env) {
+	p := e.port(nil)
+	big, c := e.stuckWrite(p)
+	connect := &ops.Connect{On: big.To, To: c.LocalAddr()}
+	equal(e, "cancelled", p.Cancel(big), true)
+	endedInQueue(e, p, 1)
+	aborted(e, p, connect)
+	e.expect(p, big, completion.ErrCanceled)
+	is(e, p.Await(e.ctx, connect), errnoIsConnected)
+}
+
+// brokenLimit: a write that is one too many has that for its reason.
+func brokenLimit(e *env) {
+	p := e.port(&completion.Config{MaxInFlight: 2})
+	big, _ := e.stuckWrite(p)
+	equal(e, "cancelled", p.Cancel(big), true)
+	endedInQueue(e, p, 1)
+	for range 2 {
+		e.start(p, &ops.Read{From: big.To, Buf: own(1)})
+	}
+	later := &ops.Write{To: big.To, Buf: text("later")}
+	is(e, p.Await(e.ctx, later), completion.ErrLimit)
+	e.expect(p, big, completion.ErrCanceled)
 }
 
 // brokenSpares: a read of the same socket goes on, and so does a write of another.

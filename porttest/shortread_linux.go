@@ -6,11 +6,13 @@ import (
 	"os/exec"
 
 	"github.com/completionport/completion"
+	"github.com/completionport/completion/ops"
 	"golang.org/x/sys/unix"
 )
 
 var shortReadLinuxCases = []testCase{
 	{"TwoSendersOnAUnixSocket", shortSenders},
+	{"UrgentByteAfterAnother", shortUrgentOvertaken},
 }
 
 // shortSenders: with SO_PASSCRED a read ends where another sender begins.
@@ -50,4 +52,25 @@ func (e *env) otherSender() func(c *peer, s string) {
 		command.ExtraFiles = []*os.File{f}
 		is(e, command.Run(), nil)
 	}
+}
+
+// shortUrgentOvertaken: one urgent byte is kept out of the stream at a time. One that
+// no read has passed goes back into it when another is sent.
+func shortUrgentOvertaken(e *env) {
+	e.needsSystem("a matter of the system's TCP")
+	p := e.port(nil)
+	s, c := e.pair(p)
+	c.send("abc")
+	c.sendUrgent("X")
+	c.sendUrgent("Y")
+	fd := descriptorOf(e, s)
+	until(func() bool { // all before the Y is there
+		n, err := unix.IoctlGetInt(fd, unix.SIOCINQ)
+		is(e, err, nil)
+		return n == len("abcX")
+	})
+	c.send("def")
+	read := &ops.Read{From: s, Buf: own(7), Full: true}
+	is(e, p.Await(e.ctx, read), nil)
+	equal(e, "read", string(read.Buf.Bytes()), "abcXdef")
 }
