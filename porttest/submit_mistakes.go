@@ -17,6 +17,7 @@ var submitMistakeCases = []testCase{
 	{"OperationTwiceInBatchPanics", submitTwiceInBatch},
 	{"ForeignHandlePanics", submitForeignHandle},
 	{"ForeignPoolPanics", submitForeignPool},
+	{"PoolOfNoPortPanics", submitZeroPool},
 	{"NilHandlePanics", submitNilHandle},
 	{"ZeroHandlePanics", submitZeroHandle},
 	{"LentBufferPanics", submitLentBuffer},
@@ -219,6 +220,18 @@ func submitForeignPool(e *env) {
 	p, other := e.port(nil), e.port(nil)
 	s, _ := e.pair(p)
 	submitRefused(e, p, "port", &ops.Read{From: s, Pool: e.pool(other, 1, 1)})
+}
+
+// submitZeroPool: a pool comes from a port.
+func submitZeroPool(e *env) {
+	p := e.port(nil)
+	s, _ := e.pair(p)
+	submitRefused(e, p, "port", &ops.Read{From: s, Pool: new(completion.Pool)})
+	for _, pool := range []*completion.Pool{nil, new(completion.Pool)} {
+		for _, f := range []func(){func() { pool.Take() }, func() { pool.Lent() }} {
+			equal(e, "panic", panics(e, f), "completion: the pool is not from NewPool")
+		}
+	}
 }
 
 func submitNilHandle(e *env) {

@@ -43,6 +43,13 @@ func (p *Port) NewPool(size, limit int) *Pool {
 	return pool
 }
 
+// check refuses a pool that no port has made.
+func (p *Pool) check() {
+	if p == nil || p.port == nil {
+		panic("completion: the pool is not from NewPool")
+	}
+}
+
 // isDoor tells whether b stands for a buffer that a late read does not have yet.
 func (b *Buffer) isDoor() bool { return b.place != nil || b.pool != nil && b == &b.pool.door }
 
@@ -65,6 +72,7 @@ func (p *Pool) pop() *Buffer {
 
 // Take returns a buffer to the caller, or nil if there is none to spare.
 func (p *Pool) Take() *Buffer {
+	p.check()
 	p.lock()
 	defer p.mu.Unlock()
 	if p.available() <= 0 {
@@ -188,6 +196,7 @@ func (p *Pool) leave(at *place, after *aftermath) {
 
 // Lent is how many of the pool's buffers are not in it.
 func (p *Pool) Lent() int {
+	p.check()
 	p.lock()
 	defer p.mu.Unlock()
 	return p.made - p.stock
