@@ -15,7 +15,8 @@ import (
 // errors.ErrUnsupported. On Windows the system moves the socket from the completion
 // port of Go's runtime to this one: a system that can't (before Windows 8.1, and
 // Wine) returns errors.ErrUnsupported, and one where an operation on c is under way
-// refuses. If AdoptConn fails, c is as it was and still the
+// refuses. What net.FileConn has made of a socket that was never connected is taken
+// as one from Port.Socket. If AdoptConn fails, c is as it was and still the
 // caller's. No other goroutine may be reading or writing c. A port on a Memory
 // adopts what that Memory has dialled or accepted, and nothing else.
 //
@@ -28,7 +29,10 @@ func (p *Port) AdoptConn(c net.Conn) (*Socket, error) {
 		return nil, opError("adopt", nil, nil, err)
 	}
 	local := c.LocalAddr()
-	h, err := p.addAdopted(fd, local != nil && local.Network() == "unix", nil)
+	// Package net makes a connection of any stream socket. Where the system has
+	// forgotten with whom one was that has been reset, package net has not.
+	connected := p.kernel.RemoteAddr(fd) != nil || c.RemoteAddr() != nil
+	h, err := p.addAdopted(fd, local != nil && local.Network() == "unix", connected, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -38,8 +42,8 @@ func (p *Port) AdoptConn(c net.Conn) (*Socket, error) {
 
 // addAdopted makes a descriptor of Adopt the port's, or closes it and nothing else: the
 // socket is its owner's still. So nothing is changed on it before.
-func (p *Port) addAdopted(fd int, isUnix bool, atClose func()) (*core.Handle, error) {
-	h, failure := p.core.AddShared(fd, atClose, p.kernel.Disown)
+func (p *Port) addAdopted(fd int, isUnix, isConnected bool, atClose func()) (*core.Handle, error) {
+	h, failure := p.core.AddShared(fd, isConnected, atClose, p.kernel.Disown)
 	return p.added("adopt", h, failure, isUnix)
 }
 
@@ -77,7 +81,7 @@ func (p *Port) AdoptListener(l net.Listener) (*Listener, error) {
 			remove = p.kernel.FileRemover(path)
 		}
 	}
-	h, err := p.addAdopted(fd, isUnix, remove)
+	h, err := p.addAdopted(fd, isUnix, true, remove)
 	if err != nil {
 		return nil, err
 	}

@@ -198,7 +198,7 @@ func TestAdoptMoves(t *testing.T) {
 	order = nil
 	s, err := p.AdoptConn(c)
 	must(t, err)
-	want := []string{"getsockopt", "getsockopt", "WSADuplicateSocket", "WSASocket", "WSAIoctl",
+	want := []string{"getsockopt", "getsockopt", "WSADuplicateSocket", "WSASocket", "WSAIoctl", "getpeername",
 		"CreateIoCompletionPort", "NtSetInformationFile", "SetFileCompletionNotificationModes"}
 	if len(order) != len(want) {
 		t.Fatalf("calls %v, want %v", order, want)

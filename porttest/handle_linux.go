@@ -16,6 +16,7 @@ import (
 var systemCases = []testCase{
 	{"AdoptConnOfOtherFamilies", adoptOtherFamilies},
 	{"AdoptMultipathTCP", adoptMultipath},
+	{"AdoptConnNeverConnected", adoptNeverConnected},
 	{"RefusedKeepAliveChangesNothing", keepAliveRefused},
 }
 
@@ -61,6 +62,30 @@ func adoptOtherFamilies(e *env) {
 	}
 	if tried == 0 {
 		e.Skip("this kernel has streams of TCP and unix only")
+	}
+}
+
+// adoptNeverConnected: package net makes a connection of any stream socket. One that
+// is none is as from Port.Socket.
+func adoptNeverConnected(e *env) {
+	e.needsSystem("sockets are opened beside package net")
+	p := e.port(nil)
+	for network, domain := range map[string]int{"tcp4": unix.AF_INET, "unix": unix.AF_UNIX} {
+		fd, err := unix.Socket(domain, unix.SOCK_STREAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
+		is(e, err, nil)
+		f := os.NewFile(uintptr(fd), "socket")
+		c, err := net.FileConn(f)
+		is(e, err, nil)
+		f.Close()
+		s, err := p.AdoptConn(c)
+		is(e, err, nil)
+		equal(e, "remote", s.RemoteAddr(), nil)
+		to := e.serve(network, echo)
+		is(e, p.Await(e.ctx, &ops.Connect{On: s, To: to}), nil)
+		equal(e, "remote", s.RemoteAddr().String(), to.String())
+		e.echoes(p, s, "now it is connected")
+		is(e, s.Close(), nil)
+		noAddr(e, s.RemoteAddr(), to.Network())
 	}
 }
 

@@ -92,8 +92,8 @@ func (p *Port) AddHandle(fd int, isConnected bool, atClose func()) (*Handle, *Fa
 // AddShared is AddHandle for a descriptor of a socket that is still its former
 // owner's, too: if it fails, discard gives the descriptor back, since closing it may
 // change what is shared.
-func (p *Port) AddShared(fd int, atClose func(), discard func(fd int)) (*Handle, *Failure) {
-	return p.addHandle(fd, true, stopsShort, atClose, discard)
+func (p *Port) AddShared(fd int, isConnected bool, atClose func(), discard func(fd int)) (*Handle, *Failure) {
+	return p.addHandle(fd, isConnected, stopsShort, atClose, discard)
 }
 
 // addHandle is AddHandle, with what is known of reading, and AddShared, unless discard

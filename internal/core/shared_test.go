@@ -21,7 +21,7 @@ func TestSharedIsDiscarded(t *testing.T) {
 			p.Close()
 		}
 		var discarded []int
-		h, failure := p.AddShared(7, func() { t.Error("atClose was called") }, func(fd int) { discarded = append(discarded, fd) })
+		h, failure := p.AddShared(7, true, func() { t.Error("atClose was called") }, func(fd int) { discarded = append(discarded, fd) })
 		if h != nil || failure == nil || !slices.Equal(discarded, []int{7}) || k.closed != nil {
 			t.Errorf("%v: discarded %v, closed %v", failure, discarded, k.closed)
 		}
