@@ -36,6 +36,8 @@ type ListenConfig struct {
 // where a socket speaks both. Where none does, on OpenBSD and DragonFly, [::] means
 // IPv6 alone, and the others IPv4. Resolving a host's name may block. The file of a
 // unix listener is removed when it is closed, unless SetUnlinkOnClose says otherwise.
+// To a unix listener with an empty address Linux gives a name of the abstract
+// namespace; other systems refuse it with EAFNOSUPPORT.
 func (p *Port) Listen(network, address string) (*Listener, error) {
 	return ListenConfig{}.Listen(p, network, address)
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net"
 	"os"
+	"runtime"
 	"slices"
 	"strings"
 	"time"
@@ -15,6 +16,7 @@ import (
 var handleCases = append([]testCase{
 	{"ListenOnEveryNetwork", listenOnEveryNetwork},
 	{"ListenOnAnyAddress", listenOnAnyAddress},
+	{"ListenOnUnnamedUnix", listenOnUnnamedUnix},
 	{"ListenOnUnknownNetwork", listenOnUnknownNetwork},
 	{"ListenOnBadAddress", listenOnBadAddress},
 	{"ListenOnAddressInUse", listenOnAddressInUse},
@@ -232,6 +234,35 @@ func resetOnClose(e *env) {
 		}
 		_, err := other.Read(make([]byte, 1))
 		is(e, err, connectionReset)
+	}
+}
+
+// listenOnUnnamedUnix: as in package net, Linux finds a name of the abstract namespace.
+func listenOnUnnamedUnix(e *env) {
+	p := e.port(nil)
+	for range e.networks("unix") {
+		first, err := p.Listen("unix", "")
+		if e.onSystem() && runtime.GOOS != "linux" {
+			var op *net.OpError
+			equal(e, "OpError", errors.As(err, &op), true)
+			continue
+		}
+		is(e, err, nil)
+		second, err := p.Listen("unix", "")
+		is(e, err, nil)
+		for _, l := range []*completion.Listener{first, second} {
+			if !strings.HasPrefix(l.Addr().String(), "@") || l.Addr().Network() != "unix" {
+				e.Fatalf("the address is %v", l.Addr())
+			}
+			connected(e, p, l)
+			l.SetUnlinkOnClose(true) // there is nothing to remove
+		}
+		if first.Addr().String() == second.Addr().String() {
+			e.Fatalf("both are %v", first.Addr())
+		}
+		other, err := e.network.Listen("unix", "")
+		is(e, err, nil)
+		is(e, other.Close(), nil)
 	}
 }
 

@@ -1,6 +1,7 @@
 package memory
 
 import (
+	"fmt"
 	"net"
 	"net/netip"
 	"slices"
@@ -17,6 +18,7 @@ type addressBook struct {
 	last      uint16          // the TCP port given out last
 	turn      int             // whose turn it is among those that share
 	faults    map[core.Address]fate
+	names     uint32 // so many names were found for unix listeners
 }
 
 // fate is what becomes of connects to an address, whoever listens there.
@@ -76,6 +78,9 @@ func (k *Socket) speaks(a core.Address) bool {
 
 // listen gives a listener its address.
 func (b *addressBook) listen(k *Socket, at core.Address) core.Errno {
+	if k.family == sys.Unix && at == (core.Address{}) {
+		at.Path = b.abstractName()
+	}
 	if !k.speaks(at) {
 		return errBadFamily
 	}
@@ -114,6 +119,16 @@ func (b *addressBook) listenOn(k *Socket, path string) core.Errno {
 	k.local = core.Address{Path: path}
 	b.paths[path] = k
 	return 0
+}
+
+// abstractName is a name that nobody has, as Linux finds one for who brings none.
+func (b *addressBook) abstractName() string {
+	for {
+		b.names++
+		if name := fmt.Sprintf("@%05x", b.names); b.paths[name] == nil {
+			return name
+		}
+	}
 }
 
 // collides tells whether two listeners on one port would get the same connects.

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"runtime"
 	"slices"
 	"syscall"
 	"time"
@@ -94,6 +95,9 @@ func bindAndListen(fd int, family Family, addr core.Address, o ListenOptions) er
 		addr.Inet = netip.AddrPortFrom(netip.IPv4Unspecified(), addr.Inet.Port())
 	}
 	sa, errno := sockaddr(fd, addr)
+	if family == Unix && addr == (core.Address{}) && runtime.GOOS == "linux" {
+		sa, errno = new(unix.SockaddrUnix), 0 // which finds a name for it
+	}
 	if errno != 0 {
 		return os.NewSyscallError("bind", errno)
 	}
