@@ -304,7 +304,7 @@ func closedHandleRefuses(e *env) {
 	e.expectAll(p, net.ErrClosed, all...)
 	noAddr(e, s.LocalAddr(), "tcp")
 	noAddr(e, s.RemoteAddr(), "tcp")
-	equal(e, "Addr", l.Addr(), nil)
+	noAddr(e, l.Addr(), "tcp")
 	equal(e, "SetNoDelay", s.SetNoDelay(true), net.ErrClosed)
 	equal(e, "SetKeepAlive", s.SetKeepAlive(time.Minute), net.ErrClosed)
 	equal(e, "SetReadBuffer", s.SetReadBuffer(8192), net.ErrClosed)
