@@ -25,8 +25,9 @@ type Operation = core.Operation
 //	  └──── handed out by Next, NextBatch, Completions, or Wait ───┘
 type Op struct {
 	// Deadline ends the operation with os.ErrDeadlineExceeded when it passes.
-	// Zero means none. In flight it is moved with Port.SetDeadline, which
-	// leaves this field alone.
+	// Zero means none. It is a moment and no duration: an operation that is
+	// submitted again needs a new one. In flight it is moved with
+	// Port.SetDeadline, which leaves this field alone.
 	Deadline Deadline
 
 	// Value is yours: the port never looks at it.
@@ -79,7 +80,8 @@ func (o *Op) Deliver(core.Result) {}
 type Ticket struct{ ticket core.Ticket }
 
 // Deadline is a moment on the monotonic clock of this process, in
-// nanoseconds. Zero means none. It takes 8 bytes where a time.Time takes 24.
+// nanoseconds. Zero means none. Make one with After or At: a time.Duration that is
+// converted is a moment long past. It takes 8 bytes where a time.Time takes 24.
 type Deadline int64
 
 // After returns the deadline that passes when d has gone by. One that is zero

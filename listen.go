@@ -25,8 +25,9 @@ type ListenConfig struct {
 	Backlog int
 
 	// ReusePort lets several listeners share one TCP port; the system spreads the
-	// connections. Where it would give all to one of them (macOS, NetBSD,
-	// OpenBSD), Listen returns errors.ErrUnsupported.
+	// connections. Where it would give all to one of them (macOS, NetBSD, OpenBSD,
+	// FreeBSD before 12) or has no such option (Windows), Listen returns
+	// errors.ErrUnsupported.
 	ReusePort bool
 }
 

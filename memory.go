@@ -32,7 +32,9 @@ import (
 //
 // Within a bubble of testing/synctest everything works with the bubble's clock:
 // deadlines and delays pass when all goroutines wait. Open ports and make
-// deadlines inside the bubble, then.
+// deadlines inside the bubble, then. A port on the system's own backend does not work
+// in a bubble: there a goroutine that waits for the system keeps the clock from
+// moving.
 //
 // It starts no goroutine. A Memory needs no closing; its ports and connections
 // do.

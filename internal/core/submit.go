@@ -183,8 +183,8 @@ func (p *Port) claim(op Operation, rec *Record, old *Slot, flags slotFlags, slot
 	}
 }
 
-// claim makes the operation the port's. The exchange is the one place where
-// two submitters of the same operation meet: one of them fails.
+// claim makes an operation without a slot the port's. The exchange is where two
+// submitters of the same operation meet, as in Port.claim: one of them fails.
 func (r *Record) claim(old, s *Slot) {
 	if !r.slot.CompareAndSwap(old, s) {
 		panic(inFlightOperation)
