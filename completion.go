@@ -9,7 +9,8 @@ import (
 
 // Operation is what a port performs: one of the types of package ops, or a
 // type of your own that embeds one of them, which then comes back as that
-// type. Nothing else can implement it.
+// type. Nothing else can implement it. Its N and Err, which Op documents, are its
+// outcome: a loop can look at them before it knows the type.
 type Operation = core.Operation
 
 // Op is embedded in every operation. Its zero value is ready to use, and an
@@ -29,6 +30,12 @@ type Op struct {
 	// submitted again needs a new one. In flight it is moved with
 	// Port.SetDeadline, which leaves this field alone.
 	Deadline Deadline
+
+	// Timeout ends the operation in the same way when it has lasted so long,
+	// counted from the Submit that accepts it. Zero means none, and a negative one
+	// has passed already. With a Deadline, whichever comes first counts. In flight
+	// it is a deadline like any other: SetDeadline replaces both.
+	Timeout time.Duration
 
 	// Value is yours: the port never looks at it.
 	Value any
@@ -70,7 +77,9 @@ func (o *Op) Ticket() Ticket { return Ticket{core.TicketOf(&o.record)} }
 
 // Describe and Deliver are for the port; their parameters can't be made
 // outside this module.
-func (o *Op) Describe(r *core.Request) { r.Deadline = int64(o.Deadline) }
+func (o *Op) Describe(r *core.Request) {
+	r.Deadline, r.Timeout = int64(o.Deadline), int64(o.Timeout)
+}
 
 // Deliver is for the port.
 func (o *Op) Deliver(core.Result) {}
@@ -100,4 +109,33 @@ func At(t time.Time) Deadline {
 		return 0
 	}
 	return After(time.Until(t))
+}
+
+// Now returns this moment as a deadline, which has passed.
+func Now() Deadline { return Deadline(sys.Now()) }
+
+// Sub returns how long after e the moment d is, negative if it is before. Of two
+// deadlines that are none or too far away, the result means nothing.
+func (d Deadline) Sub(e Deadline) time.Duration { return time.Duration(d - e) }
+
+// Time returns the moment as a time.Time, with a reading of the monotonic clock: the
+// zero Time if d is none.
+func (d Deadline) Time() time.Time {
+	if d == 0 {
+		return time.Time{}
+	}
+	return sys.Time(int64(d))
+}
+
+// String returns how far away the moment is, such as "in 1.5s" or "1.5s ago", and
+// "none" for zero.
+func (d Deadline) String() string {
+	switch left := d.Sub(Now()); {
+	case d == 0:
+		return "none"
+	case left < 0:
+		return (-left).String() + " ago"
+	default:
+		return "in " + left.String()
+	}
 }

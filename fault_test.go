@@ -185,7 +185,7 @@ func (w *world) handOut(op completion.Operation) {
 		w.Errorf("%T was handed out twice, or never submitted", op)
 	}
 	delete(w.outstanding, op)
-	if w.came && errors.Is(outcome(op), w.fault.Errno) {
+	if w.came && errors.Is(op.Err(), w.fault.Errno) {
 		w.seen = true
 	}
 	if read, ok := op.(*ops.Read); ok && read.Pool != nil {
@@ -217,7 +217,7 @@ func (w *world) until(op completion.Operation, want error) bool {
 		}
 		w.handOut(got)
 	}
-	return w.right(outcome(op), want)
+	return w.right(op.Err(), want)
 }
 
 func (w *world) isOut(op completion.Operation) bool {
@@ -225,8 +225,6 @@ func (w *world) isOut(op completion.Operation) bool {
 	defer w.mu.Unlock()
 	return w.outstanding[op]
 }
-
-func outcome(op completion.Operation) error { return op.(interface{ Err() error }).Err() }
 
 // poll lets the port look at I/O.
 func (w *world) poll() {
@@ -255,7 +253,7 @@ func (w *world) finish() {
 			break
 		}
 		w.handOut(op)
-		if err := outcome(op); err != nil {
+		if err := op.Err(); err != nil {
 			w.right(err, net.ErrClosed)
 		}
 	}

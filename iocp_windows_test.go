@@ -105,7 +105,7 @@ func dequeue(t *testing.T, p *completion.Port, want completion.Operation) {
 	if err != nil || op != want {
 		t.Fatalf("dequeued %v, %v", op, err)
 	}
-	must(t, op.(interface{ Err() error }).Err())
+	must(t, op.Err())
 }
 
 // countCalls counts the calls of this package until the function it returns is

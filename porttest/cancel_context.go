@@ -106,7 +106,7 @@ func cancelDoneContext(e *env) {
 		err := p.Await(done(), op)
 		is(e, err, completion.ErrCanceled)
 		is(e, err, context.Canceled)
-		equal(e, "error", errorOf(op), err)
+		equal(e, "error", op.Err(), err)
 	}
 	equal(e, "N of the write", w.N(), 0)
 	equal(e, "N of the read", r.N(), 0)
@@ -193,7 +193,7 @@ func waitErrorStays(e *env) {
 			for _, other := range []context.Context{ctx, e.ctx, done(), context.Background()} {
 				equal(e, "another Wait", p.Wait(other, op), first)
 			}
-			equal(e, "Err", errorOf(op), first)
+			equal(e, "Err", op.Err(), first)
 			// The next use has nothing of it.
 			e.start(p, op)
 			equal(e, "Cancel", p.Cancel(op), true)

@@ -253,7 +253,7 @@ func waitersReturnWhenPortCloses(e *env) {
 		func() error { _, err := p.NextBatch(e.ctx, into()); return err },
 		func() error {
 			for op := range p.Completions(e.ctx) {
-				return errors.New("dequeued " + errOf(op).Error())
+				return errors.New("dequeued " + op.Err().Error())
 			}
 			return net.ErrClosed
 		},
@@ -390,8 +390,8 @@ func closedStarvedReadPassesTurn(e *env) {
 	is(e, reads[1].From.Close(), nil)
 	var want string
 	for range 2 {
-		if op := e.next(p); op == reads[1] && errOf(op) != nil {
-			is(e, errOf(op), net.ErrClosed)
+		if op := e.next(p); op == reads[1] && op.Err() != nil {
+			is(e, op.Err(), net.ErrClosed)
 		} else {
 			want += string(op.(*ops.Read).Buf.Bytes())
 			releaseBuffer(op)

@@ -41,7 +41,7 @@ func endedByRace(err error) bool {
 // takeOut looks at an operation that a race has ended.
 func takeOut(e *env, l *ledger, op completion.Operation) {
 	l.take(op)
-	if err := errOf(op); !endedByRace(err) {
+	if err := op.Err(); !endedByRace(err) {
 		e.Errorf("%T ended with %v", op, err)
 	}
 	releaseBuffer(op)

@@ -101,9 +101,3 @@ func (l *ledger) settled() {
 		l.e.Errorf("%T %p was never handed out", op, op)
 	}
 }
-
-// errOf is an operation's error.
-func errOf(op completion.Operation) error { return op.(interface{ Err() error }).Err() }
-
-// countOf is an operation's count.
-func countOf(op completion.Operation) int { return op.(interface{ N() int }).N() }

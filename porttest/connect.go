@@ -209,7 +209,7 @@ func connectBatchFails(e *env) {
 	e.expect(p, c, errnoRefused)
 	e.expectAll(p, errnoRefused, waiting...)
 	for _, op := range waiting {
-		equal(e, "error", errorOf(op).Error(), c.Err().Error())
+		equal(e, "error", op.Err().Error(), c.Err().Error())
 	}
 	late := waiting[1].(*ops.Read)
 	if late.Buf != nil {
@@ -227,7 +227,7 @@ func sharesEnd(e *env, end func(p *completion.Port, c *ops.Connect), want error)
 	end(p, c)
 	e.expectAll(p, want, append(waiting, c)...)
 	for _, op := range waiting {
-		equal(e, "N", op.(interface{ N() int }).N(), 0)
+		equal(e, "N", op.N(), 0)
 	}
 }
 
@@ -328,7 +328,7 @@ func (e *env) onlyClosable(p *completion.Port, s *completion.Socket) {
 	all := append(behind(s, e.pool(p, 16, 1)), &ops.Connect{On: s, To: e.serve("tcp4", echo)})
 	e.submit(p, all...)
 	for range all {
-		if op := e.next(p); errorOf(op) == nil {
+		if op := e.next(p); op.Err() == nil {
 			e.Fatalf("%T succeeded on a socket whose connect failed", op)
 		}
 	}

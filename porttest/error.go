@@ -78,7 +78,7 @@ func resetEndsQueuedReads(e *env) {
 	other.reset()
 	for _, r := range reads {
 		e.expect(p, r, connectionReset)
-		isReset(e, errOf(r), "read")
+		isReset(e, r.Err(), "read")
 	}
 }
 
@@ -166,7 +166,7 @@ func resetWhileWriting(e *env) {
 	e.sentHalf(first, other)
 	for _, op := range behind {
 		e.outcome(op, completion.ErrWriteAborted)
-		equal(e, "count", countOf(op), 0)
+		equal(e, "count", op.N(), 0)
 	}
 	isReset(e, p.Await(e.ctx, &ops.Write{To: s, Buf: text("abc")}), "write")
 	isReset(e, p.Await(e.ctx, &ops.Read{From: s, Buf: own(8)}), "read")

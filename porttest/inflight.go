@@ -114,7 +114,7 @@ func (f *flight) landed(op completion.Operation) {
 	}
 	delete(f.counts, op)
 	f.e.outcome(op, net.ErrClosed)
-	n := countOf(op)
+	n := op.N()
 	if want == someOf {
 		f.e.sentHalf(op.(*ops.Write), f.full)
 	} else if n != want {
@@ -175,7 +175,7 @@ func (e *env) connectsEnded(p *completion.Port, connects []*ops.Connect) {
 		if _, ok := op.(*ops.Connect); !ok {
 			e.Fatalf("dequeued %T", op)
 		}
-		switch err := errOf(op); {
+		switch err := op.Err(); {
 		case err == nil:
 		case p.Backend() == "kqueue" && errors.Is(err, errnoReset):
 		default:

@@ -66,7 +66,7 @@ func (x *cut) endsHalfWay(e *env, p *completion.Port, behind error) {
 	e.sentHalf(x.big, x.c)
 	for _, op := range x.behind {
 		e.outcome(op, behind)
-		equal(e, "written behind", op.(interface{ N() int }).N(), 0)
+		equal(e, "written behind", op.N(), 0)
 	}
 }
 
@@ -225,7 +225,7 @@ func orderClose(e *env) {
 	x.endsHalfWay(e, p, net.ErrClosed)
 	is(e, x.big.Err(), net.ErrClosed)
 	for _, op := range x.behind {
-		if errors.Is(op.(interface{ Err() error }).Err(), completion.ErrWriteAborted) {
+		if errors.Is(op.Err(), completion.ErrWriteAborted) {
 			e.Fatal("closed and aborted at once")
 		}
 	}

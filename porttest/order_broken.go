@@ -37,7 +37,7 @@ func aborted(e *env, p *completion.Port, operations ...completion.Operation) {
 	for _, op := range operations {
 		e.start(p, op)
 		is(e, p.Wait(e.ctx, op), completion.ErrWriteAborted)
-		equal(e, "written", op.(interface{ N() int }).N(), 0)
+		equal(e, "written", op.N(), 0)
 	}
 }
 
@@ -190,9 +190,9 @@ func brokenRace(e *env) {
 			got = append(got, e.next(p))
 		}
 		is(e, s.Close(), nil)
-		first, want := errorOf(batch[0]), "abc"
+		first, want := batch[0].Err(), "abc"
 		for _, op := range batch {
-			is(e, errorOf(op), first)
+			is(e, op.Err(), first)
 		}
 		if first != nil {
 			is(e, first, completion.ErrWriteAborted)

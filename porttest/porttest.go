@@ -388,7 +388,7 @@ func (e *env) expectAll(p *completion.Port, err error, want ...completion.Operat
 // outcome checks the error of an operation that was handed out.
 func (e *env) outcome(op completion.Operation, want error) {
 	e.Helper()
-	is(e, op.(interface{ Err() error }).Err(), want)
+	is(e, op.Err(), want)
 }
 
 // is checks an error: nil, or one that errors.Is finds.

@@ -7,9 +7,6 @@ import (
 	"github.com/completionport/completion"
 )
 
-// errorOf is the error of an operation of any type.
-func errorOf(op completion.Operation) error { return op.(interface{ Err() error }).Err() }
-
 // allOf runs functions at the same time and returns when all have.
 func allOf(fs ...func()) { together(len(fs), func(i int) { fs[i]() }) }
 
@@ -35,7 +32,7 @@ func (e *env) raceCancel(p *completion.Port, op completion.Operation, round int,
 	if got != op {
 		e.Fatalf("dequeued %T %p, want %T %p", got, got, op, op)
 	}
-	switch err := errorOf(op); {
+	switch err := op.Err(); {
 	case err == nil:
 		return false
 	case !errors.Is(err, completion.ErrCanceled):

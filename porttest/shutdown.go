@@ -143,7 +143,7 @@ func (e *env) blockedEnded(p *completion.Port, other *peer, all []completion.Ope
 	e.Helper()
 	e.expectAll(p, net.ErrClosed, all...)
 	e.sentHalf(all[0].(*ops.Write), other)
-	equal(e, "count of a queued write", countOf(all[1]), 0)
+	equal(e, "count of a queued write", all[1].N(), 0)
 }
 
 func shutdownCutShort(e *env) {

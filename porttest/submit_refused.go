@@ -31,7 +31,7 @@ func refusals(e *env, p *completion.Port, op completion.Operation) {
 	} {
 		is(e, refused(), net.ErrClosed)
 		e.outcome(op, net.ErrClosed)
-		equal(e, "N", op.(interface{ N() int }).N(), 0)
+		equal(e, "N", op.N(), 0)
 		equal(e, "cancelled", p.Cancel(op), false)
 	}
 }

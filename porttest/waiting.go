@@ -92,7 +92,7 @@ func leadPassedBetweenNextAndAwait(e *env) {
 			go func() {
 				op, err := p.Next(e.ctx)
 				if err == nil {
-					err = errOf(op)
+					err = op.Err()
 				}
 				ended <- err
 			}()

@@ -40,7 +40,7 @@ func newShared(e *env, want int64) *shared {
 // took notes an operation, and ends the consumers with the last.
 func (s *shared) took(op completion.Operation) {
 	s.l.take(op)
-	if err := errOf(op); err != nil {
+	if err := op.Err(); err != nil {
 		s.e.Errorf("%T: %v", op, err)
 	}
 	if s.taken.Add(1) == s.want {

@@ -119,6 +119,13 @@ type operation struct {
 	address  Address
 }
 
+func (o *operation) N() int {
+	n, _, _ := Outcome(&o.Record)
+	return int(n)
+}
+
+func (o *operation) Err() error { return nil } // the engine knows failures, and no errors
+
 func (o *operation) Describe(r *Request) {
 	r.Kind, r.Handle, r.Buffer, r.Full, r.Due = o.kind, o.handle, &o.buffer, o.full, o.due
 	r.Deadline, r.Address = o.deadline, &o.address

@@ -24,6 +24,8 @@ type lateRead struct {
 
 func (o *lateRead) Describe(r *Request) { r.Kind, r.Handle, r.Pool = Read, o.handle, o.pool }
 func (o *lateRead) Deliver(r Result)    { o.buffer = r.Buffer }
+func (o *lateRead) N() int              { return 0 }
+func (o *lateRead) Err() error          { return nil }
 
 // starve makes n late reads that wait for the one buffer of a pool, in the order
 // of their numbers, and takes that buffer.

@@ -43,6 +43,10 @@ type Operation interface {
 	// Deliver puts what the operation produced into it. It is called once,
 	// before the operation is handed out, by whoever owns the outcome.
 	Deliver(Result)
+	// N and Err are the outcome. The port does not call them: they are for whoever
+	// was handed the operation.
+	N() int
+	Err() error
 	self() *Record
 }
 
@@ -57,6 +61,7 @@ type Request struct {
 	Target   any      // of Connect: the same address, as the program gave it
 	Due      int64    // of Timer: when, on the port's clock
 	Deadline int64    // on the port's clock, 0 for none
+	Timeout  int64    // nanoseconds from the Submit on, 0 for none
 }
 
 // Address is a resolved address: a unix path if Path is set.

@@ -19,8 +19,8 @@ func (p *Port) submit(ops []Operation, start bool, i intent) bool {
 		p.refuse(ops)
 		return false
 	}
-	before := p.done.count
-	p.claimAll(ops, start, i)
+	before, now := p.done.count, int64(0)
+	p.claimAll(ops, start, i, &now)
 	if p.done.count-before == len(ops) { // posts, which have ended
 		p.submitted += uint64(len(ops))
 		p.completed += uint64(len(ops))
@@ -29,7 +29,6 @@ func (p *Port) submit(ops []Operation, start bool, i intent) bool {
 		return true
 	}
 	if len(ops) == 1 && p.observe == nil {
-		now := int64(0)
 		s := p.commit(ops[0], i, &now, false)
 		p.offerItems()
 		p.unlock()
@@ -38,7 +37,7 @@ func (p *Port) submit(ops []Operation, start bool, i intent) bool {
 		}
 		return true
 	}
-	p.submitMany(ops, i)
+	p.submitMany(ops, i, now)
 	return true
 }
 
@@ -87,9 +86,9 @@ func (p *Port) refuseOne(op Operation) {
 
 // submitMany is the rest of submit for more than one, or with an observer. mu
 // is held, and released.
-func (p *Port) submitMany(ops []Operation, i intent) {
+func (p *Port) submitMany(ops []Operation, i intent, now int64) {
 	var few [8]*Slot // most batches are small: no allocation for those
-	slots, traces := p.commitAll(ops, i, few[:0])
+	slots, traces := p.commitAll(ops, i, now, few[:0])
 	p.unlock()
 	for _, t := range traces {
 		p.tell(t)
@@ -103,9 +102,9 @@ const (
 )
 
 // claimAll makes all operations the port's. If one of them is a mistake, what
-// was claimed before it is given back and the panic goes on. mu is held, and
-// released if it panics.
-func (p *Port) claimAll(ops []Operation, start bool, i intent) {
+// was claimed before it is given back and the panic goes on. now is filled in when it
+// is needed. mu is held, and released if it panics.
+func (p *Port) claimAll(ops []Operation, start bool, i intent, now *int64) {
 	claimed, isNil := 0, false
 	defer func() {
 		if claimed == len(ops) {
@@ -131,7 +130,7 @@ func (p *Port) claimAll(ops []Operation, start bool, i intent) {
 		rec := op.self()
 		old := rec.slot.Load()
 		isNil = false
-		p.claim(op, rec, old, flags, slotless)
+		p.claim(op, rec, old, flags, slotless, now)
 		claimed++
 	}
 }
@@ -139,7 +138,7 @@ func (p *Port) claimAll(ops []Operation, start bool, i intent) {
 // claim makes op the port's, and its buffer too, or panics. It leaves the rest
 // of the operation alone: if a later one of the same Submit is a mistake, this
 // one still has its last outcome. mu is held.
-func (p *Port) claim(op Operation, rec *Record, old *Slot, flags slotFlags, slotless bool) {
+func (p *Port) claim(op Operation, rec *Record, old *Slot, flags slotFlags, slotless bool, now *int64) {
 	if old != nil && old != &waited {
 		panic(inFlightOperation)
 	}
@@ -150,7 +149,7 @@ func (p *Port) claim(op Operation, rec *Record, old *Slot, flags slotFlags, slot
 		panic("completion: not an operation: embed one of package ops")
 	case Post:
 		// Nothing is written to it, so that there is nothing to take back.
-		if slotless && req.Deadline == 0 && rec.failure == nil {
+		if slotless && req.Deadline == 0 && req.Timeout == 0 && rec.failure == nil {
 			rec.claim(old, posted(old))
 			p.done.push(finished{op, rec})
 			return
@@ -172,7 +171,7 @@ func (p *Port) claim(op Operation, rec *Record, old *Slot, flags slotFlags, slot
 	}
 	s := p.takeSlot()
 	s.op, s.kind, s.flags = op, req.Kind, flags
-	s.deadline = reachable(req.Deadline)
+	s.deadline = p.deadlineFor(req, now)
 	if s.handle.Load() != h { // the exchange costs more than the look
 		s.handle.Store(h)
 	}
@@ -181,6 +180,29 @@ func (p *Port) claim(op Operation, rec *Record, old *Slot, flags slotFlags, slot
 		p.freeSlot(s)
 		panic(inFlightOperation)
 	}
+}
+
+// deadlineFor is when the time of an operation is up, 0 for never: at its deadline or
+// after its time-out, whichever comes first. mu is held.
+func (p *Port) deadlineFor(req *Request, now *int64) int64 {
+	deadline := reachable(req.Deadline)
+	if req.Timeout == 0 {
+		return deadline
+	}
+	if *now == 0 {
+		*now = p.kernel.Now()
+	}
+	end := int64(1) // of one that is negative: it has passed
+	switch {
+	case req.Timeout >= Never-*now: // the sum is more than there are numbers
+		end = Never
+	case req.Timeout > 0:
+		end = reachable(*now + req.Timeout)
+	}
+	if deadline == 0 {
+		return end
+	}
+	return min(deadline, end)
 }
 
 // claim makes an operation without a slot the port's. The exchange is where two
@@ -262,8 +284,7 @@ func (p *Port) unclaim(rec *Record) {
 
 // commitAll puts claimed operations in flight, and returns slots with those
 // added that are still to be begun. mu is held.
-func (p *Port) commitAll(ops []Operation, i intent, slots []*Slot) (begin []*Slot, traces []Trace) {
-	now := int64(0)
+func (p *Port) commitAll(ops []Operation, i intent, now int64, slots []*Slot) (begin []*Slot, traces []Trace) {
 	for _, op := range ops {
 		if s := p.commit(op, i, &now, true); s != nil {
 			slots = append(slots, s)

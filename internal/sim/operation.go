@@ -42,6 +42,10 @@ type operation struct {
 
 var _ core.Operation = (*operation)(nil)
 
+// N and Err are for programs: the simulator looks at the record.
+func (o *operation) N() int     { return 0 }
+func (o *operation) Err() error { return nil }
+
 func (o *operation) Describe(r *core.Request) {
 	*r = core.Request{Kind: o.kind, Full: o.full, Buffer: o.buffer, Pool: o.pool, Due: o.due, Deadline: o.deadline}
 	if o.conn != nil {
