@@ -125,6 +125,7 @@
 //	ErrWriteAborted           a write before this one ended half-way, and was
 //	                          not delivered when this one was submitted
 //	ErrLimit                  more than Config.MaxInFlight
+//	io.ErrShortBuffer         a Read with Append, and no room in its Buf
 //	errors.ErrUnsupported     not on this system, or not for this kind
 //
 // Any other error is the system's: a *net.OpError, in which errors.As finds an

@@ -56,6 +56,8 @@ func errorOf(f *core.Failure) error {
 		return ErrCanceled
 	case core.WriteAborted:
 		return ErrWriteAborted
+	case core.BufferFull:
+		return io.ErrShortBuffer
 	case core.LimitExceeded:
 		return ErrLimit
 	}

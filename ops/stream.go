@@ -21,7 +21,8 @@ type Read struct {
 	completion.Op
 	From *completion.Socket
 
-	// Buf is filled from its start; its length becomes N. Either Buf or Pool
+	// Buf is filled from its start, or with Append from its end; without Append its
+	// length becomes N. Either Buf or Pool
 	// must be set, not both. A Buf without memory is a mistake: Submit panics.
 	Buf *completion.Buffer
 
@@ -34,12 +35,18 @@ type Read struct {
 
 	// Full makes the read go on until the buffer is full.
 	Full bool
+
+	// Append puts what comes behind the bytes of Buf that count, and N more count
+	// then: a parser keeps the rest of what it has, and needs no second buffer. If
+	// there is no room, the read ends with io.ErrShortBuffer. It is for a Buf, and
+	// not for a Pool.
+	Append bool
 }
 
 // Describe is for the port.
 func (o *Read) Describe(r *core.Request) {
 	o.Op.Describe(r)
-	r.Kind, r.Handle, r.Full = core.Read, (*core.Handle)(o.From), o.Full
+	r.Kind, r.Handle, r.Full, r.Append = core.Read, (*core.Handle)(o.From), o.Full, o.Append
 	r.Buffer, r.Pool = (*core.Buffer)(o.Buf), (*core.Pool)(o.Pool)
 }
 

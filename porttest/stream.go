@@ -35,7 +35,7 @@ var streamCases = append([]testCase{
 	{"ReadGoesOnBesideBlockedWrite", streamReadBesideWrite},
 	{"WriteGoesOnBesideWaitingRead", streamWriteBesideRead},
 	{"CloseWriteBesideWaitingRead", streamCloseWriteBesideRead},
-}, streamBulkCases...)
+}, append(streamBulkCases, appendCases...)...)
 
 // streamPattern returns n bytes that differ from seed to seed. They come again after
 // a prime number of them, since making them takes longer than copying: bytes that

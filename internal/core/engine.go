@@ -210,7 +210,7 @@ func (h *Handle) transferred(d direction, s *Slot, r callResult, after *aftermat
 		if s.flags&late != 0 {
 			s.op.Deliver(Result{Buffer: rec.buffer})
 		}
-		rec.buffer.n = int(rec.n)
+		rec.buffer.n += int(rec.n)
 	}
 	s.use.Store(s.use.Load() + 1)
 	after.finished.push(s)
@@ -292,7 +292,7 @@ func (h *Handle) conclude(s *Slot, rec *Record, f *Failure, after *aftermath) {
 			h.deliverLate(s, rec, after)
 		}
 		if rec.buffer != nil {
-			rec.buffer.n = int(rec.n)
+			rec.buffer.n += int(rec.n)
 		}
 	case Accept:
 		if f != nil {

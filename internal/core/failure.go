@@ -13,6 +13,7 @@ const (
 	Canceled
 	WriteAborted
 	LimitExceeded
+	BufferFull
 	System
 )
 
@@ -43,6 +44,7 @@ var (
 	contextFailure      = &Failure{Code: Canceled, byContext: true}
 	abortedFailure      = &Failure{Code: WriteAborted}
 	limitFailure        = &Failure{Code: LimitExceeded}
+	fullFailure         = &Failure{Code: BufferFull}
 )
 
 // explain has the errors of failures made that the system has caused. Nobody
@@ -88,6 +90,7 @@ const (
 	toClose
 	toFire  // a timer: ending is what it is for
 	toLimit // there are too many
+	toFull  // a read that appends has no room
 )
 
 func (i intent) failure() *Failure {
@@ -102,6 +105,8 @@ func (i intent) failure() *Failure {
 		return nil
 	case toLimit:
 		return limitFailure
+	case toFull:
+		return fullFailure
 	default:
 		return closedFailure
 	}

@@ -51,7 +51,7 @@ func (s *Slot) rest() []byte {
 	case s.kind == Write:
 		return rec.buffer.data[rec.n:rec.buffer.n]
 	case s.kind == Read && s.hasBuffer():
-		return rec.buffer.data[rec.n:]
+		return rec.buffer.data[rec.buffer.n+int(rec.n):] // before it are those that count
 	}
 	return nil
 }

@@ -64,7 +64,7 @@ func (h *Handle) systemFailure(s *Slot, errno Errno) callResult {
 
 func (h *Handle) read(s *Slot) callResult {
 	rec := s.record()
-	space := rec.buffer.data[rec.n:]
+	space := s.rest()
 	n, errno := 0, Errno(0)
 	for {
 		// A kernel that is a Go program itself writes the memory for all to see.

@@ -177,6 +177,7 @@ func (p *Pool) borrow(h *Handle, rec *Record) bool {
 		p.vacate(at)
 	}
 	rec.buffer = p.pop()
+	rec.buffer.n = 0
 	rec.buffer.owner.Store(ownedByPort)
 	return true
 }

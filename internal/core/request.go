@@ -54,6 +54,7 @@ type Operation interface {
 type Request struct {
 	Kind     Kind
 	Full     bool     // a read that ends only when the buffer is full
+	Append   bool     // a read that goes behind the bytes that count
 	Handle   *Handle  // nil for Post and Timer
 	Buffer   *Buffer  // read into, or written from
 	Pool     *Pool    // where a late read takes its buffer

@@ -75,10 +75,12 @@ func (p *Port) refuseOne(op Operation) {
 	case req.Kind == Accept, req.Kind == Read && req.Pool != nil:
 		op.Deliver(Result{})
 	case req.Kind == Read && req.Buffer != nil:
-		// As after any read, its length is N; if it is not the caller's, that is a
-		// mistake which harms nobody here.
+		// As after any read, N bytes are new in it; if it is not the caller's, that is
+		// a mistake which harms nobody here.
 		if mistake := req.Buffer.lend(true); mistake == "" {
-			req.Buffer.n = 0
+			if !req.Append {
+				req.Buffer.n = 0
+			}
 			req.Buffer.unlend()
 		}
 	}
@@ -243,6 +245,8 @@ func (p *Port) lend(req *Request) (flags slotFlags) {
 		panic("completion: a read with both a buffer and a pool; if Buf holds what its last use brought, call Release or set Buf to nil")
 	case req.Pool != nil && req.Pool.port != p:
 		panic("completion: the pool belongs to another port")
+	case req.Pool != nil && req.Append:
+		panic("completion: a late read with Append: a buffer from the pool has nothing to append to")
 	case req.Pool != nil:
 		return flags | late
 	}
@@ -340,8 +344,13 @@ func (p *Port) fillIn(s *Slot, rec *Record, again bool) {
 		rec.n = reachable(req.Due)
 	case Read:
 		rec.buffer = req.Buffer
-		if s.flags&late != 0 {
+		switch {
+		case s.flags&late != 0:
 			rec.buffer = &req.Pool.door
+		case !req.Append:
+			rec.buffer.n = 0
+		case rec.buffer.n == len(rec.buffer.data) && s.intent == noIntent:
+			s.intent = toFull
 		}
 	case Write:
 		rec.buffer = req.Buffer

@@ -72,8 +72,8 @@ var mutants = []mutant{
 		{"if n == rest {", "if n > 0 {"}}},
 	{"WriteBeginsAgain", "perform.go", []edit{
 		{"rec.buffer.data[rec.n:rec.buffer.n]", "rec.buffer.data[:rec.buffer.n]"}}},
-	{"FullReadBeginsAgain", "perform.go", []edit{
-		{"rec.buffer.data[rec.n:]", "rec.buffer.data[:]"}}},
+	{"FullReadBeginsAgain", "native.go", []edit{
+		{"rec.buffer.data[rec.buffer.n+int(rec.n):]", "rec.buffer.data[rec.buffer.n:]"}}},
 	{"ConnectAskedTwice", "perform.go", []edit{
 		{"if rec := s.record(); rec.n == 0 {", "if rec := s.record(); rec.n >= 0 {"}}},
 	{"ClosedUnderACall", "handle.go", []edit{
