@@ -191,7 +191,7 @@ func TestFailedAssociation(t *testing.T) {
 		}
 	}
 	_, err := completion.Open(nil)
-	isRefused(err, "completion: iocp: CreateIoCompletionPort")
+	isRefused(err, "completion: iocp: open: CreateIoCompletionPort")
 	fails = false
 	p, err := completion.Open(nil)
 	must(t, err)
