@@ -38,8 +38,8 @@
 // longer are noticed after at most 16 of them. The port's own work holds its lock,
 // and keeps other waiters waiting, for about a millisecond at most, whatever the
 // number of timers that are due, operations that are queued or connections that are
-// ready. A Submit or NextBatch of n operations holds the lock for up to n µs; a batch
-// is handed out as a whole, and the port looks again at the next call.
+// ready. Not bounded so: one Submit or NextBatch holds the lock for all its operations,
+// and the port looks at I/O again only after the batch that it has handed out.
 //
 // # Exactly once
 //
@@ -99,9 +99,9 @@
 // Cancelling is a request; the completion is the fact. The operation ends with
 // its natural result, if that comes first, or with ErrCanceled and the bytes
 // moved so far. What arrived before the deadline of a read, accept or connect is
-// its result, however late the port looks; a write ends at its deadline,
-// whatever room there is. On Windows the former holds for the first operation of
-// a queue, which the system has. The first of cancel, deadline and close to be
+// its result, however late the port looks, but not for a late read that finds its
+// pool empty, and on Windows only for the first operation of a queue. A write ends
+// at its deadline, whatever room there is. The first of cancel, deadline and close to be
 // recorded decides the error. What a cancelled operation had already produced, a
 // connection or a pool's buffer, is handed out or released. Neither Cancel nor
 // SetDeadline nor Buffer.Release makes a system call on a connection.
