@@ -9,7 +9,7 @@ import (
 	"testing"
 
 	"github.com/completionport/completion"
-	"github.com/completionport/completion/internal/core"
+	"github.com/completionport/completion/internal/backend"
 	"github.com/completionport/completion/internal/sys"
 	"github.com/completionport/completion/ops"
 	"github.com/completionport/completion/porttest"
@@ -41,8 +41,8 @@ func (k forgetful) RemoteAddr(fd int) net.Addr {
 func TestAddressesForgotten(t *testing.T) {
 	var forgets atomic.Bool
 	native := false
-	defer sys.InjectFaults(func(p core.Poller, k sys.Calls) (core.Poller, sys.Calls) {
-		if _, native = k.(core.Native); native {
+	defer sys.InjectFaults(func(p backend.Poller, k sys.Calls) (backend.Poller, sys.Calls) {
+		if _, native = k.(backend.Native); native {
 			return p, k
 		}
 		return p, forgetful{k, &forgets}

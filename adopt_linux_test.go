@@ -8,7 +8,7 @@ import (
 	"testing"
 
 	"github.com/completionport/completion"
-	"github.com/completionport/completion/internal/core"
+	"github.com/completionport/completion/internal/backend"
 	"github.com/completionport/completion/internal/fault"
 	"github.com/completionport/completion/internal/sys"
 	"github.com/completionport/completion/ops"
@@ -119,7 +119,7 @@ func (k oldMultipath) SetNoDelay(int, bool) error { return k.errno }
 // A listener that can't have TCP_NODELAY is adopted, and what it accepts has it.
 func TestAdoptListenerWithoutNoDelay(t *testing.T) {
 	for _, errno := range []syscall.Errno{syscall.EOPNOTSUPP, syscall.ENOPROTOOPT} {
-		undo := sys.InjectFaults(func(p core.Poller, k sys.Calls) (core.Poller, sys.Calls) {
+		undo := sys.InjectFaults(func(p backend.Poller, k sys.Calls) (backend.Poller, sys.Calls) {
 			return p, oldMultipath{k, errno}
 		})
 		p, err := completion.Open(nil)

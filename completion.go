@@ -3,6 +3,7 @@ package completion
 import (
 	"time"
 
+	"github.com/completionport/completion/internal/backend"
 	"github.com/completionport/completion/internal/core"
 	"github.com/completionport/completion/internal/sys"
 )
@@ -100,7 +101,7 @@ func After(d time.Duration) Deadline {
 	if t := now + Deadline(d); t > now || d <= 0 {
 		return max(t, 1)
 	}
-	return Deadline(core.Never) // too far away to count
+	return Deadline(backend.Never) // too far away to count
 }
 
 // At returns the deadline that passes at t, and none for the zero Time.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/completionport/completion/internal/backend"
 	"github.com/completionport/completion/internal/core"
 	"github.com/completionport/completion/internal/sys"
 )
@@ -27,7 +28,7 @@ import (
 // driver is what one backend brings to one port.
 type driver struct {
 	name   string
-	poller core.Poller
+	poller backend.Poller
 	arm    string // the system call that its Arm makes
 	kernel kernel
 }

@@ -6,11 +6,11 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/completionport/completion/internal/core"
+	"github.com/completionport/completion/internal/backend"
 	"github.com/completionport/completion/internal/sys"
 )
 
-var _ core.Poller = (*epoll)(nil)
+var _ backend.Poller = (*epoll)(nil)
 
 var drivers = []opener{{"epoll", openEpoll}}
 
@@ -33,7 +33,7 @@ type epoll struct {
 	// The leader's.
 	until  int64
 	buffer []sys.EpollEvent
-	events []core.Event
+	events []backend.Event
 	n      int
 	serve  func(int) (int, bool)
 }
@@ -43,7 +43,7 @@ func openEpoll() (driver, error) {
 	if err != nil {
 		return driver{}, os.NewSyscallError("epoll_create1", err)
 	}
-	e := &epoll{fd: fd, event: -1, until: core.Never, file: os.NewFile(uintptr(fd), "epoll")}
+	e := &epoll{fd: fd, event: -1, until: backend.Never, file: os.NewFile(uintptr(fd), "epoll")}
 	e.raw, err = e.file.SyscallConn()
 	if err == nil {
 		// Fails if Go's poller does not take the descriptor.
@@ -71,7 +71,7 @@ func (e *epoll) Disarm(fd int) { sys.EpollDel(e.fd, fd) }
 // SetTimeout sets the end of the next wait.
 func (e *epoll) SetTimeout(until int64) {
 	e.until = until
-	if until == core.Never {
+	if until == backend.Never {
 		e.file.SetReadDeadline(time.Time{})
 		return
 	}
@@ -80,8 +80,8 @@ func (e *epoll) SetTimeout(until int64) {
 
 // Wake ends a wait. A parked leader gets a deadline in the past: only leaders
 // set others, so it stays until one has seen it.
-func (e *epoll) Wake(how core.Waiting) {
-	if how != core.Block {
+func (e *epoll) Wake(how backend.Waiting) {
+	if how != backend.Block {
 		e.file.SetReadDeadline(sys.Time(1))
 		return
 	}
@@ -93,15 +93,15 @@ func (e *epoll) Wake(how core.Waiting) {
 }
 
 // Wait looks, and sleeps until there is something to see.
-func (e *epoll) Wait(how core.Waiting, events []core.Event, serve func(int) (int, bool)) (n int, timedOut bool) {
+func (e *epoll) Wait(how backend.Waiting, events []backend.Event, serve func(int) (int, bool)) (n int, timedOut bool) {
 	if len(e.buffer) < len(events) {
 		e.buffer = make([]sys.EpollEvent, len(events))
 	}
 	e.events, e.n, e.serve = events, 0, serve
 	switch how {
-	case core.Look:
+	case backend.Look:
 		e.look()
-	case core.Block:
+	case backend.Block:
 		timedOut = e.block()
 		for e.served() {
 			timedOut = e.block()
@@ -140,7 +140,7 @@ func (e *epoll) look() { e.take(sys.EpollPoll(e.fd, e.buffer[:len(e.events)])) }
 // block waits in the system. A wake-up is an event that take leaves out.
 func (e *epoll) block() (timedOut bool) {
 	left := int64(-1)
-	if e.until != core.Never {
+	if e.until != backend.Never {
 		left = max(e.until-sys.Now(), 0)
 	}
 	e.take(sys.EpollWait(e.fd, e.buffer[:len(e.events)], left))
@@ -156,9 +156,9 @@ func (e *epoll) take(n int) {
 		fd, messages := sys.EpollTarget(&event)
 		ready := readiness(event.Events)
 		if messages {
-			ready |= core.StopsShort
+			ready |= backend.StopsShort
 		}
-		e.events[e.n] = core.Event{FD: fd, Generation: uint32(event.Pad), Ready: ready}
+		e.events[e.n] = backend.Event{FD: fd, Generation: uint32(event.Pad), Ready: ready}
 		e.n++
 	}
 }
@@ -166,20 +166,20 @@ func (e *epoll) take(n int) {
 // readiness translates epoll's bits. An error or a hang-up concerns both
 // directions: their next call says what it is. Urgent data that comes alone is no
 // reason to read: there is nothing to be had, and a read would drop it.
-func readiness(bits uint32) core.Readiness {
-	var r core.Readiness
+func readiness(bits uint32) backend.Readiness {
+	var r backend.Readiness
 	if bits&(sys.EpollIn|sys.EpollFailed) != 0 {
-		r |= core.Readable
+		r |= backend.Readable
 	}
 	if bits&(sys.EpollOut|sys.EpollFailed) != 0 {
-		r |= core.Writable
+		r |= backend.Writable
 	}
 	if bits&sys.EpollHangUp != 0 {
-		r |= core.HungUp
+		r |= backend.HungUp
 	}
 	if bits&sys.EpollUrgent != 0 {
 		sys.SawUrgent()
-		r |= core.StopsShort
+		r |= backend.StopsShort
 	}
 	return r
 }

@@ -4,7 +4,7 @@ import (
 	"encoding/binary"
 	"testing"
 
-	"github.com/completionport/completion/internal/core"
+	"github.com/completionport/completion/internal/backend"
 	"github.com/completionport/completion/internal/sys"
 )
 
@@ -17,17 +17,17 @@ func FuzzEpollEvents(f *testing.F) {
 	f.Add([]byte{0x18, 0x20, 0, 0, 7, 0, 0, 0, 0, 0, 0, 0, 4, 0, 0, 0, 9, 0, 0, 0, 1, 0, 0, 0})
 	f.Fuzz(func(t *testing.T, data []byte) {
 		const size = 12 // bits, descriptor, generation
-		e := &epoll{events: make([]core.Event, 128), buffer: make([]sys.EpollEvent, 128)}
-		var want []core.Event
+		e := &epoll{events: make([]backend.Event, 128), buffer: make([]sys.EpollEvent, 128)}
+		var want []backend.Event
 		n := 0
 		for ; len(data) >= size && n < len(e.buffer); n++ {
 			bits, fd, generation := binary.LittleEndian.Uint32(data), binary.LittleEndian.Uint32(data[4:]), binary.LittleEndian.Uint32(data[8:])
 			data = data[size:]
 			e.buffer[n] = sys.EpollEvent{Events: bits, Fd: int32(fd), Pad: int32(generation)}
 			if generation != 0 {
-				event := core.Event{FD: int(int32(fd)), Generation: generation, Ready: meaning(bits)}
+				event := backend.Event{FD: int(int32(fd)), Generation: generation, Ready: meaning(bits)}
 				if event.FD < 0 { // a socket with messages
-					event.FD, event.Ready = -1-event.FD, event.Ready|core.StopsShort
+					event.FD, event.Ready = -1-event.FD, event.Ready|backend.StopsShort
 				}
 				want = append(want, event)
 			}
@@ -46,18 +46,18 @@ func FuzzEpollEvents(f *testing.F) {
 
 // meaning is epoll_ctl(2) once more, in numbers: IN 1, PRI 2, OUT 4, ERR 8,
 // HUP 16, RDHUP 8192.
-func meaning(bits uint32) (r core.Readiness) {
+func meaning(bits uint32) (r backend.Readiness) {
 	if bits&(1|8|16) != 0 {
-		r |= core.Readable
+		r |= backend.Readable
 	}
 	if bits&2 != 0 {
-		r |= core.StopsShort
+		r |= backend.StopsShort
 	}
 	if bits&(4|8|16) != 0 {
-		r |= core.Writable
+		r |= backend.Writable
 	}
 	if bits&8192 != 0 {
-		r |= core.HungUp
+		r |= backend.HungUp
 	}
 	return r
 }

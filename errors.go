@@ -10,6 +10,7 @@ import (
 	"reflect"
 	"slices"
 
+	"github.com/completionport/completion/internal/backend"
 	"github.com/completionport/completion/internal/core"
 	"github.com/completionport/completion/internal/sys"
 )
@@ -70,12 +71,12 @@ func errorOf(f *core.Failure) error {
 func (p *Port) explain(f *core.Failure, fd int) error {
 	err := os.NewSyscallError(callOf(f), sys.ErrorOf(f.Errno))
 	op := f.Kind.String()
-	if f.Kind == core.Connect {
+	if f.Kind == backend.Connect {
 		to, _ := f.Target.(net.Addr)
 		return opError(op, nil, copyOf(to), err)
 	}
 	switch {
-	case f.Kind != core.Accept:
+	case f.Kind != backend.Accept:
 		local, remote := addressesOf(f.Handle, p.kernel, fd)
 		return opError(op, local, remote, err)
 	case fd < 0:

@@ -3,6 +3,7 @@ package completion
 import (
 	"slices"
 
+	"github.com/completionport/completion/internal/backend"
 	"github.com/completionport/completion/internal/core"
 	"github.com/completionport/completion/internal/sys"
 )
@@ -53,14 +54,14 @@ func MarkedSockets(p *Port) (n int) {
 // HasEnded tells whether the read, the write or the first accept of a handle that is
 // inside the kernel has ended, though its packet is still in the port. Ports must be
 // strict.
-func HasEnded(p *Port, h *core.Handle, kind core.Kind) bool {
+func HasEnded(p *Port, h *core.Handle, kind backend.Kind) bool {
 	fd, ok := h.Acquire()
 	if !ok {
 		return false
 	}
 	defer h.Release()
 	a := p.kernel.(*iocpKernel).sockets.get(fd)
-	if kind != core.Accept {
+	if kind != backend.Accept {
 		return a.transfer(kind).HasEnded()
 	}
 	q := a.acceptQueue()

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/completionport/completion"
+	"github.com/completionport/completion/internal/backend"
 	"github.com/completionport/completion/internal/core"
 	"github.com/completionport/completion/internal/sys"
 	"github.com/completionport/completion/ops"
@@ -20,7 +21,7 @@ import (
 
 // hasEnded returns when an operation inside the kernel has ended. Its packet is in
 // the port then, and nobody has taken it.
-func hasEnded(p *completion.Port, h *core.Handle, kind core.Kind) {
+func hasEnded(p *completion.Port, h *core.Handle, kind backend.Kind) {
 	for !completion.HasEnded(p, h, kind) {
 		runtime.Gosched()
 	}
@@ -52,7 +53,7 @@ func TestCancelOfWhatHasEnded(t *testing.T) {
 			must(t, p.Submit(read))
 			_, err = peer.Write([]byte("x"))
 			must(t, err)
-			hasEnded(p, completion.HandleOf(s), core.Read)
+			hasEnded(p, completion.HandleOf(s), backend.Read)
 			c.do(t, p, s, read)
 			dequeue(t, p, read)
 			if got := string(read.Buf.Bytes()); got != "x" {
@@ -78,7 +79,7 @@ func TestDeadlineOfWhatHasEnded(t *testing.T) {
 		if name == "CancelIoEx" {
 			if asked++; asked == 1 {
 				peer.Write([]byte("x"))
-				hasEnded(p, completion.HandleOf(s), core.Read)
+				hasEnded(p, completion.HandleOf(s), backend.Read)
 			}
 		}
 		return 0
@@ -96,7 +97,7 @@ func TestListenerCloseWhenAnAcceptHasEnded(t *testing.T) {
 	w := newAcceptWorld(t)
 	all := w.accepts(2, false)
 	peer := w.dial()
-	hasEnded(w.port, completion.HandleOf(w.l), core.Accept)
+	hasEnded(w.port, completion.HandleOf(w.l), backend.Accept)
 	must(t, w.l.Close())
 	w.ended(all[1], net.ErrClosed)
 	w.accepted(all[0], peer)

@@ -6,14 +6,14 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/completionport/completion/internal/core"
+	"github.com/completionport/completion/internal/backend"
 	"github.com/completionport/completion/internal/sys"
 )
 
 var (
-	_ core.Poller = (*iocp)(nil)
-	_ core.Native = (*iocpKernel)(nil)
-	_ kernel      = (*iocpKernel)(nil)
+	_ backend.Poller = (*iocp)(nil)
+	_ backend.Native = (*iocpKernel)(nil)
+	_ kernel         = (*iocpKernel)(nil)
 )
 
 var drivers = []opener{{"iocp", openIOCP}}
@@ -69,7 +69,7 @@ func openIOCP() (driver, error) {
 	if err != nil {
 		return driver{}, err
 	}
-	p := &iocp{port: port, skip: skipOnSuccess, until: core.Never}
+	p := &iocp{port: port, skip: skipOnSuccess, until: backend.Never}
 	openPorts.Store(p, nil)
 	return driver{name: "iocp", poller: p, arm: "CreateIoCompletionPort", kernel: &iocpKernel{iocp: p}}, nil
 }
@@ -102,7 +102,7 @@ func (p *iocp) Disarm(fd int) {
 func (p *iocp) SetTimeout(until int64) { p.until = until }
 
 // Wake posts a packet.
-func (p *iocp) Wake(core.Waiting) {
+func (p *iocp) Wake(backend.Waiting) {
 	p.closing.RLock()
 	if !p.closed && p.port.Wake() != 0 {
 		p.wakeLater()
@@ -119,20 +119,20 @@ func (p *iocp) wakeLater() {
 	if p.retries.CompareAndSwap(false, true) {
 		time.AfterFunc(time.Millisecond, func() {
 			p.retries.Store(false)
-			p.Wake(core.Block)
+			p.Wake(backend.Block)
 		})
 	}
 }
 
 // Wait looks, or blocks until there is something to see: there is one way only.
-func (p *iocp) Wait(how core.Waiting, events []core.Event, serve func(int) (int, bool)) (n int, timedOut bool) {
-	if how == core.Look {
+func (p *iocp) Wait(how backend.Waiting, events []backend.Event, serve func(int) (int, bool)) (n int, timedOut bool) {
+	if how == backend.Look {
 		return p.take(events, 0), false
 	}
 	for again := true; again; {
 		n = p.take(events, p.milliseconds())
 		if n == 0 {
-			return 0, p.until != core.Never
+			return 0, p.until != backend.Never
 		}
 		n, again = serve(n)
 	}
@@ -142,7 +142,7 @@ func (p *iocp) Wait(how core.Waiting, events []core.Event, serve func(int) (int,
 // milliseconds is how long to wait, rounded up. Where the system can, a timer ends
 // the wait more exactly.
 func (p *iocp) milliseconds() uint32 {
-	if p.until == core.Never {
+	if p.until == backend.Never {
 		return sys.Infinite
 	}
 	if p.timer.Set(p.port, p.until) {
@@ -153,7 +153,7 @@ func (p *iocp) milliseconds() uint32 {
 }
 
 // take translates packets, but for those that concern nobody.
-func (p *iocp) take(events []core.Event, milliseconds uint32) (n int) {
+func (p *iocp) take(events []backend.Event, milliseconds uint32) (n int) {
 	if len(p.packets) < len(events) {
 		p.packets = make([]sys.Packet, len(events))
 	}
@@ -169,7 +169,7 @@ func (p *iocp) take(events []core.Event, milliseconds uint32) (n int) {
 		}
 		a := p.sockets.get(int(packet.Key))
 		if ended := p.endedOf(a, packet); ended != 0 {
-			events[n] = core.Event{FD: int(packet.Key), Generation: a.generation, Ready: ended}
+			events[n] = backend.Event{FD: int(packet.Key), Generation: a.generation, Ready: ended}
 			n++
 		}
 	}
@@ -179,14 +179,14 @@ func (p *iocp) take(events []core.Event, milliseconds uint32) (n int) {
 // endedOf says what a packet of a descriptor means to the engine, if anything.
 // The descriptor is the one that the packet is about, since none is closed with
 // an operation inside; but for the packets of orphaned accepts.
-func (p *iocp) endedOf(a *associated, packet *sys.Packet) core.Readiness {
+func (p *iocp) endedOf(a *associated, packet *sys.Packet) backend.Readiness {
 	if a != nil {
 		if packet.IsOf(&a.in) {
-			return core.EndedIn
+			return backend.EndedIn
 		}
 		if q := a.accepts.Load(); q != nil {
 			if found, tell := q.take(packet); tell {
-				return core.EndedIn
+				return backend.EndedIn
 			} else if found {
 				return 0
 			}
@@ -196,14 +196,14 @@ func (p *iocp) endedOf(a *associated, packet *sys.Packet) core.Readiness {
 		return 0
 	}
 	if out := a.out.Load(); out != nil && packet.IsOf(out) {
-		return core.EndedOut
+		return backend.EndedOut
 	}
 	return 0 // of a call that the program has made with the descriptor lent to it
 }
 
 // Close gives the completion port back, when the last packet has come.
 func (p *iocp) Close() error {
-	var none [1]core.Event
+	var none [1]backend.Event
 	for p.orphans.count.Load() > 0 {
 		p.take(none[:], sys.Infinite)
 	}
@@ -237,8 +237,8 @@ func (k *iocpKernel) Adopt(c any, listening bool) (int, error) {
 }
 
 // transfer is what the operation of that kind works with.
-func (a *associated) transfer(kind core.Kind) *sys.Transfer {
-	if kind == core.Read {
+func (a *associated) transfer(kind backend.Kind) *sys.Transfer {
+	if kind == backend.Read {
 		return &a.in
 	}
 	out := a.out.Load()
@@ -251,16 +251,16 @@ func (a *associated) transfer(kind core.Kind) *sys.Transfer {
 
 // Start begins an operation. All that the packet's dequeuer needs is in place
 // before the call; after it, nothing may be touched if there will be a packet.
-func (k *iocpKernel) Start(fd int, kind core.Kind, data []byte, to *core.Address) (n int, errno syscall.Errno, pending bool) {
+func (k *iocpKernel) Start(fd int, kind backend.Kind, data []byte, to *backend.Address) (n int, errno syscall.Errno, pending bool) {
 	a := k.sockets.get(fd)
-	if kind == core.Accept {
+	if kind == backend.Accept {
 		return a.acceptQueue().start(fd)
 	}
 	t, skips := a.transfer(kind), a.skips
 	switch kind {
-	case core.Connect:
+	case backend.Connect:
 		errno = t.Connect(fd, *to)
-	case core.Write:
+	case backend.Write:
 		errno = t.Send(fd, data)
 	default:
 		errno = t.Receive(fd, data)
@@ -277,26 +277,26 @@ func (k *iocpKernel) Start(fd int, kind core.Kind, data []byte, to *core.Address
 }
 
 // Finish tells how an operation has ended.
-func (k *iocpKernel) Finish(fd int, kind core.Kind) (int, syscall.Errno) {
+func (k *iocpKernel) Finish(fd int, kind backend.Kind) (int, syscall.Errno) {
 	a := k.sockets.get(fd)
-	if kind == core.Accept {
+	if kind == backend.Accept {
 		return a.acceptQueue().finish(fd)
 	}
 	return finish(a.transfer(kind), fd, kind)
 }
 
-func finish(t *sys.Transfer, fd int, kind core.Kind) (int, syscall.Errno) {
+func finish(t *sys.Transfer, fd int, kind backend.Kind) (int, syscall.Errno) {
 	n, errno := t.Result(fd)
-	if kind == core.Connect {
+	if kind == backend.Connect {
 		return 0, t.Connected(fd, errno)
 	}
 	return n, errno
 }
 
 // Abandon cancels what is pending.
-func (k *iocpKernel) Abandon(fd int, kind core.Kind) (heard bool) {
+func (k *iocpKernel) Abandon(fd int, kind backend.Kind) (heard bool) {
 	a := k.sockets.get(fd)
-	if kind == core.Accept {
+	if kind == backend.Accept {
 		return a.acceptQueue().abandon(fd)
 	}
 	return a.transfer(kind).Cancel(fd)

@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"syscall"
 
+	"github.com/completionport/completion/internal/backend"
 	"github.com/completionport/completion/internal/core"
 	"github.com/completionport/completion/internal/sys"
 )
@@ -89,7 +90,7 @@ func fileOf(addr net.Addr) string {
 }
 
 // resolveListen is resolve for an address to listen on.
-func resolveListen(network, address string, mapsIPv4 bool) (net.Addr, core.Address, sys.Family, error) {
+func resolveListen(network, address string, mapsIPv4 bool) (net.Addr, backend.Address, sys.Family, error) {
 	addr, resolved, err := resolve(network, address)
 	family := sys.ListenFamily(network, addr, mapsIPv4)
 	if family == sys.Dual { // in the words of the family that speaks both
@@ -99,18 +100,18 @@ func resolveListen(network, address string, mapsIPv4 bool) (net.Addr, core.Addre
 }
 
 // resolve turns an address of package net into one that needs no resolver.
-func resolve(network, address string) (net.Addr, core.Address, error) {
+func resolve(network, address string) (net.Addr, backend.Address, error) {
 	switch network {
 	case "unix":
 		addr, err := net.ResolveUnixAddr(network, address)
 		if err != nil {
-			return nil, core.Address{}, err
+			return nil, backend.Address{}, err
 		}
-		return addr, core.Address{Path: address}, nil
+		return addr, backend.Address{Path: address}, nil
 	case "tcp", "tcp4", "tcp6":
 		addr, err := net.ResolveTCPAddr(network, address)
 		if err != nil {
-			return nil, core.Address{}, err
+			return nil, backend.Address{}, err
 		}
 		resolved := addr.AddrPort()
 		if !resolved.Addr().IsValid() { // no host: any
@@ -120,9 +121,9 @@ func resolve(network, address string) (net.Addr, core.Address, error) {
 			}
 			resolved = netip.AddrPortFrom(any, uint16(addr.Port))
 		}
-		return addr, core.Address{Inet: resolved}, nil
+		return addr, backend.Address{Inet: resolved}, nil
 	}
-	return nil, core.Address{}, net.UnknownNetworkError(network)
+	return nil, backend.Address{}, net.UnknownNetworkError(network)
 }
 
 // Close refuses new accepts and ends those in flight with net.ErrClosed. It

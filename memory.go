@@ -6,7 +6,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/completionport/completion/internal/core"
+	"github.com/completionport/completion/internal/backend"
 	"github.com/completionport/completion/internal/memory"
 	"github.com/completionport/completion/internal/sys"
 )
@@ -138,7 +138,7 @@ func (m *Memory) Fail(call string, err error, times int) {
 	if !slices.Contains(memory.Calls, call) {
 		panic(fmt.Sprintf("completion: Memory.Fail of %q, not one of %q", call, memory.Calls))
 	}
-	errno := core.ErrnoOf(err)
+	errno := backend.ErrnoOf(err)
 	if errno == 0 && times != 0 {
 		panic(fmt.Sprintf("completion: Memory.Fail with %v, which is no system call's error", err))
 	}

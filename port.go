@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/completionport/completion/internal/backend"
 	"github.com/completionport/completion/internal/core"
 )
 
@@ -35,8 +36,8 @@ type Config struct {
 	// Observer, if not nil, is told of every step the port makes.
 	Observer Observer
 
-	loopWait     core.Waiting // how a loop sleeps
-	checkBuffers bool         // pools lend a fresh Buffer each time
+	loopWait     backend.Waiting // how a loop sleeps
+	checkBuffers bool            // pools lend a fresh Buffer each time
 }
 
 // Port is an I/O completion port. All its methods may be called by any number
@@ -126,7 +127,7 @@ func (c *Config) debug(settings string) error {
 				c.Backend = value
 			}
 		case "wait":
-			how, ok := map[string]core.Waiting{"park": core.Park, "block": core.Block}[value]
+			how, ok := map[string]backend.Waiting{"park": backend.Park, "block": backend.Block}[value]
 			if !ok {
 				return &configError{"COMPLETIONDEBUG has no wait=" + value}
 			}

@@ -2,6 +2,7 @@ package ops
 
 import (
 	"github.com/completionport/completion"
+	"github.com/completionport/completion/internal/backend"
 	"github.com/completionport/completion/internal/core"
 )
 
@@ -25,7 +26,7 @@ type Accept struct {
 // Describe is for the port.
 func (a *Accept) Describe(r *core.Request) {
 	a.Op.Describe(r)
-	r.Kind, r.Handle = core.Accept, (*core.Handle)(a.On)
+	r.Kind, r.Handle = backend.Accept, (*core.Handle)(a.On)
 }
 
 // Deliver is for the port.

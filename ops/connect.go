@@ -5,6 +5,7 @@ import (
 	"net"
 
 	"github.com/completionport/completion"
+	"github.com/completionport/completion/internal/backend"
 	"github.com/completionport/completion/internal/core"
 )
 
@@ -24,14 +25,14 @@ type Connect struct {
 	// means this machine.
 	To net.Addr
 
-	address core.Address // To, in the port's words
+	address backend.Address // To, in the port's words
 }
 
 // Describe is for the port.
 func (c *Connect) Describe(r *core.Request) {
 	c.Op.Describe(r)
-	r.Kind, r.Handle = core.Connect, (*core.Handle)(c.On)
-	c.address = core.Address{}
+	r.Kind, r.Handle = backend.Connect, (*core.Handle)(c.On)
+	c.address = backend.Address{}
 	r.Address, r.Target = &c.address, c.To
 	switch to := c.To.(type) {
 	case *net.TCPAddr:

@@ -2,6 +2,7 @@ package ops
 
 import (
 	"github.com/completionport/completion"
+	"github.com/completionport/completion/internal/backend"
 	"github.com/completionport/completion/internal/core"
 )
 
@@ -46,7 +47,7 @@ type Read struct {
 // Describe is for the port.
 func (o *Read) Describe(r *core.Request) {
 	o.Op.Describe(r)
-	r.Kind, r.Handle, r.Full, r.Append = core.Read, (*core.Handle)(o.From), o.Full, o.Append
+	r.Kind, r.Handle, r.Full, r.Append = backend.Read, (*core.Handle)(o.From), o.Full, o.Append
 	r.Buffer, r.Pool = (*core.Buffer)(o.Buf), (*core.Pool)(o.Pool)
 }
 
@@ -83,7 +84,7 @@ type Write struct {
 // Describe is for the port.
 func (o *Write) Describe(r *core.Request) {
 	o.Op.Describe(r)
-	r.Kind, r.Handle, r.Buffer = core.Write, (*core.Handle)(o.To), (*core.Buffer)(o.Buf)
+	r.Kind, r.Handle, r.Buffer = backend.Write, (*core.Handle)(o.To), (*core.Buffer)(o.Buf)
 }
 
 // CloseWrite tells the peer that no more bytes will come, as shutdown(2) of the
@@ -97,5 +98,5 @@ type CloseWrite struct {
 // Describe is for the port.
 func (o *CloseWrite) Describe(r *core.Request) {
 	o.Op.Describe(r)
-	r.Kind, r.Handle = core.CloseWrite, (*core.Handle)(o.On)
+	r.Kind, r.Handle = backend.CloseWrite, (*core.Handle)(o.On)
 }

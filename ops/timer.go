@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/completionport/completion"
+	"github.com/completionport/completion/internal/backend"
 	"github.com/completionport/completion/internal/core"
 )
 
@@ -23,7 +24,7 @@ type Timer struct {
 // Describe is for the port.
 func (o *Timer) Describe(r *core.Request) {
 	o.Op.Describe(r)
-	r.Kind, r.Due = core.Timer, 1 // long ago
+	r.Kind, r.Due = backend.Timer, 1 // long ago
 	if o.After > 0 {
 		r.Due = int64(completion.After(o.After))
 	}
@@ -36,5 +37,5 @@ type Post struct{ completion.Op }
 // Describe is for the port.
 func (o *Post) Describe(r *core.Request) {
 	o.Op.Describe(r)
-	r.Kind = core.Post
+	r.Kind = backend.Post
 }

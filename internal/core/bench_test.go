@@ -8,6 +8,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/completionport/completion/internal/backend"
 )
 
 // willing is a kernel whose descriptors have as much data and room as is asked
@@ -31,7 +33,7 @@ func newWilling(b *testing.B, steps Steps) (*Port, *Handle) {
 // being dequeued.
 func BenchmarkTransfer(b *testing.B) {
 	p, h := newWilling(b, nil)
-	write := newOperation(Write, h, 64)
+	write := newOperation(backend.Write, h, 64)
 	one := []Operation{write}
 	for b.Loop() {
 		p.Submit(one, false)
@@ -44,7 +46,7 @@ const manyQueued = 100_000
 // queueReads queues reads on a handle that has no data for them.
 func queueReads(p *Port, h *Handle, reads []Operation) {
 	for i := range reads {
-		reads[i] = newOperation(Read, h, 1)
+		reads[i] = newOperation(backend.Read, h, 1)
 	}
 	p.Submit(reads, false)
 }

@@ -1,5 +1,7 @@
 package core
 
+import "github.com/completionport/completion/internal/backend"
+
 // What ends all operations of a handle ends them in turns. There may be any
 // number of them, and nobody holds the handle's lock, or the port's to publish
 // them, for longer than a turn takes. Until its turn comes an operation is in
@@ -127,13 +129,13 @@ func (h *Handle) connectFailure() *Failure {
 
 // notConnected is what an operation gets that comes to a socket whose connect
 // has failed. h.mu is held.
-func (h *Handle) notConnected(k Kind) *Failure {
-	errno := Errno(h.errno)
+func (h *Handle) notConnected(k backend.Kind) *Failure {
+	errno := backend.Errno(h.errno)
 	switch {
 	case errno == 0 && h.connectFailure() == closedFailure:
 		return closedFailure
 	case errno == 0: // it was cancelled
-		errno = ENOTCONN
+		errno = backend.ENOTCONN
 	}
 	return &Failure{Code: System, Kind: k, Errno: errno, Handle: h}
 }

@@ -6,6 +6,8 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
+
+	"github.com/completionport/completion/internal/backend"
 )
 
 // holds looks at each hold of a lock: what a goroutine does between two locks it
@@ -44,33 +46,33 @@ func TestCascadesInTurns(t *testing.T) {
 	for _, c := range []struct {
 		name      string
 		connected bool
-		first     Kind // performed before the others, if not 0
-		kind      Kind // of the others
+		first     backend.Kind // performed before the others, if not 0
+		kind      backend.Kind // of the others
 		end       func(k *script, p *Port, h *Handle, first *operation)
 		code      Code // of the others
 	}{
-		{"Close", true, 0, Read, func(_ *script, _ *Port, h *Handle, _ *operation) { h.Close() }, Closed},
-		{"CloseOfAHalfWrite", true, Write, Write, func(_ *script, _ *Port, h *Handle, _ *operation) { h.Close() }, Closed},
-		{"ClosePort", true, 0, Read, func(_ *script, p *Port, _ *Handle, _ *operation) { p.Close() }, Closed},
-		{"Shutdown", true, 0, Read, func(_ *script, p *Port, h *Handle, _ *operation) { h.drain() }, Closed},
-		{"ShutdownOfAConnect", false, Connect, Write, func(_ *script, p *Port, h *Handle, _ *operation) { h.drain() }, Closed},
-		{"CancelOfAHalfWrite", true, Write, Write, func(_ *script, p *Port, _ *Handle, o *operation) { p.Cancel(o) }, WriteAborted},
-		{"ResetOfAHalfWrite", true, Write, CloseWrite, func(k *script, _ *Port, h *Handle, o *operation) {
+		{"Close", true, 0, backend.Read, func(_ *script, _ *Port, h *Handle, _ *operation) { h.Close() }, Closed},
+		{"CloseOfAHalfWrite", true, backend.Write, backend.Write, func(_ *script, _ *Port, h *Handle, _ *operation) { h.Close() }, Closed},
+		{"ClosePort", true, 0, backend.Read, func(_ *script, p *Port, _ *Handle, _ *operation) { p.Close() }, Closed},
+		{"Shutdown", true, 0, backend.Read, func(_ *script, p *Port, h *Handle, _ *operation) { h.drain() }, Closed},
+		{"ShutdownOfAConnect", false, backend.Connect, backend.Write, func(_ *script, p *Port, h *Handle, _ *operation) { h.drain() }, Closed},
+		{"CancelOfAHalfWrite", true, backend.Write, backend.Write, func(_ *script, p *Port, _ *Handle, o *operation) { p.Cancel(o) }, WriteAborted},
+		{"ResetOfAHalfWrite", true, backend.Write, backend.CloseWrite, func(k *script, _ *Port, h *Handle, o *operation) {
 			k.write = append(k.write, gives(0, errReset))
-			k.edge(h, Writable)
+			k.edge(h, backend.Writable)
 		}, WriteAborted},
-		{"CancelOfAConnect", false, Connect, Read, func(_ *script, p *Port, _ *Handle, o *operation) { p.Cancel(o) }, Canceled},
-		{"FailedConnect", false, Connect, Write, func(k *script, _ *Port, h *Handle, o *operation) {
+		{"CancelOfAConnect", false, backend.Connect, backend.Read, func(_ *script, p *Port, _ *Handle, o *operation) { p.Cancel(o) }, Canceled},
+		{"FailedConnect", false, backend.Connect, backend.Write, func(k *script, _ *Port, h *Handle, o *operation) {
 			k.connect = append(k.connect, errReset)
-			k.edge(h, Writable)
+			k.edge(h, backend.Writable)
 		}, System},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			k, steps, p, h := newHolds(t, c.connected)
 			switch c.first {
-			case Write:
+			case backend.Write:
 				k.write = append(k.write, gives(3, 0))
-			case Connect:
+			case backend.Connect:
 				k.connect = append(k.connect, syscall.EAGAIN)
 			}
 			var first *operation
@@ -164,11 +166,11 @@ func TestCancelBetweenTheTurns(t *testing.T) {
 			k, steps, p, h := newHolds(t, true)
 			p.endsPerTurn = 2
 			k.write = append(k.write, gives(3, 0))
-			first := newOperation(Write, h, 8)
+			first := newOperation(backend.Write, h, 8)
 			p.Submit([]Operation{first}, false)
 			others := make([]Operation, 9)
 			for i := range others {
-				others[i] = newOperation(Write, h, 1)
+				others[i] = newOperation(backend.Write, h, 1)
 			}
 			p.Submit(others, false)
 			tried := false
@@ -233,10 +235,10 @@ func TestConnectedBetweenTheTurnsOfAShutdown(t *testing.T) {
 	p := NewPort(Options{Kernel: k, Poller: pollerOf{k}, Steps: steps, EndsPerTurn: 2})
 	h, _ := p.AddHandle(7, false, nil)
 	steps.mu = &h.mu
-	connect := newOperation(Connect, h, 0)
+	connect := newOperation(backend.Connect, h, 0)
 	others := make([]Operation, 9)
 	for i := range others {
-		others[i] = newOperation(Write+Kind(i%2), h, 1)
+		others[i] = newOperation(backend.Write+backend.Kind(i%2), h, 1)
 	}
 	k.onConnect = func() {
 		p.Submit(others, false)
@@ -245,7 +247,7 @@ func TestConnectedBetweenTheTurnsOfAShutdown(t *testing.T) {
 		<-reached
 	}
 	p.Submit([]Operation{connect}, false)
-	late := newOperation(Write, h, 1)
+	late := newOperation(backend.Write, h, 1)
 	p.Submit([]Operation{late}, false)
 	close(submitted)
 	<-drained
@@ -271,12 +273,12 @@ func TestBrokenUntilDelivered(t *testing.T) {
 			}
 		}
 		for range 3 { // one broken write after the other
-			half, behind := newOperation(Write, h, 8), newOperation(Write, h, 8)
+			half, behind := newOperation(backend.Write, h, 8), newOperation(backend.Write, h, 8)
 			k.write = append(k.write, func([]byte) (int, syscall.Errno) { p.Cancel(half); return 3, 0 })
 			p.Submit([]Operation{half}, started)
 			k.calls = 0
 			p.Submit([]Operation{behind}, true)
-			finish, empty := newOperation(CloseWrite, h, 0), newOperation(Write, h, 0)
+			finish, empty := newOperation(backend.CloseWrite, h, 0), newOperation(backend.Write, h, 0)
 			p.Submit([]Operation{finish, empty}, true)
 			for _, o := range []*operation{finish, empty, behind} {
 				p.Wait(context.Background(), o)
@@ -284,7 +286,7 @@ func TestBrokenUntilDelivered(t *testing.T) {
 					t.Fatalf("outcome %d, %+v", n, f)
 				}
 			}
-			overdue := newOperation(Write, h, 8)
+			overdue := newOperation(backend.Write, h, 8)
 			overdue.deadline = 1
 			p.Submit([]Operation{overdue}, true)
 			p.Wait(context.Background(), overdue)
@@ -296,7 +298,7 @@ func TestBrokenUntilDelivered(t *testing.T) {
 			}
 			deliver(half)
 			k.write = append(k.write, gives(8, 0))
-			k.edge(h, Writable)
+			k.edge(h, backend.Writable)
 			p.Submit([]Operation{behind}, started)
 			deliver(behind)
 			if behind.failure != nil || k.calls != 1 {
@@ -309,7 +311,7 @@ func TestBrokenUntilDelivered(t *testing.T) {
 
 func TestNativeBrokenUntilDelivered(t *testing.T) {
 	k, p, h := newNative(t)
-	half, later := newOperation(Write, h, 10), newOperation(Write, h, 1)
+	half, later := newOperation(backend.Write, h, 10), newOperation(backend.Write, h, 1)
 	p.Submit([]Operation{half}, false)
 	k.end(h, out, 3, errReset)
 	look(p)
@@ -343,17 +345,17 @@ func TestDeliveredBetweenTheTurns(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			k, p, h := newScript(t)
 			p.endsPerTurn = 2
-			half := newOperation(Write, h, 8)
+			half := newOperation(backend.Write, h, 8)
 			k.write = append(k.write, gives(3, 0))
 			p.Submit([]Operation{half}, false)
 			behind := make([]Operation, queued)
 			for i := range behind {
-				behind[i] = newOperation(Write, h, 1)
+				behind[i] = newOperation(backend.Write, h, 1)
 			}
 			p.Submit(behind, true)
 			p.Cancel(half)
 			ends(t, p, half, 3, canceledFailure)
-			after := [2]*operation{newOperation(Write, h, 2), newOperation(CloseWrite, h, 0)}
+			after := [2]*operation{newOperation(backend.Write, h, 2), newOperation(backend.CloseWrite, h, 0)}
 			for _, o := range after {
 				p.Submit([]Operation{o}, true)
 			}
@@ -362,7 +364,7 @@ func TestDeliveredBetweenTheTurns(t *testing.T) {
 				isCancelled[i] = p.Cancel(behind[i])
 			}
 			k.write = append(k.write, gives(2, 0))
-			k.edge(h, Writable)
+			k.edge(h, backend.Writable)
 			for i, o := range behind {
 				p.Wait(context.Background(), o)
 				want := abortedFailure

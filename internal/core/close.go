@@ -3,6 +3,8 @@ package core
 import (
 	"context"
 	"slices"
+
+	"github.com/completionport/completion/internal/backend"
 )
 
 // Close refuses new operations, ends those in flight, closes all handles, and
@@ -122,7 +124,7 @@ func (p *Port) endTimers(as handleState) {
 			case s == &p.asking:
 				deadlines = append(deadlines, s)
 			case s.op == nil: // over
-			case s.kind == Timer:
+			case s.kind == backend.Timer:
 				tickets[i] = s.ticket()
 			default:
 				deadlines = append(deadlines, s)

@@ -3,6 +3,8 @@ package core
 import (
 	"context"
 	"testing"
+
+	"github.com/completionport/completion/internal/backend"
 )
 
 // brittle is a context of which a call panics.
@@ -31,11 +33,13 @@ func TestContextThatPanics(t *testing.T) {
 		{"Next", func(p *Port, _ *operation, ctx context.Context) { p.Next(ctx) }},
 		{"NextBatch", func(p *Port, _ *operation, ctx context.Context) { p.NextBatch(ctx, make([]Operation, 1)) }},
 		{"Wait", func(p *Port, o *operation, ctx context.Context) { p.Wait(ctx, o) }},
-		{"Await", func(p *Port, o *operation, ctx context.Context) { p.Await(ctx, newOperation(Read, o.handle, 1)) }},
+		{"Await", func(p *Port, o *operation, ctx context.Context) {
+			p.Await(ctx, newOperation(backend.Read, o.handle, 1))
+		}},
 	} {
 		for calls := range 3 {
 			_, p, h := newScript(t)
-			o := newOperation(Read, h, 1)
+			o := newOperation(backend.Read, h, 1)
 			p.Submit([]Operation{o}, true)
 			live, cancel := context.WithCancel(context.Background())
 			func() {

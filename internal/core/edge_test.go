@@ -3,6 +3,8 @@ package core
 import (
 	"encoding/binary"
 	"testing"
+
+	"github.com/completionport/completion/internal/backend"
 )
 
 // FuzzEdges gives the port events of descriptors and generations that it has,
@@ -17,10 +19,10 @@ func FuzzEdges(f *testing.F) {
 		other.Close() // its number is free again, its events are stale
 		stale := uint64(0)
 		for ; len(data) >= 6; data = data[6:] {
-			e := Event{
+			e := backend.Event{
 				FD:         int(int32(binary.LittleEndian.Uint32(data))),
 				Generation: uint32(data[4]),
-				Ready:      Readiness(data[5]) & (Readable | Writable | HungUp),
+				Ready:      backend.Readiness(data[5]) & (backend.Readable | backend.Writable | backend.HungUp),
 			}
 			if e.FD != 7 || e.Generation != h.generation {
 				stale++

@@ -1,27 +1,29 @@
 package core
 
+import "github.com/completionport/completion/internal/backend"
+
 // turnBudget is how many calls one owner makes before others get a turn.
 const turnBudget = 16
 
 // enqueue puts s behind the others of its direction, or ends it if it is
 // refused. h.mu is held.
 func (h *Handle) enqueue(s *Slot, after *aftermath) {
-	d := s.kind.direction()
+	d := directionOf(s.kind)
 	refusal := s.refusal()
 	switch {
-	case h.state&closing != 0, h.state&draining != 0 && s.kind != Write && s.kind != CloseWrite:
+	case h.state&closing != 0, h.state&draining != 0 && s.kind != backend.Write && s.kind != backend.CloseWrite:
 		if s.intent == noIntent { // else somebody was told that it is recorded
 			s.intent = toClose
 		}
 		h.end(d, s, s.intent.failure(), after)
-	case refusal != noRefusal && (s.kind != Connect || h.state&(connecting|connected) != 0):
+	case refusal != noRefusal && (s.kind != backend.Connect || h.state&(connecting|connected) != 0):
 		h.end(d, s, refusal, after)
 	case h.state&failed != 0:
 		h.end(d, s, h.notConnected(s.kind), after)
-	case s.kind == Timer: // it waits in the heap, where commit has put it
+	case s.kind == backend.Timer: // it waits in the heap, where commit has put it
 		s.progress |= begun
 	default:
-		if s.kind == Connect && h.state&(connected|connecting) == 0 {
+		if s.kind == backend.Connect && h.state&(connected|connecting) == 0 {
 			h.state |= connecting
 			s.progress |= opens
 		}
@@ -106,9 +108,9 @@ func (h *Handle) performable(d direction, after *aftermath) *Slot {
 			continue
 		case d == in && h.state&connecting != 0:
 			return nil
-		case (s.flags&vacant != 0 || s.kind == Connect) && h.endUncalled(d, s, after):
+		case (s.flags&vacant != 0 || s.kind == backend.Connect) && h.endUncalled(d, s, after):
 			continue
-		case s.kind == CloseWrite: // needs no room: it never would block
+		case s.kind == backend.CloseWrite: // needs no room: it never would block
 			return s
 		case h.latch[d]&(ready|undecided) != ready:
 			if h.port.native != nil && h.latch[d]&undecided == 0 {
@@ -133,7 +135,7 @@ func (h *Handle) endUncalled(d direction, s *Slot, after *aftermath) bool {
 	case s.progress&opens == 0:
 		// Not for the kernel to say: Linux takes the second call for a question
 		// about the first.
-		f = &Failure{Code: System, Kind: Connect, Errno: EISCONN, Handle: h}
+		f = &Failure{Code: System, Kind: backend.Connect, Errno: backend.EISCONN, Handle: h}
 	default:
 		return false
 	}
@@ -175,7 +177,7 @@ func (h *Handle) settle(d direction, s *Slot, r callResult, after *aftermath) {
 	switch r.verdict {
 	case ended, endedAndExhausted:
 		h.takeOut(d, s, after)
-		if r.failure == nil && s.kind == Accept {
+		if r.failure == nil && s.kind == backend.Accept {
 			s.op.Deliver(Result{Accepted: r.accepted})
 		}
 		h.end(d, s, r.failure, after)
@@ -206,7 +208,7 @@ func (h *Handle) transferred(d direction, s *Slot, r callResult, after *aftermat
 	h.queue[d].pop()
 	rec := s.record()
 	rec.n += int64(r.n)
-	if s.kind == Read {
+	if s.kind == backend.Read {
 		if s.flags&late != 0 {
 			s.op.Deliver(Result{Buffer: rec.buffer})
 		}
@@ -256,13 +258,13 @@ func (h *Handle) takeOut(d direction, s *Slot, after *aftermath) {
 func (h *Handle) end(d direction, s *Slot, f *Failure, after *aftermath) {
 	rec := s.record()
 	isShort := rec.n > 0 || s.progress&cutShort != 0
-	if s.kind == Write && f != nil && isShort && h.state&closing == 0 {
+	if s.kind == backend.Write && f != nil && isShort && h.state&closing == 0 {
 		f = h.breakOff(f)
 	}
 	rec.failure = f
 	if f != nil && f.Code == System {
 		after.failed = true
-		if s.kind == Connect && f.Err == nil {
+		if s.kind == backend.Connect && f.Err == nil {
 			f.Target = s.target()
 		}
 	}
@@ -271,7 +273,7 @@ func (h *Handle) end(d direction, s *Slot, f *Failure, after *aftermath) {
 	switch {
 	case s.progress&opens != 0:
 		h.connectEnded(f, after)
-	case s.kind == CloseWrite && f == nil:
+	case s.kind == backend.CloseWrite && f == nil:
 		h.state |= finSent
 	}
 }
@@ -287,18 +289,18 @@ func (s *Slot) target() any {
 // its outcome.
 func (h *Handle) conclude(s *Slot, rec *Record, f *Failure, after *aftermath) {
 	switch s.kind {
-	case Read:
+	case backend.Read:
 		if s.flags&late != 0 {
 			h.deliverLate(s, rec, after)
 		}
 		if rec.buffer != nil {
 			rec.buffer.n += int(rec.n)
 		}
-	case Accept:
+	case backend.Accept:
 		if f != nil {
 			s.op.Deliver(Result{})
 		}
-	case Connect:
+	case backend.Connect:
 		rec.n = 0
 	}
 	s.use.Store(s.use.Load() + 1) // over: tickets of this use go stale
@@ -306,7 +308,7 @@ func (h *Handle) conclude(s *Slot, rec *Record, f *Failure, after *aftermath) {
 
 // edge takes in what the poller saw and performs what has become possible. What
 // follows from it is left to the caller to publish.
-func (p *Port) edge(e Event, after *aftermath) {
+func (p *Port) edge(e backend.Event, after *aftermath) {
 	p.turn()
 	h := p.table.get(e.FD)
 	// A stale event: the number went to another descriptor meanwhile.
@@ -318,18 +320,18 @@ func (p *Port) edge(e Event, after *aftermath) {
 		p.tell(Trace{Step: StepReady, FD: e.FD})
 	}
 	h.lock()
-	if e.Ready&(EndedIn|EndedOut) != 0 {
+	if e.Ready&(backend.EndedIn|backend.EndedOut) != 0 {
 		h.ended(e.Ready, after)
 		h.unlock(after)
 		return
 	}
-	if e.Ready&(Readable|HungUp) != 0 {
+	if e.Ready&(backend.Readable|backend.HungUp) != 0 {
 		h.latch[in] |= ready
 	}
-	if e.Ready&(HungUp|StopsShort) != 0 {
+	if e.Ready&(backend.HungUp|backend.StopsShort) != 0 {
 		h.latch[in] |= stopsShort
 	}
-	if e.Ready&Writable != 0 {
+	if e.Ready&backend.Writable != 0 {
 		h.latch[out] |= ready
 	}
 	h.run(in, after)
@@ -383,7 +385,7 @@ func (p *Port) record(t Ticket, i intent) bool {
 	if s.progress&begun != 0 && !h.isCalling(s) {
 		h.endByIntent(s, &after)
 	} else {
-		h.listPending(s.kind.direction(), &after)
+		h.listPending(directionOf(s.kind), &after)
 	}
 	h.leave(&after)
 	return true
@@ -397,10 +399,10 @@ func (p *Port) record(t Ticket, i intent) bool {
 // held, and let go of in between: the use of the slot tells whether somebody else has
 // ended the operation meanwhile.
 func (h *Handle) tryOnceMore(s *Slot, after *aftermath) (settled bool) {
-	d := s.kind.direction()
+	d := directionOf(s.kind)
 	waits := d == in && h.state&connecting != 0 // then it would only leave the latch set
 	switch {
-	case s.kind != Read && s.kind != Accept && s.kind != Connect:
+	case s.kind != backend.Read && s.kind != backend.Accept && s.kind != backend.Connect:
 		return false
 	case h.port.native != nil || s.progress&begun == 0 || h.latch[d]&owned != 0 || waits:
 		return false
@@ -425,7 +427,7 @@ func (h *Handle) tryOnceMore(s *Slot, after *aftermath) (settled bool) {
 // intentOf is what was recorded of s, or else of all that is queued with it. h.mu
 // is held.
 func (h *Handle) intentOf(s *Slot) intent {
-	if s.intent == noIntent && s.progress&begun != 0 && s.kind != Timer && h.closes(s.kind.direction()) {
+	if s.intent == noIntent && s.progress&begun != 0 && s.kind != backend.Timer && h.closes(directionOf(s.kind)) {
 		return toClose
 	}
 	return s.intent
@@ -434,14 +436,14 @@ func (h *Handle) intentOf(s *Slot) intent {
 // isCalling tells whether s is inside a system call or a Native kernel: it is
 // the head of a direction that is owned. h.mu is held.
 func (h *Handle) isCalling(s *Slot) bool {
-	d := s.kind.direction()
+	d := directionOf(s.kind)
 	return h.latch[d]&owned != 0 && s == h.queue[d].head()
 }
 
 // endByIntent takes a queued operation out and lets the one behind it go on.
 func (h *Handle) endByIntent(s *Slot, after *aftermath) {
-	d := s.kind.direction()
-	if s.kind == Timer {
+	d := directionOf(s.kind)
+	if s.kind == backend.Timer {
 		h.end(d, s, s.intent.failure(), after)
 		return
 	}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"syscall"
 	"testing"
+
+	"github.com/completionport/completion/internal/backend"
 )
 
 // errReset is what a reset is called here. A system's errnos fit into 16 bits; the
@@ -17,7 +19,7 @@ type script struct {
 	now    int64
 	read   []func(p []byte) (int, syscall.Errno) // one a call
 	write  []func(p []byte) (int, syscall.Errno)
-	events []Event
+	events []backend.Event
 	calls  int
 	closed []int
 
@@ -50,7 +52,7 @@ func (k *script) step(steps *[]func([]byte) (int, syscall.Errno), p []byte) (int
 	return f(p)
 }
 
-func (k *script) Connect(fd int, _ Address) syscall.Errno {
+func (k *script) Connect(fd int, _ backend.Address) syscall.Errno {
 	if f := k.onConnect; f != nil {
 		f()
 	}
@@ -66,25 +68,25 @@ func (k *script) Connected(int) (errno syscall.Errno) {
 func (k *script) Accept(int) (int, syscall.Errno) { return -1, syscall.EAGAIN }
 func (k *script) CloseWrite(int) syscall.Errno    { return 0 }
 func (k *script) Close(fd int) syscall.Errno      { k.closed = append(k.closed, fd); return 0 }
-func (k *script) Classify(_ Kind, e syscall.Errno) Class {
+func (k *script) Classify(_ backend.Kind, e syscall.Errno) backend.Class {
 	switch e {
 	case syscall.EAGAIN:
-		return WouldBlock
+		return backend.WouldBlock
 	case syscall.EINTR:
-		return Again
+		return backend.Again
 	case errReset:
-		return Fatal
+		return backend.Fatal
 	case syscall.EPIPE:
-		return BrokenPipe
+		return backend.BrokenPipe
 	}
-	return Failed
+	return backend.Failed
 }
 
 func (k *script) Arm(int, uint32) syscall.Errno { return 0 }
 func (k *script) Disarm(int)                    {}
 func (k *script) SetTimeout(int64)              {}
-func (k *script) Wake(Waiting)                  { k.woken = true }
-func (k *script) Wait(how Waiting, events []Event, _ func(int) (int, bool)) (int, bool) {
+func (k *script) Wake(backend.Waiting)          { k.woken = true }
+func (k *script) Wait(how backend.Waiting, events []backend.Event, _ func(int) (int, bool)) (int, bool) {
 	if f := k.onWait; f != nil {
 		k.onWait = nil
 		f()
@@ -93,7 +95,7 @@ func (k *script) Wait(how Waiting, events []Event, _ func(int) (int, bool)) (int
 		k.woken = false
 		return 0, true
 	}
-	if how != Look && len(k.events) == 0 {
+	if how != backend.Look && len(k.events) == 0 {
 		k.t.Fatal("the leader goes to sleep, and nothing would wake it")
 	}
 	n := copy(events, k.events)
@@ -109,14 +111,14 @@ func (pollerOf) Close() error { return nil }
 // operation is one of this package's tests.
 type operation struct {
 	Record
-	kind   Kind
+	kind   backend.Kind
 	handle *Handle
 	buffer Buffer
 	full   bool
 
 	deadline int64
 	due      int64 // of a timer
-	address  Address
+	address  backend.Address
 }
 
 func (o *operation) N() int {
@@ -133,7 +135,7 @@ func (o *operation) Describe(r *Request) {
 func (o *operation) Deliver(Result) {}
 
 // edgeOf lets the port take an edge in, as its leader does.
-func edgeOf(p *Port, e Event) {
+func edgeOf(p *Port, e backend.Event) {
 	var after aftermath
 	p.edge(e, &after)
 	p.publish(&after)
@@ -149,7 +151,7 @@ func newScript(t *testing.T) (*script, *Port, *Handle) {
 	return k, p, h
 }
 
-func newOperation(kind Kind, h *Handle, n int) *operation {
+func newOperation(kind backend.Kind, h *Handle, n int) *operation {
 	o := &operation{kind: kind, handle: h}
 	o.buffer.Set(make([]byte, n))
 	return o
@@ -176,18 +178,18 @@ func ends(t *testing.T, p *Port, o *operation, n int64, f *Failure) {
 	}
 }
 
-func (k *script) edge(h *Handle, r Readiness) {
-	k.events = append(k.events, Event{FD: int(h.fd), Generation: h.generation, Ready: r})
+func (k *script) edge(h *Handle, r backend.Readiness) {
+	k.events = append(k.events, backend.Event{FD: int(h.fd), Generation: h.generation, Ready: r})
 }
 
 func TestEdgeDuringTheCallIsNotLost(t *testing.T) {
 	k, p, h := newScript(t)
-	read := newOperation(Read, h, 8)
-	k.edge(h, Readable)
+	read := newOperation(backend.Read, h, 8)
+	k.edge(h, backend.Readable)
 	k.read = append(k.read,
 		func([]byte) (int, syscall.Errno) {
 			// Data comes after the kernel has looked and before the owner is back.
-			edgeOf(p, Event{FD: 7, Generation: h.generation, Ready: Readable})
+			edgeOf(p, backend.Event{FD: 7, Generation: h.generation, Ready: backend.Readable})
 			return 0, syscall.EAGAIN
 		},
 		gives(3, 0))
@@ -197,10 +199,10 @@ func TestEdgeDuringTheCallIsNotLost(t *testing.T) {
 
 func TestEdgeDuringAShortWriteIsNotLost(t *testing.T) {
 	k, p, h := newScript(t)
-	write := newOperation(Write, h, 8)
+	write := newOperation(backend.Write, h, 8)
 	k.write = append(k.write,
 		func([]byte) (int, syscall.Errno) {
-			edgeOf(p, Event{FD: 7, Generation: h.generation, Ready: Writable})
+			edgeOf(p, backend.Event{FD: 7, Generation: h.generation, Ready: backend.Writable})
 			return 5, 0
 		},
 		gives(3, 0))
@@ -212,10 +214,10 @@ func TestStaleEventIsDropped(t *testing.T) {
 	k, p, h := newScript(t)
 	h.Close()
 	again, _ := p.AddHandle(7, true, nil)
-	read := newOperation(Read, again, 8)
+	read := newOperation(backend.Read, again, 8)
 	p.Submit([]Operation{read}, false)
-	k.edge(h, Readable) // of the first owner of number 7
-	k.edge(again, Readable)
+	k.edge(h, backend.Readable) // of the first owner of number 7
+	k.edge(again, backend.Readable)
 	k.read = append(k.read, gives(1, 0))
 	ends(t, p, read, 1, nil)
 	if got := p.Stats().StaleEvents; got != 1 {
@@ -225,9 +227,9 @@ func TestStaleEventIsDropped(t *testing.T) {
 
 func TestShortReadAfterHangUpReadsOn(t *testing.T) {
 	k, p, h := newScript(t)
-	one, two := newOperation(Read, h, 8), newOperation(Read, h, 8)
+	one, two := newOperation(backend.Read, h, 8), newOperation(backend.Read, h, 8)
 	p.Submit([]Operation{one, two}, false)
-	k.edge(h, Readable|HungUp) // data and the end of the stream share an edge
+	k.edge(h, backend.Readable|backend.HungUp) // data and the end of the stream share an edge
 	k.read = append(k.read, gives(5, 0), gives(0, 0))
 	ends(t, p, one, 5, nil)
 	ends(t, p, two, 0, endOfFile)
@@ -245,8 +247,8 @@ func TestIntentDuringTheCall(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			k, p, h := newScript(t)
-			read := newOperation(Read, h, 8)
-			k.edge(h, Readable)
+			read := newOperation(backend.Read, h, 8)
+			k.edge(h, backend.Readable)
 			k.read = append(k.read, func([]byte) (int, syscall.Errno) {
 				if !p.Cancel(read) || p.Cancel(read) {
 					t.Error("the first cancel is recorded, the second is not")
@@ -268,7 +270,7 @@ func TestIntentDuringTheCall(t *testing.T) {
 
 func TestPartialWriteCancelledDuringTheCall(t *testing.T) {
 	k, p, h := newScript(t)
-	first, second, finish := newOperation(Write, h, 8), newOperation(Write, h, 8), newOperation(CloseWrite, h, 0)
+	first, second, finish := newOperation(backend.Write, h, 8), newOperation(backend.Write, h, 8), newOperation(backend.CloseWrite, h, 0)
 	k.write = append(k.write, func([]byte) (int, syscall.Errno) {
 		p.Cancel(first)
 		return 3, 0
@@ -281,7 +283,7 @@ func TestPartialWriteCancelledDuringTheCall(t *testing.T) {
 
 func TestInterruptedCallIsMadeAgain(t *testing.T) {
 	k, p, h := newScript(t)
-	write := newOperation(Write, h, 2)
+	write := newOperation(backend.Write, h, 2)
 	k.write = append(k.write, gives(0, syscall.EINTR), gives(2, 0))
 	p.Submit([]Operation{write}, false)
 	ends(t, p, write, 2, nil)
@@ -293,7 +295,7 @@ func TestBudgetLeavesTheRestToTheReadyList(t *testing.T) {
 	k, p, h := newScript(t)
 	writes := make([]Operation, 3*turnBudget)
 	for i := range writes {
-		writes[i] = newOperation(Write, h, 1)
+		writes[i] = newOperation(backend.Write, h, 1)
 		k.write = append(k.write, gives(1, 0))
 	}
 	p.Submit(writes, false)
@@ -309,7 +311,7 @@ func TestBudgetLeavesTheRestToTheReadyList(t *testing.T) {
 // queue may be gone afterwards, and that must not look like the end.
 func TestItemTakenByAnotherDuringTheLook(t *testing.T) {
 	k, p, _ := newScript(t)
-	taken, left := &operation{kind: Post}, &operation{kind: Post}
+	taken, left := &operation{kind: backend.Post}, &operation{kind: backend.Post}
 	p.Submit([]Operation{taken}, false)
 	p.pace.taken = takenBetweenLooks
 	k.onWait = func() {
@@ -330,11 +332,11 @@ func TestItemTakenByAnotherDuringTheLook(t *testing.T) {
 
 func TestResetIsRememberedForTheReadBehind(t *testing.T) {
 	k, p, h := newScript(t)
-	write, read := newOperation(Write, h, 1), newOperation(Read, h, 8)
+	write, read := newOperation(backend.Write, h, 1), newOperation(backend.Read, h, 8)
 	k.write = append(k.write, gives(0, errReset))
 	p.Submit([]Operation{write}, false)
 	p.Next(context.Background())
-	k.edge(h, Readable)
+	k.edge(h, backend.Readable)
 	k.read = append(k.read, gives(0, 0))
 	p.Submit([]Operation{read}, false)
 	p.Next(context.Background())
@@ -349,11 +351,11 @@ func TestResetIsRememberedForTheReadBehind(t *testing.T) {
 func TestResetToldToTheOtherDirection(t *testing.T) {
 	t.Run("ReadOfNothing", func(t *testing.T) {
 		k, p, h := newScript(t)
-		write, read := newOperation(Write, h, 1), newOperation(Read, h, 8)
+		write, read := newOperation(backend.Write, h, 1), newOperation(backend.Read, h, 8)
 		p.Submit([]Operation{read}, false)
 		k.read = append(k.read, gives(0, 0), gives(0, 0))
 		k.write = append(k.write, func([]byte) (int, syscall.Errno) {
-			edgeOf(p, Event{FD: 7, Generation: h.generation, Ready: Readable | HungUp})
+			edgeOf(p, backend.Event{FD: 7, Generation: h.generation, Ready: backend.Readable | backend.HungUp})
 			return 0, errReset
 		})
 		p.Submit([]Operation{write}, false)
@@ -361,14 +363,14 @@ func TestResetToldToTheOtherDirection(t *testing.T) {
 	})
 	t.Run("BrokenPipe", func(t *testing.T) {
 		k, p, h := newScript(t)
-		write, read := newOperation(Write, h, 1), newOperation(Read, h, 8)
+		write, read := newOperation(backend.Write, h, 1), newOperation(backend.Read, h, 8)
 		p.Submit([]Operation{read}, false)
 		k.write = append(k.write, gives(0, syscall.EPIPE), gives(0, syscall.EPIPE))
 		k.read = append(k.read, func([]byte) (int, syscall.Errno) {
 			p.Submit([]Operation{write}, false)
 			return 0, errReset
 		})
-		k.edge(h, Readable)
+		k.edge(h, backend.Readable)
 		bothReset(t, p, read, write)
 	})
 }
@@ -394,7 +396,7 @@ func TestTimersInOrder(t *testing.T) {
 	const count = 200
 	reads := make([]*operation, count)
 	for i := range reads {
-		reads[i] = newOperation(Read, h, 1)
+		reads[i] = newOperation(backend.Read, h, 1)
 		p.Submit([]Operation{reads[i]}, false)
 		p.SetDeadline(reads[i], int64(1000+(i*37)%count)) // later than it will be
 	}
@@ -407,7 +409,7 @@ func TestTimersInOrder(t *testing.T) {
 	}
 	for now := int64(1); now <= 500+count; now++ {
 		k.now = now
-		k.edge(h, Writable) // something to wake up for
+		k.edge(h, backend.Writable) // something to wake up for
 		p.mu.Lock()
 		w, _ := p.enlist(heedNone, anItem)
 		p.leader = w
@@ -454,17 +456,17 @@ func TestReadyListStarvesNoEvent(t *testing.T) {
 	p := NewPort(Options{Kernel: k, Poller: pollerOf{k.script}})
 	busy, _ := p.AddHandle(7, true, nil)
 	quiet, _ := p.AddHandle(8, true, nil)
-	awaited := newOperation(Read, quiet, 1)
+	awaited := newOperation(backend.Read, quiet, 1)
 	p.Submit([]Operation{awaited}, true)
-	edgeOf(p, Event{FD: 7, Generation: busy.generation, Ready: Readable})
+	edgeOf(p, backend.Event{FD: 7, Generation: busy.generation, Ready: backend.Readable})
 	const many = 20 * turnBudget
 	for range many {
-		p.Submit([]Operation{newOperation(Read, busy, 1)}, false)
+		p.Submit([]Operation{newOperation(backend.Read, busy, 1)}, false)
 		busy.latch[in] |= owned // so that they queue up
 	}
 	busy.latch[in] &^= owned
 	p.ready.push(readyDirection{handle: busy, direction: in})
-	k.edge(quiet, Readable)
+	k.edge(quiet, backend.Readable)
 	p.Wait(context.Background(), awaited)
 	if k.others != 1 || k.at > 4*turnBudget {
 		t.Errorf("%d reads of the quiet one, after %d of the busy one", k.others, k.at)

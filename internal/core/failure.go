@@ -1,6 +1,10 @@
 package core
 
-import "math"
+import (
+	"math"
+
+	"github.com/completionport/completion/internal/backend"
+)
 
 // Code classes a failure. Every code but System stands for one error value.
 type Code uint8
@@ -22,11 +26,11 @@ const (
 // half-way is its own.
 type Failure struct {
 	Code   Code
-	Kind   Kind    // of the operation that met it, for System
-	Call   string  // the system call, for System; empty for the one of that kind
-	Errno  Errno   // for System
-	Handle *Handle // that met it, for System
-	Target any     // of a connect that met it, for its error: Request.Target
+	Kind   backend.Kind  // of the operation that met it, for System
+	Call   string        // the system call, for System; empty for the one of that kind
+	Errno  backend.Errno // for System
+	Handle *Handle       // that met it, for System
+	Target any           // of a connect that met it, for its error: Request.Target
 	// Err is what Options.Explain has made of it, for System, and Options.Blame for
 	// Canceled by a context. It is written before anybody else knows of the failure,
 	// and stays.

@@ -1,5 +1,7 @@
 package core
 
+import "github.com/completionport/completion/internal/backend"
+
 // publish makes outcomes known, and tells the leader of a longer ready list.
 func (p *Port) publish(after *aftermath) {
 	if p.observe != nil {
@@ -27,7 +29,7 @@ func (p *Port) finishAll(after *aftermath) {
 func (p *Port) finish(s *Slot) {
 	p.completed++
 	rec := s.record()
-	if s.kind == Timer {
+	if s.kind == backend.Timer {
 		rec.n = 0 // it held the due time
 	}
 	if s.flags&started == 0 {

@@ -4,6 +4,8 @@ import (
 	"math"
 	"sync"
 	"sync/atomic"
+
+	"github.com/completionport/completion/internal/backend"
 )
 
 // direction is one of a handle's two queues.
@@ -193,7 +195,7 @@ func (h *Handle) Past() (wasConnected, isUnix bool) {
 
 // Kernel returns the one that the descriptor belongs to. It may be asked for
 // between Acquire and Release.
-func (h *Handle) Kernel() Kernel { return h.port.kernel }
+func (h *Handle) Kernel() backend.Kernel { return h.port.kernel }
 
 // Release ends what Acquire began.
 func (h *Handle) Release() {

@@ -1,10 +1,14 @@
 package core
 
-import "runtime"
+import (
+	"runtime"
+
+	"github.com/completionport/completion/internal/backend"
+)
 
 // unknownTimeout says that the poller's time-out has passed or was cut short:
 // it must be set before the next wait, whatever it is.
-const unknownTimeout = Never + 1
+const unknownTimeout = backend.Never + 1
 
 // readyPerTurn is how many directions of the ready list one turn of the leader runs,
 // and timePerTurn after how many nanoseconds it ends early. What is left has its turn
@@ -182,9 +186,9 @@ func (p *Port) poll(w *waiter, block bool) {
 	p.polls++
 	p.polling = true
 	p.pace.restart(0)
-	p.until, p.how = 0, Look
+	p.until, p.how = 0, backend.Look
 	if block && p.ready.count == 0 {
-		p.until, p.how = p.timers.next(), Park
+		p.until, p.how = p.timers.next(), backend.Park
 		if w.want == anItem {
 			p.how = p.loopWait
 		}
@@ -211,12 +215,12 @@ func (p *Port) poll(w *waiter, block bool) {
 }
 
 // sleep waits for events in the way that poll has chosen. No lock is held.
-func (p *Port) sleep(w *waiter, how Waiting) (n int) {
-	slept := how != Look && p.observe != nil
+func (p *Port) sleep(w *waiter, how backend.Waiting) (n int) {
+	slept := how != backend.Look && p.observe != nil
 	if slept {
 		p.tell(Trace{Step: StepAsleep, FD: -1})
 	}
-	if how != Look && p.spin > 0 {
+	if how != backend.Look && p.spin > 0 {
 		n, how = p.look(w, how)
 	}
 	if n == 0 {
@@ -281,11 +285,11 @@ func (p *Port) setTimeout(w *waiter) bool {
 // that. An operation that is due before the end of the spin time ends it: until is
 // the leader's for as long as it is in the poller, and an earlier one is news. No
 // lock is held.
-func (p *Port) look(w *waiter, how Waiting) (int, Waiting) {
+func (p *Port) look(w *waiter, how backend.Waiting) (int, backend.Waiting) {
 	for end := min(p.kernel.Now()+p.spin, p.until); ; {
-		n, _ := p.poller.Wait(Look, p.events, nil)
+		n, _ := p.poller.Wait(backend.Look, p.events, nil)
 		if n > 0 || p.attention.Load() {
-			return n, Look
+			return n, backend.Look
 		}
 		if now := p.kernel.Now(); now >= end {
 			break
@@ -296,7 +300,7 @@ func (p *Port) look(w *waiter, how Waiting) (int, Waiting) {
 	p.lock()
 	defer p.unlock()
 	if p.satisfied(w) || p.attention.Load() || p.until <= p.kernel.Now() {
-		return 0, Look
+		return 0, backend.Look
 	}
 	p.parked = true
 	return 0, how

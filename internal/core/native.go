@@ -1,5 +1,7 @@
 package core
 
+import "github.com/completionport/completion/internal/backend"
+
 // What differs with a Native kernel: an operation is not performed when
 // something is ready, but given to the kernel, which tells of its end. In
 // between its direction stays owned, for as long as it takes, and whoever
@@ -15,20 +17,20 @@ package core
 // kernel has it, but under the lock.
 func (h *Handle) start(s *Slot) callResult {
 	var data []byte
-	var to *Address
+	var to *backend.Address
 	rec := s.record()
 	switch s.kind {
-	case CloseWrite:
+	case backend.CloseWrite:
 		return h.closeWrite(s)
-	case Connect:
+	case backend.Connect:
 		req := new(Request)
 		s.op.Describe(req)
 		if to = req.Address; to.BadPort {
-			return h.systemFailure(s, EINVAL)
+			return h.systemFailure(s, backend.EINVAL)
 		}
-	case Write:
+	case backend.Write:
 		data = s.rest()
-	case Read:
+	case backend.Read:
 		if s.flags&late != 0 && s.hasBuffer() && rec.n == 0 {
 			return h.read(s) // there is something: it got the buffer for that
 		}
@@ -48,9 +50,9 @@ func (s *Slot) hasBuffer() bool { return !s.record().buffer.isDoor() }
 func (s *Slot) rest() []byte {
 	rec := s.record()
 	switch {
-	case s.kind == Write:
+	case s.kind == backend.Write:
 		return rec.buffer.data[rec.n:rec.buffer.n]
-	case s.kind == Read && s.hasBuffer():
+	case s.kind == backend.Read && s.hasBuffer():
 		return rec.buffer.data[rec.buffer.n+int(rec.n):] // before it are those that count
 	}
 	return nil
@@ -58,16 +60,16 @@ func (s *Slot) rest() []byte {
 
 // outcome is what the end of an operation inside the kernel means. The caller
 // owns the direction; no lock is held.
-func (h *Handle) outcome(s *Slot, n int, errno Errno) callResult {
+func (h *Handle) outcome(s *Slot, n int, errno backend.Errno) callResult {
 	if errno != 0 {
 		return h.outcomeOfErrno(s, n, errno)
 	}
 	switch s.kind {
-	case Accept:
+	case backend.Accept:
 		return h.haveAccepted(n)
-	case Connect:
+	case backend.Connect:
 		return callResult{verdict: ended}
-	case Write:
+	case backend.Write:
 		return haveWritten(n, len(s.rest()))
 	}
 	if !s.hasBuffer() {
@@ -76,21 +78,21 @@ func (h *Handle) outcome(s *Slot, n int, errno Errno) callResult {
 	return s.haveRead(n, len(s.rest()))
 }
 
-func (h *Handle) outcomeOfErrno(s *Slot, n int, errno Errno) callResult {
-	if s.kind != Read && s.kind != Write {
+func (h *Handle) outcomeOfErrno(s *Slot, n int, errno backend.Errno) callResult {
+	if s.kind != backend.Read && s.kind != backend.Write {
 		n = 0
 	}
 	switch h.port.kernel.Classify(s.kind, errno) {
-	case Again:
-		if s.kind == Write {
+	case backend.Again:
+		if s.kind == backend.Write {
 			r := h.systemFailure(s, errno)
 			r.n, r.cut = n, true
 			return r
 		}
 		return tryAgain(n)
-	case WouldBlock:
+	case backend.WouldBlock:
 		return tryAgain(n)
-	case BrokenPipe:
+	case backend.BrokenPipe:
 		return callResult{verdict: ended, gone: true, n: n}
 	}
 	r := h.systemFailure(s, errno)
@@ -146,8 +148,8 @@ func (h *Handle) callFinish(s *Slot) callResult {
 
 // ended takes in that operations inside the kernel have ended, and runs what is
 // behind them. h.mu is held, and let go of in between.
-func (h *Handle) ended(which Readiness, after *aftermath) {
-	for d, bit := range [...]Readiness{in: EndedIn, out: EndedOut} {
+func (h *Handle) ended(which backend.Readiness, after *aftermath) {
+	for d, bit := range [...]backend.Readiness{in: backend.EndedIn, out: backend.EndedOut} {
 		if which&bit == 0 {
 			continue
 		}
@@ -253,7 +255,7 @@ const acceptsAhead = 16
 // held, and let go of in between.
 func (h *Handle) acceptMore(d direction, after *aftermath) (ended bool) {
 	s := h.queue[d].head()
-	if h.port.native == nil || s == nil || s.kind != Accept {
+	if h.port.native == nil || s == nil || s.kind != backend.Accept {
 		return false
 	}
 	// Again if there are more after the call: who queued them could not tell.
@@ -308,9 +310,9 @@ func (p *Port) drainNative() {
 			// And then a look, whatever is left: when the calls take long, there is
 			// always something to ask again, whose end waits in the poller.
 			p.work(p.kernel.Now())
-			p.pollClosed(Look)
+			p.pollClosed(backend.Look)
 		default:
-			p.pollClosed(Block)
+			p.pollClosed(backend.Block)
 		}
 	}
 	p.leader = nil
@@ -319,13 +321,13 @@ func (p *Port) drainNative() {
 // pollClosed is poll for a port that is closed. What somebody else does
 // meanwhile that brings it nearer to its end wakes it. mu is held on entry and
 // on return.
-func (p *Port) pollClosed(how Waiting) {
+func (p *Port) pollClosed(how backend.Waiting) {
 	p.polls++
 	p.until, p.how = p.timers.next(), how
-	p.polling, p.parked = true, how != Look
+	p.polling, p.parked = true, how != backend.Look
 	until := p.until
 	p.unlock()
-	if how != Look {
+	if how != backend.Look {
 		p.poller.SetTimeout(until)
 	}
 	n, _ := p.poller.Wait(how, p.events, func(n int) (int, bool) { return n, false })

@@ -4,6 +4,8 @@ import (
 	"context"
 	"sync"
 	"testing"
+
+	"github.com/completionport/completion/internal/backend"
 )
 
 // Windows finds nothing to cancel of an operation that has ended, and its packet
@@ -33,7 +35,7 @@ func TestNativeAbandonOfWhatHasEnded(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			k, p, h := newNative(t)
 			k.alone = true
-			read := newOperation(Read, h, 8)
+			read := newOperation(backend.Read, h, 8)
 			p.Submit([]Operation{read}, false)
 			k.end(h, in, 3, 0)
 			c.do(k, p, h, read)
@@ -54,7 +56,7 @@ func TestNativeAbandonIsAskedAgain(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			k, p, h := newNative(t)
 			k.alone, k.busy = true, 3
-			read, behind := newOperation(Read, h, 8), newOperation(Read, h, 8)
+			read, behind := newOperation(backend.Read, h, 8), newOperation(backend.Read, h, 8)
 			p.Submit([]Operation{read, behind}, false)
 			p.Cancel(behind)
 			ends(t, p, behind, 0, canceledFailure)
@@ -74,7 +76,7 @@ func TestNativeAbandonWhileAnotherSleeps(t *testing.T) {
 	for range 100 {
 		k, p, h := newNative(t)
 		k.busy = 2
-		read := newOperation(Read, h, 8)
+		read := newOperation(backend.Read, h, 8)
 		p.Submit([]Operation{read}, false)
 		var leader sync.WaitGroup
 		leader.Go(func() { ends(t, p, read, 0, closedFailure) })
@@ -91,11 +93,11 @@ func TestNativeAbandonIsAskedAgainBetweenEvents(t *testing.T) {
 	k, p, h := newNative(t)
 	other := k.handle(p, 8)
 	k.busy = 3
-	read := newOperation(Read, h, 8)
+	read := newOperation(backend.Read, h, 8)
 	p.Submit([]Operation{read}, false)
 	p.Cancel(read)
 	for i := 0; ; i++ {
-		another := newOperation(Read, other, 8)
+		another := newOperation(backend.Read, other, 8)
 		p.Submit([]Operation{another}, false)
 		k.end(other, in, 1, 0)
 		k.now += askAgainAfter
@@ -118,7 +120,7 @@ func TestNativeCloseLooksBetweenAsking(t *testing.T) {
 	k.alone, k.tick = true, 2*askAgainAfter
 	for i := range 3 {
 		h := k.handle(p, 100+i)
-		p.Submit([]Operation{newOperation(Read, h, 8)}, false)
+		p.Submit([]Operation{newOperation(backend.Read, h, 8)}, false)
 		k.end(h, in, 1, 0)
 	}
 	p.Close()
@@ -135,7 +137,7 @@ func TestNativeAbandonedEndsLater(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			k, p, h := newNative(t)
 			k.alone, k.slow = true, true
-			read, write := newOperation(Read, h, 8), newOperation(Read, k.handle(p, 8), 8)
+			read, write := newOperation(backend.Read, h, 8), newOperation(backend.Read, k.handle(p, 8), 8)
 			p.Submit([]Operation{read, write}, false)
 			c.do(k, p, h, read)
 			ends(t, p, read, 0, c.want)
@@ -151,9 +153,9 @@ func TestNativeShutdownWithContextDone(t *testing.T) {
 	done, cancel := context.WithCancel(context.Background())
 	cancel()
 	for _, c := range []struct {
-		kind Kind
+		kind backend.Kind
 		all  bool
-	}{{Read, true}, {Write, false}} {
+	}{{backend.Read, true}, {backend.Write, false}} {
 		k, p, h := newNative(t)
 		k.alone, k.slow = true, true
 		o := newOperation(c.kind, h, 8)
@@ -204,8 +206,8 @@ func TestNativeCancelledWriteIsCutShort(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			k, p, h := newNative(t)
 			k.alone = true
-			first, second := newOperation(Write, h, 8), newOperation(Write, h, 8)
-			queued, last := newOperation(Write, h, 8), newOperation(CloseWrite, h, 0)
+			first, second := newOperation(backend.Write, h, 8), newOperation(backend.Write, h, 8)
+			queued, last := newOperation(backend.Write, h, 8), newOperation(backend.CloseWrite, h, 0)
 			p.Submit([]Operation{first, queued, second, last}, false)
 			p.Cancel(queued)
 			ends(t, p, queued, 0, canceledFailure)
@@ -233,7 +235,7 @@ func TestNativeCancelledWriteIsCutShort(t *testing.T) {
 	}
 	t.Run("NoByteSent", func(t *testing.T) {
 		k, p, h := newNative(t)
-		first, second := newOperation(Write, h, 8), newOperation(Write, h, 8)
+		first, second := newOperation(backend.Write, h, 8), newOperation(backend.Write, h, 8)
 		p.Submit([]Operation{first, second}, false)
 		p.Cancel(first)
 		ends(t, p, first, 0, canceledFailure)
@@ -243,7 +245,7 @@ func TestNativeCancelledWriteIsCutShort(t *testing.T) {
 	// Between two pieces the count is exact: nothing is inside.
 	t.Run("BetweenPieces", func(t *testing.T) {
 		k, p, h := newNative(t)
-		first := newOperation(Write, h, 8)
+		first := newOperation(backend.Write, h, 8)
 		p.Submit([]Operation{first}, false)
 		k.end(h, out, 3, 0)
 		p.Cancel(first)
@@ -259,7 +261,7 @@ func TestNativeCancelledWriteIsCutShort(t *testing.T) {
 // can't be begun anew, since some of its bytes may be sent.
 func TestNativeWriteAbortedByAnother(t *testing.T) {
 	k, p, h := newNative(t)
-	first, second := newOperation(Write, h, 8), newOperation(Write, h, 8)
+	first, second := newOperation(backend.Write, h, 8), newOperation(backend.Write, h, 8)
 	p.Submit([]Operation{first, second}, false)
 	k.end(h, out, 0, errAborted)
 	if got := p.Next(context.Background()); got != Operation(first) || first.failure == nil || first.failure.Errno != errAborted {

@@ -5,12 +5,14 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+
+	"github.com/completionport/completion/internal/backend"
 )
 
 // acceptsOf returns n operations, and how they are submitted.
 func acceptsOf(h *Handle, n int) (all []*operation, batch []Operation) {
 	for range n {
-		o := newOperation(Accept, h, 0)
+		o := newOperation(backend.Accept, h, 0)
 		all, batch = append(all, o), append(batch, o)
 	}
 	return all, batch
@@ -177,7 +179,7 @@ func TestNativeAcceptRaces(t *testing.T) {
 	for i := range submitters {
 		work.Go(func() {
 			for j := range each {
-				o := newOperation(Accept, h, 0)
+				o := newOperation(backend.Accept, h, 0)
 				p.Submit([]Operation{o}, false)
 				if (i+j)%5 == 0 {
 					p.Cancel(o)

@@ -5,6 +5,8 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+
+	"github.com/completionport/completion/internal/backend"
 )
 
 // nativeKernel is a kernel that performs operations by itself, as a test says:
@@ -14,7 +16,7 @@ type nativeKernel struct {
 	mu      sync.Mutex
 	news    sync.Cond // there are events, or somebody woke the leader
 	woken   bool
-	events  []Event
+	events  []backend.Event
 	handles map[int]*Handle
 
 	pending   map[begunKey]*begunOperation
@@ -22,12 +24,12 @@ type nativeKernel struct {
 	abandoned int
 	closed    []int
 	now       int64
-	until     int64   // when the next wait ends
-	busy      int     // so many times nothing is found to abandon
-	tick      int64   // so long an abandon takes
-	slow      bool    // the first look after an abandon does not see its event
-	held      []Event // and this is it
-	alone     bool    // nobody can wake a leader that sleeps without a limit
+	until     int64           // when the next wait ends
+	busy      int             // so many times nothing is found to abandon
+	tick      int64           // so long an abandon takes
+	slow      bool            // the first look after an abandon does not see its event
+	held      []backend.Event // and this is it
+	alone     bool            // nobody can wake a leader that sleeps without a limit
 
 	ahead []int // what AcceptAhead was told
 
@@ -47,16 +49,16 @@ type begunKey struct {
 
 type begunOperation struct {
 	key   begunKey
-	kind  Kind
+	kind  backend.Kind
 	data  []byte
-	to    *Address
+	to    *backend.Address
 	ended bool
 	n     int
 	errno syscall.Errno
 }
 
 func newNative(t *testing.T) (*nativeKernel, *Port, *Handle) {
-	k := &nativeKernel{t: t, pending: map[begunKey]*begunOperation{}, handles: map[int]*Handle{}, now: 1, until: Never}
+	k := &nativeKernel{t: t, pending: map[begunKey]*begunOperation{}, handles: map[int]*Handle{}, now: 1, until: backend.Never}
 	k.news.L = &k.mu
 	p := NewPort(Options{Kernel: k, Poller: nativePoller{k}})
 	return k, p, k.handle(p, 7)
@@ -70,8 +72,8 @@ func (k *nativeKernel) handle(p *Port, fd int) *Handle {
 	return h
 }
 
-func (k *nativeKernel) Start(fd int, kind Kind, data []byte, to *Address) (int, syscall.Errno, bool) {
-	b := &begunOperation{key: begunKey{fd, kind.direction()}, kind: kind, data: data, to: to}
+func (k *nativeKernel) Start(fd int, kind backend.Kind, data []byte, to *backend.Address) (int, syscall.Errno, bool) {
+	b := &begunOperation{key: begunKey{fd, directionOf(kind)}, kind: kind, data: data, to: to}
 	k.mu.Lock()
 	if k.pending[b.key] != nil {
 		k.t.Errorf("two operations of one direction are inside")
@@ -103,15 +105,15 @@ func (k *nativeKernel) end(h *Handle, d direction, n int, errno syscall.Errno) {
 
 func (k *nativeKernel) tell(b *begunOperation, h *Handle, n int, errno syscall.Errno) {
 	b.ended, b.n, b.errno = true, n, errno
-	ready := [...]Readiness{EndedIn, EndedOut}[b.key.d]
-	k.events = append(k.events, Event{FD: b.key.fd, Generation: h.generation, Ready: ready})
+	ready := [...]backend.Readiness{backend.EndedIn, backend.EndedOut}[b.key.d]
+	k.events = append(k.events, backend.Event{FD: b.key.fd, Generation: h.generation, Ready: ready})
 	k.news.Broadcast()
 }
 
-func (k *nativeKernel) Finish(fd int, kind Kind) (int, syscall.Errno) {
+func (k *nativeKernel) Finish(fd int, kind backend.Kind) (int, syscall.Errno) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	b := k.pending[begunKey{fd, kind.direction()}]
+	b := k.pending[begunKey{fd, directionOf(kind)}]
 	if b == nil || !b.ended || b.kind != kind {
 		k.t.Errorf("finish of what has not ended")
 		return 0, 0
@@ -121,9 +123,9 @@ func (k *nativeKernel) Finish(fd int, kind Kind) (int, syscall.Errno) {
 }
 
 // Abandon finds nothing of what has ended, as Windows does.
-func (k *nativeKernel) Abandon(fd int, kind Kind) (heard bool) {
+func (k *nativeKernel) Abandon(fd int, kind backend.Kind) (heard bool) {
 	k.mu.Lock()
-	b := k.pending[begunKey{fd, kind.direction()}]
+	b := k.pending[begunKey{fd, directionOf(kind)}]
 	if b == nil || b.kind != kind {
 		k.t.Errorf("abandons what is not inside")
 	}
@@ -148,7 +150,7 @@ func (k *nativeKernel) Abandon(fd int, kind Kind) (heard bool) {
 
 func (k *nativeKernel) AcceptAhead(fd, n int) bool {
 	k.mu.Lock()
-	if b := k.pending[begunKey{fd, in}]; b == nil || b.kind != Accept {
+	if b := k.pending[begunKey{fd, in}]; b == nil || b.kind != backend.Accept {
 		k.t.Errorf("accepts ahead of nothing")
 	}
 	k.ahead = append(k.ahead, n)
@@ -162,12 +164,12 @@ func (k *nativeKernel) Now() int64 {
 	defer k.mu.Unlock()
 	return k.now
 }
-func (k *nativeKernel) Write(int, []byte) (int, syscall.Errno) { panic("not with a native kernel") }
-func (k *nativeKernel) Accept(int) (int, syscall.Errno)        { panic("not with a native kernel") }
-func (k *nativeKernel) Connect(int, Address) syscall.Errno     { panic("not with a native kernel") }
-func (k *nativeKernel) Connected(int) syscall.Errno            { panic("not with a native kernel") }
-func (k *nativeKernel) CloseWrite(int) syscall.Errno           { return 0 }
-func (k *nativeKernel) Classify(kind Kind, e syscall.Errno) Class {
+func (k *nativeKernel) Write(int, []byte) (int, syscall.Errno)     { panic("not with a native kernel") }
+func (k *nativeKernel) Accept(int) (int, syscall.Errno)            { panic("not with a native kernel") }
+func (k *nativeKernel) Connect(int, backend.Address) syscall.Errno { panic("not with a native kernel") }
+func (k *nativeKernel) Connected(int) syscall.Errno                { panic("not with a native kernel") }
+func (k *nativeKernel) CloseWrite(int) syscall.Errno               { return 0 }
+func (k *nativeKernel) Classify(kind backend.Kind, e syscall.Errno) backend.Class {
 	return (&script{}).Classify(kind, e)
 }
 func (k *nativeKernel) Close(fd int) syscall.Errno {
@@ -194,18 +196,18 @@ func (k nativePoller) Arm(fd int, generation uint32) syscall.Errno {
 }
 func (k nativePoller) Disarm(int)             {}
 func (k nativePoller) SetTimeout(until int64) { k.until = until }
-func (k nativePoller) Wake(Waiting) {
+func (k nativePoller) Wake(backend.Waiting) {
 	k.mu.Lock()
 	k.woken = true
 	k.news.Broadcast()
 	k.mu.Unlock()
 }
-func (k nativePoller) Wait(how Waiting, events []Event, _ func(int) (int, bool)) (int, bool) {
+func (k nativePoller) Wait(how backend.Waiting, events []backend.Event, _ func(int) (int, bool)) (int, bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	for how != Look && len(k.events)+len(k.held) == 0 && !k.woken {
+	for how != backend.Look && len(k.events)+len(k.held) == 0 && !k.woken {
 		switch {
-		case k.until != Never: // nothing else happens until then
+		case k.until != backend.Never: // nothing else happens until then
 			k.now = max(k.now, k.until)
 			return 0, true
 		case k.alone:
@@ -214,7 +216,7 @@ func (k nativePoller) Wait(how Waiting, events []Event, _ func(int) (int, bool))
 		k.news.Wait()
 	}
 	k.woken = false
-	if how != Look {
+	if how != backend.Look {
 		k.events, k.held = append(k.events, k.held...), nil
 	}
 	n := copy(events, k.events)

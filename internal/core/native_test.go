@@ -5,6 +5,8 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+
+	"github.com/completionport/completion/internal/backend"
 )
 
 // look lets the port work once.
@@ -20,7 +22,7 @@ func look(p *Port) {
 
 func TestNativeEndsLater(t *testing.T) {
 	k, p, h := newNative(t)
-	one, two, write := newOperation(Read, h, 8), newOperation(Read, h, 8), newOperation(Write, h, 5)
+	one, two, write := newOperation(backend.Read, h, 8), newOperation(backend.Read, h, 8), newOperation(backend.Write, h, 5)
 	p.Submit([]Operation{one, two, write}, false)
 	if len(k.begun) != 2 {
 		t.Fatalf("%d operations are inside, want one of each direction", len(k.begun))
@@ -39,7 +41,7 @@ func TestNativeEndsAtOnce(t *testing.T) {
 	k.onStart = func(b *begunOperation) (int, syscall.Errno, bool) { return len(b.data), 0, false }
 	operations := make([]Operation, 2*turnBudget+1)
 	for i := range operations {
-		operations[i] = newOperation(Write, h, i+1)
+		operations[i] = newOperation(backend.Write, h, i+1)
 	}
 	p.Submit(operations, false)
 	for i, o := range operations {
@@ -54,7 +56,7 @@ func TestNativeEndsBeforeTheCallReturns(t *testing.T) {
 	k, p, h := newNative(t)
 	reads := make([]Operation, 5)
 	for i := range reads {
-		reads[i] = newOperation(Read, h, 8)
+		reads[i] = newOperation(backend.Read, h, 8)
 	}
 	k.onStart = func(b *begunOperation) (int, syscall.Errno, bool) {
 		if len(k.begun) <= 4 {
@@ -77,7 +79,7 @@ func TestNativeEndsBeforeTheCallReturns(t *testing.T) {
 
 func TestNativeWriteInPieces(t *testing.T) {
 	k, p, h := newNative(t)
-	write, behind := newOperation(Write, h, 10), newOperation(Write, h, 1)
+	write, behind := newOperation(backend.Write, h, 10), newOperation(backend.Write, h, 1)
 	p.Submit([]Operation{write, behind}, false)
 	k.end(h, out, 4, 0)
 	look(p)
@@ -97,14 +99,14 @@ func TestNativeWriteInPieces(t *testing.T) {
 func TestNativeCancel(t *testing.T) {
 	for _, c := range []struct {
 		name      string
-		kind      Kind
+		kind      backend.Kind
 		onAbandon func(k *nativeKernel, h *Handle)
 		n         int64
 		want      *Failure
 	}{
-		{"Aborted", Read, nil, 0, canceledFailure},
-		{"ResultFirst", Read, func(k *nativeKernel, h *Handle) { k.end(h, in, 3, 0) }, 3, nil},
-		{"SomeBytesFirst", Write, func(k *nativeKernel, h *Handle) { k.end(h, out, 3, errAborted) }, 3, canceledFailure},
+		{"Aborted", backend.Read, nil, 0, canceledFailure},
+		{"ResultFirst", backend.Read, func(k *nativeKernel, h *Handle) { k.end(h, in, 3, 0) }, 3, nil},
+		{"SomeBytesFirst", backend.Write, func(k *nativeKernel, h *Handle) { k.end(h, out, 3, errAborted) }, 3, canceledFailure},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			k, p, h := newNative(t)
@@ -132,7 +134,7 @@ func TestNativeCancel(t *testing.T) {
 // whoever is in that call sees to it.
 func TestNativeCancelDuringTheCall(t *testing.T) {
 	k, p, h := newNative(t)
-	read, behind := newOperation(Read, h, 8), newOperation(Read, h, 8)
+	read, behind := newOperation(backend.Read, h, 8), newOperation(backend.Read, h, 8)
 	k.onStart = func(b *begunOperation) (int, syscall.Errno, bool) {
 		if len(k.begun) == 1 && !p.Cancel(read) {
 			t.Error("not recorded")
@@ -150,7 +152,7 @@ func TestNativeCancelDuringTheCall(t *testing.T) {
 // inside by then, and can be cancelled as well.
 func TestNativeEndsDuringItsCancel(t *testing.T) {
 	k, p, h := newNative(t)
-	one, two := newOperation(Read, h, 8), newOperation(Read, h, 8)
+	one, two := newOperation(backend.Read, h, 8), newOperation(backend.Read, h, 8)
 	p.Submit([]Operation{one, two}, false)
 	k.onAbandon = func(*begunOperation) {
 		k.end(h, in, 0, errAborted)
@@ -173,7 +175,7 @@ func TestNativeCancelHitsNobodyElse(t *testing.T) {
 			t.Error("the operation behind was hit")
 		}
 	}
-	read, behind := newOperation(Read, h, 8), newOperation(Read, h, 8)
+	read, behind := newOperation(backend.Read, h, 8), newOperation(backend.Read, h, 8)
 	p.Submit([]Operation{read, behind}, false)
 	k.end(h, in, 5, 0)
 	p.Cancel(read)
@@ -186,11 +188,11 @@ func TestNativeCancelHitsNobodyElse(t *testing.T) {
 
 func TestNativeDeadline(t *testing.T) {
 	k, p, h := newNative(t)
-	read := newOperation(Read, h, 8)
+	read := newOperation(backend.Read, h, 8)
 	p.Submit([]Operation{read}, false)
 	p.SetDeadline(read, 5)
 	k.now = 6
-	nativePoller{k}.Wake(Block)
+	nativePoller{k}.Wake(backend.Block)
 	ends(t, p, read, 0, deadlineFailure)
 	k.atRest(p)
 }
@@ -200,10 +202,10 @@ func TestNativeDeadline(t *testing.T) {
 func TestNativeClose(t *testing.T) {
 	t.Run("Handle", func(t *testing.T) {
 		k, p, h := newNative(t)
-		read, behind, write := newOperation(Read, h, 8), newOperation(Read, h, 8), newOperation(Write, h, 8)
+		read, behind, write := newOperation(backend.Read, h, 8), newOperation(backend.Read, h, 8), newOperation(backend.Write, h, 8)
 		p.Submit([]Operation{read, behind, write}, false)
 		k.onAbandon = func(b *begunOperation) {
-			if b.kind == Read { // the write takes its time
+			if b.kind == backend.Read { // the write takes its time
 				k.end(h, in, 0, errAborted)
 			}
 		}
@@ -222,7 +224,7 @@ func TestNativeClose(t *testing.T) {
 	})
 	t.Run("HandleWhileAnotherLearnsOfTheEnd", func(t *testing.T) {
 		k, p, h := newNative(t)
-		read := newOperation(Read, h, 8)
+		read := newOperation(backend.Read, h, 8)
 		p.Submit([]Operation{read}, false)
 		k.onAbandon = func(b *begunOperation) {
 			k.end(h, in, 0, errAborted)
@@ -241,7 +243,7 @@ func TestNativeClose(t *testing.T) {
 	})
 	t.Run("HandleWithNobodyThere", func(t *testing.T) {
 		k, p, h := newNative(t)
-		read := newOperation(Read, h, 8)
+		read := newOperation(backend.Read, h, 8)
 		p.Submit([]Operation{read}, false)
 		if h.Close(); len(k.closed) != 1 || p.Stats().InFlight != 0 {
 			t.Errorf("%d closed, %+v", len(k.closed), p.Stats())
@@ -257,7 +259,7 @@ func TestNativeClose(t *testing.T) {
 				if i%2 == 0 {
 					h = k.handle(p, 100+i)
 				}
-				reads[i] = newOperation(Read, h, 8)
+				reads[i] = newOperation(backend.Read, h, 8)
 			}
 			p.Submit(reads, false)
 			take := func() {
@@ -308,7 +310,7 @@ func TestNativeClose(t *testing.T) {
 			return 0, 0, true
 		}
 		go func() { <-begun; p.Close(); close(closed) }()
-		read := newOperation(Read, h, 8)
+		read := newOperation(backend.Read, h, 8)
 		p.Submit([]Operation{read}, false)
 		<-closed
 		ends(t, p, read, 0, closedFailure)
@@ -320,7 +322,7 @@ func TestNativeClose(t *testing.T) {
 // stream does not wait for that.
 func TestNativeEndOfFileBesideAPendingWrite(t *testing.T) {
 	k, p, h := newNative(t)
-	read, write := newOperation(Read, h, 8), newOperation(Write, h, 8)
+	read, write := newOperation(backend.Read, h, 8), newOperation(backend.Write, h, 8)
 	p.Submit([]Operation{write, read}, false)
 	k.end(h, in, 0, 0)
 	ends(t, p, read, 0, endOfFile)
@@ -334,10 +336,10 @@ func TestNativeEndOfFileBesideAPendingWrite(t *testing.T) {
 func TestNativeResetToldToTheOtherDirection(t *testing.T) {
 	for _, pending := range []bool{false, true} {
 		k, p, h := newNative(t)
-		read, write := newOperation(Read, h, 8), newOperation(Write, h, 8)
+		read, write := newOperation(backend.Read, h, 8), newOperation(backend.Write, h, 8)
 		p.Submit([]Operation{read}, false)
 		k.onStart = func(b *begunOperation) (int, syscall.Errno, bool) {
-			if b.kind == Read {
+			if b.kind == backend.Read {
 				return 0, 0, false
 			}
 			k.end(h, in, 0, 0)
@@ -357,7 +359,7 @@ func TestNativeResetToldToTheOtherDirection(t *testing.T) {
 
 func TestNativeAcceptAndConnect(t *testing.T) {
 	k, p, h := newNative(t)
-	accept := newOperation(Accept, h, 0)
+	accept := newOperation(backend.Accept, h, 0)
 	p.Submit([]Operation{accept}, false)
 	k.end(h, in, 0, errAborted) // nobody wanted that: it begins anew
 	k.onStart = func(b *begunOperation) (int, syscall.Errno, bool) { return 40, 0, false }
@@ -367,7 +369,7 @@ func TestNativeAcceptAndConnect(t *testing.T) {
 	}
 	k.onStart = nil
 	s, _ := p.AddHandle(50, false, nil)
-	connect, read := newOperation(Connect, s, 0), newOperation(Read, s, 8)
+	connect, read := newOperation(backend.Connect, s, 0), newOperation(backend.Read, s, 8)
 	p.Submit([]Operation{connect, read}, false)
 	k.end(s, out, 0, 0)
 	ends(t, p, connect, 0, nil)
@@ -392,7 +394,7 @@ func TestNativeLateRead(t *testing.T) {
 	pool := p.NewPool(8, 1)
 	reads := [3]*lateOperation{}
 	for i := range reads {
-		reads[i] = &lateOperation{operation: operation{kind: Read, handle: h}, pool: pool}
+		reads[i] = &lateOperation{operation: operation{kind: backend.Read, handle: h}, pool: pool}
 		p.Submit([]Operation{reads[i]}, false)
 	}
 	if k.begun[0].data != nil || pool.Lent() != 0 {
@@ -436,8 +438,10 @@ type lateOperation struct {
 	got  *Buffer
 }
 
-func (o *lateOperation) Describe(r *Request) { r.Kind, r.Handle, r.Pool = Read, o.handle, o.pool }
-func (o *lateOperation) Deliver(r Result)    { o.got = r.Buffer }
+func (o *lateOperation) Describe(r *Request) {
+	r.Kind, r.Handle, r.Pool = backend.Read, o.handle, o.pool
+}
+func (o *lateOperation) Deliver(r Result) { o.got = r.Buffer }
 
 // Submitters, cancellers, closers and a kernel that ends operations at any
 // moment, also before the call that began them has returned: each has one end.
@@ -462,7 +466,7 @@ func TestNativeRaces(t *testing.T) {
 		submitters.Go(func() {
 			h := k.handle(p, 100+i)
 			for j := range each {
-				o := newOperation(Read+Kind(j%2), h, 1+(i+j)%7)
+				o := newOperation(backend.Read+backend.Kind(j%2), h, 1+(i+j)%7)
 				p.Submit([]Operation{o}, false)
 				if j%3 != 0 {
 					go p.Cancel(o)

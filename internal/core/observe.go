@@ -1,5 +1,7 @@
 package core
 
+import "github.com/completionport/completion/internal/backend"
+
 // Step names a point in the life of an operation, or in the leader's work.
 type Step uint8
 
@@ -17,13 +19,13 @@ const (
 // Trace is what an observer is told of one step.
 type Trace struct {
 	Step    Step
-	Kind    Kind
+	Kind    backend.Kind
 	Serial  uint32 // of the submission, 0 for a step of no single operation
 	FD      int    // -1 for none
 	Time    int64  // when the step was over
 	Took    int64  // of a call
 	N       int64  // bytes; of StepAwake, events
-	Errno   Errno
+	Errno   backend.Errno
 	Failure *Failure // of StepCompleted
 }
 
@@ -68,7 +70,7 @@ func (h *Handle) observedCall(s *Slot, call func(*Handle, *Slot) callResult) cal
 	t.Time = p.kernel.Now()
 	t.Took, t.N = t.Time-begin, int64(r.n)
 	if r.verdict == wouldBlock {
-		t.Errno = EAGAIN
+		t.Errno = backend.EAGAIN
 	} else if r.failure != nil {
 		t.Errno = r.failure.Errno
 	}
@@ -107,7 +109,7 @@ func (p *Port) traceFinished(s *Slot) Trace {
 	t := p.traceOf(StepCompleted, s)
 	rec := s.record()
 	t.Failure = rec.failure
-	if s.kind != Timer {
+	if s.kind != backend.Timer {
 		t.N = rec.n
 	}
 	return t

@@ -4,6 +4,8 @@ import (
 	"context"
 	"syscall"
 	"testing"
+
+	"github.com/completionport/completion/internal/backend"
 )
 
 // outcomeIs dequeues the next operation, which is o, and compares what it ended with.
@@ -22,21 +24,21 @@ func TestOverdueIsTriedOnceMore(t *testing.T) {
 	type calls = []func([]byte) (int, syscall.Errno)
 	for _, c := range []struct {
 		name  string
-		kind  Kind
+		kind  backend.Kind
 		calls calls
 		n     int64
 		want  *Failure
 	}{
-		{"Data", Read, calls{gives(1, 0)}, 1, nil},
-		{"NoData", Read, calls{gives(0, syscall.EAGAIN)}, 0, deadlineFailure},
-		{"HalfOfIt", Read, calls{gives(1, 0), gives(0, syscall.EAGAIN)}, 1, deadlineFailure},
-		{"Write", Write, calls{gives(0, syscall.EAGAIN)}, 0, deadlineFailure}, // once only
+		{"Data", backend.Read, calls{gives(1, 0)}, 1, nil},
+		{"NoData", backend.Read, calls{gives(0, syscall.EAGAIN)}, 0, deadlineFailure},
+		{"HalfOfIt", backend.Read, calls{gives(1, 0), gives(0, syscall.EAGAIN)}, 1, deadlineFailure},
+		{"Write", backend.Write, calls{gives(0, syscall.EAGAIN)}, 0, deadlineFailure}, // once only
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			k, p, h := newScript(t)
 			o := newOperation(c.kind, h, 2)
 			o.full = c.name == "HalfOfIt"
-			if c.kind == Write {
+			if c.kind == backend.Write {
 				k.write = c.calls
 			} else {
 				k.read = c.calls
@@ -56,7 +58,7 @@ func TestOverdueIsTriedOnceMore(t *testing.T) {
 func TestOverdueBehindAnother(t *testing.T) {
 	k, p, h := newScript(t)
 	k.idle = true
-	first, second, third := newOperation(Read, h, 1), newOperation(Read, h, 1), newOperation(Read, h, 1)
+	first, second, third := newOperation(backend.Read, h, 1), newOperation(backend.Read, h, 1), newOperation(backend.Read, h, 1)
 	p.Submit([]Operation{first, second, third}, false)
 	p.SetDeadline(second, 10)
 	p.SetDeadline(third, 10)
@@ -73,7 +75,7 @@ func TestOverdueBehindAConnect(t *testing.T) {
 	k, p, h := newScript(t)
 	h.state &^= connected
 	k.connect = []syscall.Errno{syscall.EAGAIN}
-	connect, read := newOperation(Connect, h, 0), newOperation(Read, h, 1)
+	connect, read := newOperation(backend.Connect, h, 0), newOperation(backend.Read, h, 1)
 	p.Submit([]Operation{connect, read}, false)
 	p.SetDeadline(read, 10)
 	k.now = 20
@@ -81,7 +83,7 @@ func TestOverdueBehindAConnect(t *testing.T) {
 	if k.calls > 0 {
 		t.Error("it was tried")
 	}
-	k.edge(h, Writable)
+	k.edge(h, backend.Writable)
 	outcomeIs(t, p, connect, 0, nil)
 }
 
@@ -92,7 +94,7 @@ func TestOverdueBehindMany(t *testing.T) {
 	const many = 5 * turnBudget
 	reads := make([]*operation, many)
 	for i := range reads {
-		reads[i] = newOperation(Read, h, 1)
+		reads[i] = newOperation(backend.Read, h, 1)
 		p.Submit([]Operation{reads[i]}, false)
 		k.read = append(k.read, gives(1, 0))
 	}
@@ -113,7 +115,7 @@ func TestNativeOverdueLateRead(t *testing.T) {
 		if buffers == 0 {
 			pool.Take()
 		}
-		read := &lateOperation{operation: operation{kind: Read, handle: h}, pool: pool}
+		read := &lateOperation{operation: operation{kind: backend.Read, handle: h}, pool: pool}
 		p.Submit([]Operation{read}, false)
 		k.onRead = func(p []byte) (int, syscall.Errno) { return copy(p, "abc"), 0 }
 		k.end(h, in, 0, 0)

@@ -1,5 +1,7 @@
 package core
 
+import "github.com/completionport/completion/internal/backend"
+
 // verdict says what a call means for the operation and for its direction.
 type verdict uint8
 
@@ -35,13 +37,13 @@ func (h *Handle) perform(s *Slot) callResult {
 		return h.start(s)
 	}
 	switch s.kind {
-	case Read:
+	case backend.Read:
 		return h.read(s)
-	case Write:
+	case backend.Write:
 		return h.write(s)
-	case Accept:
+	case backend.Accept:
 		return h.accept(s)
-	case Connect:
+	case backend.Connect:
 		return h.connect(s)
 	default:
 		return h.closeWrite(s)
@@ -50,22 +52,22 @@ func (h *Handle) perform(s *Slot) callResult {
 
 // systemFailure is the result of a call that ended its operation with an errno. The
 // direction is owned, which keeps the descriptor open, and no lock is held.
-func (h *Handle) systemFailure(s *Slot, errno Errno) callResult {
+func (h *Handle) systemFailure(s *Slot, errno backend.Errno) callResult {
 	f := &Failure{Code: System, Kind: s.kind, Errno: errno, Handle: h}
-	if s.kind == Connect && h.port.explain != nil {
+	if s.kind == backend.Connect && h.port.explain != nil {
 		// Now: those that wait for it share its error, in turns of which some come
 		// when the program has the Connect back, and its address.
 		f.Target = s.target()
 		f.Err = h.port.explain(f, int(h.fd))
 		f.Target = nil
 	}
-	return callResult{verdict: ended, fatal: h.port.kernel.Classify(s.kind, errno) == Fatal, failure: f}
+	return callResult{verdict: ended, fatal: h.port.kernel.Classify(s.kind, errno) == backend.Fatal, failure: f}
 }
 
 func (h *Handle) read(s *Slot) callResult {
 	rec := s.record()
 	space := s.rest()
-	n, errno := 0, Errno(0)
+	n, errno := 0, backend.Errno(0)
 	for {
 		// A kernel that is a Go program itself writes the memory for all to see.
 		rec.buffer.returnMemory()
@@ -75,9 +77,9 @@ func (h *Handle) read(s *Slot) callResult {
 			break
 		}
 		switch h.port.kernel.Classify(s.kind, errno) {
-		case Again:
+		case backend.Again:
 			continue
-		case WouldBlock:
+		case backend.WouldBlock:
 			return callResult{verdict: wouldBlock}
 		}
 		return h.systemFailure(s, errno)
@@ -104,16 +106,16 @@ func (h *Handle) write(s *Slot) callResult {
 	rec := s.record()
 	rest := rec.buffer.data[rec.n:rec.buffer.n]
 	for {
-		n, errno := h.port.kernel.Write(int(h.fd), rest)
+		n, errno := h.port.direct.Write(int(h.fd), rest)
 		if errno == 0 {
 			return haveWritten(n, len(rest))
 		}
 		switch h.port.kernel.Classify(s.kind, errno) {
-		case Again:
+		case backend.Again:
 			continue
-		case WouldBlock:
+		case backend.WouldBlock:
 			return callResult{verdict: wouldBlock}
-		case BrokenPipe:
+		case backend.BrokenPipe:
 			return callResult{verdict: ended, gone: true}
 		}
 		return h.systemFailure(s, errno)
@@ -134,10 +136,10 @@ func haveWritten(n, rest int) callResult {
 // like. h.mu is held.
 func (h *Handle) whyGone(s *Slot) *Failure {
 	rec := s.record()
-	errno := Errno(h.errno)
+	errno := backend.Errno(h.errno)
 	switch {
-	case s.kind == Write && (errno == 0 || h.state&finSent != 0):
-		errno = EPIPE
+	case s.kind == backend.Write && (errno == 0 || h.state&finSent != 0):
+		errno = backend.EPIPE
 	case errno == 0 && rec.n > 0:
 		return unexpectedEndOfFile
 	case errno == 0:
@@ -151,14 +153,14 @@ func (h *Handle) whyGone(s *Slot) *Failure {
 // could spin.
 func (h *Handle) accept(s *Slot) callResult {
 	for {
-		fd, errno := h.port.kernel.Accept(int(h.fd))
+		fd, errno := h.port.direct.Accept(int(h.fd))
 		if errno == 0 {
 			return h.haveAccepted(fd)
 		}
 		switch h.port.kernel.Classify(s.kind, errno) {
-		case Again:
+		case backend.Again:
 			continue
-		case WouldBlock:
+		case backend.WouldBlock:
 			return callResult{verdict: wouldBlock}
 		}
 		return h.systemFailure(s, errno)
@@ -169,7 +171,7 @@ func (h *Handle) accept(s *Slot) callResult {
 func (h *Handle) haveAccepted(fd int) callResult {
 	conn, failure := h.port.addHandle(fd, true, 0, nil, nil)
 	if failure != nil && failure.Code == System {
-		failure.Kind = Accept
+		failure.Kind = backend.Accept
 	}
 	if conn != nil {
 		if _, isUnix := h.Past(); isUnix {
@@ -182,22 +184,22 @@ func (h *Handle) haveAccepted(fd int) callResult {
 // connect asks for the connection the first time, and then how it went. It is
 // never asked for twice: a second call would start over on some systems.
 func (h *Handle) connect(s *Slot) callResult {
-	errno := Errno(0)
+	errno := backend.Errno(0)
 	if rec := s.record(); rec.n == 0 {
 		rec.n = 1 // asked; conclude resets it
 		var req Request
 		s.op.Describe(&req)
 		if req.Address.BadPort {
-			return h.systemFailure(s, EINVAL)
+			return h.systemFailure(s, backend.EINVAL)
 		}
-		errno = h.port.kernel.Connect(int(h.fd), *req.Address)
+		errno = h.port.direct.Connect(int(h.fd), *req.Address)
 	} else {
-		errno = h.port.kernel.Connected(int(h.fd))
+		errno = h.port.direct.Connected(int(h.fd))
 	}
 	switch {
 	case errno == 0:
 		return callResult{verdict: ended}
-	case h.port.kernel.Classify(s.kind, errno) == WouldBlock:
+	case h.port.kernel.Classify(s.kind, errno) == backend.WouldBlock:
 		return callResult{verdict: wouldBlock}
 	}
 	return h.systemFailure(s, errno)

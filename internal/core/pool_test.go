@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"syscall"
 	"testing"
+
+	"github.com/completionport/completion/internal/backend"
 )
 
 // silent is a kernel whose sockets never have anything to read.
@@ -22,7 +24,7 @@ type lateRead struct {
 	buffer *Buffer
 }
 
-func (o *lateRead) Describe(r *Request) { r.Kind, r.Handle, r.Pool = Read, o.handle, o.pool }
+func (o *lateRead) Describe(r *Request) { r.Kind, r.Handle, r.Pool = backend.Read, o.handle, o.pool }
 func (o *lateRead) Deliver(r Result)    { o.buffer = r.Buffer }
 func (o *lateRead) N() int              { return 0 }
 func (o *lateRead) Err() error          { return nil }
@@ -47,7 +49,7 @@ func starve(n int) (p *Port, pool *Pool, held *Buffer, reads []*lateRead) {
 func (o *lateRead) ask() {
 	p := o.handle.port
 	p.Submit([]Operation{o}, false)
-	edgeOf(p, Event{FD: int(o.handle.fd), Generation: o.handle.generation, Ready: Readable})
+	edgeOf(p, backend.Event{FD: int(o.handle.fd), Generation: o.handle.generation, Ready: backend.Readable})
 }
 
 // queued is who waits, by number.

@@ -5,15 +5,17 @@ import (
 	"context"
 	"sync"
 	"sync/atomic"
+
+	"github.com/completionport/completion/internal/backend"
 )
 
 // Options of a port.
 type Options struct {
-	Poller      Poller
-	Kernel      Kernel
-	SpinWait    int64   // nanoseconds the leader looks before it sleeps
-	LoopWait    Waiting // how a leader sleeps that wants any finished operation
-	MaxInFlight int     // 0 for no limit
+	Poller      backend.Poller
+	Kernel      backend.Kernel
+	SpinWait    int64           // nanoseconds the leader looks before it sleeps
+	LoopWait    backend.Waiting // how a leader sleeps that wants any finished operation
+	MaxInFlight int             // 0 for no limit
 	// CheckBuffers makes each lending of a pool's buffer have a header of its own.
 	CheckBuffers bool
 	Observe      func(Trace) // must return, whatever it calls
@@ -30,11 +32,12 @@ type Options struct {
 
 // Port is the engine of one completion port.
 type Port struct {
-	poller      Poller
-	kernel      Kernel
-	native      Native // the kernel, if it is one, else nil
+	poller      backend.Poller
+	kernel      backend.Kernel
+	direct      backend.Direct // the kernel, if it is one of readiness, else nil
+	native      backend.Native // the kernel, if it takes whole operations, else nil
 	spin        int64
-	loopWait    Waiting
+	loopWait    backend.Waiting
 	maxInFlight int
 	fresh       bool // pools lend a fresh header each time
 	explain     func(*Failure, int) error
@@ -89,18 +92,18 @@ type Port struct {
 	awaiters     waiterList // parked, want one operation, or the port drained
 	hinted       int        // dequeuers woken for an item and not yet here
 	leader       *waiter
-	passer       waiter  // leads for a dequeuer that does not sleep
-	standby      *waiter // stepped aside: runs soon, and takes the lead if nobody has it
-	roused       uint    // waiters woken so far
-	seen         []Event // from the last poll, not yet worked on
-	polling      bool    // the leader is in the poller or works on an event
-	parked       bool    // the leader may be asleep: who has news for it wakes it
-	how          Waiting // and this is how
-	until        int64   // until when
-	polled       int64   // when the last poll was over, if anything had a deadline then
-	timeout      int64   // what the poller was last told; see setTimeout
-	wakeAfter    bool    // unlock wakes the leader
-	events       []Event
+	passer       waiter          // leads for a dequeuer that does not sleep
+	standby      *waiter         // stepped aside: runs soon, and takes the lead if nobody has it
+	roused       uint            // waiters woken so far
+	seen         []backend.Event // from the last poll, not yet worked on
+	polling      bool            // the leader is in the poller or works on an event
+	parked       bool            // the leader may be asleep: who has news for it wakes it
+	how          backend.Waiting // and this is how
+	until        int64           // until when
+	polled       int64           // when the last poll was over, if anything had a deadline then
+	timeout      int64           // what the poller was last told; see setTimeout
+	wakeAfter    bool            // unlock wakes the leader
+	events       []backend.Event
 	attention    atomic.Bool // news for a leader that spins
 	polls, wakes uint64
 
@@ -136,15 +139,18 @@ func NewPort(o Options) *Port {
 		blames:      o.Blame,
 		armCall:     o.ArmCall,
 		steps:       o.Steps,
-		events:      make([]Event, eventsPerPoll),
-		timeout:     Never,
+		events:      make([]backend.Event, eventsPerPoll),
+		timeout:     backend.Never,
 	}
-	if p.loopWait == Look {
-		p.loopWait = Park
+	if p.loopWait == backend.Look {
+		p.loopWait = backend.Park
 	}
 	p.home.port, p.home.fd = p, -1
 	p.passer.port = p
-	p.native, _ = o.Kernel.(Native)
+	var isNative bool
+	if p.native, isNative = o.Kernel.(backend.Native); !isNative {
+		p.direct = o.Kernel.(backend.Direct)
+	}
 	p.settling.L = &p.mu
 	p.serve = p.serveAsleep
 	return p

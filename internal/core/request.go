@@ -1,31 +1,14 @@
 package core
 
 import (
-	"net/netip"
 	"sync/atomic"
+
+	"github.com/completionport/completion/internal/backend"
 )
-
-// Kind says what an operation does.
-type Kind uint8
-
-const (
-	Post Kind = iota + 1
-	Timer
-	Accept
-	Connect
-	Read
-	Write
-	CloseWrite
-)
-
-var kindNames = [...]string{"", "post", "timer", "accept", "connect", "read", "write", "closewrite"}
-
-// String is the word that error texts use.
-func (k Kind) String() string { return kindNames[k] }
 
 // direction is the queue of a handle that operations of this kind stand in.
-func (k Kind) direction() direction {
-	if k == Accept || k == Read {
+func directionOf(k backend.Kind) direction {
+	if k == backend.Accept || k == backend.Read {
 		return in
 	}
 	return out
@@ -52,25 +35,17 @@ type Operation interface {
 
 // Request is an operation in the port's words.
 type Request struct {
-	Kind     Kind
-	Full     bool     // a read that ends only when the buffer is full
-	Append   bool     // a read that goes behind the bytes that count
-	Handle   *Handle  // nil for Post and Timer
-	Buffer   *Buffer  // read into, or written from
-	Pool     *Pool    // where a late read takes its buffer
-	Address  *Address // of Connect
-	Target   any      // of Connect: the same address, as the program gave it
-	Due      int64    // of Timer: when, on the port's clock
-	Deadline int64    // on the port's clock, 0 for none
-	Timeout  int64    // nanoseconds from the Submit on, 0 for none
-}
-
-// Address is a resolved address: a unix path if Path is set.
-type Address struct {
-	Inet netip.AddrPort
-	Path string
-	// BadPort: the port is no number of a port, and Inet has another.
-	BadPort bool
+	Kind     backend.Kind
+	Full     bool             // a read that ends only when the buffer is full
+	Append   bool             // a read that goes behind the bytes that count
+	Handle   *Handle          // nil for Post and Timer
+	Buffer   *Buffer          // read into, or written from
+	Pool     *Pool            // where a late read takes its buffer
+	Address  *backend.Address // of Connect
+	Target   any              // of Connect: the same address, as the program gave it
+	Due      int64            // of Timer: when, on the port's clock
+	Deadline int64            // on the port's clock, 0 for none
+	Timeout  int64            // nanoseconds from the Submit on, 0 for none
 }
 
 // Result is what an operation produced besides its count and its failure.

@@ -1,6 +1,10 @@
 package core
 
-import "sync/atomic"
+import (
+	"sync/atomic"
+
+	"github.com/completionport/completion/internal/backend"
+)
 
 // Slot is the port's record of one operation in flight. Slots are never given
 // back to the Go heap, so a stale pointer to one can be followed safely, and
@@ -22,7 +26,7 @@ type Slot struct {
 	heap   int32 // position in the timer heap plus 1; guarded by Port.mu
 	waiter int32 // number of the waiter plus 1; guarded by Port.mu
 
-	kind  Kind
+	kind  backend.Kind
 	flags slotFlags // fixed when accepted
 	// Guarded by Handle.mu while use says that the operation is in flight, else
 	// by whoever has the slot.

@@ -3,6 +3,8 @@ package core
 import (
 	"context"
 	"sync"
+
+	"github.com/completionport/completion/internal/backend"
 )
 
 // Steps decides which goroutine goes on next, at every point where another one
@@ -135,7 +137,7 @@ func StageOf(r *Record) Stage {
 		return StageFinished
 	case s.progress&begun == 0:
 		return StageAccepted
-	case s.kind != Timer && h.isCalling(s):
+	case s.kind != backend.Timer && h.isCalling(s):
 		return StageCalling
 	}
 	return StageQueued

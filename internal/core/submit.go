@@ -3,6 +3,8 @@ package core
 import (
 	"cmp"
 	"slices"
+
+	"github.com/completionport/completion/internal/backend"
 )
 
 // Submit accepts all operations or none. With start, their outcomes go to
@@ -72,9 +74,9 @@ func (p *Port) refuseOne(op Operation) {
 	rec := op.self()
 	rec.n, rec.failure = 0, closedFailure
 	switch req := p.describe(op); {
-	case req.Kind == Accept, req.Kind == Read && req.Pool != nil:
+	case req.Kind == backend.Accept, req.Kind == backend.Read && req.Pool != nil:
 		op.Deliver(Result{})
-	case req.Kind == Read && req.Buffer != nil:
+	case req.Kind == backend.Read && req.Buffer != nil:
 		// As after any read, N bytes are new in it; if it is not the caller's, that is
 		// a mistake which harms nobody here.
 		if mistake := req.Buffer.lend(true); mistake == "" {
@@ -149,7 +151,7 @@ func (p *Port) claim(op Operation, rec *Record, old *Slot, flags slotFlags, slot
 	switch req.Kind {
 	case 0:
 		panic("completion: not an operation: embed one of package ops")
-	case Post:
+	case backend.Post:
 		// Nothing is written to it, so that there is nothing to take back.
 		if slotless && req.Deadline == 0 && req.Timeout == 0 && rec.failure == nil {
 			rec.claim(old, posted(old))
@@ -157,7 +159,7 @@ func (p *Port) claim(op Operation, rec *Record, old *Slot, flags slotFlags, slot
 			return
 		}
 		h = &p.home
-	case Timer:
+	case backend.Timer:
 		h = &p.home
 	}
 	switch {
@@ -165,7 +167,7 @@ func (p *Port) claim(op Operation, rec *Record, old *Slot, flags slotFlags, slot
 		panic("completion: " + req.Kind.String() + " without a handle")
 	case h.port != p:
 		panic("completion: the handle belongs to another port")
-	case req.Kind == Read || req.Kind == Write:
+	case req.Kind == backend.Read || req.Kind == backend.Write:
 		flags |= p.lend(req)
 	}
 	if old == &waited {
@@ -196,8 +198,8 @@ func (p *Port) deadlineFor(req *Request, now *int64) int64 {
 	}
 	end := int64(1) // of one that is negative: it has passed
 	switch {
-	case req.Timeout >= Never-*now: // the sum is more than there are numbers
-		end = Never
+	case req.Timeout >= backend.Never-*now: // the sum is more than there are numbers
+		end = backend.Never
 	case req.Timeout > 0:
 		end = reachable(*now + req.Timeout)
 	}
@@ -237,7 +239,7 @@ func (p *Port) lend(req *Request) (flags slotFlags) {
 		flags = full
 	}
 	switch {
-	case req.Kind == Write && req.Buffer == nil:
+	case req.Kind == backend.Write && req.Buffer == nil:
 		panic("completion: a write without a buffer")
 	case req.Buffer == nil && req.Pool == nil:
 		panic("completion: a read with neither a buffer nor a pool")
@@ -250,10 +252,10 @@ func (p *Port) lend(req *Request) (flags slotFlags) {
 	case req.Pool != nil:
 		return flags | late
 	}
-	if mistake := req.Buffer.lend(req.Kind == Read); mistake != "" {
+	if mistake := req.Buffer.lend(req.Kind == backend.Read); mistake != "" {
 		panic(mistake)
 	}
-	if req.Kind == Read && len(req.Buffer.data) == 0 {
+	if req.Kind == backend.Read && len(req.Buffer.data) == 0 {
 		req.Buffer.unlend()
 		panic("completion: a read into no memory, which would end at once and bring nothing")
 	}
@@ -312,7 +314,7 @@ func (p *Port) commit(op Operation, i intent, now *int64, again bool) *Slot {
 	}
 	rec.n, rec.failure = 0, nil
 	s.intent = i
-	timed := s.deadline != 0 || s.kind == Timer
+	timed := s.deadline != 0 || s.kind == backend.Timer
 	if timed && *now == 0 {
 		// Before a timer says when it is due: only those that are due at once
 		// may overtake those that others still have to poll for.
@@ -336,13 +338,13 @@ func (p *Port) commit(op Operation, i intent, now *int64, again bool) *Slot {
 // fillIn notes what an operation in flight works with. mu is held.
 func (p *Port) fillIn(s *Slot, rec *Record, again bool) {
 	req := &p.request
-	if s.kind == Timer || again && (s.kind == Read || s.kind == Write) {
+	if s.kind == backend.Timer || again && (s.kind == backend.Read || s.kind == backend.Write) {
 		req = p.describe(s.op)
 	}
 	switch s.kind {
-	case Timer:
+	case backend.Timer:
 		rec.n = reachable(req.Due)
-	case Read:
+	case backend.Read:
 		rec.buffer = req.Buffer
 		switch {
 		case s.flags&late != 0:
@@ -352,7 +354,7 @@ func (p *Port) fillIn(s *Slot, rec *Record, again bool) {
 		case rec.buffer.n == len(rec.buffer.data) && s.intent == noIntent:
 			s.intent = toFull
 		}
-	case Write:
+	case backend.Write:
 		rec.buffer = req.Buffer
 		if rec.buffer.n == 0 {
 			s.flags |= vacant
@@ -365,7 +367,7 @@ func (p *Port) fillIn(s *Slot, rec *Record, again bool) {
 
 // endsAtOnce tells whether the operation needs neither a handle nor time.
 func (s *Slot) endsAtOnce() bool {
-	return s.intent == toFire || s.kind == Post && s.intent == noIntent
+	return s.intent == toFire || s.kind == backend.Post && s.intent == noIntent
 }
 
 // deadlineOf schedules a deadline or a timer, or records that it has passed
@@ -386,7 +388,7 @@ func (p *Port) deadlineOf(s *Slot, now int64) {
 // be performed now. Until it is queued here, nobody else can end it: others
 // only record what they want of it.
 func (p *Port) begin(s *Slot) {
-	h, d, ticket := s.handle.Load(), s.kind.direction(), s.ticket()
+	h, d, ticket := s.handle.Load(), directionOf(s.kind), s.ticket()
 	var after aftermath
 	h.lock()
 	h.enqueue(s, &after)

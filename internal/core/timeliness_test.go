@@ -4,25 +4,27 @@ import (
 	"context"
 	"syscall"
 	"testing"
+
+	"github.com/completionport/completion/internal/backend"
 )
 
 // busyPoller brings an event for the same descriptor whenever it is asked, and so
 // never comes to look at its time-out. The clock moves on with each.
 type busyPoller struct {
 	pollerOf
-	event Event
+	event backend.Event
 	step  int64
 	waits int // how many events it may bring
 }
 
-func (b *busyPoller) Wait(how Waiting, events []Event, serve func(int) (int, bool)) (n int, timedOut bool) {
+func (b *busyPoller) Wait(how backend.Waiting, events []backend.Event, serve func(int) (int, bool)) (n int, timedOut bool) {
 	for again := true; again; {
 		if b.waits--; b.waits < 0 {
 			b.t.Fatal("the deadline does not get its turn")
 		}
 		b.now += b.step
 		events[0] = b.event
-		if how == Look {
+		if how == backend.Look {
 			return 1, false
 		}
 		n, again = serve(1)
@@ -45,9 +47,9 @@ func TestServingOthersLooksAtTheClock(t *testing.T) {
 		t.Run(style.name, func(t *testing.T) {
 			k, p, h := newScript(t)
 			poller := &busyPoller{pollerOf: pollerOf{k}, step: 1000, waits: 50}
-			poller.event = Event{FD: 7, Generation: h.generation, Ready: Writable}
+			poller.event = backend.Event{FD: 7, Generation: h.generation, Ready: backend.Writable}
 			p.poller = poller
-			timer := &operation{kind: Timer, due: 20_000}
+			timer := &operation{kind: backend.Timer, due: 20_000}
 			style.wait(p, timer)
 			if _, f, ok := Outcome(&timer.Record); !ok || f != nil {
 				t.Errorf("the timer has ended: %v, with %v", ok, f)
@@ -62,8 +64,8 @@ type quietPoller struct {
 	step int64
 }
 
-func (q *quietPoller) Wait(how Waiting, _ []Event, _ func(int) (int, bool)) (int, bool) {
-	if how != Look {
+func (q *quietPoller) Wait(how backend.Waiting, _ []backend.Event, _ func(int) (int, bool)) (int, bool) {
+	if how != backend.Look {
 		q.t.Fatal("the leader goes to sleep, and something is due")
 	}
 	q.now += q.step
@@ -76,7 +78,7 @@ func TestSpinningEndsWithTheDeadline(t *testing.T) {
 	k.idle = true
 	p.spin = 500_000_000
 	p.poller = &quietPoller{pollerOf{k}, 1_000_000}
-	read := newOperation(Read, h, 1)
+	read := newOperation(backend.Read, h, 1)
 	p.Submit([]Operation{read}, false)
 	p.SetDeadline(read, 5_000_000)
 	p.Next(context.Background())
@@ -91,12 +93,12 @@ func TestOverdueInBoundedTurns(t *testing.T) {
 	k, p, h := newScript(t)
 	const count = 20 * expiriesPerTurn
 	for range count {
-		p.Submit([]Operation{&operation{kind: Timer, due: 10}}, false)
+		p.Submit([]Operation{&operation{kind: backend.Timer, due: 10}}, false)
 	}
-	awaited := newOperation(Read, h, 1)
+	awaited := newOperation(backend.Read, h, 1)
 	p.Submit([]Operation{awaited}, true)
 	k.now = 20
-	k.edge(h, Readable)
+	k.edge(h, backend.Readable)
 	k.read = append(k.read, gives(1, 0))
 	p.Wait(context.Background(), awaited)
 	if ended := p.Stats().Queued; ended > 2*expiriesPerTurn {
@@ -136,15 +138,15 @@ func TestReadyListInBoundedTurns(t *testing.T) {
 	}}
 	p := NewPort(Options{Kernel: k, Poller: pollerOf{k.script}})
 	quiet, _ := p.AddHandle(quietFD, true, nil)
-	awaited := newOperation(Read, quiet, 1)
+	awaited := newOperation(backend.Read, quiet, 1)
 	p.Submit([]Operation{awaited}, true)
 	for fd := range many {
 		h, _ := p.AddHandle(fd+1, true, nil)
-		p.Submit([]Operation{newOperation(Read, h, 1)}, false)
+		p.Submit([]Operation{newOperation(backend.Read, h, 1)}, false)
 		h.latch[in] |= ready
 		p.ready.push(readyDirection{handle: h, direction: in})
 	}
-	k.edge(quiet, Readable)
+	k.edge(quiet, backend.Readable)
 	p.Wait(context.Background(), awaited)
 	if before < 0 || before > 2*readyPerTurn {
 		t.Errorf("an event had its turn behind %d directions of the ready list", before)
@@ -195,7 +197,7 @@ func TestLoopNoticesLongBodies(t *testing.T) {
 // bodies took so long, and now they do; phase shifts the looks.
 func bodiesBeforeAnEvent(t *testing.T, before, now int64, phase int) (bodies int) {
 	k, p, h := newScript(t)
-	post := []Operation{&operation{kind: Post}}
+	post := []Operation{&operation{kind: backend.Post}}
 	turn := func(body int64) Operation {
 		p.Submit(post, false)
 		got := p.Next(context.Background())
@@ -207,9 +209,9 @@ func bodiesBeforeAnEvent(t *testing.T, before, now int64, phase int) (bodies int
 			t.Fatal("not the post")
 		}
 	}
-	read := newOperation(Read, h, 1)
+	read := newOperation(backend.Read, h, 1)
 	p.Submit([]Operation{read}, false)
-	k.edge(h, Readable)
+	k.edge(h, backend.Readable)
 	k.read = append(k.read, gives(1, 0))
 	for turn(now) == post[0] {
 		if bodies++; bodies > 1000 {
@@ -224,13 +226,13 @@ func TestShutdownKeepsDeadlines(t *testing.T) {
 	k, p, h := newScript(t)
 	timers := make([]*operation, 5*endedPerHold)
 	for i := range timers {
-		timers[i] = &operation{kind: Timer, due: int64(1000 + i)}
+		timers[i] = &operation{kind: backend.Timer, due: int64(1000 + i)}
 		p.Submit([]Operation{timers[i]}, false)
 	}
 	k.idle = true // nothing can be sent
 	writes := make([]*operation, 2*endedPerHold)
 	for i := range writes {
-		writes[i] = newOperation(Write, h, 1)
+		writes[i] = newOperation(backend.Write, h, 1)
 		p.Submit([]Operation{writes[i]}, false)
 		p.SetDeadline(writes[i], int64(500+(i*37)%len(writes)))
 	}
@@ -248,7 +250,7 @@ func TestShutdownKeepsDeadlines(t *testing.T) {
 		}
 	}
 	k.now = 500 + int64(len(writes))
-	k.edge(h, Readable) // something to wake up for
+	k.edge(h, backend.Readable) // something to wake up for
 	for range writes {
 		p.Next(context.Background())
 	}
@@ -320,7 +322,7 @@ func TestReadyListSatisfiesTheLeader(t *testing.T) {
 			k := &manyDescriptors{script: &script{t: t, now: 1}}
 			p := NewPort(Options{Kernel: k, Poller: pollerOf{k.script}})
 			quiet, _ := p.AddHandle(1000, true, nil)
-			read, timer := newOperation(Read, quiet, 1), &operation{kind: Timer, due: 2}
+			read, timer := newOperation(backend.Read, quiet, 1), &operation{kind: backend.Timer, due: 2}
 			p.Submit([]Operation{read, timer}, false)
 			k.last = func(fd, reads int) {
 				if k.now += c.call; reads > c.before {
@@ -328,7 +330,7 @@ func TestReadyListSatisfiesTheLeader(t *testing.T) {
 				}
 			}
 			o := newTurnsOfOneBuffer(p, c.await)
-			k.edge(quiet, Readable)
+			k.edge(quiet, backend.Readable)
 			for isInFlight(read) || isInFlight(timer) {
 				o.next()
 			}
@@ -348,13 +350,13 @@ func TestEdgesOfADirectionThatIsListed(t *testing.T) {
 	other, _ := p.AddHandle(8, true, nil)
 	ops := make([]Operation, 3*edges*turnBudget)
 	for i := range ops {
-		ops[i] = newOperation(Read, busy, 1)
+		ops[i] = newOperation(backend.Read, busy, 1)
 	}
 	p.Submit(ops, false)
 	for range edges {
-		edgeOf(p, Event{FD: 7, Generation: busy.generation, Ready: Readable})
+		edgeOf(p, backend.Event{FD: 7, Generation: busy.generation, Ready: backend.Readable})
 	}
-	read := newOperation(Read, other, 1)
+	read := newOperation(backend.Read, other, 1)
 	p.Submit([]Operation{read}, true)
 	other.latch[in] |= ready
 	p.ready.push(readyDirection{handle: other, direction: in})
@@ -373,7 +375,7 @@ func TestLongBodiesAreNoticed(t *testing.T) {
 		k.idle = true
 		post := func(n int) {
 			for range n {
-				p.Submit([]Operation{&operation{kind: Post}}, false)
+				p.Submit([]Operation{&operation{kind: backend.Post}}, false)
 			}
 		}
 		post(2000)
@@ -382,11 +384,11 @@ func TestLongBodiesAreNoticed(t *testing.T) {
 			k.now += 10
 		}
 		if polled {
-			p.Submit([]Operation{&operation{kind: Timer, due: k.now + 100}}, false)
+			p.Submit([]Operation{&operation{kind: backend.Timer, due: k.now + 100}}, false)
 			k.onWait = func() { k.now, k.woken = k.now+200, true }
 			p.Next(context.Background())
 		}
-		timer := &operation{kind: Timer, due: k.now + 1_000}
+		timer := &operation{kind: backend.Timer, due: k.now + 1_000}
 		p.Submit([]Operation{timer}, false)
 		post(200)
 		long := 0

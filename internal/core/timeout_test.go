@@ -6,6 +6,8 @@ import (
 	"math"
 	"syscall"
 	"testing"
+
+	"github.com/completionport/completion/internal/backend"
 )
 
 // timedOperation is one with a time-out.
@@ -22,13 +24,13 @@ func (o *timedOperation) Describe(r *Request) {
 // A time-out counts from the Submit; the deadline counts if it comes first.
 func TestTimeout(t *testing.T) {
 	for _, c := range []struct{ timeout, deadline, want int64 }{
-		{0, 0, 0}, {0, 500, 500}, {0, -1, 1}, {0, math.MaxInt64, Never},
+		{0, 0, 0}, {0, 500, 500}, {0, -1, 1}, {0, math.MaxInt64, backend.Never},
 		{100, 0, 1100}, {100, 500, 500}, {100, 5000, 1100}, {100, math.MaxInt64, 1100},
-		{-1, 0, 1}, {math.MinInt64, 5000, 1}, {math.MaxInt64, 0, Never}, {math.MaxInt64, 500, 500},
+		{-1, 0, 1}, {math.MinInt64, 5000, 1}, {math.MaxInt64, 0, backend.Never}, {math.MaxInt64, 500, 500},
 	} {
 		k, p, h := newScript(t)
 		k.now, k.idle = 1000, true
-		o := &timedOperation{operation{kind: Read, handle: h, deadline: c.deadline}, c.timeout}
+		o := &timedOperation{operation{kind: backend.Read, handle: h, deadline: c.deadline}, c.timeout}
 		o.buffer.Set(make([]byte, 1))
 		now := int64(0)
 		if got := p.deadlineFor(p.describe(o), &now); got != c.want {
@@ -58,12 +60,12 @@ func (o *appending) Describe(r *Request) {
 func TestAppend(t *testing.T) {
 	k, p, h := newScript(t)
 	k.idle = true
-	o := &appending{operation{kind: Read, handle: h}}
+	o := &appending{operation{kind: backend.Read, handle: h}}
 	o.buffer.Set(make([]byte, 3))
 	o.buffer.Resize(1)
 	k.read = append(k.read, gives(2, 0))
 	p.Submit([]Operation{o}, false)
-	k.edge(h, Readable)
+	k.edge(h, backend.Readable)
 	p.Next(context.Background())
 	if n, f, ok := Outcome(&o.Record); !ok || n != 2 || f != nil || len(o.buffer.Bytes()) != 3 {
 		t.Errorf("outcome %d, %+v, %v", n, f, ok)
@@ -76,7 +78,7 @@ func TestAppend(t *testing.T) {
 }
 
 func TestErrnoOf(t *testing.T) {
-	if ErrnoOf(syscall.EAGAIN) != EAGAIN || ErrnoOf(errors.New("another")) != 0 || ErrnoOf(nil) != 0 {
+	if backend.ErrnoOf(syscall.EAGAIN) != backend.EAGAIN || backend.ErrnoOf(errors.New("another")) != 0 || backend.ErrnoOf(nil) != 0 {
 		t.Error("it is another number")
 	}
 }

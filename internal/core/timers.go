@@ -1,7 +1,6 @@
 package core
 
-// Never is a time that does not come.
-const Never = int64(1<<63 - 2)
+import "github.com/completionport/completion/internal/backend"
 
 // reachable brings a deadline into the range that clocks can handle: all of the
 // past is one moment, and what is more than a century away does not come.
@@ -9,8 +8,8 @@ func reachable(deadline int64) int64 {
 	switch {
 	case deadline < 0:
 		return 1
-	case deadline > Never/2:
-		return Never
+	case deadline > backend.Never/2:
+		return backend.Never
 	}
 	return deadline
 }
@@ -27,7 +26,7 @@ type timerEntry struct {
 
 // due is when the slot's operation ends by the clock, 0 for never.
 func (s *Slot) due() int64 {
-	if s.kind != Timer || s.op == nil {
+	if s.kind != backend.Timer || s.op == nil {
 		return s.deadline
 	}
 	if due := s.record().n; s.deadline == 0 || due <= s.deadline {
@@ -56,7 +55,7 @@ func (t *timerHeap) at(i int) *timerEntry {
 // next is when the first entry wants a look.
 func (t *timerHeap) next() int64 {
 	if t.count == 0 {
-		return Never
+		return backend.Never
 	}
 	return t.chunks[0][0].when
 }
@@ -173,7 +172,7 @@ func (p *Port) expired(now int64) []expiry {
 			continue
 		}
 		if due != 0 {
-			fires := s.kind == Timer && due == s.record().n
+			fires := s.kind == backend.Timer && due == s.record().n
 			list = append(list, expiry{s.ticket(), fires})
 		}
 		p.timers.drop()

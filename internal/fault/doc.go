@@ -8,12 +8,14 @@
 // descriptor back all the same.
 package fault
 
-import "syscall"
+import (
+	"syscall"
+)
 
 // Call is a system call of the engine's.
 type Call uint8
 
-// The calls of core.Kernel and core.Poller that can fail.
+// The calls of backend.Kernel and backend.Poller that can fail.
 const (
 	Read Call = iota + 1
 	Write

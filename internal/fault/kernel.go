@@ -3,29 +3,36 @@ package fault
 import (
 	"syscall"
 
-	"github.com/completionport/completion/internal/core"
+	"github.com/completionport/completion/internal/backend"
 	"github.com/completionport/completion/internal/sys"
 )
 
-var _ sys.Calls = (*kernel)(nil)
+var _ calls = (*kernel)(nil)
+
+// calls are those of a kernel of readiness.
+type calls interface {
+	sys.Calls
+	backend.Direct
+}
 
 // kernel makes the calls of another, but for those that meet a fault.
 type kernel struct {
-	sys.Calls
+	calls
 	choose Choose
 	poller *poller
 }
 
 // Wrap returns a function for sys.InjectFaults. choose serves all ports that
-// are opened with it, but not those with a core.Native kernel, which makes other
+// are opened with it, but not those with a Native kernel, which makes other
 // calls.
-func Wrap(choose Choose) func(core.Poller, sys.Calls) (core.Poller, sys.Calls) {
-	return func(p core.Poller, k sys.Calls) (core.Poller, sys.Calls) {
-		if _, native := k.(core.Native); native {
+func Wrap(choose Choose) func(backend.Poller, sys.Calls) (backend.Poller, sys.Calls) {
+	return func(p backend.Poller, k sys.Calls) (backend.Poller, sys.Calls) {
+		direct, ok := k.(calls)
+		if !ok {
 			return p, k
 		}
 		waits := &poller{Poller: p, choose: choose, armed: make(map[int]uint32)}
-		return waits, &kernel{Calls: k, choose: choose, poller: waits}
+		return waits, &kernel{calls: direct, choose: choose, poller: waits}
 	}
 }
 
@@ -52,25 +59,25 @@ func (k *kernel) Read(fd int, p []byte) (int, syscall.Errno) {
 	if errno, faulty := k.meet(Read, fd, nil); faulty {
 		return 0, errno
 	}
-	return k.Calls.Read(fd, p)
+	return k.calls.Read(fd, p)
 }
 
 func (k *kernel) Write(fd int, p []byte) (int, syscall.Errno) {
 	if errno, faulty := k.meet(Write, fd, nil); faulty {
 		return 0, errno
 	}
-	return k.Calls.Write(fd, p)
+	return k.calls.Write(fd, p)
 }
 
 func (k *kernel) Accept(fd int) (int, syscall.Errno) {
 	if errno, faulty := k.meet(Accept, fd, nil); faulty {
 		return -1, errno
 	}
-	return k.Calls.Accept(fd)
+	return k.calls.Accept(fd)
 }
 
-func (k *kernel) Connect(fd int, to core.Address) syscall.Errno {
-	connect := func() syscall.Errno { return k.Calls.Connect(fd, to) }
+func (k *kernel) Connect(fd int, to backend.Address) syscall.Errno {
+	connect := func() syscall.Errno { return k.calls.Connect(fd, to) }
 	if errno, faulty := k.meet(Connect, fd, connect); faulty {
 		return errno
 	}
@@ -81,18 +88,18 @@ func (k *kernel) Connected(fd int) syscall.Errno {
 	if errno, faulty := k.meet(Connected, fd, nil); faulty {
 		return errno
 	}
-	return k.Calls.Connected(fd)
+	return k.calls.Connected(fd)
 }
 
 func (k *kernel) CloseWrite(fd int) syscall.Errno {
 	if errno, faulty := k.meet(CloseWrite, fd, nil); faulty {
 		return errno
 	}
-	return k.Calls.CloseWrite(fd)
+	return k.calls.CloseWrite(fd)
 }
 
 func (k *kernel) Close(fd int) syscall.Errno {
-	closing := func() syscall.Errno { return k.Calls.Close(fd) }
+	closing := func() syscall.Errno { return k.calls.Close(fd) }
 	if errno, faulty := k.meet(Close, fd, closing); faulty {
 		return errno
 	}

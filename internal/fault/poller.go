@@ -4,21 +4,21 @@ import (
 	"sync"
 	"syscall"
 
-	"github.com/completionport/completion/internal/core"
+	"github.com/completionport/completion/internal/backend"
 )
 
-var _ core.Poller = (*poller)(nil)
+var _ backend.Poller = (*poller)(nil)
 
 // poller is another poller with faults of its own, and with the edges that
 // faulty calls are owed.
 type poller struct {
-	core.Poller
+	backend.Poller
 	choose Choose
 
 	mu      sync.Mutex
 	armed   map[int]uint32 // generations by descriptor
-	owed    []core.Event
-	waiting core.Waiting // how the leader waits, Look if it doesn't
+	owed    []backend.Event
+	waiting backend.Waiting // how the leader waits, Look if it doesn't
 }
 
 // owe reports fd ready once more. Readiness may be reported too often, so both
@@ -26,10 +26,10 @@ type poller struct {
 // real event said of short reads, it is said again.
 func (p *poller) owe(fd int) {
 	p.mu.Lock()
-	p.owed = append(p.owed, core.Event{FD: fd, Generation: p.armed[fd], Ready: core.Readable | core.Writable | core.StopsShort})
+	p.owed = append(p.owed, backend.Event{FD: fd, Generation: p.armed[fd], Ready: backend.Readable | backend.Writable | backend.StopsShort})
 	how := p.waiting
 	p.mu.Unlock()
-	if how != core.Look {
+	if how != backend.Look {
 		p.Poller.Wake(how)
 	}
 }
@@ -53,7 +53,7 @@ func (p *poller) Disarm(fd int) {
 
 // Wait hands what is owed to the leader when it returns: serve is for what a
 // leader that stays asleep may do, and these events are too rare for that.
-func (p *poller) Wait(how core.Waiting, events []core.Event, serve func(int) (int, bool)) (n int, timedOut bool) {
+func (p *poller) Wait(how backend.Waiting, events []backend.Event, serve func(int) (int, bool)) (n int, timedOut bool) {
 	if p.choose(Wait, -1) != nil {
 		return 0, false
 	}
@@ -68,12 +68,12 @@ func (p *poller) Wait(how core.Waiting, events []core.Event, serve func(int) (in
 	n, timedOut = p.Poller.Wait(how, events, serve)
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.waiting = core.Look
+	p.waiting = backend.Look
 	return n + p.pay(events[n:]), timedOut
 }
 
 // pay hands out what is owed, as far as there is room. mu is held.
-func (p *poller) pay(events []core.Event) int {
+func (p *poller) pay(events []backend.Event) int {
 	n := copy(events, p.owed)
 	p.owed = append(p.owed[:0], p.owed[n:]...)
 	return n

@@ -3,10 +3,10 @@ package kqueue
 import (
 	"sync"
 
-	"github.com/completionport/completion/internal/core"
+	"github.com/completionport/completion/internal/backend"
 )
 
-var _ core.Poller = (*Poller)(nil)
+var _ backend.Poller = (*Poller)(nil)
 
 // Poller is the poller of one port. A kqueue descriptor can't be watched by
 // Go's own poller, so a leader always blocks in the system, whichever way it is
@@ -27,7 +27,7 @@ type Poller struct {
 // New returns a poller. The system is its own from now on, and closed if New
 // fails.
 func New(system System) (*Poller, error) {
-	p := &Poller{system: system, until: core.Never}
+	p := &Poller{system: system, until: backend.Never}
 	if err := p.waker.open(system); err != nil {
 		system.Close()
 		return nil, err
@@ -37,7 +37,7 @@ func New(system System) (*Poller, error) {
 
 // Arm adds a knote for each direction. If it fails half-way, what it did add
 // goes when the engine closes the descriptor, as it then does.
-func (p *Poller) Arm(fd int, generation uint32) core.Errno {
+func (p *Poller) Arm(fd int, generation uint32) backend.Errno {
 	const flags = Add | Clear
 	return change(p.system,
 		Event{Ident: fd, Filter: Read, Flags: flags, Generation: generation},
@@ -55,10 +55,10 @@ func (p *Poller) Disarm(int) {}
 // change submits changes until no signal comes between. Whether one that was
 // interrupted has been made is not the same everywhere; made twice it does no
 // harm.
-func change(s System, first, second Event) core.Errno {
+func change(s System, first, second Event) backend.Errno {
 	for {
 		errno := s.Change(first, second)
-		if errno != core.EINTR {
+		if errno != backend.EINTR {
 			return errno
 		}
 	}
@@ -68,7 +68,7 @@ func change(s System, first, second Event) core.Errno {
 func (p *Poller) SetTimeout(until int64) { p.until = until }
 
 // Wake ends a wait, or the next one.
-func (p *Poller) Wake(core.Waiting) {
+func (p *Poller) Wake(backend.Waiting) {
 	p.closing.RLock()
 	defer p.closing.RUnlock()
 	if !p.closed {
@@ -77,15 +77,15 @@ func (p *Poller) Wake(core.Waiting) {
 }
 
 // Wait takes events, and sleeps until there is one.
-func (p *Poller) Wait(how core.Waiting, events []core.Event, serve func(int) (int, bool)) (n int, timedOut bool) {
-	if how == core.Look {
+func (p *Poller) Wait(how backend.Waiting, events []backend.Event, serve func(int) (int, bool)) (n int, timedOut bool) {
+	if how == backend.Look {
 		return p.take(events, 0), false
 	}
 	for again := true; again; {
 		if n = p.take(events, p.left()); n == 0 {
 			// The time has passed, or we were woken: the engine knows which, if it
 			// looks at its clock and sets the time-out anew.
-			return 0, p.until != core.Never
+			return 0, p.until != backend.Never
 		}
 		n, again = serve(n)
 	}
@@ -100,7 +100,7 @@ const longest = 24 * 60 * 60 * 1_000_000_000
 // which all systems know: if it were rounded down, the last of them would be
 // spent in waits that end at once.
 func (p *Poller) left() int64 {
-	if p.until == core.Never {
+	if p.until == backend.Never {
 		return -1
 	}
 	left := min(max(p.until-p.system.Now(), 0), longest)
@@ -108,7 +108,7 @@ func (p *Poller) left() int64 {
 }
 
 // take moves events out of the queue and translates them.
-func (p *Poller) take(events []core.Event, nanoseconds int64) int {
+func (p *Poller) take(events []backend.Event, nanoseconds int64) int {
 	if len(p.buffer) < len(events) {
 		p.buffer = make([]Event, len(events))
 	}
@@ -122,7 +122,7 @@ func (p *Poller) take(events []core.Event, nanoseconds int64) int {
 			p.waker.woken(p.system, e)
 			continue
 		}
-		event := core.Event{FD: e.Ident, Generation: e.Generation, Ready: readiness(e)}
+		event := backend.Event{FD: e.Ident, Generation: e.Generation, Ready: readiness(e)}
 		switch {
 		case event.Ready == 0:
 		case kept > 0 && sameHandle(events[kept-1], event):
@@ -137,28 +137,28 @@ func (p *Poller) take(events []core.Event, nanoseconds int64) int {
 
 // sameHandle tells whether two events in a row are of both filters of one
 // descriptor. They mostly come so, and are one event for the engine then.
-func sameHandle(a, b core.Event) bool { return a.FD == b.FD && a.Generation == b.Generation }
+func sameHandle(a, b backend.Event) bool { return a.FD == b.FD && a.Generation == b.Generation }
 
 // readiness translates a filter and its flags. Whatever an event says besides,
 // the call tells it again and better: an error is in the socket, how much there
 // is may have changed since.
-func readiness(e *Event) (r core.Readiness) {
+func readiness(e *Event) (r backend.Readiness) {
 	switch e.Filter {
 	case Read:
 		// No event tells of urgent data, or of the end of a message, and Clear
 		// brings none for what is behind it.
-		r = core.Readable | core.StopsShort
+		r = backend.Readable | backend.StopsShort
 		if e.Flags&EOF != 0 { // with data left to read, or without
-			r |= core.HungUp
+			r |= backend.HungUp
 		}
 	case Write:
 		// Its EOF also follows a half close of our own, and says nothing of reads.
-		r = core.Writable
+		r = backend.Writable
 	}
 	if e.Flags&Error != 0 {
 		// What a change of ours met would be returned by Change; if a kernel has
 		// something to say here, both directions find out.
-		r = core.Readable | core.Writable | core.StopsShort
+		r = backend.Readable | backend.Writable | backend.StopsShort
 	}
 	return r
 }

@@ -8,7 +8,7 @@ import (
 	"syscall"
 	"testing"
 
-	"github.com/completionport/completion/internal/core"
+	"github.com/completionport/completion/internal/backend"
 	"github.com/completionport/completion/internal/kqueue"
 	"github.com/completionport/completion/internal/memory"
 	"github.com/completionport/completion/internal/sys"
@@ -18,9 +18,9 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 const (
-	r = core.Readable | core.StopsShort
-	w = core.Writable
-	h = core.HungUp
+	r = backend.Readable | backend.StopsShort
+	w = backend.Writable
+	h = backend.HungUp
 )
 
 // kernels are the habits that the tests of sockets are run with.
@@ -40,7 +40,7 @@ type world struct {
 	habits  memory.Habits
 }
 
-var at = core.Address{Inet: netip.MustParseAddrPort("10.0.0.1:80")}
+var at = backend.Address{Inet: netip.MustParseAddrPort("10.0.0.1:80")}
 
 // each runs f on every kernel.
 func each(t *testing.T, f func(w *world)) {
@@ -61,7 +61,7 @@ func each(t *testing.T, f func(w *world)) {
 }
 
 // arm arms a descriptor and returns what is ready at once.
-func (w *world) arm(fd int, generation uint32) core.Readiness {
+func (w *world) arm(fd int, generation uint32) backend.Readiness {
 	w.Helper()
 	if errno := w.poller.Arm(fd, generation); errno != 0 {
 		w.Fatalf("arm: %v", errno)
@@ -70,10 +70,10 @@ func (w *world) arm(fd int, generation uint32) core.Readiness {
 }
 
 // ready takes what there is, all of it for one descriptor.
-func (w *world) ready(fd int, generation uint32) (ready core.Readiness) {
+func (w *world) ready(fd int, generation uint32) (ready backend.Readiness) {
 	w.Helper()
 	for range 2 { // a kernel may be late
-		events, _ := wait(w.poller, core.Look)
+		events, _ := wait(w.poller, backend.Look)
 		for _, e := range events {
 			if e.FD != fd || e.Generation != generation {
 				w.Fatalf("event %+v, want descriptor %d and generation %d", e, fd, generation)
@@ -86,11 +86,11 @@ func (w *world) ready(fd int, generation uint32) (ready core.Readiness) {
 
 // want checks what is ready. An event of the Write filter may come without a
 // reason on some kernels.
-func (w *world) want(what string, got, want core.Readiness) {
+func (w *world) want(what string, got, want backend.Readiness) {
 	w.Helper()
 	if w.habits.ExtraWrites {
-		got |= core.Writable
-		want |= core.Writable
+		got |= backend.Writable
+		want |= backend.Writable
 	}
 	if got != want {
 		w.Errorf("%s: ready is %03b, want %03b", what, got, want)
@@ -219,7 +219,7 @@ func TestArmClosedDescriptor(t *testing.T) {
 		if errno := world.poller.Arm(fd, 9); errno != syscall.EBADF {
 			world.Errorf("arm: %v", errno)
 		}
-		if events, _ := wait(world.poller, core.Look); len(events) != 0 {
+		if events, _ := wait(world.poller, backend.Look); len(events) != 0 {
 			world.Errorf("events %+v", events)
 		}
 	})
@@ -248,18 +248,18 @@ func TestCloseRemovesKnotes(t *testing.T) {
 func TestWakeEndsWait(t *testing.T) {
 	each(t, func(world *world) {
 		for range 10 { // more than the pipe holds
-			world.poller.Wake(core.Block)
+			world.poller.Wake(backend.Block)
 		}
-		if events, timedOut := wait(world.poller, core.Block); len(events) != 0 || timedOut {
+		if events, timedOut := wait(world.poller, backend.Block); len(events) != 0 || timedOut {
 			world.Errorf("events %+v, timed out is %v", events, timedOut)
 		}
 		for range 100 {
 			done := make(chan struct{})
 			go func() {
-				wait(world.poller, core.Park)
+				wait(world.poller, backend.Park)
 				close(done)
 			}()
-			world.poller.Wake(core.Park)
+			world.poller.Wake(backend.Park)
 			<-done
 		}
 	})

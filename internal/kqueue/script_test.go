@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/completionport/completion/internal/core"
+	"github.com/completionport/completion/internal/backend"
 	"github.com/completionport/completion/internal/kqueue"
 )
 
@@ -97,14 +97,14 @@ func open(t *testing.T, s *script) *kqueue.Poller {
 }
 
 // wait makes one wait that serves nobody.
-func wait(p *kqueue.Poller, how core.Waiting) (events []core.Event, timedOut bool) {
-	events = make([]core.Event, 16)
+func wait(p *kqueue.Poller, how backend.Waiting) (events []backend.Event, timedOut bool) {
+	events = make([]backend.Event, 16)
 	n, timedOut := p.Wait(how, events, func(n int) (int, bool) { return n, false })
 	return events[:n], timedOut
 }
 
 // same compares events.
-func same(t *testing.T, got []core.Event, want ...core.Event) {
+func same(t *testing.T, got []backend.Event, want ...backend.Event) {
 	t.Helper()
 	if len(got) != len(want) {
 		t.Fatalf("%d events, %+v; want %+v", len(got), got, want)
@@ -119,23 +119,23 @@ func same(t *testing.T, got []core.Event, want ...core.Event) {
 func TestTimeOutsAreRoundedUp(t *testing.T) {
 	const day = int64(24 * time.Hour)
 	for _, c := range []struct{ now, until, want int64 }{
-		{100, core.Never, -1},
+		{100, backend.Never, -1},
 		{100, 100, 0},
 		{100, 1, 0}, // in the past
 		{100, 101, 1000},
 		{100, 1100, 1000},
 		{100, 1101, 2000},
 		{100, 100 + day, day},
-		{100, core.Never - 1, day},
+		{100, backend.Never - 1, day},
 	} {
 		s := &script{now: c.now}
 		p := open(t, s)
 		p.SetTimeout(c.until)
-		_, timedOut := wait(p, core.Block)
+		_, timedOut := wait(p, backend.Block)
 		if len(s.asked) != 1 || s.asked[0] != c.want {
 			t.Errorf("until %d at %d: waits for %d ns, want %d", c.until, c.now, s.asked, c.want)
 		}
-		if timedOut != (c.until != core.Never) {
+		if timedOut != (c.until != backend.Never) {
 			t.Errorf("until %d: timed out is %v", c.until, timedOut)
 		}
 	}
@@ -146,7 +146,7 @@ func TestLookDoesNotWait(t *testing.T) {
 	s := &script{now: 1}
 	p := open(t, s)
 	p.SetTimeout(1_000_000)
-	if _, timedOut := wait(p, core.Look); timedOut || len(s.asked) != 1 || s.asked[0] != 0 {
+	if _, timedOut := wait(p, backend.Look); timedOut || len(s.asked) != 1 || s.asked[0] != 0 {
 		t.Errorf("timed out is %v, waits for %v ns", timedOut, s.asked)
 	}
 }
@@ -158,7 +158,7 @@ func TestInterruptedWait(t *testing.T) {
 		p := open(t, s)
 		s.failures = []syscall.Errno{errno}
 		p.SetTimeout(1_000_000)
-		if got, timedOut := wait(p, core.Park); len(got) != 0 || !timedOut {
+		if got, timedOut := wait(p, backend.Park); len(got) != 0 || !timedOut {
 			t.Errorf("%v: %v, timed out is %v", errno, got, timedOut)
 		}
 	}
@@ -204,7 +204,7 @@ func TestTranslation(t *testing.T) {
 	for _, c := range []struct {
 		name  string
 		event kqueue.Event
-		want  core.Readiness // 0 for left out
+		want  backend.Readiness // 0 for left out
 	}{
 		{"Read", kqueue.Event{Filter: kqueue.Read, Data: 3}, r},
 		{"Write", kqueue.Event{Filter: kqueue.Write, Data: 3}, w},
@@ -222,11 +222,11 @@ func TestTranslation(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			c.event.Ident, c.event.Generation = 5, 9
 			s := &script{answers: [][]kqueue.Event{{c.event}}}
-			got, _ := wait(open(t, s), core.Look)
+			got, _ := wait(open(t, s), backend.Look)
 			if c.want == 0 {
 				same(t, got)
 			} else {
-				same(t, got, core.Event{FD: 5, Generation: 9, Ready: c.want})
+				same(t, got, backend.Event{FD: 5, Generation: 9, Ready: c.want})
 			}
 		})
 	}
@@ -243,12 +243,12 @@ func TestFiltersOfADescriptorAreOneEvent(t *testing.T) {
 		event(6, kqueue.Write, 9), event(6, kqueue.Read, 9),
 		event(7, kqueue.Read, 1), event(7, kqueue.Write, 2),
 	}}}
-	got, _ := wait(open(t, s), core.Look)
+	got, _ := wait(open(t, s), backend.Look)
 	same(t, got,
-		core.Event{FD: 5, Generation: 9, Ready: r | w},
-		core.Event{FD: 6, Generation: 9, Ready: r | w},
-		core.Event{FD: 7, Generation: 1, Ready: r},
-		core.Event{FD: 7, Generation: 2, Ready: w})
+		backend.Event{FD: 5, Generation: 9, Ready: r | w},
+		backend.Event{FD: 6, Generation: 9, Ready: r | w},
+		backend.Event{FD: 7, Generation: 1, Ready: r},
+		backend.Event{FD: 7, Generation: 2, Ready: w})
 }
 
 // A leader that is asked to goes on waiting in the poller.
@@ -257,7 +257,7 @@ func TestLeaderWaitsAgain(t *testing.T) {
 	s := &script{answers: [][]kqueue.Event{one, one, one}}
 	p := open(t, s)
 	served := 0
-	n, timedOut := p.Wait(core.Park, make([]core.Event, 4), func(n int) (int, bool) {
+	n, timedOut := p.Wait(backend.Park, make([]backend.Event, 4), func(n int) (int, bool) {
 		served++
 		return n, served < 3
 	})
@@ -281,18 +281,18 @@ func TestPipeWakesWhereTheKernelCannot(t *testing.T) {
 			t.Errorf("%s: %d pipes, last change %+v, want %+v", name, s.pipes, last, want)
 		}
 		s.signals = 0
-		if p.Wake(core.Park); s.signals != 1 {
+		if p.Wake(backend.Park); s.signals != 1 {
 			t.Errorf("%s: no byte", name)
 		}
 		s.answers = [][]kqueue.Event{{{Ident: 7, Filter: kqueue.Read, Data: 1}}}
-		got, _ := wait(p, core.Block)
+		got, _ := wait(p, backend.Block)
 		if same(t, got); s.drained != 1 {
 			t.Errorf("%s: the pipe was not emptied", name)
 		}
 		if p.Close(); s.pipes != 0 || s.closed != 1 {
 			t.Errorf("%s: %d pipes open, closed %d times", name, s.pipes, s.closed)
 		}
-		if p.Wake(core.Park); s.signals != 1 {
+		if p.Wake(backend.Park); s.signals != 1 {
 			t.Errorf("%s: a byte into what is no longer the pipe", name)
 		}
 	}
@@ -302,13 +302,13 @@ func TestPipeWakesWhereTheKernelCannot(t *testing.T) {
 func TestWakeTriggers(t *testing.T) {
 	s := &script{}
 	p := open(t, s)
-	p.Wake(core.Block)
+	p.Wake(backend.Block)
 	want := kqueue.Event{Ident: 1, Filter: kqueue.User, FFlags: kqueue.Trigger}
 	if len(s.changes) != 1 || s.changes[0] != want {
 		t.Errorf("changes %+v, want %+v", s.changes, want)
 	}
 	p.Close()
-	if p.Wake(core.Block); len(s.changes) != 1 {
+	if p.Wake(backend.Block); len(s.changes) != 1 {
 		t.Error("a closed queue was woken")
 	}
 }

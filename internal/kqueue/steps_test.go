@@ -6,7 +6,7 @@ import (
 	"syscall"
 	"testing"
 
-	"github.com/completionport/completion/internal/core"
+	"github.com/completionport/completion/internal/backend"
 	"github.com/completionport/completion/internal/kqueue"
 )
 
@@ -41,7 +41,7 @@ func TestWakeAndCloseKeepEachOtherOut(t *testing.T) {
 		expect("a wake", true, false)
 		return 0
 	}
-	p.Wake(core.Park)
+	p.Wake(backend.Park)
 	p.Close()
 	if expect("nothing", true, true); seen != 4 {
 		t.Errorf("looked %d times", seen)

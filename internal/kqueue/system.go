@@ -1,6 +1,8 @@
 package kqueue
 
-import "github.com/completionport/completion/internal/core"
+import (
+	"github.com/completionport/completion/internal/backend"
+)
 
 // System is a kernel's queue of events. Wait is called by one goroutine at a
 // time, Close when nobody is inside any other method, the rest by anyone.
@@ -8,11 +10,11 @@ type System interface {
 	// Change submits a change, and a second one unless that is the zero Event.
 	// It takes no events and never waits. It returns the errno of the first
 	// change that fails; what stands behind that is not submitted.
-	Change(first, second Event) core.Errno
+	Change(first, second Event) backend.Errno
 	// Wait moves events out of the queue and waits for the first: for so many
 	// nanoseconds, a whole number of microseconds, or not at all if that is 0, or
 	// for ever if it is negative. With an errno there are no events.
-	Wait(events []Event, nanoseconds int64) (n int, errno core.Errno)
+	Wait(events []Event, nanoseconds int64) (n int, errno backend.Errno)
 	// Pipe opens a pipe whose ends do not block.
 	Pipe() (read, write int, err error)
 	// Signal writes a byte to a pipe, unless it is full.

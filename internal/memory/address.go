@@ -6,7 +6,7 @@ import (
 	"net/netip"
 	"slices"
 
-	"github.com/completionport/completion/internal/core"
+	"github.com/completionport/completion/internal/backend"
 	"github.com/completionport/completion/internal/sys"
 )
 
@@ -17,7 +17,7 @@ type addressBook struct {
 	taken     map[uint16]bool // TCP ports of sockets that connect
 	last      uint16          // the TCP port given out last
 	turn      int             // whose turn it is among those that share
-	faults    map[core.Address]fate
+	faults    map[backend.Address]fate
 	names     uint32 // so many names were found for unix listeners
 }
 
@@ -30,26 +30,26 @@ const (
 )
 
 // Refuse makes connects to an address fail, until Restore.
-func (s *System) Refuse(at core.Address) { s.book.doom(at, refuse) }
+func (s *System) Refuse(at backend.Address) { s.book.doom(at, refuse) }
 
 // Ignore leaves connects to an address without an answer, until Restore; those
 // that wait for one then go on waiting.
-func (s *System) Ignore(at core.Address) { s.book.doom(at, ignore) }
+func (s *System) Ignore(at backend.Address) { s.book.doom(at, ignore) }
 
 // Restore ends Refuse and Ignore.
-func (s *System) Restore(at core.Address) { delete(s.book.faults, canonical(at)) }
+func (s *System) Restore(at backend.Address) { delete(s.book.faults, canonical(at)) }
 
-func (b *addressBook) doom(at core.Address, f fate) {
+func (b *addressBook) doom(at backend.Address, f fate) {
 	if b.faults == nil {
-		b.faults = make(map[core.Address]fate)
+		b.faults = make(map[backend.Address]fate)
 	}
 	b.faults[canonical(at)] = f
 }
 
 // canonical gives an address one form only, and a host to one without.
-func canonical(a core.Address) core.Address {
+func canonical(a backend.Address) backend.Address {
 	if a.Path != "" {
-		return core.Address{Path: a.Path}
+		return backend.Address{Path: a.Path}
 	}
 	ip := a.Inet.Addr().Unmap().WithZone("")
 	switch {
@@ -59,11 +59,11 @@ func canonical(a core.Address) core.Address {
 	default:
 		ip = netip.IPv6Loopback()
 	}
-	return core.Address{Inet: netip.AddrPortFrom(ip, a.Inet.Port())}
+	return backend.Address{Inet: netip.AddrPortFrom(ip, a.Inet.Port())}
 }
 
 // speaks tells whether a socket can use an address.
-func (k *Socket) speaks(a core.Address) bool {
+func (k *Socket) speaks(a backend.Address) bool {
 	ip := a.Inet.Addr().Unmap()
 	switch k.family {
 	case sys.Unix:
@@ -77,8 +77,8 @@ func (k *Socket) speaks(a core.Address) bool {
 }
 
 // listen gives a listener its address.
-func (b *addressBook) listen(k *Socket, at core.Address) core.Errno {
-	if k.family == sys.Unix && at == (core.Address{}) {
+func (b *addressBook) listen(k *Socket, at backend.Address) backend.Errno {
+	if k.family == sys.Unix && at == (backend.Address{}) {
 		at.Path = b.abstractName()
 	}
 	if !k.speaks(at) {
@@ -109,14 +109,14 @@ func (b *addressBook) listen(k *Socket, at core.Address) core.Errno {
 	return 0
 }
 
-func (b *addressBook) listenOn(k *Socket, path string) core.Errno {
+func (b *addressBook) listenOn(k *Socket, path string) backend.Errno {
 	if b.paths[path] != nil {
 		return errInUse
 	}
 	if b.paths == nil {
 		b.paths = make(map[string]*Socket)
 	}
-	k.local = core.Address{Path: path}
+	k.local = backend.Address{Path: path}
 	b.paths[path] = k
 	return 0
 }
@@ -152,7 +152,7 @@ func (k *Socket) hears(ip netip.Addr) bool {
 }
 
 // bind gives a socket that connects both its addresses.
-func (b *addressBook) bind(k *Socket, to core.Address) core.Errno {
+func (b *addressBook) bind(k *Socket, to backend.Address) backend.Errno {
 	if !k.speaks(to) {
 		return errBadFamily
 	}
@@ -190,7 +190,7 @@ func (b *addressBook) freePort() uint16 {
 
 // lookup returns who gets a connect to an address, nil for nobody, or tells
 // that there is no answer at all.
-func (b *addressBook) lookup(at core.Address) (l *Socket, silent bool) {
+func (b *addressBook) lookup(at backend.Address) (l *Socket, silent bool) {
 	switch b.faults[at] {
 	case refuse:
 		return nil, false
@@ -220,7 +220,7 @@ func (b *addressBook) lookup(at core.Address) (l *Socket, silent bool) {
 }
 
 // tell calls those who wait for connects to an address, or to one like it.
-func (b *addressBook) tell(at core.Address) {
+func (b *addressBook) tell(at backend.Address) {
 	if l := b.paths[at.Path]; l != nil {
 		l.tell()
 	}
@@ -256,7 +256,7 @@ func (k *Socket) LocalAddr() net.Addr { return k.netAddr(k.local, true) }
 // connection, and nil without one.
 func (k *Socket) RemoteAddr() net.Addr { return k.netAddr(k.remote, k.phase == connected) }
 
-func (k *Socket) netAddr(a core.Address, there bool) net.Addr {
+func (k *Socket) netAddr(a backend.Address, there bool) net.Addr {
 	switch {
 	case !there || k.phase == closed:
 		return nil

@@ -1,38 +1,40 @@
 package memory
 
-import "github.com/completionport/completion/internal/core"
+import (
+	"github.com/completionport/completion/internal/backend"
+)
 
 // Classify says what an errno means to the engine. Most of these never come
 // from a System itself: a test may order them.
-func Classify(kind core.Kind, errno core.Errno) core.Class {
+func Classify(kind backend.Kind, errno backend.Errno) backend.Class {
 	switch errno {
 	case errInterrupted:
-		if kind == core.Connect { // it goes on in the background
-			return core.WouldBlock
+		if kind == backend.Connect { // it goes on in the background
+			return backend.WouldBlock
 		}
-		return core.Again
+		return backend.Again
 	case errAgain:
-		if kind == core.Connect { // no edge would come
-			return core.Failed
+		if kind == backend.Connect { // no edge would come
+			return backend.Failed
 		}
-		return core.WouldBlock
+		return backend.WouldBlock
 	case errInProgress, errAlready:
-		if kind == core.Connect {
-			return core.WouldBlock
+		if kind == backend.Connect {
+			return backend.WouldBlock
 		}
 	case errBrokenPipe:
-		if kind != core.Connect && kind != core.Accept {
-			return core.BrokenPipe
+		if kind != backend.Connect && kind != backend.Accept {
+			return backend.BrokenPipe
 		}
 	case errAborted, errNoHost, errNoNetwork:
-		if kind == core.Accept { // it died in the backlog
-			return core.Again
+		if kind == backend.Accept { // it died in the backlog
+			return backend.Again
 		}
-		return core.Fatal
+		return backend.Fatal
 	case errReset, errRefused, errTimedOut:
-		if kind != core.Accept {
-			return core.Fatal
+		if kind != backend.Accept {
+			return backend.Fatal
 		}
 	}
-	return core.Failed
+	return backend.Failed
 }

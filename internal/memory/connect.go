@@ -3,7 +3,7 @@ package memory
 import (
 	"slices"
 
-	"github.com/completionport/completion/internal/core"
+	"github.com/completionport/completion/internal/backend"
 	"github.com/completionport/completion/internal/sys"
 )
 
@@ -12,7 +12,7 @@ const DefaultBacklog = 4096
 
 // Listen makes a listener, without a descriptor yet. A TCP port 0 means one
 // that is free.
-func (s *System) Listen(family sys.Family, at core.Address, o sys.ListenOptions) (*Socket, core.Errno) {
+func (s *System) Listen(family sys.Family, at backend.Address, o sys.ListenOptions) (*Socket, backend.Errno) {
 	k := s.Open(family)
 	k.shares = o.ReusePort
 	if k.capacity = o.Backlog; k.capacity <= 0 {
@@ -26,7 +26,7 @@ func (s *System) Listen(family sys.Family, at core.Address, o sys.ListenOptions)
 }
 
 // Accept is System.Accept. The connection has no owner yet.
-func (k *Socket) Accept() (*Socket, core.Errno) {
+func (k *Socket) Accept() (*Socket, backend.Errno) {
 	switch {
 	case k.phase != listening:
 		return nil, errInvalid
@@ -44,7 +44,7 @@ func (k *Socket) Accept() (*Socket, core.Errno) {
 }
 
 // Connect is System.Connect.
-func (k *Socket) Connect(to core.Address) core.Errno {
+func (k *Socket) Connect(to backend.Address) backend.Errno {
 	switch k.phase {
 	case connecting:
 		return errAlready
@@ -66,7 +66,7 @@ func (k *Socket) Connect(to core.Address) core.Errno {
 }
 
 // Connected is System.Connected.
-func (k *Socket) Connected() core.Errno {
+func (k *Socket) Connected() backend.Errno {
 	switch {
 	case k.errno != 0:
 		return k.takeErrno(0)
@@ -92,7 +92,7 @@ func (k *Socket) requested() {
 		l.admit(k)
 	case k.system.habits.ResetsOverflow:
 		k.phase = connected
-		k.edge(core.Writable)
+		k.edge(backend.Writable)
 		k.system.send(k, reset, 0)
 	default:
 		l.waiting = append(l.waiting, k)
@@ -116,8 +116,8 @@ func (k *Socket) admit(asker *Socket) {
 	conn.peer, asker.peer = asker, conn
 	asker.phase = connected
 	k.backlog = append(k.backlog, conn)
-	k.edge(core.Readable)
-	asker.edge(core.Writable)
+	k.edge(backend.Readable)
+	asker.edge(backend.Writable)
 }
 
 // refused is the arrival of a refusal.
@@ -130,5 +130,5 @@ func (k *Socket) refused() {
 	if k.family == sys.Unix {
 		k.errno = errNotThere
 	}
-	k.edge(core.Readable | core.Writable)
+	k.edge(backend.Readable | backend.Writable)
 }

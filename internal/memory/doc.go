@@ -8,7 +8,7 @@
 //     decides what happens next and when. The same calls in the same order
 //     have the same results.
 //   - Network is a System behind one mutex, for any number of goroutines: a
-//     Port of it is the core.Kernel and core.Poller of one completion port, a
+//     Port of it is the backend.Kernel and backend.Poller of one completion port, a
 //     Conn or a Listener is a blocking end for a test. It works inside a bubble
 //     of testing/synctest: whatever waits, waits on a channel or a condition
 //     made in that bubble, with the bubble's clock.

@@ -8,7 +8,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/completionport/completion/internal/core"
+	"github.com/completionport/completion/internal/backend"
 	"github.com/completionport/completion/internal/sys"
 )
 
@@ -41,7 +41,7 @@ func (e *end) init(n *Network, k *Socket, network string) {
 // errorOf is an error in the form of package net; what is an errno becomes a
 // system call's.
 func (e *end) errorOf(op string, err error) error {
-	if errno, ok := err.(core.Errno); ok {
+	if errno, ok := err.(backend.Errno); ok {
 		err = os.NewSyscallError(op, errno)
 	}
 	return &net.OpError{Op: op, Net: e.name, Source: e.local, Addr: e.remote, Err: err}
@@ -76,7 +76,7 @@ func newConn(n *Network, k *Socket, network string) *Conn {
 }
 
 // Dial connects to an address, and waits until that is done.
-func (n *Network) Dial(network string, family sys.Family, to core.Address) (*Conn, error) {
+func (n *Network) Dial(network string, family sys.Family, to backend.Address) (*Conn, error) {
 	n.lock()
 	defer n.mu.Unlock()
 	k := n.system.Open(family)
@@ -268,7 +268,7 @@ func (c *Conn) set(f func()) error {
 type Listener struct{ end }
 
 // Listen returns a listener for the test itself.
-func (n *Network) Listen(network string, family sys.Family, at core.Address) (*Listener, error) {
+func (n *Network) Listen(network string, family sys.Family, at backend.Address) (*Listener, error) {
 	n.lock()
 	defer n.mu.Unlock()
 	k, errno := n.system.Listen(family, at, sys.ListenOptions{})

@@ -1,31 +1,33 @@
 package memory
 
-import "github.com/completionport/completion/internal/core"
+import (
+	"github.com/completionport/completion/internal/backend"
+)
 
 // The numbers are this module's own: Plan 9 has none.
 const (
-	errAgain         = core.EAGAIN
-	errInterrupted   = core.EINTR
-	errReset         = core.ECONNRESET
-	errAborted       = core.ECONNABORTED
-	errRefused       = core.ECONNREFUSED
-	errTimedOut      = core.ETIMEDOUT
-	errNoHost        = core.EHOSTUNREACH
-	errNoNetwork     = core.ENETUNREACH
-	errBrokenPipe    = core.EPIPE
-	errInProgress    = core.EINPROGRESS
-	errAlready       = core.EALREADY
-	errConnected     = core.EISCONN
-	errNotConnected  = core.ENOTCONN
-	errBadFamily     = core.EAFNOSUPPORT
-	errInUse         = core.EADDRINUSE
-	errNoAddress     = core.EADDRNOTAVAIL
-	errNotSupported  = core.EOPNOTSUPP
-	errInvalid       = core.EINVAL
-	errBadDescriptor = core.EBADF
-	errNotThere      = core.ENOENT
-	errExists        = core.EEXIST
+	errAgain         = backend.EAGAIN
+	errInterrupted   = backend.EINTR
+	errReset         = backend.ECONNRESET
+	errAborted       = backend.ECONNABORTED
+	errRefused       = backend.ECONNREFUSED
+	errTimedOut      = backend.ETIMEDOUT
+	errNoHost        = backend.EHOSTUNREACH
+	errNoNetwork     = backend.ENETUNREACH
+	errBrokenPipe    = backend.EPIPE
+	errInProgress    = backend.EINPROGRESS
+	errAlready       = backend.EALREADY
+	errConnected     = backend.EISCONN
+	errNotConnected  = backend.ENOTCONN
+	errBadFamily     = backend.EAFNOSUPPORT
+	errInUse         = backend.EADDRINUSE
+	errNoAddress     = backend.EADDRNOTAVAIL
+	errNotSupported  = backend.EOPNOTSUPP
+	errInvalid       = backend.EINVAL
+	errBadDescriptor = backend.EBADF
+	errNotThere      = backend.ENOENT
+	errExists        = backend.EEXIST
 )
 
 // Native returns the errno.
-func Native(errno core.Errno) core.Errno { return errno }
+func Native(errno backend.Errno) backend.Errno { return errno }

@@ -8,11 +8,11 @@ import (
 	"slices"
 	"time"
 
-	"github.com/completionport/completion/internal/core"
+	"github.com/completionport/completion/internal/backend"
 	"github.com/completionport/completion/internal/sys"
 )
 
-var _ core.Kernel = Kernel{}
+var _ backend.Kernel = Kernel{}
 
 // Kernel makes the calls of ports on a network, with the faults that a test has
 // ordered.
@@ -25,13 +25,13 @@ func (n *Network) Kernel() Kernel { return Kernel{n} }
 func (k Kernel) Now() int64 { return sys.Now() }
 
 // enter takes the network's lock and tells what fault was ordered for a call.
-func (k Kernel) enter(call string) (*Network, core.Errno) {
+func (k Kernel) enter(call string) (*Network, backend.Errno) {
 	k.network.lock()
 	return k.network, k.network.fault(call)
 }
 
 // Read is System.Read.
-func (k Kernel) Read(fd int, p []byte) (int, core.Errno) {
+func (k Kernel) Read(fd int, p []byte) (int, backend.Errno) {
 	n, errno := k.enter("read")
 	defer n.mu.Unlock()
 	if errno != 0 {
@@ -43,7 +43,7 @@ func (k Kernel) Read(fd int, p []byte) (int, core.Errno) {
 }
 
 // Write is System.Write.
-func (k Kernel) Write(fd int, p []byte) (int, core.Errno) {
+func (k Kernel) Write(fd int, p []byte) (int, backend.Errno) {
 	n, errno := k.enter("write")
 	defer n.mu.Unlock()
 	if errno != 0 {
@@ -71,7 +71,7 @@ func (n *Network) limited(fd, count, wanted int) {
 }
 
 // failed makes an edge for a caller that was told to wait for one. mu is held.
-func (n *Network) failed(fd int, errno core.Errno) core.Errno {
+func (n *Network) failed(fd int, errno backend.Errno) backend.Errno {
 	if errno == errAgain {
 		n.system.Nudge(fd)
 	}
@@ -79,7 +79,7 @@ func (n *Network) failed(fd int, errno core.Errno) core.Errno {
 }
 
 // Accept is System.Accept.
-func (k Kernel) Accept(fd int) (int, core.Errno) {
+func (k Kernel) Accept(fd int) (int, backend.Errno) {
 	n, errno := k.enter("accept")
 	defer n.mu.Unlock()
 	if errno != 0 {
@@ -89,7 +89,7 @@ func (k Kernel) Accept(fd int) (int, core.Errno) {
 }
 
 // Connect is System.Connect. One that was interrupted goes on.
-func (k Kernel) Connect(fd int, to core.Address) core.Errno {
+func (k Kernel) Connect(fd int, to backend.Address) backend.Errno {
 	n, errno := k.enter("connect")
 	defer n.mu.Unlock()
 	switch errno {
@@ -104,14 +104,14 @@ func (k Kernel) Connect(fd int, to core.Address) core.Errno {
 }
 
 // Connected is System.Connected.
-func (k Kernel) Connected(fd int) core.Errno {
+func (k Kernel) Connected(fd int) backend.Errno {
 	k.network.lock()
 	defer k.network.mu.Unlock()
 	return k.network.system.Connected(fd)
 }
 
 // CloseWrite is System.CloseWrite.
-func (k Kernel) CloseWrite(fd int) core.Errno {
+func (k Kernel) CloseWrite(fd int) backend.Errno {
 	n, errno := k.enter("closewrite")
 	defer n.mu.Unlock()
 	if errno != 0 {
@@ -121,14 +121,16 @@ func (k Kernel) CloseWrite(fd int) core.Errno {
 }
 
 // Close is System.Close.
-func (k Kernel) Close(fd int) core.Errno {
+func (k Kernel) Close(fd int) backend.Errno {
 	k.network.lock()
 	defer k.network.mu.Unlock()
 	return k.network.system.Close(fd)
 }
 
 // Classify is the package's.
-func (Kernel) Classify(kind core.Kind, errno core.Errno) core.Class { return Classify(kind, errno) }
+func (Kernel) Classify(kind backend.Kind, errno backend.Errno) backend.Class {
+	return Classify(kind, errno)
+}
 
 // MapsIPv4 is true, on every system.
 func (Kernel) MapsIPv4() bool { return true }
@@ -144,7 +146,7 @@ func (k Kernel) Socket(family sys.Family) (int, error) {
 }
 
 // Listen opens a listening socket.
-func (k Kernel) Listen(family sys.Family, at core.Address, o sys.ListenOptions) (int, error) {
+func (k Kernel) Listen(family sys.Family, at backend.Address, o sys.ListenOptions) (int, error) {
 	n, errno := k.enter("listen")
 	defer n.mu.Unlock()
 	if errno != 0 {

@@ -6,7 +6,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/completionport/completion/internal/core"
+	"github.com/completionport/completion/internal/backend"
 	"github.com/completionport/completion/internal/kqueue"
 	"github.com/completionport/completion/internal/sys"
 )
@@ -100,7 +100,7 @@ func (q *Kqueue) tell() {
 func (q *Kqueue) sometimes(habit bool) bool { return habit && q.random.IntN(8) == 0 }
 
 // Change registers, changes and removes knotes. The first failure ends it.
-func (q *Kqueue) Change(first, second kqueue.Event) core.Errno {
+func (q *Kqueue) Change(first, second kqueue.Event) backend.Errno {
 	q.network.lock()
 	defer q.network.mu.Unlock()
 	defer q.tell()
@@ -118,7 +118,7 @@ func (q *Kqueue) Change(first, second kqueue.Event) core.Errno {
 	return 0
 }
 
-func (q *Kqueue) change(e kqueue.Event) core.Errno {
+func (q *Kqueue) change(e kqueue.Event) backend.Errno {
 	i := slices.IndexFunc(q.knotes, func(n *knote) bool {
 		return n.event.Ident == e.Ident && n.event.Filter == e.Filter
 	})
@@ -206,10 +206,10 @@ func (n *knote) activate() {
 }
 
 // note is called when something has happened to a knote's socket.
-func (n *knote) note(about core.Readiness) {
+func (n *knote) note(about backend.Readiness) {
 	switch {
-	case n.event.Filter == kqueue.Read && about&core.Readable != 0,
-		n.event.Filter == kqueue.Write && about&core.Writable != 0,
+	case n.event.Filter == kqueue.Read && about&backend.Readable != 0,
+		n.event.Filter == kqueue.Write && about&backend.Writable != 0,
 		n.event.Filter == kqueue.Write && n.queue.habits.ExtraWrites:
 		n.activate()
 	}
@@ -227,7 +227,7 @@ func (s *System) forgetKnotes(fd int) {
 }
 
 // Wait is kevent(2) with room for events.
-func (q *Kqueue) Wait(events []kqueue.Event, nanoseconds int64) (int, core.Errno) {
+func (q *Kqueue) Wait(events []kqueue.Event, nanoseconds int64) (int, backend.Errno) {
 	until := int64(Never)
 	if nanoseconds >= 0 {
 		until = sys.Now() + nanoseconds

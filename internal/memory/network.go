@@ -4,7 +4,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/completionport/completion/internal/core"
+	"github.com/completionport/completion/internal/backend"
 	"github.com/completionport/completion/internal/sys"
 )
 
@@ -22,7 +22,7 @@ type Network struct {
 // failure is a fault ordered for calls of ports.
 type failure struct {
 	call  string
-	errno core.Errno
+	errno backend.Errno
 	times int // left; negative for always
 }
 
@@ -73,21 +73,21 @@ func (n *Network) SetDelay(d time.Duration) {
 }
 
 // Refuse is System.Refuse.
-func (n *Network) Refuse(at core.Address) {
+func (n *Network) Refuse(at backend.Address) {
 	n.lock()
 	defer n.mu.Unlock()
 	n.system.Refuse(at)
 }
 
 // Ignore is System.Ignore.
-func (n *Network) Ignore(at core.Address) {
+func (n *Network) Ignore(at backend.Address) {
 	n.lock()
 	defer n.mu.Unlock()
 	n.system.Ignore(at)
 }
 
 // Restore is System.Restore.
-func (n *Network) Restore(at core.Address) {
+func (n *Network) Restore(at backend.Address) {
 	n.lock()
 	defer n.mu.Unlock()
 	n.system.Restore(at)
@@ -98,7 +98,7 @@ var Calls = []string{"socket", "listen", "accept", "connect", "read", "write", "
 
 // Fail makes calls of ports end with an errno: the next so many, or all if
 // times is negative. With 0 it takes back what was ordered for that call.
-func (n *Network) Fail(call string, errno core.Errno, times int) {
+func (n *Network) Fail(call string, errno backend.Errno, times int) {
 	n.lock()
 	defer n.mu.Unlock()
 	if times != 0 {
@@ -116,7 +116,7 @@ func (n *Network) Fail(call string, errno core.Errno, times int) {
 
 // fault returns the errno that was ordered for this call, and 0 for none. mu is
 // held.
-func (n *Network) fault(call string) core.Errno {
+func (n *Network) fault(call string) backend.Errno {
 	for i := range n.failures {
 		f := &n.failures[i]
 		if f.call != call {

@@ -3,11 +3,11 @@ package memory
 import (
 	"time"
 
-	"github.com/completionport/completion/internal/core"
+	"github.com/completionport/completion/internal/backend"
 	"github.com/completionport/completion/internal/sys"
 )
 
-var _ core.Poller = (*Poller)(nil)
+var _ backend.Poller = (*Poller)(nil)
 
 // Poller is the poller of one port. A leader waits on a channel and a timer,
 // whichever way it is told to wait.
@@ -38,7 +38,7 @@ func (p *Poller) tell() {
 }
 
 // Arm registers a descriptor.
-func (p *Poller) Arm(fd int, generation uint32) core.Errno {
+func (p *Poller) Arm(fd int, generation uint32) backend.Errno {
 	p.network.lock()
 	defer p.network.mu.Unlock()
 	return p.watcher.Arm(fd, generation)
@@ -55,7 +55,7 @@ func (p *Poller) Disarm(fd int) {
 func (p *Poller) SetTimeout(until int64) { p.until = until }
 
 // Wake ends a wait, or the next one.
-func (p *Poller) Wake(core.Waiting) {
+func (p *Poller) Wake(backend.Waiting) {
 	p.network.mu.Lock()
 	p.woken = true
 	p.network.mu.Unlock()
@@ -63,12 +63,12 @@ func (p *Poller) Wake(core.Waiting) {
 }
 
 // Wait collects edges, and sleeps until there is one.
-func (p *Poller) Wait(how core.Waiting, events []core.Event, serve func(int) (int, bool)) (n int, timedOut bool) {
+func (p *Poller) Wait(how backend.Waiting, events []backend.Event, serve func(int) (int, bool)) (n int, timedOut bool) {
 	for {
 		p.network.lock()
 		n = p.watcher.Collect(events)
 		arrival := p.network.system.NextArrival()
-		if how == core.Look {
+		if how == backend.Look {
 			p.network.mu.Unlock()
 			return n, false
 		}

@@ -5,7 +5,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/completionport/completion/internal/core"
+	"github.com/completionport/completion/internal/backend"
 	"github.com/completionport/completion/internal/sys"
 )
 
@@ -31,8 +31,8 @@ func leader(t *testing.T) (p *Poller, fd int, peer *Conn) {
 		p.Close()
 		b.Close()
 	})
-	events := make([]core.Event, 4)
-	if got, _ := p.Wait(core.Look, events, nil); got != 1 { // writable
+	events := make([]backend.Event, 4)
+	if got, _ := p.Wait(backend.Look, events, nil); got != 1 { // writable
 		t.Fatalf("%d edges at first", got)
 	}
 	return p, fd, b.(*Conn)
@@ -51,8 +51,8 @@ func again(times int) func(int) (int, bool) {
 func TestWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p, fd, peer := leader(t)
-		events := make([]core.Event, 4)
-		wait := func(how core.Waiting, times, wantN int, wantTimedOut bool) {
+		events := make([]backend.Event, 4)
+		wait := func(how backend.Waiting, times, wantN int, wantTimedOut bool) {
 			t.Helper()
 			if n, timedOut := p.Wait(how, events, again(times)); n != wantN || timedOut != wantTimedOut {
 				t.Fatalf("Wait: %d, %t, want %d, %t", n, timedOut, wantN, wantTimedOut)
@@ -60,37 +60,37 @@ func TestWait(t *testing.T) {
 		}
 		later := func(f func()) { time.AfterFunc(time.Hour, f) }
 
-		wait(core.Look, 0, 0, false)
+		wait(backend.Look, 0, 0, false)
 		begun := time.Now()
 		later(func() { peer.Write([]byte("a")) })
-		wait(core.Park, 0, 1, false)
-		if events[0] != (core.Event{FD: fd, Generation: 7, Ready: core.Readable | core.Writable}) {
+		wait(backend.Park, 0, 1, false)
+		if events[0] != (backend.Event{FD: fd, Generation: 7, Ready: backend.Readable | backend.Writable}) {
 			t.Errorf("event %+v", events[0])
 		}
 		// Served in there, the first leaves it waiting.
 		later(func() { peer.Write([]byte("b")) })
 		time.AfterFunc(2*time.Hour, func() { peer.Write([]byte("c")) })
-		wait(core.Block, 1, 1, false)
+		wait(backend.Block, 1, 1, false)
 
-		later(func() { p.Wake(core.Park) })
-		wait(core.Park, 0, 0, false)
+		later(func() { p.Wake(backend.Park) })
+		wait(backend.Park, 0, 0, false)
 		if d := time.Since(begun); d != 4*time.Hour {
 			t.Errorf("waited for %v", d)
 		}
-		p.Wake(core.Park) // ends the next one that waits
-		wait(core.Look, 0, 0, false)
-		wait(core.Park, 0, 0, false)
+		p.Wake(backend.Park) // ends the next one that waits
+		wait(backend.Look, 0, 0, false)
+		wait(backend.Park, 0, 0, false)
 
 		p.SetTimeout(sys.Now() + int64(time.Minute))
 		begun = time.Now()
-		wait(core.Park, 0, 0, true)
-		wait(core.Park, 0, 0, true) // it is still over
+		wait(backend.Park, 0, 0, true)
+		wait(backend.Park, 0, 0, true) // it is still over
 		if d := time.Since(begun); d != time.Minute {
 			t.Errorf("timed out after %v", d)
 		}
-		p.SetTimeout(core.Never)
-		later(func() { p.Wake(core.Park) })
-		wait(core.Park, 0, 0, false)
+		p.SetTimeout(backend.Never)
+		later(func() { p.Wake(backend.Park) })
+		wait(backend.Park, 0, 0, false)
 	})
 }
 
@@ -107,9 +107,9 @@ func TestWaitTakesWhatFits(t *testing.T) {
 	}
 	p.Disarm(fds[3]) // nothing of it may come
 	var got []int
-	events := make([]core.Event, 2)
+	events := make([]backend.Event, 2)
 	for {
-		n, _ := p.Wait(core.Look, events, nil)
+		n, _ := p.Wait(backend.Look, events, nil)
 		if n == 0 {
 			break
 		}

@@ -1,7 +1,7 @@
 package memory
 
 import (
-	"github.com/completionport/completion/internal/core"
+	"github.com/completionport/completion/internal/backend"
 	"github.com/completionport/completion/internal/sys"
 )
 
@@ -30,7 +30,7 @@ func (s *System) NewWatcher() *Watcher { return &Watcher{system: s} }
 
 // Arm registers a descriptor for both directions. What is ready already is an
 // edge. A socket is armed once at a time.
-func (w *Watcher) Arm(fd int, generation uint32) core.Errno {
+func (w *Watcher) Arm(fd int, generation uint32) backend.Errno {
 	k := w.system.Lookup(fd)
 	switch {
 	case k == nil:
@@ -39,7 +39,7 @@ func (w *Watcher) Arm(fd int, generation uint32) core.Errno {
 		return errExists
 	}
 	k.armed = &registration{watcher: w, socket: k, fd: fd, generation: generation}
-	k.edge(core.Readable | core.Writable)
+	k.edge(backend.Readable | backend.Writable)
 	return 0
 }
 
@@ -66,13 +66,13 @@ func (w *Watcher) Pending() bool { return len(w.pending) > 0 }
 
 // Collect moves edges into events, and returns how many. One whose reason is
 // gone by now is left out.
-func (w *Watcher) Collect(events []core.Event) int {
+func (w *Watcher) Collect(events []backend.Event) int {
 	n, seen := 0, 0
 	for ; seen < len(w.pending) && n < len(events); seen++ {
 		r := w.pending[seen]
 		r.pending = false
 		if ready := r.socket.Ready(); ready != 0 {
-			events[n] = core.Event{FD: r.fd, Generation: r.generation, Ready: ready}
+			events[n] = backend.Event{FD: r.fd, Generation: r.generation, Ready: ready}
 			n++
 		}
 	}
@@ -85,13 +85,13 @@ func (w *Watcher) Collect(events []core.Event) int {
 // Nudge makes an edge of whatever is ready at a descriptor.
 func (s *System) Nudge(fd int) {
 	if k := s.Lookup(fd); k != nil {
-		k.edge(core.Readable | core.Writable)
+		k.edge(backend.Readable | backend.Writable)
 	}
 }
 
 // edge notes that something has happened, and to which direction, for whoever
 // watches.
-func (k *Socket) edge(about core.Readiness) {
+func (k *Socket) edge(about backend.Readiness) {
 	if r := k.armed; r != nil && !r.pending && k.Ready() != 0 {
 		r.pending = true
 		r.watcher.pending = append(r.watcher.pending, r)
@@ -116,27 +116,27 @@ func (k *Socket) tell() {
 }
 
 // Ready says what a call would find now.
-func (k *Socket) Ready() (r core.Readiness) {
+func (k *Socket) Ready() (r backend.Readiness) {
 	switch k.phase {
 	case listening:
 		if len(k.backlog) > 0 {
-			r = core.Readable
+			r = backend.Readable
 		}
 	case fresh, failed:
-		r = core.Readable | core.Writable
+		r = backend.Readable | backend.Writable
 	case connected:
 		if k.in.readable() > 0 || k.in.ended || k.dead {
-			r = core.Readable
+			r = backend.Readable
 		}
 		if k.room() > 0 || k.finSent || k.dead {
-			r |= core.Writable
+			r |= backend.Writable
 		}
 		if k.in.ended || k.dead {
-			r |= core.HungUp
+			r |= backend.HungUp
 		}
 		// As on Linux: urgent data is told of, ends of messages are not.
 		if k.family == sys.Unix || k.in.marked() {
-			r |= core.StopsShort
+			r |= backend.StopsShort
 		}
 	}
 	return r

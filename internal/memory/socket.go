@@ -1,7 +1,7 @@
 package memory
 
 import (
-	"github.com/completionport/completion/internal/core"
+	"github.com/completionport/completion/internal/backend"
 	"github.com/completionport/completion/internal/sys"
 )
 
@@ -18,7 +18,7 @@ type Socket struct {
 	armed      *registration
 	knotes     []*knote // of queues
 
-	local, remote core.Address
+	local, remote backend.Address
 	ownsPort      bool // the local port is counted in the address book
 
 	// A connection.
@@ -26,8 +26,8 @@ type Socket struct {
 	in          stream
 	sendSize    int
 	receiveSize int
-	errno       core.Errno // told to one call
-	dead        bool       // a reset came
+	errno       backend.Errno // told to one call
+	dead        bool          // a reset came
 	finSent     bool
 	starved     bool // a write found too little room: room is an edge
 	resets      bool // closing sends a reset
@@ -64,7 +64,7 @@ func (k *Socket) room() int {
 }
 
 // Read is System.Read.
-func (k *Socket) Read(p []byte) (int, core.Errno) {
+func (k *Socket) Read(p []byte) (int, backend.Errno) {
 	switch k.phase {
 	case connecting:
 		return 0, errAgain
@@ -75,7 +75,7 @@ func (k *Socket) Read(p []byte) (int, core.Errno) {
 	if n := k.in.take(p); n > 0 {
 		if peer := k.peer; peer != nil && peer.starved && peer.room() > 0 {
 			peer.starved = false
-			peer.edge(core.Writable)
+			peer.edge(backend.Writable)
 		}
 		return n, 0
 	}
@@ -91,7 +91,7 @@ func (k *Socket) Read(p []byte) (int, core.Errno) {
 }
 
 // Write is System.Write.
-func (k *Socket) Write(p []byte) (int, core.Errno) {
+func (k *Socket) Write(p []byte) (int, backend.Errno) {
 	switch {
 	case k.phase == connecting:
 		return 0, errAgain
@@ -116,7 +116,7 @@ func (k *Socket) Write(p []byte) (int, core.Errno) {
 
 // Mark makes reads of the other end stop behind what was written so far: at an
 // urgent byte, which itself is nowhere, or at the end of a message.
-func (k *Socket) Mark() core.Errno {
+func (k *Socket) Mark() backend.Errno {
 	switch {
 	case k.phase != connected || k.dead || k.finSent:
 		return errBrokenPipe
@@ -128,7 +128,7 @@ func (k *Socket) Mark() core.Errno {
 }
 
 // takeErrno returns the error that waits to be told, or else another.
-func (k *Socket) takeErrno(other core.Errno) core.Errno {
+func (k *Socket) takeErrno(other backend.Errno) backend.Errno {
 	errno := k.errno
 	k.errno = 0
 	if errno == 0 {
@@ -138,7 +138,7 @@ func (k *Socket) takeErrno(other core.Errno) core.Errno {
 }
 
 // CloseWrite is System.CloseWrite.
-func (k *Socket) CloseWrite() core.Errno {
+func (k *Socket) CloseWrite() backend.Errno {
 	switch {
 	case k.phase != connected || k.dead || k.over():
 		return errNotConnected
@@ -216,7 +216,7 @@ func (k *Socket) hangUp() {
 	}
 	if peer.starved { // what it still writes goes nowhere
 		peer.starved = false
-		peer.edge(core.Writable)
+		peer.edge(backend.Writable)
 	}
 }
 
@@ -237,7 +237,7 @@ func (k *Socket) SetBuffers(send, receive int) {
 	for _, end := range []*Socket{k, k.peer} {
 		if end != nil && end.starved && end.room() > 0 {
 			end.starved = false
-			end.edge(core.Writable)
+			end.edge(backend.Writable)
 		}
 	}
 }

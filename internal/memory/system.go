@@ -1,7 +1,7 @@
 package memory
 
 import (
-	"github.com/completionport/completion/internal/core"
+	"github.com/completionport/completion/internal/backend"
 	"github.com/completionport/completion/internal/sys"
 )
 
@@ -69,7 +69,7 @@ func (s *System) Socket(family sys.Family) int { return s.Install(s.Open(family)
 
 // Accept takes the oldest connection out of the backlog. A connect that found
 // no room there goes on.
-func (s *System) Accept(fd int) (int, core.Errno) {
+func (s *System) Accept(fd int) (int, backend.Errno) {
 	k := s.Lookup(fd)
 	if k == nil {
 		return -1, errBadDescriptor
@@ -82,7 +82,7 @@ func (s *System) Accept(fd int) (int, core.Errno) {
 }
 
 // Connect asks for a connection. The answer comes with an edge.
-func (s *System) Connect(fd int, to core.Address) core.Errno {
+func (s *System) Connect(fd int, to backend.Address) backend.Errno {
 	if k := s.Lookup(fd); k != nil {
 		return k.Connect(to)
 	}
@@ -90,7 +90,7 @@ func (s *System) Connect(fd int, to core.Address) core.Errno {
 }
 
 // Connected says how a connect ended: EINPROGRESS if it has not.
-func (s *System) Connected(fd int) core.Errno {
+func (s *System) Connected(fd int) backend.Errno {
 	if k := s.Lookup(fd); k != nil {
 		return k.Connected()
 	}
@@ -98,7 +98,7 @@ func (s *System) Connected(fd int) core.Errno {
 }
 
 // Read takes bytes that have arrived: 0 at the end of the stream.
-func (s *System) Read(fd int, p []byte) (int, core.Errno) {
+func (s *System) Read(fd int, p []byte) (int, backend.Errno) {
 	if k := s.Lookup(fd); k != nil {
 		return k.Read(p)
 	}
@@ -106,7 +106,7 @@ func (s *System) Read(fd int, p []byte) (int, core.Errno) {
 }
 
 // Write sends as many bytes as there is room for.
-func (s *System) Write(fd int, p []byte) (int, core.Errno) {
+func (s *System) Write(fd int, p []byte) (int, backend.Errno) {
 	if k := s.Lookup(fd); k != nil {
 		return k.Write(p)
 	}
@@ -114,7 +114,7 @@ func (s *System) Write(fd int, p []byte) (int, core.Errno) {
 }
 
 // CloseWrite sends the end of the stream.
-func (s *System) CloseWrite(fd int) core.Errno {
+func (s *System) CloseWrite(fd int) backend.Errno {
 	if k := s.Lookup(fd); k != nil {
 		return k.CloseWrite()
 	}
@@ -122,7 +122,7 @@ func (s *System) CloseWrite(fd int) core.Errno {
 }
 
 // Close frees a descriptor, and closes the socket if it was its last.
-func (s *System) Close(fd int) core.Errno {
+func (s *System) Close(fd int) backend.Errno {
 	k := s.Lookup(fd)
 	if k == nil {
 		return errBadDescriptor

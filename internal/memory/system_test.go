@@ -5,7 +5,7 @@ import (
 	"syscall"
 	"testing"
 
-	"github.com/completionport/completion/internal/core"
+	"github.com/completionport/completion/internal/backend"
 	"github.com/completionport/completion/internal/sys"
 	"go.uber.org/goleak"
 )
@@ -14,7 +14,7 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("runtime.handleEvent")) // js/wasm's own
 }
 
-func inet(s string) core.Address { return core.Address{Inet: netip.MustParseAddrPort(s)} }
+func inet(s string) backend.Address { return backend.Address{Inet: netip.MustParseAddrPort(s)} }
 
 // want checks an errno.
 func want(t *testing.T, what string, got, want syscall.Errno) {
@@ -58,16 +58,16 @@ func TestDescriptorsAreReusedSmallestFirst(t *testing.T) {
 }
 
 // collect returns the edges there are.
-func collect(w *Watcher) []core.Event {
-	events := make([]core.Event, 8)
+func collect(w *Watcher) []backend.Event {
+	events := make([]backend.Event, 8)
 	return events[:w.Collect(events)]
 }
 
 // ready checks that there is exactly one edge.
-func ready(t *testing.T, w *Watcher, fd int, r core.Readiness) {
+func ready(t *testing.T, w *Watcher, fd int, r backend.Readiness) {
 	t.Helper()
 	events := collect(w)
-	if len(events) != 1 || events[0] != (core.Event{FD: fd, Generation: uint32(fd) + 100, Ready: r}) {
+	if len(events) != 1 || events[0] != (backend.Event{FD: fd, Generation: uint32(fd) + 100, Ready: r}) {
 		t.Fatalf("edges %+v, want one of %d: %d", events, fd, r)
 	}
 }
@@ -82,12 +82,12 @@ func TestEdges(t *testing.T) {
 	w := s.NewWatcher()
 	_, a, b := pair(t, &s)
 	arm(t, w, b)
-	ready(t, w, b, core.Writable) // it is when armed
+	ready(t, w, b, backend.Writable) // it is when armed
 	want(t, "arm again", w.Arm(b, 1), syscall.EEXIST)
 	for range 2 { // every arrival, drained or not
 		s.Write(a, []byte("ab"))
 		s.Write(a, []byte("c")) // two in one
-		ready(t, w, b, core.Readable|core.Writable)
+		ready(t, w, b, backend.Readable|backend.Writable)
 	}
 	// Room is an edge only for who has wanted it.
 	full := make([]byte, 3*DefaultBuffer)
@@ -102,10 +102,10 @@ func TestEdges(t *testing.T) {
 	}
 	s.Read(a, full[:1])
 	s.Read(a, full[:1]) // nobody has asked since
-	ready(t, w, b, core.Readable|core.Writable)
+	ready(t, w, b, backend.Readable|backend.Writable)
 	s.Read(b, full[:6])
 	s.CloseWrite(a)
-	ready(t, w, b, core.Readable|core.Writable|core.HungUp)
+	ready(t, w, b, backend.Readable|backend.Writable|backend.HungUp)
 	s.Write(a, nil)
 	w.Disarm(b)
 	s.Close(a)
@@ -123,7 +123,7 @@ func TestReset(t *testing.T) {
 	s.Write(a, []byte("abc"))
 	s.Write(b, []byte("unread")) // makes the close a reset
 	s.Close(a)
-	ready(t, w, b, core.Readable|core.Writable|core.HungUp)
+	ready(t, w, b, backend.Readable|backend.Writable|backend.HungUp)
 	p := make([]byte, 8)
 	if n, _ := s.Read(b, p); n != 3 {
 		t.Fatalf("read %d of what had arrived", n)
@@ -169,7 +169,7 @@ func TestBacklog(t *testing.T) {
 		want(t, "connect", s.Connect(fd, inet("127.0.0.1:80")), errInProgress)
 		fds = append(fds, fd)
 	}
-	ready(t, w, l, core.Readable)
+	ready(t, w, l, backend.Readable)
 	for i, state := range []syscall.Errno{0, 0, errInProgress, errInProgress, errInProgress} {
 		want(t, "connected", s.Connected(fds[i]), state)
 	}
@@ -179,7 +179,7 @@ func TestBacklog(t *testing.T) {
 		t.Fatal(errno)
 	}
 	events := collect(w)
-	if len(events) != 2 || events[0].FD != l || events[1].FD != fds[3] || events[1].Ready != core.Writable {
+	if len(events) != 2 || events[0].FD != l || events[1].FD != fds[3] || events[1].Ready != backend.Writable {
 		t.Fatalf("edges %+v", events)
 	}
 	want(t, "connected", s.Connected(fds[3]), 0)

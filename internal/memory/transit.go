@@ -3,11 +3,11 @@ package memory
 import (
 	"slices"
 
-	"github.com/completionport/completion/internal/core"
+	"github.com/completionport/completion/internal/backend"
 )
 
 // Never is a time at which nothing happens.
-const Never = core.Never
+const Never = backend.Never
 
 // cargo is what is under way to a socket.
 type cargo uint8
@@ -82,7 +82,7 @@ func (k *Socket) arrive(p passage) {
 	case k.phase != connected || k.dead:
 		return
 	}
-	about := core.Readable
+	about := backend.Readable
 	switch p.what {
 	case data:
 		k.in.arrived += p.count
@@ -90,7 +90,7 @@ func (k *Socket) arrive(p passage) {
 		k.in.ended = true
 	case reset:
 		k.die()
-		about |= core.Writable
+		about |= backend.Writable
 	}
 	k.edge(about)
 }

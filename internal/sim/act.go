@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 
+	"github.com/completionport/completion/internal/backend"
 	"github.com/completionport/completion/internal/core"
 )
 
@@ -178,11 +179,11 @@ func (c *caller) give(uses []*use, call func() bool) bool {
 func (c *caller) operation(p *operationPlan) *operation {
 	var conn *connection
 	switch p.kind {
-	case core.Accept:
+	case backend.Accept:
 		if conn = at(c.listeners, p.at); conn == nil {
 			return nil
 		}
-	case core.Read, core.Write, core.CloseWrite, core.Connect:
+	case backend.Read, backend.Write, backend.CloseWrite, backend.Connect:
 		if conn = at(c.connections, p.at); conn == nil {
 			return nil
 		}
@@ -200,16 +201,16 @@ func (c *caller) operation(p *operationPlan) *operation {
 	o.buffer, o.pool, o.late, o.accepted, o.delivered = nil, nil, nil, nil, 0
 	o.deadline, o.due = c.moment(p.deadline), 0
 	switch p.kind {
-	case core.Read, core.Write:
-		if p.pool > 0 && p.kind == core.Read {
+	case backend.Read, backend.Write:
+		if p.pool > 0 && p.kind == backend.Read {
 			o.pool = c.pools[p.pool-1]
 			break
 		}
 		o.own.Set(make([]byte, p.size))
 		o.buffer = &o.own
-	case core.Timer:
+	case backend.Timer:
 		o.due = c.kernel.now + p.due
-	case core.Connect:
+	case backend.Connect:
 		o.address.Inet = addressOf(p.target)
 	}
 	return o
@@ -217,7 +218,7 @@ func (c *caller) operation(p *operationPlan) *operation {
 
 // usedBefore takes an operation that was handed out. It never changes its kind:
 // nor can those of a program.
-func (w *world) usedBefore(kind core.Kind) *operation {
+func (w *world) usedBefore(kind backend.Kind) *operation {
 	for i := len(w.idleOps) - 1; i >= 0; i-- {
 		if o := w.idleOps[i]; o.kind == kind {
 			w.idleOps = slices.Delete(w.idleOps, i, i+1)
@@ -254,16 +255,16 @@ func (c *caller) use(o *operation) *use {
 		u.memory = o.buffer.Bytes()
 		u.total = len(u.memory)
 	}
-	if o.kind == core.Write && o.buffer == &o.own {
+	if o.kind == backend.Write && o.buffer == &o.own {
 		for i := range u.memory {
 			u.memory[i] = byte(u.number*11 + i*5)
 		}
 	}
-	if o.kind == core.Write {
+	if o.kind == backend.Write {
 		u.expect = slices.Clone(u.memory)
 	}
 	u.deadline, u.sure = o.deadline, o.moving == 0
-	u.earliest = core.Never
+	u.earliest = backend.Never
 	if o.deadline != 0 {
 		u.earliest = o.deadline
 		u.refusedAtOnce = o.deadline <= c.kernel.now
@@ -340,7 +341,7 @@ func (c *caller) nextBatch(ctx *simContext, n int) {
 func (c *caller) flood(n int) {
 	plans := make([]operationPlan, n)
 	for i := range plans {
-		plans[i].kind = core.Post
+		plans[i].kind = backend.Post
 	}
 	c.submit(plans, false, nil)
 	for range n {
@@ -380,7 +381,7 @@ func (c *caller) cancelTicket(i int) {
 			u.ticket = core.TicketOf(&o.Record)
 		}
 		c.pause()
-		if u.kind == core.Post {
+		if u.kind == backend.Post {
 			c.followPost(u, i%4 == 0)
 		}
 	}
@@ -405,7 +406,7 @@ func (c *caller) cancelTicket(i int) {
 // postOnItsWay returns a post that a Submit under way may give a ticket, or nil.
 func (w *world) postOnItsWay() *operation {
 	for i := len(w.operations) - 1; i >= 0; i-- {
-		if o := w.operations[i]; o.kind == core.Post && o.use != nil && o.use.returned == 0 {
+		if o := w.operations[i]; o.kind == backend.Post && o.use != nil && o.use.returned == 0 {
 			return o
 		}
 	}
@@ -465,8 +466,8 @@ func (c *caller) mistake() {
 	if conn == nil {
 		return
 	}
-	post := &operation{number: -1, kind: core.Post}
-	o := &operation{number: -1, kind: core.Read, conn: conn}
+	post := &operation{number: -1, kind: backend.Post}
+	o := &operation{number: -1, kind: backend.Read, conn: conn}
 	o.own.Set(make([]byte, 4))
 	o.buffer = &o.own
 	accepted := func() (ok bool) {

@@ -1,6 +1,9 @@
 package sim
 
-import "github.com/completionport/completion/internal/core"
+import (
+	"github.com/completionport/completion/internal/backend"
+	"github.com/completionport/completion/internal/core"
+)
 
 func (c *caller) takeBuffer(i int) {
 	pool := at(c.pools, i)
@@ -55,7 +58,7 @@ func (c *caller) broadcast(i *instruction) {
 	var uses []*use
 	c.batches++
 	for j := range i.count {
-		o := &operation{number: len(c.operations), kind: core.Write, conn: at(c.connections, i.at+j), buffer: b}
+		o := &operation{number: len(c.operations), kind: backend.Write, conn: at(c.connections, i.at+j), buffer: b}
 		c.operations = append(c.operations, o)
 		u := c.use(o)
 		u.index = j

@@ -1,6 +1,8 @@
 package sim
 
-import "github.com/completionport/completion/internal/core"
+import (
+	"github.com/completionport/completion/internal/backend"
+)
 
 // busy says that a world keeps its leader busy for a while, and how time passes in
 // it. In such worlds it is checked that everything is served in time (timely.go);
@@ -31,7 +33,7 @@ var busyScripts = [...][]busyScript{
 
 // waitsForNothing awaits what does not come.
 func waitsForNothing(_ *plan, c *choices) []instruction {
-	return []instruction{{verb: await, ops: []operationPlan{{kind: core.Read, at: quietSocket, size: 1, deadline: 40 * soon(c)}}}}
+	return []instruction{{verb: await, ops: []operationPlan{{kind: backend.Read, at: quietSocket, size: 1, deadline: 40 * soon(c)}}}}
 }
 
 func consumes(*plan, *choices) []instruction { return []instruction{{verb: loop}} }
@@ -40,7 +42,7 @@ func consumes(*plan, *choices) []instruction { return []instruction{{verb: loop}
 func awaitsReads(p *plan, c *choices) (script []instruction) {
 	for range 12 {
 		script = append(script, instruction{verb: await, ops: []operationPlan{
-			{kind: core.Read, at: 1 + len(p.actors), size: 1 + c.pick(4)}}})
+			{kind: backend.Read, at: 1 + len(p.actors), size: 1 + c.pick(4)}}})
 	}
 	return script
 }
@@ -49,8 +51,8 @@ func awaitsReads(p *plan, c *choices) (script []instruction) {
 func hasTimersDue(_ *plan, c *choices) (script []instruction) {
 	for range 1 + c.pick(4) {
 		script = append(script, instruction{verb: submit, ops: []operationPlan{
-			{kind: core.Timer, due: soon(c)},
-			{kind: core.Read, at: quietSocket, size: 1, deadline: soon(c)},
+			{kind: backend.Timer, due: soon(c)},
+			{kind: backend.Read, at: quietSocket, size: 1, deadline: soon(c)},
 		}})
 	}
 	return append(script, instruction{verb: loop})
@@ -58,7 +60,7 @@ func hasTimersDue(_ *plan, c *choices) (script []instruction) {
 
 func awaitsTimers(_ *plan, c *choices) (script []instruction) {
 	for range 6 {
-		script = append(script, instruction{verb: await, ops: []operationPlan{{kind: core.Timer, due: soon(c)}}})
+		script = append(script, instruction{verb: await, ops: []operationPlan{{kind: backend.Timer, due: soon(c)}}})
 	}
 	return script
 }
@@ -66,7 +68,7 @@ func awaitsTimers(_ *plan, c *choices) (script []instruction) {
 // postsALot is handed more posts than between two looks, while something is due.
 func postsALot(_ *plan, c *choices) []instruction {
 	return []instruction{
-		{verb: submit, ops: []operationPlan{{kind: core.Timer, due: soon(c)}, {kind: core.Read, at: 1, size: 1}}},
+		{verb: submit, ops: []operationPlan{{kind: backend.Timer, due: soon(c)}, {kind: backend.Read, at: 1, size: 1}}},
 		{verb: flood, count: 250},
 	}
 }
@@ -76,7 +78,7 @@ func writesALot(p *plan, _ *choices) []instruction {
 	p.busy.filled++
 	many := instruction{verb: submit}
 	for range 400 {
-		many.ops = append(many.ops, operationPlan{kind: core.Write, at: 1 + len(p.actors), size: 1})
+		many.ops = append(many.ops, operationPlan{kind: backend.Write, at: 1 + len(p.actors), size: 1})
 	}
 	return []instruction{many, {verb: loop}}
 }
@@ -86,7 +88,7 @@ func readsLate(_ *plan, c *choices) (script []instruction) {
 	for i := range 6 + c.pick(6) {
 		script = append(script,
 			instruction{verb: submit, ops: []operationPlan{
-				{kind: core.Read, at: 1 + i, size: 1, pool: 1}, {kind: core.Read, at: 2 + i, size: 1, pool: 1}}},
+				{kind: backend.Read, at: 1 + i, size: 1, pool: 1}, {kind: backend.Read, at: 2 + i, size: 1, pool: 1}}},
 			instruction{verb: [...]verb{next, takeBuffer, release}[c.pick(3)]})
 	}
 	return append(script, instruction{verb: loop})
@@ -96,7 +98,7 @@ func readsLate(_ *plan, c *choices) (script []instruction) {
 func alternates(p *plan, c *choices) []instruction {
 	p.busy.data = 200
 	return []instruction{
-		{verb: submit, ops: []operationPlan{{kind: core.Timer, due: soon(c)}, {kind: core.Read, at: 3, size: 1}}},
+		{verb: submit, ops: []operationPlan{{kind: backend.Timer, due: soon(c)}, {kind: backend.Read, at: 3, size: 1}}},
 		{verb: alternate, at: c.pick(2), count: 300}}
 }
 
@@ -198,7 +200,7 @@ func (k *kernel) eventWithoutReason() {
 func (c *caller) alternate(i *instruction) {
 	c.keeps = true
 	for n := range i.count {
-		read := c.submit([]operationPlan{{kind: core.Read, at: 1 + n%2, pool: 1}}, i.at == 1, nil)
+		read := c.submit([]operationPlan{{kind: backend.Read, at: 1 + n%2, pool: 1}}, i.at == 1, nil)
 		c.releaseAll()
 		if i.at == 1 {
 			c.begun = append(c.begun, read...)

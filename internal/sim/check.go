@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"syscall"
 
+	"github.com/completionport/completion/internal/backend"
 	"github.com/completionport/completion/internal/core"
 )
 
@@ -55,7 +56,7 @@ func (w *world) checkRefused(u *use) {
 	if !ok || n != 0 || f == nil || f.Code != core.Closed {
 		w.fail("%v is refused with %d bytes, %+v", u, n, f)
 	}
-	if u.op.late != nil || u.op.accepted != nil || u.kind == core.Read && !u.late && len(u.op.buffer.Bytes()) > 0 {
+	if u.op.late != nil || u.op.accepted != nil || u.kind == backend.Read && !u.late && len(u.op.buffer.Bytes()) > 0 {
 		w.fail("%v is refused and has brought something", u)
 	}
 }
@@ -81,17 +82,17 @@ func (c *caller) keep(u *use) {
 }
 
 func (w *world) checkCount(u *use) {
-	if u.kind == core.Read || u.kind == core.Write {
+	if u.kind == backend.Read || u.kind == backend.Write {
 		if u.n != int64(u.moved) {
 			w.fail("%v: N is %d, moved were %d", u, u.n, u.moved)
 		}
-		if u.kind == core.Write && u.failure == nil && u.moved != u.total {
+		if u.kind == backend.Write && u.failure == nil && u.moved != u.total {
 			w.fail("%v ends well with %d of %d bytes", u, u.moved, u.total)
 		}
-		if u.kind == core.Read && u.failure == nil && u.moved == 0 {
+		if u.kind == backend.Read && u.failure == nil && u.moved == 0 {
 			w.fail("%v ends well with nothing", u)
 		}
-		if u.op.full && u.kind == core.Read && u.failure == nil && u.moved != u.total {
+		if u.op.full && u.kind == backend.Read && u.failure == nil && u.moved != u.total {
 			w.fail("%v is full with %d of %d bytes", u, u.moved, u.total)
 		}
 	} else if u.n != 0 {
@@ -100,7 +101,7 @@ func (w *world) checkCount(u *use) {
 	if u.refusedAtOnce && u.calls > 0 {
 		w.fail("%v was over before it began, and reached the kernel", u)
 	}
-	if u.kind == core.Timer && u.failure == nil && w.kernel.now < u.op.due {
+	if u.kind == backend.Timer && u.failure == nil && w.kernel.now < u.op.due {
 		w.fail("%v fires at %d, due at %d", u, w.kernel.now, u.op.due)
 	}
 }
@@ -140,9 +141,9 @@ func (w *world) hasReason(u *use, code core.Code) bool {
 	case core.LimitExceeded:
 		return w.plan.maxInFlight > 0 && u.calls == 0
 	case core.EndOfFile:
-		return u.kind == core.Read && u.sawEnd && u.moved == 0
+		return u.kind == backend.Read && u.sawEnd && u.moved == 0
 	case core.UnexpectedEndOfFile:
-		return u.kind == core.Read && u.sawEnd && u.op.full && u.moved > 0
+		return u.kind == backend.Read && u.sawEnd && u.op.full && u.moved > 0
 	case core.System:
 		return w.knownErrno(u)
 	}
@@ -156,7 +157,7 @@ func (w *world) fromConnect(u *use, code core.Code) bool {
 		return false
 	}
 	for _, v := range u.socket.uses {
-		if v != u && v.kind == core.Connect && code < core.System && w.hasReason(v, code) {
+		if v != u && v.kind == backend.Connect && code < core.System && w.hasReason(v, code) {
 			return true
 		}
 	}
@@ -171,7 +172,7 @@ func (w *world) endsInShutdown(u *use) bool {
 			return true // the port is closed with what is left
 		}
 	}
-	return u.kind != core.Write && u.kind != core.CloseWrite || u.socket.late
+	return u.kind != backend.Write && u.kind != backend.CloseWrite || u.socket.late
 }
 
 // brokenBefore tells whether a write of the same socket ended half-way and was
@@ -211,7 +212,7 @@ func (w *world) knownErrno(u *use) bool {
 	if f.Err != errExplained {
 		w.fail("%v: nobody has explained %+v", u, f)
 	}
-	if u.kind == core.Accept && f.Call == armCall {
+	if u.kind == backend.Accept && f.Call == armCall {
 		switch f.Errno {
 		case syscall.ENOSPC, syscall.ENOMEM, syscall.EBADF:
 			return w.armRefusals > 0
@@ -225,11 +226,11 @@ func (w *world) knownErrno(u *use) bool {
 		return true
 	}
 	if f.Errno == syscall.EISCONN {
-		return u.kind == core.Connect
+		return u.kind == backend.Connect
 	}
 	// It shares the failure of a connect, or comes after it.
 	for _, v := range u.socket.uses {
-		if v.kind != core.Connect || v == u {
+		if v.kind != backend.Connect || v == u {
 			continue
 		}
 		ended := w.hasReason(v, core.Canceled) || w.hasReason(v, core.DeadlineExceeded) ||
@@ -245,7 +246,7 @@ func (w *world) knownErrno(u *use) bool {
 func (w *world) checkProduct(u *use) {
 	o := u.op
 	switch {
-	case u.kind == core.Accept:
+	case u.kind == backend.Accept:
 		if o.delivered != 1 {
 			w.fail("%v: Deliver was called %d times", u, o.delivered)
 		}
@@ -266,7 +267,7 @@ func (w *world) checkProduct(u *use) {
 
 // checkBytes: a read has what the stream has at its place.
 func (w *world) checkBytes(u *use) {
-	if u.kind != core.Read || u.moved == 0 {
+	if u.kind != backend.Read || u.moved == 0 {
 		return
 	}
 	var got []byte

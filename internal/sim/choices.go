@@ -36,7 +36,7 @@ func (c *choices) pick(n int) int {
 }
 
 // pickOn chooses a backend and one of n. The first n of the choices are epoll's.
-func (c *choices) pickOn(n int) (backend, int) {
+func (c *choices) pickOn(n int) (semantics, int) {
 	i := c.pick(n * int(backends))
 	for b := range backends {
 		if c.only == backendNames[b] && !c.replay {
@@ -44,7 +44,7 @@ func (c *choices) pickOn(n int) (backend, int) {
 			c.made[len(c.made)-1] = byte(i)
 		}
 	}
-	return backend(i / n), i % n
+	return semantics(i / n), i % n
 }
 
 // rarely is true once in n times; 0 means never.

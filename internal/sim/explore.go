@@ -38,7 +38,7 @@ func (t *totals) add(o *totals) {
 // result is what became of one schedule.
 type result struct {
 	failure  error
-	backend  backend
+	backend  semantics
 	plan     []byte // the choices that were made
 	schedule []byte
 	hash     uint64

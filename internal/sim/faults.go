@@ -71,11 +71,11 @@ const (
 	faults
 )
 
-// backend is whose semantics a world's poller has.
-type backend uint8
+// semantics is whose a world's poller has.
+type semantics uint8
 
 const (
-	onEpoll backend = iota
+	onEpoll semantics = iota
 	onKqueue
 	backends
 )
@@ -83,12 +83,12 @@ const (
 var backendNames = [backends]string{"epoll", "kqueue"}
 
 // on tells whether there is such a fault with a backend.
-func (f fault) on(b backend) bool {
+func (f fault) on(s semantics) bool {
 	switch {
 	case f == spuriousEvent || f == spuriousWakeUp:
-		return b == onEpoll
+		return s == onEpoll
 	case f >= refusedHalfWay:
-		return b == onKqueue
+		return s == onKqueue
 	}
 	return true
 }

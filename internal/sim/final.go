@@ -1,6 +1,9 @@
 package sim
 
-import "github.com/completionport/completion/internal/core"
+import (
+	"github.com/completionport/completion/internal/backend"
+	"github.com/completionport/completion/internal/core"
+)
 
 // checkStats: the counters agree at any moment.
 func (w *world) checkStats() {
@@ -95,9 +98,9 @@ func (w *world) checkSocket(s *socket) {
 	read, written := 0, 0
 	for _, u := range s.uses {
 		switch u.kind {
-		case core.Read:
+		case backend.Read:
 			read += int(u.n)
-		case core.Write:
+		case backend.Write:
 			written += int(u.n)
 		}
 	}
@@ -112,11 +115,11 @@ func (w *world) checkSocket(s *socket) {
 // checkClosedWrites: what was queued behind a write that was closed is not sent.
 func (w *world) checkClosedWrites(s *socket) {
 	for _, u := range s.uses {
-		if u.kind != core.Write || u.failure == nil || u.failure.Code != core.Closed {
+		if u.kind != backend.Write || u.failure == nil || u.failure.Code != core.Closed {
 			continue
 		}
 		for _, v := range s.uses {
-			if v.kind == core.Write && v.moved > 0 && u.before(v) {
+			if v.kind == backend.Write && v.moved > 0 && u.before(v) {
 				w.fail("%v was sent behind %v, which was closed", v, u)
 			}
 		}

@@ -3,6 +3,7 @@ package sim
 import (
 	"fmt"
 
+	"github.com/completionport/completion/internal/backend"
 	"github.com/completionport/completion/internal/core"
 )
 
@@ -130,10 +131,10 @@ func (w *world) couldProgress(u *use) string {
 	if u.op.conn != nil && u.op.conn.closed {
 		return "its handle is closed"
 	}
-	if why := w.timeIsUp(u); why != "" || u.kind == core.Timer {
+	if why := w.timeIsUp(u); why != "" || u.kind == backend.Timer {
 		return why
 	}
-	if u.kind == core.Read && w.waitsForBuffer(u.socket) {
+	if u.kind == backend.Read && w.waitsForBuffer(u.socket) {
 		return ""
 	}
 	return w.canMove(u)
@@ -145,7 +146,7 @@ func (w *world) timeIsUp(u *use) string {
 	switch {
 	case u.sure && u.deadline != 0 && u.deadline <= now:
 		return "its deadline has passed"
-	case u.kind == core.Timer && u.op.due <= now:
+	case u.kind == backend.Timer && u.op.due <= now:
 		return "it is due"
 	}
 	return ""
@@ -160,25 +161,25 @@ func (w *world) canMove(u *use) string {
 	}
 	mask := w.kernel.mask(s)
 	switch u.kind {
-	case core.Accept:
-		if mask&core.Readable != 0 {
+	case backend.Accept:
+		if mask&backend.Readable != 0 {
 			return "somebody waits in the backlog"
 		}
-	case core.Connect:
+	case backend.Connect:
 		if s.phase != pending && (u.calls > 0 || w.aloneOut(u, s)) {
 			return "its connect is decided"
 		}
-	case core.Read:
-		if s.phase == pending || s.phase == fresh || mask&core.Readable == 0 {
+	case backend.Read:
+		if s.phase == pending || s.phase == fresh || mask&backend.Readable == 0 {
 			return ""
 		}
 		return "its socket is readable"
-	case core.Write:
-		if s.phase == pending || s.phase == fresh || mask&core.Writable == 0 {
+	case backend.Write:
+		if s.phase == pending || s.phase == fresh || mask&backend.Writable == 0 {
 			return ""
 		}
 		return "its socket is writable"
-	case core.CloseWrite:
+	case backend.CloseWrite:
 		if w.aloneOut(u, s) {
 			return "nothing is ahead of it"
 		}

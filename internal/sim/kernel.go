@@ -4,10 +4,10 @@ import (
 	"slices"
 	"syscall"
 
-	"github.com/completionport/completion/internal/core"
+	"github.com/completionport/completion/internal/backend"
 )
 
-var _ core.Kernel = (*kernel)(nil)
+var _ backend.Kernel = (*kernel)(nil)
 
 // kernel is a small system: descriptors, sockets, and a clock that stands still
 // until the scheduler moves it. All of it is plain memory.
@@ -26,7 +26,7 @@ type kernel struct {
 	// The poller's.
 	ready    []*socket
 	late     []edge // edges to come
-	ghosts   []core.Event
+	ghosts   []backend.Event
 	until    int64 // end of a parked wait; see poller
 	event    bool  // a wake-up for a blocked one
 	closed   bool
@@ -55,7 +55,7 @@ func (k *kernel) enter(fd int, call string) *socket {
 // call is the way into a call that an operation makes. Others go on before it
 // takes effect; afterwards they do as soon as the engine takes a lock. It
 // returns nil if the call is a mistake.
-func (k *kernel) call(fd int, kind core.Kind) (*socket, *use) {
+func (k *kernel) call(fd int, kind backend.Kind) (*socket, *use) {
 	name := kind.String()
 	s := k.socketOf(fd, name)
 	if s == nil {
@@ -97,14 +97,14 @@ func (k *kernel) refuse(s *socket, u *use, errno syscall.Errno) syscall.Errno {
 	if !slices.Contains(s.told, errno) {
 		s.told = append(s.told, errno)
 	}
-	if s.fatal == 0 && u != nil && k.Classify(u.kind, errno) == core.Fatal {
+	if s.fatal == 0 && u != nil && k.Classify(u.kind, errno) == backend.Fatal {
 		s.fatal = errno
 	}
 	return errno
 }
 
 func (k *kernel) Read(fd int, p []byte) (int, syscall.Errno) {
-	s, u := k.call(fd, core.Read)
+	s, u := k.call(fd, backend.Read)
 	if u == nil {
 		return 0, syscall.EBADF
 	}
@@ -117,7 +117,7 @@ func (k *kernel) Read(fd int, p []byte) (int, syscall.Errno) {
 	case s.phase == pending:
 		return 0, k.refuse(s, u, syscall.EAGAIN)
 	case len(s.received) > 0 && !s.taken && k.w.fires(againRead):
-		k.postpone(s, core.Readable)
+		k.postpone(s, backend.Readable)
 		return 0, k.refuse(s, u, syscall.EAGAIN)
 	case len(s.received) > 0:
 		most := min(len(p), s.stretch())
@@ -126,7 +126,7 @@ func (k *kernel) Read(fd int, p []byte) (int, syscall.Errno) {
 		}
 		if most > 1 && k.w.fires(shortRead) { // the rest arrives just after
 			most = 1 + k.w.schedule.pick(most-1)
-			k.postpone(s, core.Readable)
+			k.postpone(s, backend.Readable)
 		}
 		n := k.take(s, p[:most])
 		k.w.wasRead(u, s, n, n == len(p))
@@ -155,7 +155,7 @@ func stoppedBy(s *socket) fault {
 }
 
 func (k *kernel) Write(fd int, p []byte) (int, syscall.Errno) {
-	s, u := k.call(fd, core.Write)
+	s, u := k.call(fd, backend.Write)
 	if u == nil {
 		return 0, syscall.EBADF
 	}
@@ -182,7 +182,7 @@ func (k *kernel) Write(fd int, p []byte) (int, syscall.Errno) {
 		return 0, k.refuse(s, u, syscall.ENOBUFS)
 	case room > 0 && k.w.fires(againWrite):
 		s.full = true
-		k.postpone(s, core.Writable)
+		k.postpone(s, backend.Writable)
 		return 0, k.refuse(s, u, syscall.EAGAIN)
 	case room == 0:
 		s.full = true
@@ -191,7 +191,7 @@ func (k *kernel) Write(fd int, p []byte) (int, syscall.Errno) {
 	n := min(room, len(p))
 	if n > 1 && k.w.fires(shortWrite) {
 		n = 1 + k.w.schedule.pick(n-1)
-		k.postpone(s, core.Writable)
+		k.postpone(s, backend.Writable)
 	}
 	s.full = n < len(p)
 	k.deliver(s, p[:n])
@@ -200,7 +200,7 @@ func (k *kernel) Write(fd int, p []byte) (int, syscall.Errno) {
 }
 
 func (k *kernel) Accept(fd int) (int, syscall.Errno) {
-	s, u := k.call(fd, core.Accept)
+	s, u := k.call(fd, backend.Accept)
 	if u == nil {
 		return -1, syscall.EBADF
 	}
@@ -217,7 +217,7 @@ func (k *kernel) Accept(fd int) (int, syscall.Errno) {
 	case len(s.backlog) == 0:
 		return -1, k.refuse(s, u, syscall.EAGAIN)
 	case k.w.fires(againAccept):
-		k.postpone(s, core.Readable)
+		k.postpone(s, backend.Readable)
 		return -1, k.refuse(s, u, syscall.EAGAIN)
 	}
 	c := s.backlog[0]
@@ -235,8 +235,8 @@ func (k *kernel) Accept(fd int) (int, syscall.Errno) {
 	return c.fd, 0
 }
 
-func (k *kernel) Connect(fd int, to core.Address) syscall.Errno {
-	s, u := k.call(fd, core.Connect)
+func (k *kernel) Connect(fd int, to backend.Address) syscall.Errno {
+	s, u := k.call(fd, backend.Connect)
 	if u == nil {
 		return syscall.EBADF
 	}
@@ -284,7 +284,7 @@ func (k *kernel) outcome(s *socket, u *use) syscall.Errno {
 }
 
 func (k *kernel) Connected(fd int) syscall.Errno {
-	s, u := k.call(fd, core.Connect)
+	s, u := k.call(fd, backend.Connect)
 	if u == nil {
 		return syscall.EBADF
 	}
@@ -294,7 +294,7 @@ func (k *kernel) Connected(fd int) syscall.Errno {
 	case s.phase == pending:
 		return k.refuse(s, u, syscall.EINPROGRESS)
 	case k.w.fires(againConnected):
-		k.postpone(s, core.Writable)
+		k.postpone(s, backend.Writable)
 		return k.refuse(s, u, syscall.EINPROGRESS)
 	}
 	u.calls++
@@ -302,7 +302,7 @@ func (k *kernel) Connected(fd int) syscall.Errno {
 }
 
 func (k *kernel) CloseWrite(fd int) syscall.Errno {
-	s, u := k.call(fd, core.CloseWrite)
+	s, u := k.call(fd, backend.CloseWrite)
 	if u == nil {
 		return syscall.EBADF
 	}
@@ -341,24 +341,24 @@ func (k *kernel) Close(fd int) syscall.Errno {
 }
 
 // Classify is what package sys says for Linux, for the errnos there are here.
-func (k *kernel) Classify(kind core.Kind, errno syscall.Errno) core.Class {
+func (k *kernel) Classify(kind backend.Kind, errno syscall.Errno) backend.Class {
 	switch errno {
 	case syscall.EAGAIN, syscall.EINPROGRESS:
-		return core.WouldBlock
+		return backend.WouldBlock
 	case syscall.EINTR:
-		if kind == core.Connect {
-			return core.WouldBlock
+		if kind == backend.Connect {
+			return backend.WouldBlock
 		}
-		return core.Again
+		return backend.Again
 	case errAborted:
-		return core.Again
+		return backend.Again
 	case syscall.EPIPE:
-		if kind == core.Connect {
-			return core.Failed
+		if kind == backend.Connect {
+			return backend.Failed
 		}
-		return core.BrokenPipe
+		return backend.BrokenPipe
 	case errReset, errRefused, errTimedOut, errUnreachable:
-		return core.Fatal
+		return backend.Fatal
 	}
-	return core.Failed
+	return backend.Failed
 }

@@ -4,7 +4,7 @@ import (
 	"slices"
 	"syscall"
 
-	"github.com/completionport/completion/internal/core"
+	"github.com/completionport/completion/internal/backend"
 	"github.com/completionport/completion/internal/kqueue"
 )
 
@@ -61,18 +61,18 @@ const (
 )
 
 // direction is what each of a socket's knotes is about.
-var direction = [2]core.Readiness{core.Readable, core.Writable}
+var direction = [2]backend.Readiness{backend.Readable, backend.Writable}
 
 // raise tells the queue that something has happened to a socket. Both of its
 // knotes may be late, each by itself; and some kernels look whether there is
 // room whatever has happened.
-func (q *queue) raise(s *socket, about core.Readiness) {
+func (q *queue) raise(s *socket, about backend.Readiness) {
 	for i := range s.knotes {
 		n := &s.knotes[i]
 		switch {
 		case !n.added() || n.active:
 		case about&direction[i] == 0:
-			if direction[i] == core.Writable && !s.listening && q.w.fires(extraWrite) {
+			if direction[i] == backend.Writable && !s.listening && q.w.fires(extraWrite) {
 				q.activate(n)
 			}
 		case q.w.fires(lateEdge):
@@ -84,7 +84,7 @@ func (q *queue) raise(s *socket, about core.Readiness) {
 }
 
 // note has the knotes of a direction looked at.
-func (q *queue) note(s *socket, about core.Readiness) {
+func (q *queue) note(s *socket, about backend.Readiness) {
 	for i := range s.knotes {
 		if about&direction[i] != 0 {
 			q.activate(&s.knotes[i])

@@ -1,11 +1,11 @@
 package sim
 
 import (
-	"github.com/completionport/completion/internal/core"
+	"github.com/completionport/completion/internal/backend"
 	"github.com/completionport/completion/internal/kqueue"
 )
 
-var _ core.Poller = (*kqueuePoller)(nil)
+var _ backend.Poller = (*kqueuePoller)(nil)
 
 // kqueuePoller is the poller of package kqueue, as it is, with somebody who
 // watches what goes in and out. Its steps are those of its queue.
@@ -37,7 +37,7 @@ func (p *kqueuePoller) SetTimeout(until int64) {
 	w := p.queue.w
 	w.trace("sets the time-out to %d", until)
 	w.pause()
-	if until != core.Never {
+	if until != backend.Never {
 		until *= tick
 	}
 	p.Poller.SetTimeout(until)
@@ -45,7 +45,7 @@ func (p *kqueuePoller) SetTimeout(until int64) {
 
 // Wake waits for the poller's own lock in the world's way. Others may have gone
 // on, and the poller been closed, since it was decided upon.
-func (p *kqueuePoller) Wake(how core.Waiting) {
+func (p *kqueuePoller) Wake(how backend.Waiting) {
 	w := p.queue.w
 	if w.current == nil {
 		return
@@ -62,13 +62,13 @@ func (p *kqueuePoller) Wake(how core.Waiting) {
 	}
 }
 
-func (p *kqueuePoller) Wait(how core.Waiting, events []core.Event, serve func(int) (int, bool)) (n int, timedOut bool) {
+func (p *kqueuePoller) Wait(how backend.Waiting, events []backend.Event, serve func(int) (int, bool)) (n int, timedOut bool) {
 	k, w := p.queue.k, p.queue.w
 	w.tracePoint(waitings[how])
 	if k.sleepers++; k.sleepers > 1 {
 		w.fail("two leaders in the poller")
 	}
-	k.looking = how == core.Look
+	k.looking = how == backend.Look
 	p.serve = serve
 	w.turned()
 	n, timedOut = p.Poller.Wait(how, events, p.served)

@@ -3,14 +3,14 @@ package sim
 import (
 	"syscall"
 
-	"github.com/completionport/completion/internal/core"
+	"github.com/completionport/completion/internal/backend"
 	"github.com/completionport/completion/internal/kqueue"
 )
 
 // Wait is kevent with room for events. Its time begins when it is called: what
 // passes until it takes effect is a part of it.
 func (q *queue) Wait(events []kqueue.Event, nanoseconds int64) (int, syscall.Errno) {
-	limit := int64(core.Never)
+	limit := int64(backend.Never)
 	if nanoseconds >= 0 {
 		limit = q.k.now + nanoseconds/tick
 	}
@@ -25,7 +25,7 @@ func (q *queue) Wait(events []kqueue.Event, nanoseconds int64) (int, syscall.Err
 		}
 		q.w.sleepUntil = limit
 		q.w.sleepIn(inPoller, func() bool { return q.k.now >= limit || q.something() })
-		q.w.sleepUntil = core.Never
+		q.w.sleepUntil = backend.Never
 		q.k.overdue(limit)
 		if q.k.now >= limit && q.something() {
 			q.w.fired[timedOutAndEdge]++

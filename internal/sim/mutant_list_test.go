@@ -1,5 +1,6 @@
 package sim
 
+
 // mutant is a small defect of the engine, as replacements in one of its files, or
 // of package kqueue, whose files are named with their folder.
 type mutant struct {
@@ -16,7 +17,7 @@ var mutants = []mutant{
 		{"h.latch[d] = h.latch[d]&^(ready|stopsShort) | owned", "h.latch[d] = h.latch[d]&^stopsShort | owned"},
 		{"h.latch[d] &^= owned\n\t\tif r.verdict != wouldBlock", "h.latch[d] &^= owned | ready\n\t\tif r.verdict != wouldBlock"}}},
 	{"ShortReadTakenForTheLast", "engine.go", []edit{
-		{"if e.Ready&(HungUp|StopsShort) != 0 {", "if e.Ready&HungUp != 0 {"}}},
+		{"if e.Ready&(backend.HungUp|backend.StopsShort) != 0 {", "if e.Ready&backend.HungUp != 0 {"}}},
 	{"StopsShortOnce", "engine.go", []edit{
 		{"if r.verdict != wouldBlock {", "if r.verdict > begunInKernel {"}}},
 	{"StopsShortClearedAfterTheCall", "engine.go", []edit{
@@ -25,9 +26,9 @@ var mutants = []mutant{
 	{"AdoptedSocketTakenForNew", "handle.go", []edit{
 		{"known = stopsShort", "known = 0"}}},
 	{"EdgeToReadDuringCallLost", "engine.go", []edit{
-		{"if e.Ready&(Readable|HungUp) != 0 {", "if e.Ready&(Readable|HungUp) != 0 && h.latch[in]&owned == 0 {"}}},
+		{"if e.Ready&(backend.Readable|backend.HungUp) != 0 {", "if e.Ready&(backend.Readable|backend.HungUp) != 0 && h.latch[in]&owned == 0 {"}}},
 	{"EdgeToWriteDuringCallLost", "engine.go", []edit{
-		{"if e.Ready&Writable != 0 {", "if e.Ready&Writable != 0 && h.latch[out]&owned == 0 {"}}},
+		{"if e.Ready&backend.Writable != 0 {", "if e.Ready&backend.Writable != 0 && h.latch[out]&owned == 0 {"}}},
 	{"TwoOwnersOfADirection", "engine.go", []edit{
 		{"if h.latch[d]&owned != 0 && !h.acceptMore(d, after) {\n\t\treturn", "if false {\n\t\treturn"}}},
 	{"StaleEventTaken", "engine.go", []edit{
@@ -65,7 +66,7 @@ var mutants = []mutant{
 	{"CloseOutweighsACancel", "engine.go", []edit{
 		{"if s.intent == noIntent { // else somebody", "{ // else somebody"}}},
 	{"CloseWriteWaitsForRoom", "engine.go", []edit{
-		{"case s.kind == CloseWrite: //", "case s.kind == CloseWrite && h.fd < 0: //"}}},
+		{"case s.kind == backend.CloseWrite: //", "case s.kind == backend.CloseWrite && h.fd < 0: //"}}},
 	{"FullBufferTakenForExhausted", "perform.go", []edit{
 		{"case n == space:\n\t\treturn callResult{verdict: ended, n: n}", "case n == space:\n\t\treturn callResult{verdict: endedAndExhausted, n: n}"}}},
 	{"ShortWriteTakenForDone", "perform.go", []edit{
@@ -131,7 +132,7 @@ var mutants = []mutant{
 	{"ShortTransferForgetsTheLatch", "engine.go", []edit{
 		{"if r.verdict == ended || h.latch[d]&stopsShort != 0 {", "if r.verdict == ended {"}}},
 	{"SecondConnectRefusedLate", "engine.go", []edit{
-		{"(s.kind != Connect || h.state&(connecting|connected) != 0)", "s.kind != Connect"}}},
+		{"(s.kind != backend.Connect || h.state&(connecting|connected) != 0)", "s.kind != backend.Connect"}}},
 	{"AwaiterNotWoken", "finish.go", []edit{
 		{"w.finished = true\n", "w.finished = true\n\t\treturn\n"}}},
 	{"ReadyListWakesNobody", "finish.go", []edit{
@@ -251,19 +252,19 @@ var mutantsOfKqueue = []mutant{
 	{"GenerationNotSent", "kqueue/poller.go", []edit{
 		{"Filter: Write, Flags: flags, Generation: generation", "Filter: Write, Flags: flags, Generation: 1"}}},
 	{"RefusedChangeIgnored", "kqueue/poller.go", []edit{
-		{"\t\tif errno != core.EINTR {\n\t\t\treturn errno", "\t\tif errno != core.EINTR {\n\t\t\treturn 0"}}},
+		{"\t\tif errno != backend.EINTR {\n\t\t\treturn errno", "\t\tif errno != backend.EINTR {\n\t\t\treturn 0"}}},
 	{"InterruptedChangeNotMadeAgain", "kqueue/poller.go", []edit{
-		{"if errno != core.EINTR {", "if errno != core.EINTR || first.Ident >= 0 {"}}},
+		{"if errno != backend.EINTR {", "if errno != backend.EINTR || first.Ident >= 0 {"}}},
 	{"InterruptedChangeTakenForMade", "kqueue/poller.go", []edit{
-		{"\t\tif errno != core.EINTR {", "\t\tif errno == core.EINTR {\n\t\t\treturn 0\n\t\t} else {"}}},
+		{"\t\tif errno != backend.EINTR {", "\t\tif errno == backend.EINTR {\n\t\t\treturn 0\n\t\t} else {"}}},
 	{"ReadsDontStopShort", "kqueue/poller.go", []edit{
-		{"r = core.Readable | core.StopsShort\n\t\tif", "r = core.Readable\n\t\tif"}}},
+		{"r = backend.Readable | backend.StopsShort\n\t\tif", "r = backend.Readable\n\t\tif"}}},
 	{"EndOfWritesTakenForHangUp", "kqueue/poller.go", []edit{
-		{"\t\tr = core.Writable\n", "\t\tr = core.Writable\n\t\tif e.Flags&EOF != 0 {\n\t\t\tr |= core.HungUp\n\t\t}\n"}}},
+		{"\t\tr = backend.Writable\n", "\t\tr = backend.Writable\n\t\tif e.Flags&EOF != 0 {\n\t\t\tr |= backend.HungUp\n\t\t}\n"}}},
 	{"EndOfWritesDropped", "kqueue/poller.go", []edit{
-		{"\t\tr = core.Writable\n", "\t\tif e.Flags&EOF == 0 {\n\t\t\tr = core.Writable\n\t\t}\n"}}},
+		{"\t\tr = backend.Writable\n", "\t\tif e.Flags&EOF == 0 {\n\t\t\tr = backend.Writable\n\t\t}\n"}}},
 	{"ReadsWithoutDataDropped", "kqueue/poller.go", []edit{
-		{"\t\tr = core.Readable | core.StopsShort\n\t\tif e.Flags", "\t\tif e.Data > 0 {\n\t\t\tr = core.Readable | core.StopsShort\n\t\t}\n\t\tif e.Data > 0 && e.Flags"}}},
+		{"\t\tr = backend.Readable | backend.StopsShort\n\t\tif e.Flags", "\t\tif e.Data > 0 {\n\t\t\tr = backend.Readable | backend.StopsShort\n\t\t}\n\t\tif e.Data > 0 && e.Flags"}}},
 	{"ErrorEventIgnored", "kqueue/poller.go", []edit{
 		{"if e.Flags&Error != 0 {", "if e.Flags&Error != 0 && e.Filter == User {"}}},
 	{"OneFilterOfTwoSeen", "kqueue/poller.go", []edit{
@@ -275,13 +276,13 @@ var mutantsOfKqueue = []mutant{
 	{"LookSleeps", "kqueue/poller.go", []edit{
 		{"return p.take(events, 0), false", "return p.take(events, p.left()), false"}}},
 	{"TimeOutIgnored", "kqueue/poller.go", []edit{
-		{"if p.until == core.Never {", "if p.until != 0 {"}}},
+		{"if p.until == backend.Never {", "if p.until != 0 {"}}},
 	{"TimeOutRoundedDown", "kqueue/poller.go", []edit{
 		{"(left + 999) / 1000 * 1000", "left / 1000 * 1000"}}},
 	{"TimeOutNotRounded", "kqueue/poller.go", []edit{
 		{"(left + 999) / 1000 * 1000", "left"}}},
 	{"TimeOutKeptAfterIt", "kqueue/poller.go", []edit{
-		{"return 0, p.until != core.Never", "return 0, false"}}},
+		{"return 0, p.until != backend.Never", "return 0, false"}}},
 	{"WakesAClosedQueue", "kqueue/poller.go", []edit{
 		{"if !p.closed {", "if p.until != 0 {"}}},
 	{"CloseDoesNotWaitForAWake", "kqueue/poller.go", []edit{

@@ -31,7 +31,7 @@ var mutantsOfNative = []mutant{
 	{"CloseSleepsOnWhatWasNotHeard", "native.go", []edit{
 		{"p.until, p.how = p.timers.next(), how", "p.until, p.how = Never, how"}}},
 	{"CloseAsksWithoutALook", "native.go", []edit{
-		{"p.pollClosed(Look)", ""}}},
+		{"p.pollClosed(backend.Look)", ""}}},
 	{"CloseForgetsWhatWasNotHeard", "close.go", []edit{
 		{"case s == &p.asking:", "case s == &p.asking && as == draining:"}}},
 	{"ShutdownCutShortByAKernel", "close.go", []edit{
@@ -39,7 +39,7 @@ var mutantsOfNative = []mutant{
 	{"CancelledWriteNotCutShort", "engine.go", []edit{
 		{" || s.progress&cutShort != 0", ""}}},
 	{"AbortedWriteBegunAnew", "native.go", []edit{
-		{"if s.kind == Write {\n\t\t\tr :=", "if s.kind == CloseWrite {\n\t\t\tr :="}}},
+		{"if s.kind == backend.Write {\n\t\t\tr :=", "if s.kind == backend.CloseWrite {\n\t\t\tr :="}}},
 }
 
 var failedTest = regexp.MustCompile(`--- FAIL: Test\w+`)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"syscall"
 
+	"github.com/completionport/completion/internal/backend"
 	"github.com/completionport/completion/internal/core"
 )
 
@@ -22,13 +23,13 @@ type operation struct {
 	number int
 	use    *use // the present one
 
-	kind     core.Kind
+	kind     backend.Kind
 	conn     *connection
 	buffer   *core.Buffer
 	own      core.Buffer
 	pool     *core.Pool
 	full     bool
-	address  core.Address
+	address  backend.Address
 	due      int64
 	deadline int64
 
@@ -51,7 +52,7 @@ func (o *operation) Describe(r *core.Request) {
 	if o.conn != nil {
 		r.Handle = o.conn.handle
 	}
-	if o.kind == core.Connect {
+	if o.kind == backend.Connect {
 		r.Address = &o.address
 	}
 }
@@ -65,7 +66,7 @@ func (o *operation) Deliver(r core.Result) {
 type use struct {
 	op     *operation
 	number int
-	kind   core.Kind
+	kind   backend.Kind
 	late   bool
 	socket *socket // nil for a post or a timer
 
@@ -137,8 +138,8 @@ func (u *use) before(v *use) bool {
 }
 
 // sideOf is the direction of a kind: 0 in, 1 out.
-func sideOf(k core.Kind) int {
-	if k == core.Read || k == core.Accept {
+func sideOf(k backend.Kind) int {
+	if k == backend.Read || k == backend.Accept {
 		return 0
 	}
 	return 1

@@ -1,10 +1,12 @@
 package sim
 
-import "github.com/completionport/completion/internal/core"
+import (
+	"github.com/completionport/completion/internal/backend"
+)
 
 // plan is who calls what. It is small, so that the same few things collide.
 type plan struct {
-	backend     backend
+	backend     semantics
 	habits      habits
 	theme       theme
 	faultRate   int // a fault where it can be: once in so many times; 0 never
@@ -91,7 +93,7 @@ type instruction struct {
 }
 
 type operationPlan struct {
-	kind     core.Kind
+	kind     backend.Kind
 	at       int
 	size     int
 	full     bool
@@ -214,7 +216,7 @@ func (p *plan) instruction(c *choices) instruction {
 	i := instruction{verb: verbOf[c.pick(len(verbOf))], at: c.pick(6)}
 	if p.theme == awaiting && c.pick(4) > 0 {
 		i.verb = await
-		i.ops = []operationPlan{{kind: core.Read, at: len(p.actors), size: 1 + c.pick(4)}}
+		i.ops = []operationPlan{{kind: backend.Read, at: len(p.actors), size: 1 + c.pick(4)}}
 		i.context = p.context(c)
 		return i
 	}
@@ -266,25 +268,25 @@ func (p *plan) operation(c *choices, small bool, at int) operationPlan {
 	if small { // many on one socket
 		o.at, o.size = at, 1
 	}
-	kinds := [...]core.Kind{core.Read, core.Write, core.Read, core.Write, core.Read, core.Write, core.Read, core.Write,
-		core.Timer, core.Post, core.CloseWrite, core.Read}
+	kinds := [...]backend.Kind{backend.Read, backend.Write, backend.Read, backend.Write, backend.Read, backend.Write, backend.Read, backend.Write,
+		backend.Timer, backend.Post, backend.CloseWrite, backend.Read}
 	n := len(kinds)
 	k := c.pick(n + 3*min(p.listeners, 1) + 4*min(p.unconnected, 1))
 	switch {
 	case p.theme == lateBuffers && k%3 > 0:
-		o.kind = core.Read
+		o.kind = backend.Read
 	case p.theme == waitsAndTime && k%3 > 0:
-		o.kind = [...]core.Kind{core.Timer, core.Timer, core.Post}[k%3]
+		o.kind = [...]backend.Kind{backend.Timer, backend.Timer, backend.Post}[k%3]
 	case k < n:
 		o.kind = kinds[k]
 	case p.listeners > 0 && k < n+3:
-		o.kind = core.Accept
+		o.kind = backend.Accept
 	default:
-		o.kind = core.Connect
+		o.kind = backend.Connect
 		o.target = uint16(c.pick(len(targets)))
 	}
 	switch o.kind {
-	case core.Read:
+	case backend.Read:
 		o.full = c.pick(4) == 3
 		if len(p.pools) > 0 {
 			o.pool = c.pick(len(p.pools) + 1)
@@ -293,11 +295,11 @@ func (p *plan) operation(c *choices, small bool, at int) operationPlan {
 			o.pool = 1
 		}
 		fallthrough
-	case core.Write:
-		if c.rarely(16) && o.kind == core.Write {
+	case backend.Write:
+		if c.rarely(16) && o.kind == backend.Write {
 			o.size = 0
 		}
-	case core.Timer:
+	case backend.Timer:
 		o.due = [...]int64{3, 0, 1, 9, -2, 25}[c.pick(6)]
 	}
 	if c.pick(4) == 3 {

@@ -4,10 +4,10 @@ import (
 	"slices"
 	"syscall"
 
-	"github.com/completionport/completion/internal/core"
+	"github.com/completionport/completion/internal/backend"
 )
 
-var _ core.Poller = (*poller)(nil)
+var _ backend.Poller = (*poller)(nil)
 
 // poller is epoll, edge-triggered, with its two ways to sleep. Parked, its
 // time-out is a time that SetTimeout sets and Wake overwrites with the past; it
@@ -31,7 +31,7 @@ func (k poller) Arm(fd int, generation uint32) syscall.Errno {
 	}
 	s.armed, s.generation = true, generation
 	if k.mask(s) != 0 {
-		k.raise(s, core.Readable|core.Writable)
+		k.raise(s, backend.Readable|backend.Writable)
 	}
 	return 0
 }
@@ -42,7 +42,7 @@ func (k poller) Disarm(fd int) {
 		return
 	}
 	if k.w.fires(staleEvent) { // a duplicated description would send such
-		k.ghosts = append(k.ghosts, core.Event{FD: fd, Generation: s.generation, Ready: core.Readable | core.Writable | core.HungUp})
+		k.ghosts = append(k.ghosts, backend.Event{FD: fd, Generation: s.generation, Ready: backend.Readable | backend.Writable | backend.HungUp})
 	}
 	s.armed, s.listed = false, false
 	k.ready = remove(k.ready, s)
@@ -59,7 +59,7 @@ func (k poller) SetTimeout(until int64) {
 	k.until = until
 }
 
-func (k poller) Wake(how core.Waiting) {
+func (k poller) Wake(how backend.Waiting) {
 	if k.w.current == nil {
 		return
 	}
@@ -69,7 +69,7 @@ func (k poller) Wake(how core.Waiting) {
 	if k.w.steps > before+1 {
 		k.w.fired[wakeUpInFlight]++
 	}
-	if how == core.Block {
+	if how == backend.Block {
 		k.event = true
 	} else {
 		k.until = past
@@ -78,7 +78,7 @@ func (k poller) Wake(how core.Waiting) {
 
 var waitings = [...]string{"looking", "parked", "blocked"}
 
-func (k poller) Wait(how core.Waiting, events []core.Event, serve func(int) (int, bool)) (n int, timedOut bool) {
+func (k poller) Wait(how backend.Waiting, events []backend.Event, serve func(int) (int, bool)) (n int, timedOut bool) {
 	k.w.tracePoint(waitings[how])
 	if k.closed {
 		k.w.fail("a wait after the poller was closed")
@@ -87,16 +87,16 @@ func (k poller) Wait(how core.Waiting, events []core.Event, serve func(int) (int
 	if k.sleepers > 1 {
 		k.w.fail("two leaders in the poller")
 	}
-	k.looking = how == core.Look
+	k.looking = how == backend.Look
 	k.w.turned()
 	k.w.pause()
 	k.looking = false
 	again := true
 	switch how {
-	case core.Look:
+	case backend.Look:
 		k.w.keepBusy()
 		n = k.harvest(events)
-	case core.Block:
+	case backend.Block:
 		for again {
 			n, timedOut = k.block(events)
 			n, again = k.served(n, serve)
@@ -124,22 +124,22 @@ func (k poller) served(n int, serve func(int) (int, bool)) (left int, again bool
 }
 
 // block is epoll_wait.
-func (k poller) block(events []core.Event) (n int, timedOut bool) {
+func (k poller) block(events []backend.Event) (n int, timedOut bool) {
 	k.w.keepBusy()
 	limit := k.until // read when the call begins
 	if !k.w.fires(spuriousWakeUp) {
 		k.w.sleepUntil = limit
 		k.w.sleepIn(inPoller, func() bool { return len(k.ready) > 0 || k.event || k.now >= limit })
-		k.w.sleepUntil = core.Never
+		k.w.sleepUntil = backend.Never
 	}
 	k.overdue(limit)
 	n = k.harvest(events)
-	return n, n == 0 && limit != core.Never
+	return n, n == 0 && limit != backend.Never
 }
 
 // park is Go's poller: it looks at the time-out, then at the events, and sleeps
 // until one of the two has changed.
-func (k poller) park(events []core.Event, serve func(int) (int, bool)) (n int, timedOut bool) {
+func (k poller) park(events []backend.Event, serve func(int) (int, bool)) (n int, timedOut bool) {
 	for inTime := k.now < k.until; inTime; {
 		if n = k.harvest(events); n > 0 {
 			var again bool
@@ -171,7 +171,7 @@ func (k *kernel) overdue(limit int64) {
 
 // harvest takes events from the ready list: all of them or some, in any order,
 // and perhaps one that nobody raised.
-func (k poller) harvest(events []core.Event) (n int) {
+func (k poller) harvest(events []backend.Event) (n int) {
 	k.event = false
 	for len(k.ready) > 0 && n < len(events) {
 		if n > 0 && k.w.fires(truncated) {
@@ -183,7 +183,7 @@ func (k poller) harvest(events []core.Event) (n int) {
 		}
 		s := k.ready[i]
 		if r := k.mask(s); r != 0 {
-			events[n] = core.Event{FD: s.fd, Generation: s.generation, Ready: r}
+			events[n] = backend.Event{FD: s.fd, Generation: s.generation, Ready: r}
 			s.arrived, s.announced = false, true
 			n++
 		}
@@ -200,7 +200,7 @@ func (k poller) harvest(events []core.Event) (n int) {
 	}
 	if n < len(events) && k.w.fires(spuriousEvent) {
 		if s := k.anyArmed(); s != nil {
-			events[n] = core.Event{FD: s.fd, Generation: s.generation, Ready: core.Readable | core.Writable}
+			events[n] = backend.Event{FD: s.fd, Generation: s.generation, Ready: backend.Readable | backend.Writable}
 			s.announced = true
 			n++
 		}

@@ -4,7 +4,7 @@ import (
 	"slices"
 	"syscall"
 
-	"github.com/completionport/completion/internal/core"
+	"github.com/completionport/completion/internal/backend"
 )
 
 // phase is how far a stream socket's connection is.
@@ -103,10 +103,10 @@ func (s *socket) room(capacity int) int {
 }
 
 // mask is what the poller would say of the socket now.
-func (k *kernel) mask(s *socket) (r core.Readiness) {
+func (k *kernel) mask(s *socket) (r backend.Readiness) {
 	if s.listening {
 		if len(s.backlog) > 0 {
-			r |= core.Readable
+			r |= backend.Readable
 		}
 		return r
 	}
@@ -114,19 +114,19 @@ func (k *kernel) mask(s *socket) (r core.Readiness) {
 	case pending:
 		return 0
 	case fresh:
-		return core.Readable | core.Writable
+		return backend.Readable | backend.Writable
 	}
 	if s.eof || s.gone || s.phase == refused {
-		r |= core.HungUp
+		r |= backend.HungUp
 	}
 	if len(s.received) > 0 || s.eof || s.gone || s.errno != 0 || s.phase == refused {
-		r |= core.Readable
+		r |= backend.Readable
 	}
 	if s.gone || s.errno != 0 || s.shut || s.nobody || s.phase == refused || k.roomy(s) {
-		r |= core.Writable
+		r |= backend.Writable
 	}
 	if s.stopsShort() {
-		r |= core.StopsShort
+		r |= backend.StopsShort
 	}
 	return r
 }
@@ -136,7 +136,7 @@ func (k *kernel) roomy(s *socket) bool { return s.room(k.capacity)*3 >= k.capaci
 
 // raise tells the poller that something has happened to the socket, and to which
 // direction: kqueue looks at that one, epoll at both. The edge may come late.
-func (k *kernel) raise(s *socket, about core.Readiness) {
+func (k *kernel) raise(s *socket, about backend.Readiness) {
 	if k.queue != nil {
 		k.queue.raise(s, about)
 		return
@@ -162,11 +162,11 @@ func (k *kernel) list(s *socket) {
 // edge is one that is late.
 type edge struct {
 	socket *socket
-	about  core.Readiness // 0 with epoll
+	about  backend.Readiness // 0 with epoll
 }
 
 // postpone makes an edge come later.
-func (k *kernel) postpone(s *socket, about core.Readiness) {
+func (k *kernel) postpone(s *socket, about backend.Readiness) {
 	if k.queue == nil {
 		about = 0
 	}
@@ -197,7 +197,7 @@ func (k *kernel) deliver(s *socket, p []byte) {
 	}
 	s.other.received = append(s.other.received, p...)
 	s.other.arrived = true
-	k.raise(s.other, core.Readable)
+	k.raise(s.other, backend.Readable)
 }
 
 // markHere ends what was sent so far, as urgent data does, or the end of a message.
@@ -210,7 +210,7 @@ func (k *kernel) markHere(s *socket) {
 	if !o.messages && o.consumed == len(s.sent) {
 		k.w.fired[urgentAlone]++
 	}
-	k.raise(o, core.Readable)
+	k.raise(o, backend.Readable)
 }
 
 // take reads from a socket and makes room for the other side.
@@ -220,7 +220,7 @@ func (k *kernel) take(s *socket, p []byte) int {
 	s.consumed += n
 	if o := s.other; o != nil && o.full && k.roomy(o) {
 		o.full = false
-		k.raise(o, core.Writable)
+		k.raise(o, backend.Writable)
 	}
 	return n
 }
@@ -233,7 +233,7 @@ func (k *kernel) finish(s *socket) {
 		if o.arrived {
 			k.w.fired[dataAndFin]++
 		}
-		k.raise(o, core.Readable)
+		k.raise(o, backend.Readable)
 	}
 }
 
@@ -255,7 +255,7 @@ func (k *kernel) broken(s *socket) {
 	if s.eof {
 		s.errno = syscall.EPIPE
 	}
-	k.raise(s, core.Readable|core.Writable)
+	k.raise(s, backend.Readable|backend.Writable)
 }
 
 // closeSide is close(2) as the connection sees it.

@@ -4,7 +4,7 @@ import (
 	"errors"
 	"time"
 
-	"github.com/completionport/completion/internal/core"
+	"github.com/completionport/completion/internal/backend"
 )
 
 // event is something that happens without an actor.
@@ -79,14 +79,14 @@ func (w *world) happen(e event) {
 		l := w.listenerWithRoom()
 		l.backlog = append(l.backlog, server)
 		w.trace("a visitor comes to socket %d: socket %d", l.number, remote.number)
-		k.raise(l, core.Readable)
+		k.raise(l, backend.Readable)
 	case connectDecided:
 		i := w.schedule.pick(len(w.pending))
 		s := w.pending[i]
 		w.pending = append(w.pending[:i], w.pending[i+1:]...)
 		if s.open {
 			k.decide(s)
-			k.raise(s, core.Readable|core.Writable)
+			k.raise(s, backend.Readable|backend.Writable)
 		}
 	case clockTicks:
 		w.tick()
@@ -126,7 +126,7 @@ func (w *world) tick() {
 	step := [...]int64{1, 2, 5, 0, 40}[w.schedule.pick(5)]
 	to := w.kernel.now + step
 	if step == 0 {
-		if to = w.nextTime(); to == core.Never || to <= w.kernel.now {
+		if to = w.nextTime(); to == backend.Never || to <= w.kernel.now {
 			to = w.kernel.now + 1
 		}
 	}
@@ -153,7 +153,7 @@ func (k *kernel) decide(s *socket) {
 		server := k.newSocket()
 		pair(s, server)
 		l.backlog = append(l.backlog, server)
-		k.raise(l, core.Readable)
+		k.raise(l, backend.Readable)
 	default:
 		remote := k.newSocket()
 		pair(s, remote)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/completionport/completion/internal/backend"
 	"github.com/completionport/completion/internal/core"
 )
 
@@ -26,20 +27,20 @@ var classNames = [classes]string{"post", "timer", "accept", "connect", "read", "
 
 func (u *use) class() class {
 	switch u.kind {
-	case core.Timer:
+	case backend.Timer:
 		return timers
-	case core.Accept:
+	case backend.Accept:
 		return accepts
-	case core.Connect:
+	case backend.Connect:
 		return connects
-	case core.Read:
+	case backend.Read:
 		if u.late {
 			return lateReads
 		}
 		return reads
-	case core.Write:
+	case backend.Write:
 		return writes
-	case core.CloseWrite:
+	case backend.CloseWrite:
 		return closeWrites
 	}
 	return posts
@@ -71,11 +72,11 @@ var visitNames = [visits]string{"result", "partial", "would block", "again", "er
 	"expiry", "context", "edge", "close", "port close", "shutdown", "hand out"}
 
 // visitOf is the event that a refused call is.
-func visitOf(c core.Class) visit {
+func visitOf(c backend.Class) visit {
 	switch c {
-	case core.WouldBlock:
+	case backend.WouldBlock:
 		return visitWouldBlock
-	case core.Again:
+	case backend.Again:
 		return visitAgain
 	}
 	return visitError

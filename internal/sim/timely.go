@@ -1,6 +1,9 @@
 package sim
 
-import "github.com/completionport/completion/internal/core"
+import (
+	"github.com/completionport/completion/internal/backend"
+	"github.com/completionport/completion/internal/core"
+)
 
 // What is due must be served in time, whatever else there is to do. Time is counted in
 // turns of the leader, since how fast it gets them is up to whoever schedules it. A
@@ -129,7 +132,7 @@ func (w *world) owed(d *debt, what int64, limit int, why func() string) {
 // checkDue looks at all that is due.
 func (w *world) checkDue() {
 	for _, u := range w.uses {
-		if u.handedOut || u.deadline == 0 && u.kind != core.Timer {
+		if u.handedOut || u.deadline == 0 && u.kind != backend.Timer {
 			continue
 		}
 		what := int64(0)

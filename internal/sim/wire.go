@@ -3,6 +3,7 @@ package sim
 import (
 	"bytes"
 
+	"github.com/completionport/completion/internal/backend"
 	"github.com/completionport/completion/internal/core"
 )
 
@@ -16,7 +17,7 @@ func (w *world) checkOrder(u *use, s *socket) {
 		if sideOf(v.kind) == sideOf(u.kind) {
 			w.fail("%v overtakes %v", u, v)
 		}
-		if v.kind == core.Connect && s.phase != connected && s.phase != refused {
+		if v.kind == backend.Connect && s.phase != connected && s.phase != refused {
 			w.fail("%v does not wait for %v", u, v)
 		}
 	}
@@ -27,7 +28,7 @@ func (w *world) checkOrder(u *use, s *socket) {
 
 // endedHalfWay tells whether u is a write that has ended after some of its bytes.
 func (u *use) endedHalfWay() bool {
-	return u.kind == core.Write && u.moved > 0 && u.moved < u.total && !u.unfinished()
+	return u.kind == backend.Write && u.moved > 0 && u.moved < u.total && !u.unfinished()
 }
 
 // brokenBy returns the write that has ended half-way and is not on its way to the
@@ -45,7 +46,7 @@ func (s *socket) brokenBy() *use {
 // asked without an event.
 func (w *world) isTriedOnceMore(s *socket) bool {
 	for _, u := range s.uses {
-		if u.kind == core.Read && u.earliest <= w.kernel.now {
+		if u.kind == backend.Read && u.earliest <= w.kernel.now {
 			return true
 		}
 	}

@@ -3,6 +3,7 @@ package sim
 import (
 	"bytes"
 
+	"github.com/completionport/completion/internal/backend"
 	"github.com/completionport/completion/internal/core"
 )
 
@@ -80,8 +81,8 @@ const (
 // newWorld sets everything up that the actors find.
 func newWorld(st *stable, t *totals, p *plan, schedule choices, how strategy, trace bool) *world {
 	w := &world{stable: st, totals: t, plan: p, schedule: schedule, strategy: how, tracing: trace}
-	w.kernel = &kernel{w: w, now: 1000, capacity: p.capacity, limit: p.descriptors, until: core.Never}
-	w.sleepUntil = core.Never
+	w.kernel = &kernel{w: w, now: 1000, capacity: p.capacity, limit: p.descriptors, until: backend.Never}
+	w.sleepUntil = backend.Never
 	w.targets = targets
 	w.ticks = 8
 	w.visitors = p.visitors
@@ -95,7 +96,7 @@ func newWorld(st *stable, t *totals, p *plan, schedule choices, how strategy, tr
 		EndsPerTurn: 2,
 	}
 	if p.block {
-		options.LoopWait = core.Block
+		options.LoopWait = backend.Block
 	}
 	if p.observe {
 		options.Observe = w.observe
@@ -131,7 +132,7 @@ func newWorld(st *stable, t *totals, p *plan, schedule choices, how strategy, tr
 	return w
 }
 
-func (w *world) newPoller() core.Poller {
+func (w *world) newPoller() backend.Poller {
 	if w.plan.backend == onKqueue {
 		return newKqueuePoller(w.kernel, w.plan.habits)
 	}
@@ -199,7 +200,7 @@ func (w *world) idle() bool {
 	if w.failure != nil {
 		return false
 	}
-	if until := w.nextTime(); until != core.Never {
+	if until := w.nextTime(); until != backend.Never {
 		w.advance(until)
 		return true
 	}
@@ -251,7 +252,7 @@ func (w *world) advance(to int64) {
 
 // caller finds the operation that makes a call: there must be exactly one in
 // its direction.
-func (w *world) caller(s *socket, kind core.Kind) *use {
+func (w *world) caller(s *socket, kind backend.Kind) *use {
 	var found *use
 	for _, u := range s.uses {
 		if u.handedOut || sideOf(u.kind) != sideOf(kind) || u.stage() != core.StageCalling {

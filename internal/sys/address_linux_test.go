@@ -5,7 +5,7 @@ import (
 	"net/netip"
 	"testing"
 
-	"github.com/completionport/completion/internal/core"
+	"github.com/completionport/completion/internal/backend"
 	"golang.org/x/sys/unix"
 )
 
@@ -30,7 +30,7 @@ func FuzzAddresses(f *testing.F) {
 		if addr.Is6() && !addr.Is4In6() {
 			addr = addr.WithZone(zone)
 		}
-		to := core.Address{Inet: netip.AddrPortFrom(addr, port), Path: path}
+		to := backend.Address{Inet: netip.AddrPortFrom(addr, port), Path: path}
 		for family, fd := range sockets {
 			sa, errno := sockaddr(fd, to)
 			wanted := family == unix.AF_UNIX && path != "" || family == unix.AF_INET && addr.Unmap().Is4() || family == unix.AF_INET6 && addr.IsValid()

@@ -5,7 +5,7 @@ import (
 	"testing"
 	"unsafe"
 
-	"github.com/completionport/completion/internal/core"
+	"github.com/completionport/completion/internal/backend"
 	"golang.org/x/sys/windows"
 )
 
@@ -27,7 +27,7 @@ func TestConnectAddresses(t *testing.T) {
 		{windows.AF_INET6, "::%1", "::1"},
 		{windows.AF_INET6, "2001:db8::1", "2001:db8::1"},
 	} {
-		sa, errno := sockaddr(c.domain, target(core.Address{Inet: netip.AddrPortFrom(netip.MustParseAddr(c.to), 0x1234)}))
+		sa, errno := sockaddr(c.domain, target(backend.Address{Inet: netip.AddrPortFrom(netip.MustParseAddr(c.to), 0x1234)}))
 		if errno != 0 {
 			t.Fatalf("%s: %v", c.to, errno)
 		}

@@ -2,15 +2,17 @@
 
 package sys
 
-import "github.com/completionport/completion/internal/core"
+import (
+	"github.com/completionport/completion/internal/backend"
+)
 
 var callNames = [...]string{
-	core.Accept:     "accept",
-	core.Connect:    "connect",
-	core.Read:       "read",
-	core.Write:      "write",
-	core.CloseWrite: "shutdown",
+	backend.Accept:     "accept",
+	backend.Connect:    "connect",
+	backend.Read:       "read",
+	backend.Write:      "write",
+	backend.CloseWrite: "shutdown",
 }
 
 // CallName is what the call for operations of this kind is called.
-func CallName(kind core.Kind) string { return callNames[kind] }
+func CallName(kind backend.Kind) string { return callNames[kind] }

@@ -4,18 +4,18 @@ import (
 	"net"
 	"time"
 
-	"github.com/completionport/completion/internal/core"
+	"github.com/completionport/completion/internal/backend"
 )
 
 // Calls are all the calls a backend makes: the engine's, and those that handles
 // need besides, none of which is on the path of an operation.
 type Calls interface {
-	core.Kernel
+	backend.Kernel
 
 	// MapsIPv4 tells whether an IPv6 socket can reach IPv4 addresses.
 	MapsIPv4() bool
 	Socket(Family) (fd int, err error)
-	Listen(Family, core.Address, ListenOptions) (fd int, err error)
+	Listen(Family, backend.Address, ListenOptions) (fd int, err error)
 	// Adopt returns a descriptor of our own for what c, of package net, stands
 	// for. c stays as it is.
 	Adopt(c any, listening bool) (fd int, err error)

@@ -8,7 +8,7 @@ import (
 	"testing"
 	"unsafe"
 
-	"github.com/completionport/completion/internal/core"
+	"github.com/completionport/completion/internal/backend"
 	"golang.org/x/sys/windows"
 )
 
@@ -68,7 +68,7 @@ func TestConnectOptions(t *testing.T) {
 		}
 		names, options, rto := watchConnect(t, refuse)
 		transfer := new(Transfer)
-		to := core.Address{Inet: l.Addr().(*net.TCPAddr).AddrPort()}
+		to := backend.Address{Inet: l.Addr().(*net.TCPAddr).AddrPort()}
 		if errno := transfer.Connect(fd, to); errno != 0 && errno != Pending {
 			t.Fatal(errno)
 		}
@@ -131,7 +131,7 @@ func TestDualWithoutIPv6(t *testing.T) {
 			return 0
 		}
 		defer func() { OnCall = nil }()
-		any := core.Address{Inet: netip.AddrPortFrom(netip.IPv6Unspecified(), 0)}
+		any := backend.Address{Inet: netip.AddrPortFrom(netip.IPv6Unspecified(), 0)}
 		fd, err := Kernel{}.Listen(Dual, any, ListenOptions{})
 		if err != nil {
 			t.Errorf("%s says %d: %v", c.call, c.errno, err)

@@ -1,9 +1,11 @@
 package sys
 
-import "github.com/completionport/completion/internal/core"
+import (
+	"github.com/completionport/completion/internal/backend"
+)
 
 // Errno returns the errno.
-func Errno(errno core.Errno) core.Errno { return errno }
+func Errno(errno backend.Errno) backend.Errno { return errno }
 
 // ErrorOf returns an errno as an error.
-func ErrorOf(errno core.Errno) error { return errno }
+func ErrorOf(errno backend.Errno) error { return errno }

@@ -3,7 +3,7 @@ package sys
 import (
 	"syscall"
 
-	"github.com/completionport/completion/internal/core"
+	"github.com/completionport/completion/internal/backend"
 	"golang.org/x/sys/windows"
 )
 
@@ -84,13 +84,13 @@ func (e winsockError) Temporary() bool {
 }
 
 var callNames = [...]string{
-	core.Accept:     "acceptex",
-	core.Connect:    "connectex",
-	core.Read:       "wsarecv",
-	core.Write:      "wsasend",
-	core.CloseWrite: "shutdown",
+	backend.Accept:     "acceptex",
+	backend.Connect:    "connectex",
+	backend.Read:       "wsarecv",
+	backend.Write:      "wsasend",
+	backend.CloseWrite: "shutdown",
 }
 
 // CallName is what the call for operations of this kind is called, in the
 // spelling of package net.
-func CallName(kind core.Kind) string { return callNames[kind] }
+func CallName(kind backend.Kind) string { return callNames[kind] }

@@ -8,7 +8,7 @@ import (
 	"testing"
 	"unsafe"
 
-	"github.com/completionport/completion/internal/core"
+	"github.com/completionport/completion/internal/backend"
 	"golang.org/x/sys/unix"
 )
 
@@ -43,7 +43,7 @@ func TestListenWithoutIPv6(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				fd, err := k.Listen(ListenFamily("tcp", addr, true), core.Address{Inet: addr.AddrPort()}, ListenOptions{})
+				fd, err := k.Listen(ListenFamily("tcp", addr, true), backend.Address{Inet: addr.AddrPort()}, ListenOptions{})
 				if err != nil {
 					t.Fatalf("listen on %s: %v", address, err)
 				}

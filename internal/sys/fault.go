@@ -3,11 +3,11 @@ package sys
 import (
 	"sync/atomic"
 
-	"github.com/completionport/completion/internal/core"
+	"github.com/completionport/completion/internal/backend"
 )
 
 // Wrap puts something between a port and what its backend brought.
-type Wrap func(core.Poller, Calls) (core.Poller, Calls)
+type Wrap func(backend.Poller, Calls) (backend.Poller, Calls)
 
 var faults atomic.Pointer[Wrap]
 
@@ -22,7 +22,7 @@ func InjectFaults(wrap Wrap) (undo func()) {
 }
 
 // WithFaults is called for each port that opens.
-func WithFaults(p core.Poller, k Calls) (core.Poller, Calls) {
+func WithFaults(p backend.Poller, k Calls) (backend.Poller, Calls) {
 	if wrap := faults.Load(); wrap != nil {
 		return (*wrap)(p, k)
 	}

@@ -5,7 +5,7 @@ package sys
 import (
 	"syscall"
 
-	"github.com/completionport/completion/internal/core"
+	"github.com/completionport/completion/internal/backend"
 	"golang.org/x/sys/unix"
 )
 
@@ -39,15 +39,15 @@ func (*Kernel) Write(fd int, p []byte) (int, syscall.Errno) {
 
 // classifyAccept: a connection that died in the backlog says nothing of the next
 // one.
-func classifyAccept(errno syscall.Errno) core.Class {
+func classifyAccept(errno syscall.Errno) backend.Class {
 	switch errno {
 	case unix.EAGAIN: // the backlog is empty
-		return core.WouldBlock
+		return backend.WouldBlock
 	case unix.EINTR, // a signal came first
 		unix.ECONNABORTED, unix.ECONNRESET, unix.EPROTO: // it died in the backlog
-		return core.Again
+		return backend.Again
 	}
-	return core.Failed
+	return backend.Failed
 }
 
 // formerPeer is unknown: these kernels forget a peer that has reset the connection.

@@ -5,7 +5,7 @@ import (
 	"syscall"
 	"unsafe"
 
-	"github.com/completionport/completion/internal/core"
+	"github.com/completionport/completion/internal/backend"
 	"golang.org/x/sys/unix"
 )
 
@@ -91,16 +91,16 @@ func accept(fd int) (int, syscall.Errno) {
 
 // classifyAccept: errors of a connection that died in the backlog come from
 // the queue of the listener, and the next one may be well (accept(2)).
-func classifyAccept(errno syscall.Errno) core.Class {
+func classifyAccept(errno syscall.Errno) backend.Class {
 	switch errno {
 	case unix.EAGAIN: // the backlog is empty
-		return core.WouldBlock
+		return backend.WouldBlock
 	case unix.EINTR, // a signal came first
 		unix.ECONNABORTED, unix.EPROTO, unix.ENOPROTOOPT, unix.ENONET,
 		unix.ENETDOWN, unix.ENETUNREACH, unix.EHOSTDOWN, unix.EHOSTUNREACH:
-		return core.Again
+		return backend.Again
 	}
-	return core.Failed
+	return backend.Failed
 }
 
 // openStream opens a non-blocking stream socket.

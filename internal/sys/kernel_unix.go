@@ -5,11 +5,11 @@ package sys
 import (
 	"syscall"
 
-	"github.com/completionport/completion/internal/core"
+	"github.com/completionport/completion/internal/backend"
 	"golang.org/x/sys/unix"
 )
 
-var _ core.Kernel = (*Kernel)(nil)
+var _ backend.Kernel = (*Kernel)(nil)
 
 // Kernel makes the engine's system calls for one port. Descriptors are made
 // non-blocking, but O_NONBLOCK belongs to the description, and others who share that
@@ -54,7 +54,7 @@ func readable(fd int) bool {
 
 // Connect is connect(2), and makes a socket non-blocking that others have: before it
 // is connected, nobody but the port has a use for it.
-func (k *Kernel) Connect(fd int, to core.Address) syscall.Errno {
+func (k *Kernel) Connect(fd int, to backend.Address) syscall.Errno {
 	sa, errno := sockaddr(fd, target(to))
 	if errno != 0 {
 		return errno
@@ -111,20 +111,20 @@ func stopLinger(fd int) {
 // Classify says what an errno of these calls means. Those not named end their
 // operation and nothing else: for accept, running out of descriptors or memory
 // (EMFILE, ENFILE, ENOBUFS, ENOMEM) is among them.
-func (*Kernel) Classify(kind core.Kind, errno syscall.Errno) core.Class {
+func (*Kernel) Classify(kind backend.Kind, errno syscall.Errno) backend.Class {
 	switch kind {
-	case core.Accept:
+	case backend.Accept:
 		return classifyAccept(errno)
-	case core.Connect:
+	case backend.Connect:
 		return classifyConnect(errno)
 	}
 	switch errno {
 	case unix.EAGAIN: // the socket's buffer is empty, or full
-		return core.WouldBlock
+		return backend.WouldBlock
 	case unix.EINTR: // a signal came first
-		return core.Again
+		return backend.Again
 	case unix.EPIPE: // the write side is gone
-		return core.BrokenPipe
+		return backend.BrokenPipe
 	}
 	return classifyConnection(errno)
 }
@@ -132,18 +132,18 @@ func (*Kernel) Classify(kind core.Kind, errno syscall.Errno) core.Class {
 // classifyConnect: EAGAIN is not among those to wait for. It means a full
 // backlog on a unix socket and no free port on a TCP one, and neither brings
 // an edge.
-func classifyConnect(errno syscall.Errno) core.Class {
+func classifyConnect(errno syscall.Errno) backend.Class {
 	switch errno {
 	case unix.EINPROGRESS, // the handshake is under way
 		unix.EALREADY, // it still is
 		unix.EINTR:    // a signal came first, and it goes on in the background
-		return core.WouldBlock
+		return backend.WouldBlock
 	}
 	return classifyConnection(errno)
 }
 
 // classifyConnection knows the errors that a dead connection leaves behind.
-func classifyConnection(errno syscall.Errno) core.Class {
+func classifyConnection(errno syscall.Errno) backend.Class {
 	switch errno {
 	case unix.ECONNRESET, // the peer sent RST
 		unix.ECONNABORTED,                 // this side gave it up
@@ -152,9 +152,9 @@ func classifyConnection(errno syscall.Errno) core.Class {
 		unix.EHOSTUNREACH, unix.EHOSTDOWN, // no way to the host
 		unix.ENETUNREACH, unix.ENETDOWN, // no way to its network
 		unix.ENETRESET: // keep-alive found it gone
-		return core.Fatal
+		return backend.Fatal
 	}
-	return core.Failed
+	return backend.Failed
 }
 
 func asErrno(err error) syscall.Errno {
@@ -168,7 +168,7 @@ func asErrno(err error) syscall.Errno {
 }
 
 // sockaddr puts an address into the words of the socket's family.
-func sockaddr(fd int, to core.Address) (unix.Sockaddr, syscall.Errno) {
+func sockaddr(fd int, to backend.Address) (unix.Sockaddr, syscall.Errno) {
 	family, err := familyOf(fd)
 	if err != nil {
 		return nil, asErrno(err)

@@ -4,11 +4,11 @@ import (
 	"syscall"
 	"unsafe"
 
-	"github.com/completionport/completion/internal/core"
+	"github.com/completionport/completion/internal/backend"
 	"golang.org/x/sys/windows"
 )
 
-var _ core.Kernel = Kernel{}
+var _ backend.Kernel = Kernel{}
 
 // Kernel makes those of the engine's calls that are no operations of a
 // completion port. Sockets do not block, which concerns none of those.
@@ -25,18 +25,6 @@ func (Kernel) Read(fd int, p []byte) (int, syscall.Errno) {
 	err := windows.WSARecv(windows.Handle(fd), &buffer, 1, &n, &flags, nil, nil)
 	return int(n), asErrno(err)
 }
-
-// Write is an operation of the completion port.
-func (Kernel) Write(int, []byte) (int, syscall.Errno) { return 0, windows.WSAEOPNOTSUPP }
-
-// Accept is an operation of the completion port.
-func (Kernel) Accept(int) (int, syscall.Errno) { return -1, windows.WSAEOPNOTSUPP }
-
-// Connect is an operation of the completion port.
-func (Kernel) Connect(int, core.Address) syscall.Errno { return windows.WSAEOPNOTSUPP }
-
-// Connected is for kernels that tell of readiness.
-func (Kernel) Connected(int) syscall.Errno { return windows.WSAEOPNOTSUPP }
 
 // CloseWrite is shutdown of the sending side.
 func (Kernel) CloseWrite(fd int) syscall.Errno {
@@ -77,19 +65,19 @@ func lingers(fd int) bool {
 // Classify says what an errno of these calls, or of a completion, means. Those
 // not named end their operation and nothing else: for an accept, running out of
 // sockets (WSAEMFILE, WSAENOBUFS) is among them.
-func (Kernel) Classify(kind core.Kind, errno syscall.Errno) core.Class {
-	if kind == core.Accept && errno == windows.WSAENOTCONN { // as below
-		return core.Again
+func (Kernel) Classify(kind backend.Kind, errno syscall.Errno) backend.Class {
+	if kind == backend.Accept && errno == windows.WSAENOTCONN { // as below
+		return backend.Again
 	}
 	switch errno {
 	case Aborted, // CancelIoEx; whose wish it was, the operation knows
 		windows.WSAEINTR:
-		return core.Again
+		return backend.Again
 	case windows.WSAEWOULDBLOCK: // of Read: what was there is gone
-		return core.WouldBlock
+		return backend.WouldBlock
 	case windows.WSAESHUTDOWN: // the write side is gone
-		if kind == core.Write {
-			return core.BrokenPipe
+		if kind == backend.Write {
+			return backend.BrokenPipe
 		}
 	case windows.WSAECONNRESET, // the peer sent RST
 		windows.WSAECONNABORTED,                       // this side gave it up
@@ -98,12 +86,12 @@ func (Kernel) Classify(kind core.Kind, errno syscall.Errno) core.Class {
 		windows.WSAEHOSTUNREACH, windows.WSAEHOSTDOWN, // no way to the host
 		windows.WSAENETUNREACH, windows.WSAENETDOWN, // no way to its network
 		windows.WSAENETRESET: // keep-alive found it gone
-		if kind == core.Accept { // it died in the backlog, and the next may be well
-			return core.Again
+		if kind == backend.Accept { // it died in the backlog, and the next may be well
+			return backend.Again
 		}
-		return core.Fatal
+		return backend.Fatal
 	}
-	return core.Failed
+	return backend.Failed
 }
 
 // asErrno returns Winsock's number. Some ends of operations come with those of

@@ -5,7 +5,7 @@ import (
 	"net"
 	"testing"
 
-	"github.com/completionport/completion/internal/core"
+	"github.com/completionport/completion/internal/backend"
 	"golang.org/x/sys/windows"
 )
 
@@ -30,7 +30,7 @@ func connectedTo(t *testing.T) (fd int, peer net.Conn) {
 		t.Fatal(errno)
 	}
 	transfer := new(Transfer)
-	if errno := transfer.Connect(fd, core.Address{Inet: l.Addr().(*net.TCPAddr).AddrPort()}); errno != 0 && errno != Pending {
+	if errno := transfer.Connect(fd, backend.Address{Inet: l.Addr().(*net.TCPAddr).AddrPort()}); errno != 0 && errno != Pending {
 		t.Fatal(errno)
 	}
 	dequeue(port, 1)

@@ -13,7 +13,7 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/completionport/completion/internal/core"
+	"github.com/completionport/completion/internal/backend"
 	"golang.org/x/sys/unix"
 )
 
@@ -62,7 +62,7 @@ func isMissingFamily(err error) bool {
 
 // Listen opens a listening socket. The address of a Dual one is unspecified, and
 // it is IPv4 where there is no IPv6.
-func (k *Kernel) Listen(family Family, addr core.Address, o ListenOptions) (int, error) {
+func (k *Kernel) Listen(family Family, addr backend.Address, o ListenOptions) (int, error) {
 	fd, err := k.Socket(family)
 	if err != nil {
 		return -1, err
@@ -72,12 +72,12 @@ func (k *Kernel) Listen(family Family, addr core.Address, o ListenOptions) (int,
 	}
 	unix.Close(fd)
 	if family == Dual && isMissingFamily(err) { // IPv6 sockets, and no IPv6
-		return k.Listen(IPv4, core.Address{Inet: netip.AddrPortFrom(netip.IPv4Unspecified(), addr.Inet.Port())}, o)
+		return k.Listen(IPv4, backend.Address{Inet: netip.AddrPortFrom(netip.IPv4Unspecified(), addr.Inet.Port())}, o)
 	}
 	return -1, err
 }
 
-func bindAndListen(fd int, family Family, addr core.Address, o ListenOptions) error {
+func bindAndListen(fd int, family Family, addr backend.Address, o ListenOptions) error {
 	if family != Unix {
 		if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEADDR, 1); err != nil {
 			return os.NewSyscallError("setsockopt", err)
@@ -95,7 +95,7 @@ func bindAndListen(fd int, family Family, addr core.Address, o ListenOptions) er
 		addr.Inet = netip.AddrPortFrom(netip.IPv4Unspecified(), addr.Inet.Port())
 	}
 	sa, errno := sockaddr(fd, addr)
-	if family == Unix && addr == (core.Address{}) && runtime.GOOS == "linux" {
+	if family == Unix && addr == (backend.Address{}) && runtime.GOOS == "linux" {
 		sa, errno = new(unix.SockaddrUnix), 0 // which finds a name for it
 	}
 	if errno != 0 {

@@ -11,7 +11,7 @@ import (
 	"time"
 	"unsafe"
 
-	"github.com/completionport/completion/internal/core"
+	"github.com/completionport/completion/internal/backend"
 	"golang.org/x/sys/windows"
 )
 
@@ -85,7 +85,7 @@ func setBlocking(s windows.Handle, on bool) error {
 
 // Listen opens a listening socket. The address of a Dual one is unspecified, and
 // it is IPv4 where there is no IPv6.
-func (k Kernel) Listen(family Family, addr core.Address, o ListenOptions) (int, error) {
+func (k Kernel) Listen(family Family, addr backend.Address, o ListenOptions) (int, error) {
 	if o.ReusePort {
 		return -1, fmt.Errorf("ReusePort on Windows: %w", errors.ErrUnsupported)
 	}
@@ -98,7 +98,7 @@ func (k Kernel) Listen(family Family, addr core.Address, o ListenOptions) (int, 
 	}
 	Close(fd)
 	if family == Dual && isMissingFamily(errnoOf(err)) {
-		return k.Listen(IPv4, core.Address{Inet: netip.AddrPortFrom(netip.IPv4Unspecified(), addr.Inet.Port())}, o)
+		return k.Listen(IPv4, backend.Address{Inet: netip.AddrPortFrom(netip.IPv4Unspecified(), addr.Inet.Port())}, o)
 	}
 	return -1, err
 }
@@ -111,7 +111,7 @@ func isMissingFamily(errno syscall.Errno) bool {
 
 // bindAndListen leaves SO_REUSEADDR alone: here it would let others take the
 // address over, and without it an address is free again at once.
-func bindAndListen(fd int, addr core.Address, o ListenOptions) error {
+func bindAndListen(fd int, addr backend.Address, o ListenOptions) error {
 	domain, errno := addressFamily(fd)
 	if errno != 0 {
 		return os.NewSyscallError("bind", errno)
@@ -157,7 +157,7 @@ func protocolOf(fd int) (info windows.WSAProtocolInfo, errno syscall.Errno) {
 }
 
 // sockaddr puts an address into the words of a family.
-func sockaddr(domain int, to core.Address) (windows.Sockaddr, syscall.Errno) {
+func sockaddr(domain int, to backend.Address) (windows.Sockaddr, syscall.Errno) {
 	addr := to.Inet.Addr()
 	switch {
 	case domain == windows.AF_UNIX && to.Path != "":

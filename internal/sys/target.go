@@ -5,14 +5,14 @@ package sys
 import (
 	"net/netip"
 
-	"github.com/completionport/completion/internal/core"
+	"github.com/completionport/completion/internal/backend"
 )
 
 // target is the address that a connect to an address is made to. To connect to no
 // address in particular, of either family and in any form, means this machine, as in
 // package net: but the systems disagree. Linux refuses a mapped 0.0.0.0, OpenBSD and
 // Windows refuse all of them.
-func target(to core.Address) core.Address {
+func target(to backend.Address) backend.Address {
 	ip := to.Inet.Addr().WithZone("").Unmap()
 	switch {
 	case !ip.IsUnspecified():

@@ -6,7 +6,7 @@ import (
 	"syscall"
 	"unsafe"
 
-	"github.com/completionport/completion/internal/core"
+	"github.com/completionport/completion/internal/backend"
 	"golang.org/x/sys/windows"
 )
 
@@ -94,7 +94,7 @@ func (t *Transfer) Send(fd int, data []byte) syscall.Errno {
 }
 
 // Connect begins a connect. The call wants a socket that is bound.
-func (t *Transfer) Connect(fd int, to core.Address) syscall.Errno {
+func (t *Transfer) Connect(fd int, to backend.Address) syscall.Errno {
 	family, errno := addressFamily(fd)
 	if errno != 0 {
 		return errno

@@ -10,7 +10,7 @@ import (
 	"testing"
 	"unsafe"
 
-	"github.com/completionport/completion/internal/core"
+	"github.com/completionport/completion/internal/backend"
 	"golang.org/x/sys/windows"
 )
 
@@ -164,7 +164,7 @@ func TestImitatedUnixSockets(t *testing.T) {
 	defer port.Close()
 	path := filepath.Join(os.TempDir(), "completion.unix.test")
 	os.Remove(path)
-	fd, err := k.Listen(Unix, core.Address{Path: path}, ListenOptions{})
+	fd, err := k.Listen(Unix, backend.Address{Path: path}, ListenOptions{})
 	listener := opened(t, port, fd, err)
 	remove := k.FileRemover(path)
 
@@ -178,7 +178,7 @@ func TestImitatedUnixSockets(t *testing.T) {
 	fd, err = k.Socket(Unix)
 	client := opened(t, port, fd, err)
 	transfer := new(Transfer)
-	if errno := transfer.Connect(client, core.Address{Path: path}); errno != 0 && errno != Pending {
+	if errno := transfer.Connect(client, backend.Address{Path: path}); errno != 0 && errno != Pending {
 		t.Fatal(errno)
 	}
 	dequeue(port, 2)
@@ -221,7 +221,7 @@ func TestImitatedUnixSockets(t *testing.T) {
 		t.Errorf("the file: %v", err)
 	}
 	fd, err = k.Socket(Unix)
-	if errno := new(Transfer).Connect(opened(t, port, fd, err), core.Address{Path: path}); errno != windows.WSAENETDOWN {
+	if errno := new(Transfer).Connect(opened(t, port, fd, err), backend.Address{Path: path}); errno != windows.WSAENETDOWN {
 		t.Errorf("connect to a file that is gone: %v", errno)
 	}
 }
@@ -235,11 +235,11 @@ func TestImitatedUnixAddresses(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer Close(fd)
-	long := core.Address{Path: strings.Repeat("x", 108)}
+	long := backend.Address{Path: strings.Repeat("x", 108)}
 	for _, c := range []struct {
-		to   core.Address
+		to   backend.Address
 		want syscall.Errno
-	}{{long, windows.WSAEINVAL}, {core.Address{}, windows.WSAEAFNOSUPPORT}} {
+	}{{long, windows.WSAEINVAL}, {backend.Address{}, windows.WSAEAFNOSUPPORT}} {
 		if errno := new(Transfer).Connect(fd, c.to); errno != c.want {
 			t.Errorf("connect to %q: %v, want %v", c.to.Path, errno, c.want)
 		}
@@ -278,7 +278,7 @@ func TestNoUnixSockets(t *testing.T) {
 	})
 	for _, open := range []func() (int, error){
 		func() (int, error) { return Kernel{}.Socket(Unix) },
-		func() (int, error) { return Kernel{}.Listen(Unix, core.Address{Path: "x"}, ListenOptions{}) },
+		func() (int, error) { return Kernel{}.Listen(Unix, backend.Address{Path: "x"}, ListenOptions{}) },
 	} {
 		if _, err := open(); !errors.Is(err, errors.ErrUnsupported) || !errors.Is(err, windows.WSAEAFNOSUPPORT) {
 			t.Errorf("error %v", err)

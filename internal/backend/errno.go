@@ -1,6 +1,6 @@
 //go:build !plan9
 
-package core
+package backend
 
 import "syscall"
 

@@ -1,0 +1,43 @@
+// Package backend is the contract between the engine and what it stands on: epoll,
+// kqueue, the completion port of Windows, the network in memory, or a simulator.
+//
+// A backend has two halves. Its Poller reports what has happened, and its Kernel
+// performs the system calls. The engine, package core, does everything else: queues,
+// deadlines, cancellation, buffers, and who polls.
+//
+// # Two kinds of kernel
+//
+// A kernel of readiness performs calls that never block. The poller reports when a
+// descriptor has become readable or writable, and the engine makes the call then.
+//
+// A Native kernel takes whole operations. The engine starts one, the poller reports
+// that it has ended, and the engine asks for its result. What the two kinds share is
+// the interface Kernel.
+//
+// # Promises of a backend
+//
+//   - A descriptor is armed once, for both directions, edge-triggered, until it is
+//     disarmed. What is ready when it is armed counts as an edge.
+//   - An event carries the descriptor and the generation that it was armed with.
+//   - Readiness may be reported too often. It is never reported too seldom: a call
+//     that returned EAGAIN, or moved less than it was asked to, is followed by an event
+//     once more can be done. Where a short read does not promise that, the events of
+//     the descriptor say StopsShort.
+//   - No call of the kernel blocks, and the backend repeats none. Errors are reported
+//     as the system reports them.
+//   - Poller.Wake ends the wait that is under way, or the next one. It allocates
+//     nothing.
+//
+// # Promises of the engine
+//
+//   - SetTimeout and Wait are called by one goroutine at a time. Arm, Disarm and Wake
+//     are called by any goroutine at any time, Wake also while the poller closes.
+//   - In each direction of a descriptor there is at most one call at a time, and
+//     inside a Native kernel at most one operation that the engine has started.
+//   - A descriptor is disarmed before it is closed, and neither happens during a call
+//     about it or while an operation of it is inside a Native kernel.
+//   - The poller is closed when nobody waits in it any more and all descriptors are
+//     closed.
+//   - No lock of the engine is held during any call but Kernel.Now and
+//     Kernel.Classify.
+package backend

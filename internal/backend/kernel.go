@@ -1,0 +1,109 @@
+package backend
+
+import "net/netip"
+
+// Kernel performs the system calls, none of which blocks. It reports errors
+// as the system does. Classify returns what they mean.
+type Kernel interface {
+	// Now is the port's clock: nanoseconds, monotonic, above 0.
+	Now() int64
+	// Read moves bytes into p. A Native kernel is asked only after a read of no bytes
+	// has ended.
+	Read(fd int, p []byte) (int, Errno)
+	CloseWrite(fd int) Errno
+	Close(fd int) Errno
+	// Classify returns what an errno means that a call for an operation of this kind
+	// has met.
+	Classify(Kind, Errno) Class
+}
+
+// Direct is a kernel of readiness: each call moves what can be moved now.
+type Direct interface {
+	Kernel
+	Write(fd int, p []byte) (int, Errno)
+	Accept(fd int) (int, Errno)
+	// Connect begins a connect. An errno of the class WouldBlock says that it is under
+	// way.
+	Connect(fd int, to Address) Errno
+	// Connected returns how a connect under way has ended: 0 for success, an errno of
+	// the class WouldBlock if it has not ended.
+	Connected(fd int) Errno
+}
+
+// Native is a kernel that performs operations by itself and reports their end.
+type Native interface {
+	Kernel
+	// Start begins an Accept, a Connect (to an address), a Read or a Write. A
+	// read of no bytes ends when there is something to read, be it the end of the
+	// stream, and takes nothing.
+	//
+	// If the operation is pending, an event reports its end, possibly before Start
+	// has returned, and Finish returns its result. Otherwise it has ended as n and
+	// errno say, and there is neither an event nor anything to finish.
+	//
+	// n is the number of bytes moved, also beside an errno; of an accept it is the
+	// new descriptor. The data is the kernel's while the operation is inside it.
+	Start(fd int, kind Kind, data []byte, to *Address) (n int, errno Errno, pending bool)
+	// Finish returns the result of a pending operation whose event has come.
+	Finish(fd int, kind Kind) (n int, errno Errno)
+	// Abandon asks once for the early end of a pending operation that has not been
+	// finished. The engine makes one such call about a direction at a time. The
+	// event comes all the same, at any time. An operation that was ended by Abandon
+	// and by nothing else has an errno of the class Again; of a write, the count may
+	// be too low then.
+	//
+	// heard is false if the kernel has found nothing to end: the operation has ended
+	// and its event is still to come, or the kernel is busy with it just now. The
+	// engine asks again if no event comes.
+	Abandon(fd int, kind Kind) (heard bool)
+	// AcceptAhead says that n Accepts of fd are to be expected, the pending one
+	// among them, so that as many connections can be taken at once: the results
+	// of the others are for the next Starts. It may be called again and for nothing.
+	// ended reports that the pending accept has ended during the call and has no
+	// event to come. It is called as Abandon is.
+	AcceptAhead(fd, n int) (ended bool)
+}
+
+// Class is what an errno means to the engine.
+type Class uint8
+
+const (
+	// Failed ends the operation, and says nothing about the next.
+	Failed Class = iota
+	// WouldBlock: the direction is exhausted (EAGAIN), or a connect is under way
+	// (EINPROGRESS). An event will come.
+	WouldBlock
+	// Again: the call did nothing and is made once more (EINTR, a connection
+	// that died in the backlog).
+	Again
+	// Fatal ends the operation and the connection: the handle remembers it.
+	Fatal
+	// BrokenPipe: the write side is gone (EPIPE). An earlier error said why.
+	BrokenPipe
+)
+
+// Kind is what an operation does.
+type Kind uint8
+
+const (
+	Post Kind = iota + 1
+	Timer
+	Accept
+	Connect
+	Read
+	Write
+	CloseWrite
+)
+
+var kindNames = [...]string{"", "post", "timer", "accept", "connect", "read", "write", "closewrite"}
+
+// String returns the word that error texts use.
+func (k Kind) String() string { return kindNames[k] }
+
+// Address is a resolved address: a unix path if Path is set.
+type Address struct {
+	Inet netip.AddrPort
+	Path string
+	// BadPort reports that the port is no number of a port, and that Inet has another.
+	BadPort bool
+}

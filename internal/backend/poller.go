@@ -1,0 +1,70 @@
+package backend
+
+// Never is a time that does not come.
+const Never = int64(1<<63 - 2)
+
+// Poller reports which descriptors have become ready, or whose operations have ended.
+type Poller interface {
+	// Arm registers fd for both directions, edge-triggered, for its whole life.
+	// What is ready already counts as an edge. Every event of fd carries the
+	// generation, so that a late one does not reach the next owner of the
+	// descriptor's number. Generations are above 0.
+	Arm(fd int, generation uint32) Errno
+	// Disarm ends what Arm began. It is called before fd is closed.
+	Disarm(fd int)
+	// SetTimeout sets the time until which the next Wait may last, Never for no
+	// limit. A Wake that comes after SetTimeout has returned ends that Wait.
+	SetTimeout(until int64)
+	// Wait fills in events, and waits for the first in the given way.
+	// timedOut reports that the time has passed or was cut short by Wake: it
+	// must be set again before the next Wait. A Wait that has waited, or was to,
+	// calls serve with the number of events before it returns. serve returns how
+	// many of them are left for the caller, and whether to wait again in the same
+	// way.
+	Wait(how Waiting, events []Event, serve func(n int) (left int, again bool)) (n int, timedOut bool)
+	// Wake ends the Wait of that way that is under way, or the next. It may come too
+	// late, and it may come during and after Close. It allocates nothing.
+	Wake(how Waiting)
+	Close() error
+}
+
+// Waiting is a way to wait for events.
+type Waiting uint8
+
+const (
+	// Look does not wait.
+	Look Waiting = iota
+	// Park sleeps as a goroutine. It leaves the thread to others, which suits one of
+	// many goroutines that await.
+	Park
+	// Block sleeps in a system call. It wakes up without Go's scheduler, which
+	// suits a loop that has the port to itself. A poller that has only one of the
+	// two uses that.
+	Block
+)
+
+// Event is one edge, or the end of an operation.
+type Event struct {
+	FD         int
+	Generation uint32
+	Ready      Readiness
+}
+
+// Readiness is what an event reports of a descriptor.
+type Readiness uint8
+
+const (
+	Readable Readiness = 1 << iota
+	Writable
+	// HungUp: no more data will come after what is there now. It is not taken
+	// back, and it comes with Readable or means it.
+	HungUp
+	// StopsShort: a read may end before the last of what is there, at urgent data
+	// or at the end of a message, and no event comes for the rest. Every event of
+	// the descriptor has it for as long as it is so. It does not mean Readable.
+	StopsShort
+	// EndedIn and EndedOut come from a Native kernel alone: the operation that was
+	// started in that direction has ended.
+	EndedIn
+	EndedOut
+)
