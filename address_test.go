@@ -18,7 +18,7 @@ import (
 // forgetful is a system that does not know the addresses of a connection any more,
 // as those of the BSDs don't after a reset.
 type forgetful struct {
-	sys.Calls
+	backend.Calls
 	forgets *atomic.Bool
 }
 
@@ -41,7 +41,7 @@ func (k forgetful) RemoteAddr(fd int) net.Addr {
 func TestAddressesForgotten(t *testing.T) {
 	var forgets atomic.Bool
 	native := false
-	defer sys.InjectFaults(func(p backend.Poller, k sys.Calls) (backend.Poller, sys.Calls) {
+	defer sys.InjectFaults(func(p backend.Poller, k backend.Calls) (backend.Poller, backend.Calls) {
 		if _, native = k.(backend.Native); native {
 			return p, k
 		}

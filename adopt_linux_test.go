@@ -110,7 +110,7 @@ func TestRefusedAdoptionChangesNothing(t *testing.T) {
 // oldMultipath is a kernel whose listeners of Multipath TCP refuse TCP_NODELAY, as
 // Linux does from 5.6 to 5.16. What is accepted is of plain TCP.
 type oldMultipath struct {
-	sys.Calls
+	backend.Calls
 	errno syscall.Errno
 }
 
@@ -119,7 +119,7 @@ func (k oldMultipath) SetNoDelay(int, bool) error { return k.errno }
 // A listener that can't have TCP_NODELAY is adopted, and what it accepts has it.
 func TestAdoptListenerWithoutNoDelay(t *testing.T) {
 	for _, errno := range []syscall.Errno{syscall.EOPNOTSUPP, syscall.ENOPROTOOPT} {
-		undo := sys.InjectFaults(func(p backend.Poller, k sys.Calls) (backend.Poller, sys.Calls) {
+		undo := sys.InjectFaults(func(p backend.Poller, k backend.Calls) (backend.Poller, backend.Calls) {
 			return p, oldMultipath{k, errno}
 		})
 		p, err := completion.Open(nil)

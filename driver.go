@@ -35,7 +35,7 @@ type driver struct {
 
 // kernel is what a backend's kernel can do: the engine's calls, and those that
 // handles need besides.
-type kernel = sys.Calls
+type kernel = backend.Calls
 
 // kernelOf returns the kernel of a handle's port. The handle is acquired.
 func kernelOf(h *core.Handle) kernel { return h.Kernel().(kernel) }

@@ -7,6 +7,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/completionport/completion/internal/backend"
 	"github.com/completionport/completion/internal/core"
 	"github.com/completionport/completion/internal/sys"
 )
@@ -33,14 +34,14 @@ func (p *Port) Socket(network string) (*Socket, error) {
 	if err != nil {
 		return nil, opErrorOn("socket", network, nil, err)
 	}
-	if family != sys.Unix {
+	if family != backend.Unix {
 		if err := p.kernel.SetNoDelay(fd, true); err != nil {
 			p.kernel.Close(fd)
 			return nil, opErrorOn("socket", network, nil, err)
 		}
 	}
 	h, failure := p.core.AddHandle(fd, false, nil)
-	added, err := p.added("socket", h, failure, family == sys.Unix)
+	added, err := p.added("socket", h, failure, family == backend.Unix)
 	return (*Socket)(added), err
 }
 

@@ -50,7 +50,7 @@ func (c ListenConfig) Listen(p *Port, network, address string) (*Listener, error
 	if err != nil {
 		return nil, opErrorOn("listen", network, nil, err)
 	}
-	fd, err := p.kernel.Listen(family, resolved, sys.ListenOptions{Backlog: c.Backlog, ReusePort: c.ReusePort})
+	fd, err := p.kernel.Listen(family, resolved, backend.ListenOptions{Backlog: c.Backlog, ReusePort: c.ReusePort})
 	if err != nil {
 		return nil, opErrorOn("listen", network, addr, err)
 	}
@@ -58,7 +58,7 @@ func (c ListenConfig) Listen(p *Port, network, address string) (*Listener, error
 	if path := fileOf(addr); path != "" {
 		remove = p.kernel.FileRemover(path)
 	}
-	l, err := p.addListener(fd, family == sys.Unix, remove)
+	l, err := p.addListener(fd, family == backend.Unix, remove)
 	if err != nil && remove != nil {
 		remove()
 	}
@@ -90,10 +90,10 @@ func fileOf(addr net.Addr) string {
 }
 
 // resolveListen is resolve for an address to listen on.
-func resolveListen(network, address string, mapsIPv4 bool) (net.Addr, backend.Address, sys.Family, error) {
+func resolveListen(network, address string, mapsIPv4 bool) (net.Addr, backend.Address, backend.Family, error) {
 	addr, resolved, err := resolve(network, address)
 	family := sys.ListenFamily(network, addr, mapsIPv4)
-	if family == sys.Dual { // in the words of the family that speaks both
+	if family == backend.Dual { // in the words of the family that speaks both
 		resolved.Inet = netip.AddrPortFrom(netip.IPv6Unspecified(), resolved.Inet.Port())
 	}
 	return addr, resolved, family, err

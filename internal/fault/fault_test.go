@@ -5,7 +5,6 @@ import (
 	"testing"
 
 	"github.com/completionport/completion/internal/backend"
-	"github.com/completionport/completion/internal/sys"
 	"go.uber.org/goleak"
 )
 
@@ -17,7 +16,7 @@ type quiet struct {
 	wakes chan backend.Waiting
 }
 
-type calm struct{ sys.Calls }
+type calm struct{ backend.Calls }
 
 func (quiet) Arm(int, uint32) syscall.Errno { return 0 }
 func (q quiet) Wake(how backend.Waiting)    { q.wakes <- how }

@@ -4,14 +4,13 @@ import (
 	"syscall"
 
 	"github.com/completionport/completion/internal/backend"
-	"github.com/completionport/completion/internal/sys"
 )
 
 var _ calls = (*kernel)(nil)
 
 // calls are those of a kernel of readiness.
 type calls interface {
-	sys.Calls
+	backend.Calls
 	backend.Direct
 }
 
@@ -25,8 +24,8 @@ type kernel struct {
 // Wrap returns a function for sys.InjectFaults. choose serves all ports that
 // are opened with it, but not those with a Native kernel, which makes other
 // calls.
-func Wrap(choose Choose) func(backend.Poller, sys.Calls) (backend.Poller, sys.Calls) {
-	return func(p backend.Poller, k sys.Calls) (backend.Poller, sys.Calls) {
+func Wrap(choose Choose) func(backend.Poller, backend.Calls) (backend.Poller, backend.Calls) {
+	return func(p backend.Poller, k backend.Calls) (backend.Poller, backend.Calls) {
 		direct, ok := k.(calls)
 		if !ok {
 			return p, k

@@ -11,7 +11,6 @@ import (
 	"github.com/completionport/completion/internal/backend"
 	"github.com/completionport/completion/internal/kqueue"
 	"github.com/completionport/completion/internal/memory"
-	"github.com/completionport/completion/internal/sys"
 	"go.uber.org/goleak"
 )
 
@@ -100,12 +99,12 @@ func (w *world) want(what string, got, want backend.Readiness) {
 // pair returns a connected descriptor and its peer.
 func (w *world) pair() (fd int, peer net.Conn) {
 	w.Helper()
-	l, err := w.network.Listen("tcp", sys.IPv4, at)
+	l, err := w.network.Listen("tcp", backend.IPv4, at)
 	if err != nil {
 		w.Fatal(err)
 	}
 	defer l.Close()
-	fd, err = w.kernel.Socket(sys.IPv4)
+	fd, err = w.kernel.Socket(backend.IPv4)
 	if err != nil {
 		w.Fatal(err)
 	}
@@ -194,7 +193,7 @@ func TestOwnHalfCloseIsNoHangUp(t *testing.T) {
 // A connect that is refused shows on the Write filter, with EOF.
 func TestRefusedConnectIsWritable(t *testing.T) {
 	each(t, func(world *world) {
-		fd, err := world.kernel.Socket(sys.IPv4)
+		fd, err := world.kernel.Socket(backend.IPv4)
 		if err != nil {
 			world.Fatal(err)
 		}

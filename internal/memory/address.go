@@ -7,7 +7,6 @@ import (
 	"slices"
 
 	"github.com/completionport/completion/internal/backend"
-	"github.com/completionport/completion/internal/sys"
 )
 
 // addressBook knows who has which address. Every IP address is this machine's.
@@ -66,11 +65,11 @@ func canonical(a backend.Address) backend.Address {
 func (k *Socket) speaks(a backend.Address) bool {
 	ip := a.Inet.Addr().Unmap()
 	switch k.family {
-	case sys.Unix:
+	case backend.Unix:
 		return a.Path != ""
-	case sys.IPv4:
+	case backend.IPv4:
 		return ip.Is4()
-	case sys.IPv6:
+	case backend.IPv6:
 		return ip.Is6()
 	}
 	return ip.IsValid()
@@ -78,13 +77,13 @@ func (k *Socket) speaks(a backend.Address) bool {
 
 // listen gives a listener its address.
 func (b *addressBook) listen(k *Socket, at backend.Address) backend.Errno {
-	if k.family == sys.Unix && at == (backend.Address{}) {
+	if k.family == backend.Unix && at == (backend.Address{}) {
 		at.Path = b.abstractName()
 	}
 	if !k.speaks(at) {
 		return errBadFamily
 	}
-	if k.family == sys.Unix {
+	if k.family == backend.Unix {
 		return b.listenOn(k, at.Path)
 	}
 	port := at.Inet.Port()
@@ -148,7 +147,7 @@ func (k *Socket) collides(other *Socket) bool {
 // hears tells whether a listener gets the connects to an IP address.
 func (k *Socket) hears(ip netip.Addr) bool {
 	at := k.local.Inet.Addr()
-	return at == ip || at.IsUnspecified() && (at.Is4() == ip.Is4() || k.family == sys.Dual)
+	return at == ip || at.IsUnspecified() && (at.Is4() == ip.Is4() || k.family == backend.Dual)
 }
 
 // bind gives a socket that connects both its addresses.
@@ -157,7 +156,7 @@ func (b *addressBook) bind(k *Socket, to backend.Address) backend.Errno {
 		return errBadFamily
 	}
 	k.remote = canonical(to)
-	if k.family == sys.Unix {
+	if k.family == backend.Unix {
 		return 0
 	}
 	port := b.freePort()
@@ -235,7 +234,7 @@ func (b *addressBook) remove(k *Socket) {
 	switch {
 	case k.ownsPort:
 		delete(b.taken, port)
-	case k.family == sys.Unix:
+	case k.family == backend.Unix:
 		if b.paths[k.local.Path] == k {
 			delete(b.paths, k.local.Path)
 		}
@@ -260,11 +259,11 @@ func (k *Socket) netAddr(a backend.Address, there bool) net.Addr {
 	switch {
 	case !there || k.phase == closed:
 		return nil
-	case k.family == sys.Unix:
+	case k.family == backend.Unix:
 		return &net.UnixAddr{Net: "unix", Name: a.Path}
 	case a.Inet.IsValid():
 		return net.TCPAddrFromAddrPort(a.Inet)
-	case k.family == sys.IPv4: // not bound
+	case k.family == backend.IPv4: // not bound
 		return &net.TCPAddr{IP: net.IPv4zero.To4()}
 	}
 	return &net.TCPAddr{IP: net.IPv6unspecified}

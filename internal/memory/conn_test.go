@@ -9,19 +9,19 @@ import (
 	"testing"
 	"testing/synctest"
 
-	"github.com/completionport/completion/internal/sys"
+	"github.com/completionport/completion/internal/backend"
 	"golang.org/x/net/nettest"
 )
 
 // ends connects two ends of a test.
 func ends(n *Network) (a, b net.Conn, err error) {
 	at := inet("127.0.0.1:80")
-	l, err := n.Listen("tcp", sys.IPv4, at)
+	l, err := n.Listen("tcp", backend.IPv4, at)
 	if err != nil {
 		return nil, nil, err
 	}
 	defer l.Close()
-	if a, err = n.Dial("tcp", sys.IPv4, at); err != nil {
+	if a, err = n.Dial("tcp", backend.IPv4, at); err != nil {
 		return nil, nil, err
 	}
 	b, err = l.Accept()
@@ -64,7 +64,7 @@ func TestConnErrors(t *testing.T) {
 	if err := a.Close(); !errors.Is(err, net.ErrClosed) {
 		t.Errorf("closed twice: %v", err)
 	}
-	if _, err := n.Dial("tcp", sys.IPv4, inet("127.0.0.1:80")); !errors.Is(err, errRefused) {
+	if _, err := n.Dial("tcp", backend.IPv4, inet("127.0.0.1:80")); !errors.Is(err, errRefused) {
 		t.Errorf("dial: %v", err)
 	}
 }
@@ -111,7 +111,7 @@ func TestCloseWakes(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		l, err := n.Listen("tcp", sys.IPv4, inet("127.0.0.1:80"))
+		l, err := n.Listen("tcp", backend.IPv4, inet("127.0.0.1:80"))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -4,7 +4,6 @@ import (
 	"slices"
 
 	"github.com/completionport/completion/internal/backend"
-	"github.com/completionport/completion/internal/sys"
 )
 
 // DefaultBacklog is that of a listener that asks for none in particular.
@@ -12,7 +11,7 @@ const DefaultBacklog = 4096
 
 // Listen makes a listener, without a descriptor yet. A TCP port 0 means one
 // that is free.
-func (s *System) Listen(family sys.Family, at backend.Address, o sys.ListenOptions) (*Socket, backend.Errno) {
+func (s *System) Listen(family backend.Family, at backend.Address, o backend.ListenOptions) (*Socket, backend.Errno) {
 	k := s.Open(family)
 	k.shares = o.ReusePort
 	if k.capacity = o.Backlog; k.capacity <= 0 {
@@ -127,7 +126,7 @@ func (k *Socket) refused() {
 	}
 	k.phase = failed
 	k.errno = errRefused
-	if k.family == sys.Unix {
+	if k.family == backend.Unix {
 		k.errno = errNotThere
 	}
 	k.edge(backend.Readable | backend.Writable)

@@ -76,7 +76,7 @@ func newConn(n *Network, k *Socket, network string) *Conn {
 }
 
 // Dial connects to an address, and waits until that is done.
-func (n *Network) Dial(network string, family sys.Family, to backend.Address) (*Conn, error) {
+func (n *Network) Dial(network string, family backend.Family, to backend.Address) (*Conn, error) {
 	n.lock()
 	defer n.mu.Unlock()
 	k := n.system.Open(family)
@@ -168,7 +168,7 @@ func (c *Conn) WriteUrgent(p []byte) (int, error) {
 // WriteMessage is Write, and reads stop behind it, as they do on unix sockets
 // behind a message with descriptors. TCP has no such thing.
 func (c *Conn) WriteMessage(p []byte) (int, error) {
-	if c.socket.Family() != sys.Unix {
+	if c.socket.Family() != backend.Unix {
 		return 0, c.errorOf("write", errNotSupported)
 	}
 	n, err := c.Write(p)
@@ -268,10 +268,10 @@ func (c *Conn) set(f func()) error {
 type Listener struct{ end }
 
 // Listen returns a listener for the test itself.
-func (n *Network) Listen(network string, family sys.Family, at backend.Address) (*Listener, error) {
+func (n *Network) Listen(network string, family backend.Family, at backend.Address) (*Listener, error) {
 	n.lock()
 	defer n.mu.Unlock()
-	k, errno := n.system.Listen(family, at, sys.ListenOptions{})
+	k, errno := n.system.Listen(family, at, backend.ListenOptions{})
 	if errno != 0 {
 		return nil, os.NewSyscallError("bind", errno)
 	}

@@ -136,7 +136,7 @@ func (Kernel) Classify(kind backend.Kind, errno backend.Errno) backend.Class {
 func (Kernel) MapsIPv4() bool { return true }
 
 // Socket opens a stream socket.
-func (k Kernel) Socket(family sys.Family) (int, error) {
+func (k Kernel) Socket(family backend.Family) (int, error) {
 	n, errno := k.enter("socket")
 	defer n.mu.Unlock()
 	if errno != 0 {
@@ -146,7 +146,7 @@ func (k Kernel) Socket(family sys.Family) (int, error) {
 }
 
 // Listen opens a listening socket.
-func (k Kernel) Listen(family sys.Family, at backend.Address, o sys.ListenOptions) (int, error) {
+func (k Kernel) Listen(family backend.Family, at backend.Address, o backend.ListenOptions) (int, error) {
 	n, errno := k.enter("listen")
 	defer n.mu.Unlock()
 	if errno != 0 {
@@ -215,7 +215,7 @@ func (k Kernel) RemoteAddr(fd int) net.Addr {
 }
 
 // set runs f on an open socket of one of the families, none for all.
-func (k Kernel) set(fd int, f func(s *Socket), families ...sys.Family) error {
+func (k Kernel) set(fd int, f func(s *Socket), families ...backend.Family) error {
 	k.network.lock()
 	defer k.network.mu.Unlock()
 	switch s := k.network.system.Lookup(fd); {
@@ -231,12 +231,12 @@ func (k Kernel) set(fd int, f func(s *Socket), families ...sys.Family) error {
 
 // SetNoDelay has no effect: nothing is held back.
 func (k Kernel) SetNoDelay(fd int, _ bool) error {
-	return k.set(fd, func(*Socket) {}, sys.IPv4, sys.IPv6, sys.Dual)
+	return k.set(fd, func(*Socket) {}, backend.IPv4, backend.IPv6, backend.Dual)
 }
 
 // SetKeepAlive has no effect: nobody disappears.
 func (k Kernel) SetKeepAlive(fd int, _ time.Duration) error {
-	return k.set(fd, func(*Socket) {}, sys.IPv4, sys.IPv6, sys.Dual)
+	return k.set(fd, func(*Socket) {}, backend.IPv4, backend.IPv6, backend.Dual)
 }
 
 // SetReadBuffer sets the size of the receive buffer.

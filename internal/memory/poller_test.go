@@ -101,7 +101,7 @@ func TestWaitTakesWhatFits(t *testing.T) {
 	k := n.Kernel()
 	var fds []int
 	for i := range 5 {
-		fd, _ := k.Socket(sys.IPv4)
+		fd, _ := k.Socket(backend.IPv4)
 		fds = append(fds, fd)
 		p.Arm(fd, uint32(i+1))
 	}

@@ -2,7 +2,6 @@ package memory
 
 import (
 	"github.com/completionport/completion/internal/backend"
-	"github.com/completionport/completion/internal/sys"
 )
 
 // Watcher collects edges of the descriptors that were armed with it, as an
@@ -135,7 +134,7 @@ func (k *Socket) Ready() (r backend.Readiness) {
 			r |= backend.HungUp
 		}
 		// As on Linux: urgent data is told of, ends of messages are not.
-		if k.family == sys.Unix || k.in.marked() {
+		if k.family == backend.Unix || k.in.marked() {
 			r |= backend.StopsShort
 		}
 	}

@@ -2,7 +2,6 @@ package memory
 
 import (
 	"github.com/completionport/completion/internal/backend"
-	"github.com/completionport/completion/internal/sys"
 )
 
 // DefaultBuffer is the size of a send buffer and of a receive buffer.
@@ -12,7 +11,7 @@ const DefaultBuffer = 64 << 10
 // methods are pure, as those of System, to which it belongs.
 type Socket struct {
 	system     *System
-	family     sys.Family
+	family     backend.Family
 	phase      phase
 	references int // descriptors, and other owners
 	armed      *registration
@@ -155,7 +154,7 @@ func (k *Socket) CloseWrite() backend.Errno {
 // over tells whether each side has the other's end: TCP has forgotten the connection
 // then, or only waits.
 func (k *Socket) over() bool {
-	return k.family != sys.Unix && k.finSent && k.in.ended && (k.peer == nil || k.peer.in.ended)
+	return k.family != backend.Unix && k.finSent && k.in.ended && (k.peer == nil || k.peer.in.ended)
 }
 
 // die is the arrival of a reset.
@@ -224,7 +223,7 @@ func (k *Socket) hangUp() {
 func (k *Socket) Listening() bool { return k.phase == listening }
 
 // Family is the one it was made with.
-func (k *Socket) Family() sys.Family { return k.family }
+func (k *Socket) Family() backend.Family { return k.family }
 
 // SetBuffers changes the sizes of the buffers; what is 0 stays.
 func (k *Socket) SetBuffers(send, receive int) {

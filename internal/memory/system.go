@@ -2,7 +2,6 @@ package memory
 
 import (
 	"github.com/completionport/completion/internal/backend"
-	"github.com/completionport/completion/internal/sys"
 )
 
 // System is the state machine of an in-process kernel: sockets, their
@@ -60,12 +59,12 @@ func (s *System) Install(k *Socket) (fd int) {
 }
 
 // Open makes a socket that is not connected, and has no descriptor yet.
-func (s *System) Open(family sys.Family) *Socket {
+func (s *System) Open(family backend.Family) *Socket {
 	return &Socket{system: s, family: family, sendSize: DefaultBuffer, receiveSize: DefaultBuffer}
 }
 
 // Socket makes a socket that is not connected.
-func (s *System) Socket(family sys.Family) int { return s.Install(s.Open(family)) }
+func (s *System) Socket(family backend.Family) int { return s.Install(s.Open(family)) }
 
 // Accept takes the oldest connection out of the backlog. A connect that found
 // no room there goes on.

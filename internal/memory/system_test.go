@@ -6,7 +6,6 @@ import (
 	"testing"
 
 	"github.com/completionport/completion/internal/backend"
-	"github.com/completionport/completion/internal/sys"
 	"go.uber.org/goleak"
 )
 
@@ -27,10 +26,10 @@ func want(t *testing.T, what string, got, want syscall.Errno) {
 // pair makes a listener with a descriptor, and two connected ones.
 func pair(t *testing.T, s *System) (l, a, b int) {
 	t.Helper()
-	k, errno := s.Listen(sys.IPv4, inet("127.0.0.1:80"), sys.ListenOptions{})
+	k, errno := s.Listen(backend.IPv4, inet("127.0.0.1:80"), backend.ListenOptions{})
 	want(t, "listen", errno, 0)
 	l = s.Install(k)
-	a = s.Socket(sys.IPv4)
+	a = s.Socket(backend.IPv4)
 	want(t, "connect", s.Connect(a, inet("127.0.0.1:80")), errInProgress)
 	want(t, "connected", s.Connected(a), 0)
 	b, errno = s.Accept(l)
@@ -47,7 +46,7 @@ func TestDescriptorsAreReusedSmallestFirst(t *testing.T) {
 	s.Close(b)
 	s.Close(a)
 	for _, want := range []int{4, 5, 6} {
-		if fd := s.Socket(sys.IPv4); fd != want {
+		if fd := s.Socket(backend.IPv4); fd != want {
 			t.Errorf("got %d, want %d", fd, want)
 		}
 	}
@@ -159,13 +158,13 @@ func TestWriteToClosedPeer(t *testing.T) {
 
 func TestBacklog(t *testing.T) {
 	var s System
-	k, _ := s.Listen(sys.IPv4, inet("127.0.0.1:80"), sys.ListenOptions{Backlog: 1})
+	k, _ := s.Listen(backend.IPv4, inet("127.0.0.1:80"), backend.ListenOptions{Backlog: 1})
 	l := s.Install(k)
 	w := s.NewWatcher()
 	arm(t, w, l)
 	var fds []int
 	for range 5 {
-		fd := s.Socket(sys.IPv4)
+		fd := s.Socket(backend.IPv4)
 		want(t, "connect", s.Connect(fd, inet("127.0.0.1:80")), errInProgress)
 		fds = append(fds, fd)
 	}
@@ -194,8 +193,8 @@ func TestDelay(t *testing.T) {
 	var s System
 	s.Advance(1000)
 	s.SetDelay(10)
-	k, _ := s.Listen(sys.IPv4, inet("127.0.0.1:80"), sys.ListenOptions{})
-	l, a := s.Install(k), s.Socket(sys.IPv4)
+	k, _ := s.Listen(backend.IPv4, inet("127.0.0.1:80"), backend.ListenOptions{})
+	l, a := s.Install(k), s.Socket(backend.IPv4)
 	s.Connect(a, inet("127.0.0.1:80"))
 	if _, errno := s.Accept(l); errno != errAgain {
 		t.Fatal("accepted at once")
@@ -229,38 +228,38 @@ func TestDelay(t *testing.T) {
 func TestAddresses(t *testing.T) {
 	var s System
 	for _, c := range []struct {
-		family sys.Family
+		family backend.Family
 		at     string
 		errno  syscall.Errno
 	}{
-		{sys.IPv4, "127.0.0.1:80", 0},
-		{sys.IPv4, "127.0.0.1:80", errInUse},
-		{sys.IPv4, "127.0.0.2:80", 0},
-		{sys.IPv4, "0.0.0.0:80", errInUse},
-		{sys.Dual, "[::]:80", errInUse},
-		{sys.IPv6, "[::]:80", 0},
-		{sys.IPv6, "[::1]:80", errInUse},
-		{sys.Dual, "[::]:81", 0},
-		{sys.IPv4, "10.0.0.1:81", errInUse},
-		{sys.IPv4, "[::1]:82", errBadFamily},
-		{sys.IPv6, "127.0.0.1:82", errBadFamily},
-		{sys.Unix, "127.0.0.1:82", errBadFamily},
+		{backend.IPv4, "127.0.0.1:80", 0},
+		{backend.IPv4, "127.0.0.1:80", errInUse},
+		{backend.IPv4, "127.0.0.2:80", 0},
+		{backend.IPv4, "0.0.0.0:80", errInUse},
+		{backend.Dual, "[::]:80", errInUse},
+		{backend.IPv6, "[::]:80", 0},
+		{backend.IPv6, "[::1]:80", errInUse},
+		{backend.Dual, "[::]:81", 0},
+		{backend.IPv4, "10.0.0.1:81", errInUse},
+		{backend.IPv4, "[::1]:82", errBadFamily},
+		{backend.IPv6, "127.0.0.1:82", errBadFamily},
+		{backend.Unix, "127.0.0.1:82", errBadFamily},
 	} {
-		_, errno := s.Listen(c.family, inet(c.at), sys.ListenOptions{})
+		_, errno := s.Listen(c.family, inet(c.at), backend.ListenOptions{})
 		want(t, c.at, errno, c.errno)
 	}
 	for _, c := range []struct {
-		family sys.Family
+		family backend.Family
 		to     string
 		now    syscall.Errno
 		then   syscall.Errno
 	}{
-		{sys.IPv4, "127.0.0.2:80", errInProgress, 0},
-		{sys.Dual, "[::ffff:127.0.0.1]:80", errInProgress, 0},
-		{sys.Dual, "[fe80::1]:80", errInProgress, 0},
-		{sys.IPv4, "0.0.0.0:81", errInProgress, 0},
-		{sys.IPv4, "127.0.0.3:80", errInProgress, errRefused},
-		{sys.IPv6, "127.0.0.1:80", errBadFamily, errNotConnected},
+		{backend.IPv4, "127.0.0.2:80", errInProgress, 0},
+		{backend.Dual, "[::ffff:127.0.0.1]:80", errInProgress, 0},
+		{backend.Dual, "[fe80::1]:80", errInProgress, 0},
+		{backend.IPv4, "0.0.0.0:81", errInProgress, 0},
+		{backend.IPv4, "127.0.0.3:80", errInProgress, errRefused},
+		{backend.IPv6, "127.0.0.1:80", errBadFamily, errNotConnected},
 	} {
 		fd := s.Socket(c.family)
 		want(t, c.to, s.Connect(fd, inet(c.to)), c.now)

@@ -53,7 +53,7 @@ func TestConnectOptions(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer l.Close()
-		fd, err := Kernel{}.Socket(IPv4)
+		fd, err := Kernel{}.Socket(backend.IPv4)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -132,7 +132,7 @@ func TestDualWithoutIPv6(t *testing.T) {
 		}
 		defer func() { OnCall = nil }()
 		any := backend.Address{Inet: netip.AddrPortFrom(netip.IPv6Unspecified(), 0)}
-		fd, err := Kernel{}.Listen(Dual, any, ListenOptions{})
+		fd, err := Kernel{}.Listen(backend.Dual, any, backend.ListenOptions{})
 		if err != nil {
 			t.Errorf("%s says %d: %v", c.call, c.errno, err)
 			continue

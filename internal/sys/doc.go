@@ -6,6 +6,8 @@ package sys
 import (
 	"net"
 	"time"
+
+	"github.com/completionport/completion/internal/backend"
 )
 
 // start is the zero of the clock.
@@ -27,43 +29,27 @@ func Now() int64 { return int64(time.Since(start)) + 1 }
 // Time is the moment that Now calls t, with a monotonic reading.
 func Time(t int64) time.Time { return start.Add(time.Duration(t - 1)) }
 
-// ListenOptions are set before a socket is bound.
-type ListenOptions struct {
-	Backlog   int
-	ReusePort bool
-}
-
-// Family tells apart the sockets that this package opens.
-type Family uint8
-
-const (
-	IPv4 Family = iota + 1
-	IPv6        // v6 only
-	Dual        // v6 that takes v4 too, or v4 where there is no v6
-	Unix
-)
-
 // ListenFamily returns the family of a listener, as package net chooses it: on an
 // unspecified address of either family, or on none, "tcp" means both. The address
 // to bind to is then the unspecified one of the family that the socket has. Where no
 // IPv6 socket can reach IPv4 addresses, an address means its own family.
-func ListenFamily(network string, addr net.Addr, mapsIPv4 bool) Family {
+func ListenFamily(network string, addr net.Addr, mapsIPv4 bool) backend.Family {
 	if tcp, ok := addr.(*net.TCPAddr); ok && network == "tcp" && tcp.IP.IsUnspecified() && mapsIPv4 {
-		return Dual
+		return backend.Dual
 	}
 	return FamilyOf(network, addr)
 }
 
 // FamilyOf returns the family that a network and an address ask for, 0 for an
 // unknown network.
-func FamilyOf(network string, addr net.Addr) Family {
+func FamilyOf(network string, addr net.Addr) backend.Family {
 	switch network {
 	case "unix":
-		return Unix
+		return backend.Unix
 	case "tcp4":
-		return IPv4
+		return backend.IPv4
 	case "tcp6":
-		return IPv6
+		return backend.IPv6
 	case "tcp":
 	default:
 		return 0
@@ -71,9 +57,9 @@ func FamilyOf(network string, addr net.Addr) Family {
 	tcp, ok := addr.(*net.TCPAddr)
 	switch {
 	case !ok || tcp == nil || len(tcp.IP) == 0:
-		return Dual
+		return backend.Dual
 	case tcp.IP.To4() != nil:
-		return IPv4
+		return backend.IPv4
 	}
-	return IPv6
+	return backend.IPv6
 }

@@ -6,6 +6,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/completionport/completion/internal/backend"
 	"go.uber.org/goleak"
 )
 
@@ -41,29 +42,29 @@ func TestClock(t *testing.T) {
 func TestListenFamily(t *testing.T) {
 	for _, c := range []struct {
 		network, address string
-		mapped, alone    Family // where an IPv6 socket reaches IPv4 addresses, and where not
+		mapped, alone    backend.Family // where an IPv6 socket reaches IPv4 addresses, and where not
 	}{
-		{"tcp", ":1", Dual, Dual}, // without mapping Dual is IPv4: see Kernel.Socket
-		{"tcp", "0.0.0.0:1", Dual, IPv4},
-		{"tcp", "[::ffff:0.0.0.0]:1", Dual, IPv4},
-		{"tcp", "[::]:1", Dual, IPv6},
-		{"tcp", "127.0.0.1:1", IPv4, IPv4},
-		{"tcp", "[::ffff:127.0.0.1]:1", IPv4, IPv4},
-		{"tcp", "[::1]:1", IPv6, IPv6},
-		{"tcp4", ":1", IPv4, IPv4}, {"tcp4", "0.0.0.0:1", IPv4, IPv4}, {"tcp4", "[::]:1", IPv4, IPv4},
-		{"tcp6", ":1", IPv6, IPv6}, {"tcp6", "[::]:1", IPv6, IPv6},
+		{"tcp", ":1", backend.Dual, backend.Dual}, // without mapping Dual is IPv4: see Kernel.Socket
+		{"tcp", "0.0.0.0:1", backend.Dual, backend.IPv4},
+		{"tcp", "[::ffff:0.0.0.0]:1", backend.Dual, backend.IPv4},
+		{"tcp", "[::]:1", backend.Dual, backend.IPv6},
+		{"tcp", "127.0.0.1:1", backend.IPv4, backend.IPv4},
+		{"tcp", "[::ffff:127.0.0.1]:1", backend.IPv4, backend.IPv4},
+		{"tcp", "[::1]:1", backend.IPv6, backend.IPv6},
+		{"tcp4", ":1", backend.IPv4, backend.IPv4}, {"tcp4", "0.0.0.0:1", backend.IPv4, backend.IPv4}, {"tcp4", "[::]:1", backend.IPv4, backend.IPv4},
+		{"tcp6", ":1", backend.IPv6, backend.IPv6}, {"tcp6", "[::]:1", backend.IPv6, backend.IPv6},
 	} {
 		addr, err := net.ResolveTCPAddr(c.network, c.address)
 		if err != nil {
 			t.Fatal(err)
 		}
-		for maps, want := range map[bool]Family{true: c.mapped, false: c.alone} {
+		for maps, want := range map[bool]backend.Family{true: c.mapped, false: c.alone} {
 			if got := ListenFamily(c.network, addr, maps); got != want {
 				t.Errorf("%s %s, mapping %v: family %d, want %d", c.network, c.address, maps, got, want)
 			}
 		}
 	}
-	if got := ListenFamily("unix", &net.UnixAddr{}, false); got != Unix {
+	if got := ListenFamily("unix", &net.UnixAddr{}, false); got != backend.Unix {
 		t.Errorf("unix: family %d", got)
 	}
 }

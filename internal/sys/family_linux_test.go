@@ -31,7 +31,7 @@ func TestListenWithoutIPv6(t *testing.T) {
 			runtime.LockOSThread()
 			failCalls(t, c.call, c.arg, c.value, c.errno)
 			k := &Kernel{}
-			fd, err := k.Socket(IPv6)
+			fd, err := k.Socket(backend.IPv6)
 			if (err == nil) != c.socketFits {
 				t.Fatalf("an IPv6 socket: %v", err)
 			}
@@ -43,7 +43,7 @@ func TestListenWithoutIPv6(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				fd, err := k.Listen(ListenFamily("tcp", addr, true), backend.Address{Inet: addr.AddrPort()}, ListenOptions{})
+				fd, err := k.Listen(ListenFamily("tcp", addr, true), backend.Address{Inet: addr.AddrPort()}, backend.ListenOptions{})
 				if err != nil {
 					t.Fatalf("listen on %s: %v", address, err)
 				}

@@ -7,7 +7,7 @@ import (
 )
 
 // Wrap puts something between a port and what its backend brought.
-type Wrap func(backend.Poller, Calls) (backend.Poller, Calls)
+type Wrap func(backend.Poller, backend.Calls) (backend.Poller, backend.Calls)
 
 var faults atomic.Pointer[Wrap]
 
@@ -22,7 +22,7 @@ func InjectFaults(wrap Wrap) (undo func()) {
 }
 
 // WithFaults is called for each port that opens.
-func WithFaults(p backend.Poller, k Calls) (backend.Poller, Calls) {
+func WithFaults(p backend.Poller, k backend.Calls) (backend.Poller, backend.Calls) {
 	if wrap := faults.Load(); wrap != nil {
 		return (*wrap)(p, k)
 	}

@@ -6,6 +6,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/completionport/completion/internal/backend"
 	"golang.org/x/sys/windows"
 )
 
@@ -49,7 +50,7 @@ func TestAssociateTwice(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer two.Close()
-	fd, err := Kernel{}.Socket(IPv4)
+	fd, err := Kernel{}.Socket(backend.IPv4)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -22,7 +22,7 @@ func connectedTo(t *testing.T) (fd int, peer net.Conn) {
 		t.Fatal(err)
 	}
 	defer port.Close()
-	fd, err = Kernel{}.Socket(IPv4)
+	fd, err = Kernel{}.Socket(backend.IPv4)
 	if err != nil {
 		t.Fatal(err)
 	}

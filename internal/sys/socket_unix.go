@@ -22,27 +22,27 @@ func (*Kernel) MapsIPv4() bool { return mapsIPv4 }
 
 // Socket opens a non-blocking stream socket. Where no IPv6 socket can reach IPv4
 // addresses, or there is no IPv6, Dual is IPv4.
-func (k *Kernel) Socket(family Family) (int, error) {
-	if family == Dual && !mapsIPv4 {
-		family = IPv4
+func (k *Kernel) Socket(family backend.Family) (int, error) {
+	if family == backend.Dual && !mapsIPv4 {
+		family = backend.IPv4
 	}
 	domain := unix.AF_INET6
 	switch family {
-	case IPv4:
+	case backend.IPv4:
 		domain = unix.AF_INET
-	case Unix:
+	case backend.Unix:
 		domain = unix.AF_UNIX
 	}
 	fd, err := openStream(domain)
-	if family == Dual && isMissingFamily(err) {
-		return k.Socket(IPv4)
+	if family == backend.Dual && isMissingFamily(err) {
+		return k.Socket(backend.IPv4)
 	}
 	if err != nil {
 		return -1, os.NewSyscallError("socket", err)
 	}
 	if domain == unix.AF_INET6 {
 		only := 1
-		if family == Dual {
+		if family == backend.Dual {
 			only = 0
 		}
 		// As in package net: the system's default must not decide.
@@ -62,7 +62,7 @@ func isMissingFamily(err error) bool {
 
 // Listen opens a listening socket. The address of a Dual one is unspecified, and
 // it is IPv4 where there is no IPv6.
-func (k *Kernel) Listen(family Family, addr backend.Address, o ListenOptions) (int, error) {
+func (k *Kernel) Listen(family backend.Family, addr backend.Address, o backend.ListenOptions) (int, error) {
 	fd, err := k.Socket(family)
 	if err != nil {
 		return -1, err
@@ -71,14 +71,14 @@ func (k *Kernel) Listen(family Family, addr backend.Address, o ListenOptions) (i
 		return fd, nil
 	}
 	unix.Close(fd)
-	if family == Dual && isMissingFamily(err) { // IPv6 sockets, and no IPv6
-		return k.Listen(IPv4, backend.Address{Inet: netip.AddrPortFrom(netip.IPv4Unspecified(), addr.Inet.Port())}, o)
+	if family == backend.Dual && isMissingFamily(err) { // IPv6 sockets, and no IPv6
+		return k.Listen(backend.IPv4, backend.Address{Inet: netip.AddrPortFrom(netip.IPv4Unspecified(), addr.Inet.Port())}, o)
 	}
 	return -1, err
 }
 
-func bindAndListen(fd int, family Family, addr backend.Address, o ListenOptions) error {
-	if family != Unix {
+func bindAndListen(fd int, family backend.Family, addr backend.Address, o backend.ListenOptions) error {
+	if family != backend.Unix {
 		if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEADDR, 1); err != nil {
 			return os.NewSyscallError("setsockopt", err)
 		}
@@ -91,11 +91,11 @@ func bindAndListen(fd int, family Family, addr backend.Address, o ListenOptions)
 			return os.NewSyscallError("setsockopt", err)
 		}
 	}
-	if domain, _ := familyOf(fd); family == Dual && domain == unix.AF_INET {
+	if domain, _ := familyOf(fd); family == backend.Dual && domain == unix.AF_INET {
 		addr.Inet = netip.AddrPortFrom(netip.IPv4Unspecified(), addr.Inet.Port())
 	}
 	sa, errno := sockaddr(fd, addr)
-	if family == Unix && addr == (backend.Address{}) && runtime.GOOS == "linux" {
+	if family == backend.Unix && addr == (backend.Address{}) && runtime.GOOS == "linux" {
 		sa, errno = new(unix.SockaddrUnix), 0 // which finds a name for it
 	}
 	if errno != 0 {

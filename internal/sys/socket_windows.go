@@ -20,30 +20,30 @@ func (Kernel) MapsIPv4() bool { return true }
 
 // Socket opens a stream socket that is made for overlapped operations. Systems
 // without unix sockets (before Windows 10.0.17063, and Wine) say so.
-func (Kernel) Socket(family Family) (int, error) {
+func (Kernel) Socket(family backend.Family) (int, error) {
 	if err := startUp(); err != nil {
 		return -1, err
 	}
 	domain := windows.AF_INET6
 	switch family {
-	case IPv4:
+	case backend.IPv4:
 		domain = windows.AF_INET
-	case Unix:
+	case backend.Unix:
 		domain = windows.AF_UNIX
 	}
 	fd, errno := openSocket(domain)
-	if family == Dual && isMissingFamily(errno) {
+	if family == backend.Dual && isMissingFamily(errno) {
 		fd, errno = openSocket(windows.AF_INET)
 		domain = windows.AF_INET
 	}
-	if family == Unix && isMissingFamily(errno) {
+	if family == backend.Unix && isMissingFamily(errno) {
 		return -1, fmt.Errorf("%w: %w", os.NewSyscallError("socket", errno), errors.ErrUnsupported)
 	}
 	if errno != 0 {
 		return -1, os.NewSyscallError("socket", errno)
 	}
 	if domain == windows.AF_INET6 {
-		if err := setInt(fd, windows.IPPROTO_IPV6, windows.IPV6_V6ONLY, toInt(family != Dual)); err != nil {
+		if err := setInt(fd, windows.IPPROTO_IPV6, windows.IPV6_V6ONLY, toInt(family != backend.Dual)); err != nil {
 			Close(fd)
 			return -1, err
 		}
@@ -85,7 +85,7 @@ func setBlocking(s windows.Handle, on bool) error {
 
 // Listen opens a listening socket. The address of a Dual one is unspecified, and
 // it is IPv4 where there is no IPv6.
-func (k Kernel) Listen(family Family, addr backend.Address, o ListenOptions) (int, error) {
+func (k Kernel) Listen(family backend.Family, addr backend.Address, o backend.ListenOptions) (int, error) {
 	if o.ReusePort {
 		return -1, fmt.Errorf("ReusePort on Windows: %w", errors.ErrUnsupported)
 	}
@@ -97,8 +97,8 @@ func (k Kernel) Listen(family Family, addr backend.Address, o ListenOptions) (in
 		return fd, nil
 	}
 	Close(fd)
-	if family == Dual && isMissingFamily(errnoOf(err)) {
-		return k.Listen(IPv4, backend.Address{Inet: netip.AddrPortFrom(netip.IPv4Unspecified(), addr.Inet.Port())}, o)
+	if family == backend.Dual && isMissingFamily(errnoOf(err)) {
+		return k.Listen(backend.IPv4, backend.Address{Inet: netip.AddrPortFrom(netip.IPv4Unspecified(), addr.Inet.Port())}, o)
 	}
 	return -1, err
 }
@@ -111,7 +111,7 @@ func isMissingFamily(errno syscall.Errno) bool {
 
 // bindAndListen leaves SO_REUSEADDR alone: here it would let others take the
 // address over, and without it an address is free again at once.
-func bindAndListen(fd int, addr backend.Address, o ListenOptions) error {
+func bindAndListen(fd int, addr backend.Address, o backend.ListenOptions) error {
 	domain, errno := addressFamily(fd)
 	if errno != 0 {
 		return os.NewSyscallError("bind", errno)

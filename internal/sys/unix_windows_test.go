@@ -164,7 +164,7 @@ func TestImitatedUnixSockets(t *testing.T) {
 	defer port.Close()
 	path := filepath.Join(os.TempDir(), "completion.unix.test")
 	os.Remove(path)
-	fd, err := k.Listen(Unix, backend.Address{Path: path}, ListenOptions{})
+	fd, err := k.Listen(backend.Unix, backend.Address{Path: path}, backend.ListenOptions{})
 	listener := opened(t, port, fd, err)
 	remove := k.FileRemover(path)
 
@@ -175,7 +175,7 @@ func TestImitatedUnixSockets(t *testing.T) {
 	if errno := accept.Accept(listener); errno != 0 && errno != Pending {
 		t.Fatal(errno)
 	}
-	fd, err = k.Socket(Unix)
+	fd, err = k.Socket(backend.Unix)
 	client := opened(t, port, fd, err)
 	transfer := new(Transfer)
 	if errno := transfer.Connect(client, backend.Address{Path: path}); errno != 0 && errno != Pending {
@@ -220,7 +220,7 @@ func TestImitatedUnixSockets(t *testing.T) {
 	if _, err := os.Lstat(path); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("the file: %v", err)
 	}
-	fd, err = k.Socket(Unix)
+	fd, err = k.Socket(backend.Unix)
 	if errno := new(Transfer).Connect(opened(t, port, fd, err), backend.Address{Path: path}); errno != windows.WSAENETDOWN {
 		t.Errorf("connect to a file that is gone: %v", errno)
 	}
@@ -230,7 +230,7 @@ func TestImitatedUnixSockets(t *testing.T) {
 func TestImitatedUnixAddresses(t *testing.T) {
 	imitateUnix(t)
 	k := Kernel{}
-	fd, err := k.Socket(Unix)
+	fd, err := k.Socket(backend.Unix)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -244,7 +244,7 @@ func TestImitatedUnixAddresses(t *testing.T) {
 			t.Errorf("connect to %q: %v, want %v", c.to.Path, errno, c.want)
 		}
 	}
-	if _, err := k.Listen(Unix, long, ListenOptions{}); !errors.Is(err, windows.WSAEINVAL) {
+	if _, err := k.Listen(backend.Unix, long, backend.ListenOptions{}); !errors.Is(err, windows.WSAEINVAL) {
 		t.Errorf("listen on a long path: %v", err)
 	}
 }
@@ -277,14 +277,16 @@ func TestNoUnixSockets(t *testing.T) {
 		return windows.InvalidHandle, windows.WSAEAFNOSUPPORT
 	})
 	for _, open := range []func() (int, error){
-		func() (int, error) { return Kernel{}.Socket(Unix) },
-		func() (int, error) { return Kernel{}.Listen(Unix, backend.Address{Path: "x"}, ListenOptions{}) },
+		func() (int, error) { return Kernel{}.Socket(backend.Unix) },
+		func() (int, error) {
+			return Kernel{}.Listen(backend.Unix, backend.Address{Path: "x"}, backend.ListenOptions{})
+		},
 	} {
 		if _, err := open(); !errors.Is(err, errors.ErrUnsupported) || !errors.Is(err, windows.WSAEAFNOSUPPORT) {
 			t.Errorf("error %v", err)
 		}
 	}
-	if _, err := (Kernel{}).Socket(IPv4); errors.Is(err, errors.ErrUnsupported) || !errors.Is(err, windows.WSAEAFNOSUPPORT) {
+	if _, err := (Kernel{}).Socket(backend.IPv4); errors.Is(err, errors.ErrUnsupported) || !errors.Is(err, windows.WSAEAFNOSUPPORT) {
 		t.Errorf("TCP: %v", err)
 	}
 }

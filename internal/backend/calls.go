@@ -1,0 +1,59 @@
+package backend
+
+import (
+	"net"
+	"time"
+)
+
+// Calls is a Kernel with the calls that handles need besides: to open and adopt
+// sockets, for addresses and options. The engine makes none of them, and none is on the
+// path of an operation.
+type Calls interface {
+	Kernel
+
+	// MapsIPv4 reports whether an IPv6 socket can reach IPv4 addresses.
+	MapsIPv4() bool
+	Socket(Family) (fd int, err error)
+	Listen(Family, Address, ListenOptions) (fd int, err error)
+	// Adopt returns a descriptor of our own for the socket behind c, a connection or
+	// listener of package net. c stays as it is.
+	Adopt(c any, listening bool) (fd int, err error)
+	// Disown closes a descriptor that Adopt has returned and leaves the socket as it
+	// is: it still belongs to c. Close might change what both share.
+	Disown(fd int)
+	// Descriptor returns the number to show to others.
+	Descriptor(fd int) (uintptr, error)
+	// FileRemover returns a function that removes the file of a unix listener: the
+	// file that is at path now, and none that takes its place later.
+	FileRemover(path string) (remove func())
+
+	// The addresses are nil where there is none, or none that the system knows.
+	// RemoteAddr is called for sockets that are or have been connected.
+	LocalAddr(fd int) net.Addr
+	RemoteAddr(fd int) net.Addr
+
+	SetNoDelay(fd int, on bool) error
+	// AcceptNoDelay sets the option on each connection that an adopted listener
+	// accepts from now on: they do not inherit it.
+	AcceptNoDelay(fd int)
+	SetKeepAlive(fd int, idle time.Duration) error
+	SetReadBuffer(fd, bytes int) error
+	SetWriteBuffer(fd, bytes int) error
+	SetResetOnClose(fd int, on bool) error
+}
+
+// Family is the address family of a socket.
+type Family uint8
+
+const (
+	IPv4 Family = iota + 1
+	IPv6        // v6 only
+	Dual        // v6 that takes v4 too, or v4 where there is no v6
+	Unix
+)
+
+// ListenOptions are set before a socket is bound.
+type ListenOptions struct {
+	Backlog   int
+	ReusePort bool
+}
