@@ -16,7 +16,7 @@ type quiet struct {
 	wakes chan backend.Waiting
 }
 
-type calm struct{ backend.Calls }
+type calm struct{ calls }
 
 func (quiet) Arm(int, uint32) syscall.Errno { return 0 }
 func (q quiet) Wake(how backend.Waiting)    { q.wakes <- how }
