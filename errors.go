@@ -175,3 +175,8 @@ func canceledBy(ctx context.Context) error {
 	}
 	return fmt.Errorf("%w: %w", ErrCanceled, err)
 }
+
+// configError is a setting that makes no sense.
+type configError struct{ reason string }
+
+func (e *configError) Error() string { return "completion: " + e.reason }

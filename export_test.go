@@ -22,9 +22,9 @@ func OpenKqueue(m *Memory, config *Config, habits memory.Habits, seed uint64) (*
 	if err := c.check(); err != nil {
 		return nil, err
 	}
-	poller, err := kqueue.New(m.network.NewKqueue(habits, seed))
+	b, err := kqueue.OpenOn(m.network.NewKqueue(habits, seed), m.network.Kernel())
 	if err != nil {
 		return nil, err
 	}
-	return c.port(driver{name: "kqueue", poller: poller, arm: "kevent", kernel: m.network.Kernel()}), nil
+	return c.port(b), nil
 }

@@ -16,7 +16,7 @@ var (
 	_ kernel         = (*iocpKernel)(nil)
 )
 
-var drivers = []opener{{"iocp", openIOCP}}
+var backends = []opener{{"iocp", openIOCP}}
 
 // skipOnSuccess saves the packet of an operation that has ended well when its
 // call returns.
@@ -64,14 +64,14 @@ type associated struct {
 // not become garbage, since the kernel goes on writing to its memory.
 var openPorts sync.Map // *iocp
 
-func openIOCP() (driver, error) {
+func openIOCP() (backend.Backend, error) {
 	port, err := sys.NewCompletionPort()
 	if err != nil {
-		return driver{}, err
+		return backend.Backend{}, err
 	}
 	p := &iocp{port: port, skip: skipOnSuccess, until: backend.Never}
 	openPorts.Store(p, nil)
-	return driver{name: "iocp", poller: p, arm: "CreateIoCompletionPort", kernel: &iocpKernel{iocp: p}}, nil
+	return backend.Backend{Name: "iocp", Poller: p, ArmCall: "CreateIoCompletionPort", Kernel: &iocpKernel{iocp: p}}, nil
 }
 
 // Arm associates fd with the port.

@@ -2,23 +2,33 @@
 
 package completion
 
-import (
-	"github.com/completionport/completion/internal/kqueue"
-	"github.com/completionport/completion/internal/sys"
-)
+import "github.com/completionport/completion/internal/kqueue"
 
-var drivers = []opener{{"kqueue", openKqueue}}
-
-// openKqueue opens the one backend of these systems. Its poller is package
-// kqueue's, which runs on every system; only the calls are this one's.
-func openKqueue() (driver, error) {
-	queue, err := sys.KqueueCreate()
-	if err != nil {
-		return driver{}, err
-	}
-	poller, err := kqueue.New(queue)
-	if err != nil {
-		return driver{}, err
-	}
-	return driver{name: "kqueue", poller: poller, arm: "kevent", kernel: &sys.Kernel{}}, nil
-}
+// The backend of macOS and the BSDs is kqueue, package internal/kqueue, with the calls
+// of internal/sys. It keeps the promises of internal/backend in these ways.
+//
+// Armed once: Arm is kevent(2) with two changes, EVFILT_READ and EVFILT_WRITE, each with
+// EV_ADD and EV_CLEAR, and no room for events: an error is returned at once. A filter
+// reports what is ready when it is added. Disarm makes no call: close(2) removes the
+// knotes of a descriptor with their pending events, whatever duplicates there are.
+//
+// Generation: udata carries it. The waker's events have the generation 0.
+//
+// Never too seldom: with EV_CLEAR, a filter reports each arrival of data and each time
+// that there is room again. There may be events without a reason. No event says that a
+// read stops at urgent data or at the end of a message, so all events of EVFILT_READ have
+// StopsShort, and reads go on until EAGAIN. EV_EOF of EVFILT_READ is HungUp; that of
+// EVFILT_WRITE also follows a half close of our own.
+//
+// No call blocks: recv and send have MSG_DONTWAIT, with MSG_NBIO besides on NetBSD. macOS
+// ignores it in send, and accept has no such flag: for a listener that is shared, poll(2)
+// is called first. Only kevent with changes is repeated after EINTR; made twice it does no
+// harm. After a send that returned EPIPE, SO_ERROR is asked for, which these systems keep
+// for the next call; macOS's EPROTOTYPE means the same reset.
+//
+// Wait and Wake: Go's poller does not accept a kqueue, so a leader blocks in kevent(2)
+// both ways, its time-out rounded up to microseconds and a day at most. Wake triggers an
+// EVFILT_USER, which stays triggered until a wait has taken it. A system that lacks
+// EVFILT_USER, or does not report it, gets a pipe, which Open tries out. A lock keeps Wake
+// and the close of the queue apart. Wake allocates nothing.
+var backends = []opener{{kqueue.Name, kqueue.Open}}

@@ -41,12 +41,7 @@ import (
 type Memory struct{ network memory.Network }
 
 // memoryBackend is the name of the backend that Memory is.
-const memoryBackend = "memory"
-
-// driver makes a backend for one port.
-func (m *Memory) driver() driver {
-	return driver{name: memoryBackend, poller: m.network.NewPoller(), kernel: m.network.Kernel()}
-}
+const memoryBackend = memory.Name
 
 // Dial returns the test's own end of a connection to an address, on which a port
 // of this Memory listens, or the test itself. It is a net.Conn that blocks, with

@@ -60,19 +60,19 @@ func Open(config *Config) (*Port, error) {
 	if err := c.check(); err != nil {
 		return nil, err
 	}
-	driver, err := c.open()
+	b, err := c.open()
 	if err != nil {
 		return nil, err
 	}
-	return c.port(driver), nil
+	return c.port(b), nil
 }
 
-// port makes a port of what a backend brings.
-func (c *Config) port(d driver) *Port {
-	p := &Port{kernel: d.kernel, backend: d.name}
+// port makes a port on an opened backend.
+func (c *Config) port(b backend.Backend) *Port {
+	p := &Port{kernel: b.Kernel, backend: b.Name}
 	p.core = core.NewPort(core.Options{
-		Poller:       d.poller,
-		Kernel:       d.kernel,
+		Poller:       b.Poller,
+		Kernel:       b.Kernel,
 		SpinWait:     int64(c.SpinWait),
 		LoopWait:     c.loopWait,
 		MaxInFlight:  c.MaxInFlight,
@@ -80,17 +80,17 @@ func (c *Config) port(d driver) *Port {
 		Observe:      c.Observer.trace(),
 		Explain:      p.explain,
 		Blame:        canceledBy,
-		ArmCall:      d.arm,
+		ArmCall:      b.ArmCall,
 	})
 	return p
 }
 
 // open opens the backend.
-func (c *Config) open() (driver, error) {
+func (c *Config) open() (backend.Backend, error) {
 	if c.Memory != nil {
-		return c.Memory.driver(), nil
+		return c.Memory.network.Open()
 	}
-	return openDriver(c.Backend)
+	return openBackend(c.Backend)
 }
 
 // check completes the configuration and refuses what makes no sense.

@@ -2,6 +2,7 @@ package kqueue
 
 import (
 	"github.com/completionport/completion/internal/backend"
+	"github.com/completionport/completion/internal/sys"
 )
 
 // System is a kernel's queue of events. Wait is called by one goroutine at a
@@ -29,35 +30,29 @@ type System interface {
 	Close() error
 }
 
-// Event is struct kevent, as a change or as what has happened.
-type Event struct {
-	Ident      int // a descriptor, or any number of a User event
-	Filter     Filter
-	Flags      Flags
-	FFlags     uint32
-	Data       int64
-	Generation uint32 // travels in udata
-}
+// Event is struct kevent, as a change or as what has happened. Its type is that of
+// package sys, which knows the system's own numbers.
+type Event = sys.KqueueEvent
 
-// Filter says what an event is about. Systems number them in different ways.
-type Filter uint8
+// Filter says what an event is about.
+type Filter = sys.KqueueFilter
 
 const (
-	Read  Filter = iota + 1 // EVFILT_READ
-	Write                   // EVFILT_WRITE
-	User                    // EVFILT_USER
+	Read  = sys.KqueueRead
+	Write = sys.KqueueWrite
+	User  = sys.KqueueUser
 )
 
-// Flags are numbered alike on all systems.
-type Flags uint16
+// Flags are those of an event.
+type Flags = sys.KqueueFlags
 
 const (
-	Add    Flags = 0x1    // EV_ADD
-	Delete Flags = 0x2    // EV_DELETE
-	Clear  Flags = 0x20   // EV_CLEAR
-	Error  Flags = 0x4000 // EV_ERROR
-	EOF    Flags = 0x8000 // EV_EOF
+	Add    = sys.KqueueAdd
+	Delete = sys.KqueueDelete
+	Clear  = sys.KqueueClear
+	Error  = sys.KqueueError
+	EOF    = sys.KqueueEOF
 )
 
 // Trigger is NOTE_TRIGGER, in the FFlags of a change.
-const Trigger = 0x1000000
+const Trigger = sys.KqueueTrigger

@@ -8,19 +8,16 @@ import (
 	"syscall"
 	"unsafe"
 
-	"github.com/completionport/completion/internal/kqueue"
 	"golang.org/x/sys/unix"
 )
 
-var _ kqueue.System = (*Kqueue)(nil)
-
-// Numbers that package kqueue takes for granted.
+// Numbers that kqueue.go takes for granted.
 const (
-	_ = -uint(kqueue.Add ^ unix.EV_ADD)
-	_ = -uint(kqueue.Delete ^ unix.EV_DELETE)
-	_ = -uint(kqueue.Clear ^ unix.EV_CLEAR)
-	_ = -uint(kqueue.Error ^ unix.EV_ERROR)
-	_ = -uint(kqueue.EOF ^ unix.EV_EOF)
+	_ = -uint(KqueueAdd ^ unix.EV_ADD)
+	_ = -uint(KqueueDelete ^ unix.EV_DELETE)
+	_ = -uint(KqueueClear ^ unix.EV_CLEAR)
+	_ = -uint(KqueueError ^ unix.EV_ERROR)
+	_ = -uint(KqueueEOF ^ unix.EV_EOF)
 )
 
 // Kqueue is a kqueue descriptor.
@@ -61,14 +58,14 @@ func kevents(s []kevent) []unix.Kevent_t {
 }
 
 // put translates a change. It reports false for a filter that is not known here.
-func (k *kevent) put(e kqueue.Event) bool {
+func (k *kevent) put(e KqueueEvent) bool {
 	filter := 0 // NetBSD's EVFILT_READ is 0, too
 	switch e.Filter {
-	case kqueue.Read:
+	case KqueueRead:
 		filter = unix.EVFILT_READ
-	case kqueue.Write:
+	case KqueueWrite:
 		filter = unix.EVFILT_WRITE
-	case kqueue.User:
+	case KqueueUser:
 		if !hasUserFilter {
 			return false
 		}
@@ -82,32 +79,32 @@ func (k *kevent) put(e kqueue.Event) bool {
 }
 
 // event translates an event.
-func (k *kevent) event() kqueue.Event {
+func (k *kevent) event() KqueueEvent {
 	f := k.fields()
-	e := kqueue.Event{
+	e := KqueueEvent{
 		Ident:      int(f.Ident),
-		Flags:      kqueue.Flags(f.Flags),
+		Flags:      KqueueFlags(f.Flags),
 		FFlags:     f.Fflags,
 		Data:       int64(f.Data),
 		Generation: uint32(*k.udata()),
 	}
 	switch int(f.Filter) {
 	case unix.EVFILT_READ:
-		e.Filter = kqueue.Read
+		e.Filter = KqueueRead
 	case unix.EVFILT_WRITE:
-		e.Filter = kqueue.Write
+		e.Filter = KqueueWrite
 	case userFilter:
-		e.Filter = kqueue.User
+		e.Filter = KqueueUser
 	}
 	return e
 }
 
 // Change is kevent(2) without room for events: the first change that fails ends
 // it with its errno.
-func (q *Kqueue) Change(first, second kqueue.Event) syscall.Errno {
+func (q *Kqueue) Change(first, second KqueueEvent) syscall.Errno {
 	var changes [2]kevent
 	n := 0
-	for _, e := range [...]kqueue.Event{first, second} {
+	for _, e := range [...]KqueueEvent{first, second} {
 		if e.Filter == 0 {
 			continue
 		}
@@ -124,7 +121,7 @@ func (q *Kqueue) Change(first, second kqueue.Event) syscall.Errno {
 // processor away from a call that blocks when it next looks: on a kernel that
 // counts time in ticks, 10 ms later. If there is no other one, whoever can run
 // runs first.
-func (q *Kqueue) Wait(events []kqueue.Event, nanoseconds int64) (int, syscall.Errno) {
+func (q *Kqueue) Wait(events []KqueueEvent, nanoseconds int64) (int, syscall.Errno) {
 	if len(q.buffer) < len(events) {
 		q.buffer = make([]kevent, len(events))
 	}

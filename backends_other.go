@@ -3,4 +3,4 @@
 package completion
 
 // No backend here yet: Open returns errors.ErrUnsupported.
-var drivers []opener
+var backends []opener

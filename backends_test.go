@@ -6,14 +6,16 @@ import (
 	"os"
 	"syscall"
 	"testing"
+
+	"github.com/completionport/completion/internal/backend"
 )
 
 // On a system without a backend Open says so, with a name given or not. A Memory
 // works all the same.
 func TestOpenWithoutBackend(t *testing.T) {
-	all := drivers
-	defer func() { drivers = all }()
-	drivers = nil
+	all := backends
+	defer func() { backends = all }()
+	backends = nil
 	for _, name := range []string{"", "epoll"} {
 		if _, err := Open(&Config{Backend: name}); !errors.Is(err, errors.ErrUnsupported) {
 			t.Errorf("Open with backend %q: %v", name, err)
@@ -29,20 +31,20 @@ func TestOpenWithoutBackend(t *testing.T) {
 // The first backend that works is taken; one that fails is no reason to give
 // up, and if all fail, Open says why for each.
 func TestFirstWorkingBackend(t *testing.T) {
-	all := drivers
-	defer func() { drivers = all }()
+	all := backends
+	defer func() { backends = all }()
 	refused := errors.New("refused here")
-	broken := opener{"broken", func() (driver, error) { return driver{}, refused }}
-	working := opener{"working", func() (driver, error) { return driver{name: "working"}, nil }}
-	drivers = []opener{broken, working}
-	if d, err := openDriver(""); err != nil || d.name != "working" {
-		t.Errorf("took %q: %v", d.name, err)
+	broken := opener{"broken", func() (backend.Backend, error) { return backend.Backend{}, refused }}
+	working := opener{"working", func() (backend.Backend, error) { return backend.Backend{Name: "working"}, nil }}
+	backends = []opener{broken, working}
+	if b, err := openBackend(""); err != nil || b.Name != "working" {
+		t.Errorf("took %q: %v", b.Name, err)
 	}
-	if _, err := openDriver("broken"); !errors.Is(err, refused) {
+	if _, err := openBackend("broken"); !errors.Is(err, refused) {
 		t.Errorf("by name: %v", err)
 	}
-	drivers = []opener{broken}
-	if _, err := openDriver(""); !errors.Is(err, refused) {
+	backends = []opener{broken}
+	if _, err := openBackend(""); !errors.Is(err, refused) {
 		t.Errorf("all broken: %v", err)
 	}
 }
@@ -50,11 +52,13 @@ func TestFirstWorkingBackend(t *testing.T) {
 // What the system refuses to Open is an error as of any other call, also beside
 // those of other backends.
 func TestOpenFailsAsACall(t *testing.T) {
-	all := drivers
-	defer func() { drivers = all }()
-	drivers = []opener{
-		{"old", func() (driver, error) { return driver{}, errors.ErrUnsupported }},
-		{"new", func() (driver, error) { return driver{}, os.NewSyscallError("epoll_create1", syscall.EMFILE) }},
+	all := backends
+	defer func() { backends = all }()
+	backends = []opener{
+		{"old", func() (backend.Backend, error) { return backend.Backend{}, errors.ErrUnsupported }},
+		{"new", func() (backend.Backend, error) {
+			return backend.Backend{}, os.NewSyscallError("epoll_create1", syscall.EMFILE)
+		}},
 	}
 	for _, name := range []string{"", "new"} {
 		_, err := Open(&Config{Backend: name})

@@ -1,4 +1,6 @@
-package completion
+//go:build linux
+
+package epoll
 
 import (
 	"encoding/binary"
@@ -17,13 +19,13 @@ func FuzzEpollEvents(f *testing.F) {
 	f.Add([]byte{0x18, 0x20, 0, 0, 7, 0, 0, 0, 0, 0, 0, 0, 4, 0, 0, 0, 9, 0, 0, 0, 1, 0, 0, 0})
 	f.Fuzz(func(t *testing.T, data []byte) {
 		const size = 12 // bits, descriptor, generation
-		e := &epoll{events: make([]backend.Event, 128), buffer: make([]sys.EpollEvent, 128)}
+		p := &Poller{events: make([]backend.Event, 128), buffer: make([]sys.EpollEvent, 128)}
 		var want []backend.Event
 		n := 0
-		for ; len(data) >= size && n < len(e.buffer); n++ {
+		for ; len(data) >= size && n < len(p.buffer); n++ {
 			bits, fd, generation := binary.LittleEndian.Uint32(data), binary.LittleEndian.Uint32(data[4:]), binary.LittleEndian.Uint32(data[8:])
 			data = data[size:]
-			e.buffer[n] = sys.EpollEvent{Events: bits, Fd: int32(fd), Pad: int32(generation)}
+			p.buffer[n] = sys.EpollEvent{Events: bits, Fd: int32(fd), Pad: int32(generation)}
 			if generation != 0 {
 				event := backend.Event{FD: int(int32(fd)), Generation: generation, Ready: meaning(bits)}
 				if event.FD < 0 { // a socket with messages
@@ -32,11 +34,11 @@ func FuzzEpollEvents(f *testing.F) {
 				want = append(want, event)
 			}
 		}
-		e.take(n)
-		if e.n != len(want) {
-			t.Fatalf("%d events, want %d", e.n, len(want))
+		p.take(n)
+		if p.n != len(want) {
+			t.Fatalf("%d events, want %d", p.n, len(want))
 		}
-		for i, got := range e.events[:e.n] {
+		for i, got := range p.events[:p.n] {
 			if got != want[i] {
 				t.Errorf("event %d is %+v, want %+v", i, got, want[i])
 			}

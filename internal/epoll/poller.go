@@ -1,0 +1,169 @@
+//go:build linux
+
+package epoll
+
+import (
+	"os"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/completionport/completion/internal/backend"
+	"github.com/completionport/completion/internal/sys"
+)
+
+var _ backend.Poller = (*Poller)(nil)
+
+// Poller is the poller of one port.
+type Poller struct {
+	fd    int
+	event int      // an eventfd, which wakes a leader that blocks
+	file  *os.File // keeps fd registered with Go's poller
+	raw   syscall.RawConn
+	wait  func(uintptr) bool // attempt, bound once
+
+	// closing keeps Wake from writing to a descriptor that has a new owner.
+	closing sync.RWMutex
+	closed  bool
+
+	// The leader's.
+	until  int64
+	buffer []sys.EpollEvent
+	events []backend.Event
+	n      int
+	serve  func(int) (int, bool)
+}
+
+// Arm is EPOLL_CTL_ADD.
+func (p *Poller) Arm(fd int, generation uint32) syscall.Errno {
+	return sys.EpollAdd(p.fd, fd, generation)
+}
+
+// Disarm is EPOLL_CTL_DEL. The descriptor is open and armed: it can't fail.
+func (p *Poller) Disarm(fd int) { sys.EpollDel(p.fd, fd) }
+
+// SetTimeout sets the end of the next wait.
+func (p *Poller) SetTimeout(until int64) {
+	p.until = until
+	if until == backend.Never {
+		p.file.SetReadDeadline(time.Time{})
+		return
+	}
+	p.file.SetReadDeadline(sys.Time(until))
+}
+
+// Wake ends a wait. A parked leader gets a deadline in the past. Only leaders set
+// other deadlines, so it stays until a leader has seen it.
+func (p *Poller) Wake(how backend.Waiting) {
+	if how != backend.Block {
+		p.file.SetReadDeadline(sys.Time(1))
+		return
+	}
+	p.closing.RLock()
+	if !p.closed {
+		sys.EventSignal(p.event)
+	}
+	p.closing.RUnlock()
+}
+
+// Wait takes events, and sleeps until there is one.
+func (p *Poller) Wait(how backend.Waiting, events []backend.Event, serve func(int) (int, bool)) (n int, timedOut bool) {
+	if len(p.buffer) < len(events) {
+		p.buffer = make([]sys.EpollEvent, len(events))
+	}
+	p.events, p.n, p.serve = events, 0, serve
+	switch how {
+	case backend.Look:
+		p.look()
+	case backend.Block:
+		timedOut = p.block()
+		for p.served() {
+			timedOut = p.block()
+		}
+	default:
+		// Go's poller calls wait after it has made itself ready for the next edge and
+		// before it parks, so an event between the two is not lost. It calls wait
+		// again after each edge, without making itself ready again: it keeps an edge
+		// that comes from then on.
+		if err := p.raw.Read(p.wait); err != nil {
+			// The time-out. Go's poller has not called wait then; with steady
+			// wake-ups it never would.
+			p.look()
+			return p.n, true
+		}
+	}
+	return p.n, timedOut
+}
+
+// attempt is called by Go's poller and returns whether the wait is over.
+func (p *Poller) attempt(uintptr) (over bool) {
+	p.look()
+	return p.n > 0 && !p.served()
+}
+
+// served lets the leader serve others. It returns whether the leader waits again.
+func (p *Poller) served() (again bool) {
+	if p.n > 0 {
+		p.n, again = p.serve(p.n)
+	}
+	return again
+}
+
+// look takes the events that are there.
+func (p *Poller) look() { p.take(sys.EpollPoll(p.fd, p.buffer[:len(p.events)])) }
+
+// block waits in the system. A wake-up is an event that take leaves out.
+func (p *Poller) block() (timedOut bool) {
+	left := int64(-1)
+	if p.until != backend.Never {
+		left = max(p.until-sys.Now(), 0)
+	}
+	p.take(sys.EpollWait(p.fd, p.buffer[:len(p.events)], left))
+	return p.n == 0 && left >= 0
+}
+
+// take translates n events and leaves out those of the eventfd.
+func (p *Poller) take(n int) {
+	for _, event := range p.buffer[:n] {
+		if event.Pad == 0 {
+			continue
+		}
+		fd, messages := sys.EpollTarget(&event)
+		ready := readiness(event.Events)
+		if messages {
+			ready |= backend.StopsShort
+		}
+		p.events[p.n] = backend.Event{FD: fd, Generation: uint32(event.Pad), Ready: ready}
+		p.n++
+	}
+}
+
+// readiness translates epoll's bits. An error or a hang-up concerns both directions:
+// the next call of each returns the error. Urgent data alone does not make a socket
+// readable: there is nothing to read, and a read would drop the urgent byte.
+func readiness(bits uint32) backend.Readiness {
+	var r backend.Readiness
+	if bits&(sys.EpollIn|sys.EpollFailed) != 0 {
+		r |= backend.Readable
+	}
+	if bits&(sys.EpollOut|sys.EpollFailed) != 0 {
+		r |= backend.Writable
+	}
+	if bits&sys.EpollHangUp != 0 {
+		r |= backend.HungUp
+	}
+	if bits&sys.EpollUrgent != 0 {
+		sys.SawUrgent()
+		r |= backend.StopsShort
+	}
+	return r
+}
+
+// Close closes the descriptors.
+func (p *Poller) Close() error {
+	p.closing.Lock()
+	p.closed = true
+	sys.Close(p.event)
+	p.closing.Unlock()
+	return p.file.Close()
+}
