@@ -1,11 +1,8 @@
 package completion
 
 import (
-	"slices"
-
-	"github.com/completionport/completion/internal/backend"
 	"github.com/completionport/completion/internal/core"
-	"github.com/completionport/completion/internal/sys"
+	"github.com/completionport/completion/internal/strict"
 )
 
 // SetSkipOnSuccess sets the mode of ports that are opened until undo.
@@ -51,23 +48,15 @@ func MarkedSockets(p *Port) (n int) {
 	return n
 }
 
-// HasEnded tells whether the read, the write or the first accept of a handle that is
-// inside the kernel has ended, though its packet is still in the port. Ports must be
-// strict.
-func HasEnded(p *Port, h *core.Handle, kind backend.Kind) bool {
+// HasEnded tells whether an operation of a handle that is inside the kernel, a write or
+// another, has ended, though its packet is still in the port. Ports must be strict.
+func HasEnded(h *core.Handle, isWrite bool) bool {
 	fd, ok := h.Acquire()
 	if !ok {
 		return false
 	}
 	defer h.Release()
-	a := p.kernel.(*iocpKernel).sockets.get(fd)
-	if kind != backend.Accept {
-		return a.transfer(kind).HasEnded()
-	}
-	q := a.acceptQueue()
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	return slices.ContainsFunc(q.inside, (*sys.Acceptance).HasEnded)
+	return strict.HasEnded(fd, isWrite)
 }
 
 // HandleOf is what a socket or a listener stands for.

@@ -12,17 +12,17 @@ import (
 	"time"
 
 	"github.com/completionport/completion"
-	"github.com/completionport/completion/internal/backend"
 	"github.com/completionport/completion/internal/core"
+	"github.com/completionport/completion/internal/strict"
 	"github.com/completionport/completion/internal/sys"
 	"github.com/completionport/completion/ops"
 	"golang.org/x/sys/windows"
 )
 
-// hasEnded returns when an operation inside the kernel has ended. Its packet is in
-// the port then, and nobody has taken it.
-func hasEnded(p *completion.Port, h *core.Handle, kind backend.Kind) {
-	for !completion.HasEnded(p, h, kind) {
+// hasEnded returns when a read or an accept inside the kernel has ended. Its packet is
+// in the port then, and nobody has taken it.
+func hasEnded(h *core.Handle) {
+	for !completion.HasEnded(h, false) {
 		runtime.Gosched()
 	}
 }
@@ -44,7 +44,7 @@ func TestCancelOfWhatHasEnded(t *testing.T) {
 		{"PortClose", func(t *testing.T, p *completion.Port, _ *completion.Socket, _ *ops.Read) { must(t, p.Close()) }},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			defer sys.SetStrict(true)()
+			defer strict.Set(true)()
 			p, err := completion.Open(nil)
 			must(t, err)
 			defer p.Close()
@@ -53,7 +53,7 @@ func TestCancelOfWhatHasEnded(t *testing.T) {
 			must(t, p.Submit(read))
 			_, err = peer.Write([]byte("x"))
 			must(t, err)
-			hasEnded(p, completion.HandleOf(s), backend.Read)
+			hasEnded(completion.HandleOf(s))
 			c.do(t, p, s, read)
 			dequeue(t, p, read)
 			if got := string(read.Buf.Bytes()); got != "x" {
@@ -66,7 +66,7 @@ func TestCancelOfWhatHasEnded(t *testing.T) {
 // The same when the deadline has passed and the leader acts on it: the data comes
 // after its last look.
 func TestDeadlineOfWhatHasEnded(t *testing.T) {
-	defer sys.SetStrict(true)()
+	defer strict.Set(true)()
 	p, err := completion.Open(nil)
 	must(t, err)
 	defer p.Close()
@@ -79,7 +79,7 @@ func TestDeadlineOfWhatHasEnded(t *testing.T) {
 		if name == "CancelIoEx" {
 			if asked++; asked == 1 {
 				peer.Write([]byte("x"))
-				hasEnded(p, completion.HandleOf(s), backend.Read)
+				hasEnded(completion.HandleOf(s))
 			}
 		}
 		return 0
@@ -93,11 +93,11 @@ func TestDeadlineOfWhatHasEnded(t *testing.T) {
 
 // The same with two accepts inside, of which one has ended.
 func TestListenerCloseWhenAnAcceptHasEnded(t *testing.T) {
-	defer sys.SetStrict(true)()
+	defer strict.Set(true)()
 	w := newAcceptWorld(t)
 	all := w.accepts(2, false)
 	peer := w.dial()
-	hasEnded(w.port, completion.HandleOf(w.l), backend.Accept)
+	hasEnded(completion.HandleOf(w.l))
 	must(t, w.l.Close())
 	w.ended(all[1], net.ErrClosed)
 	w.accepted(all[0], peer)
@@ -107,7 +107,7 @@ func TestListenerCloseWhenAnAcceptHasEnded(t *testing.T) {
 // A send that was cancelled says that it has sent nothing, whatever went out. So the
 // write counts as cut short, and what was queued behind it is not sent.
 func TestCancelledSendSaysZero(t *testing.T) {
-	defer sys.SetStrict(true)()
+	defer strict.Set(true)()
 	p, err := completion.Open(nil)
 	must(t, err)
 	defer p.Close()

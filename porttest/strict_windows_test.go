@@ -3,12 +3,12 @@ package porttest_test
 import (
 	"os"
 
-	"github.com/completionport/completion/internal/sys"
+	"github.com/completionport/completion/internal/strict"
 )
 
 // The suite runs in strict mode as well: see CONTRIBUTING.md.
 func init() {
 	if os.Getenv("COMPLETION_STRICT_WINDOWS") != "" {
-		sys.SetStrict(true)
+		strict.Set(true)
 	}
 }

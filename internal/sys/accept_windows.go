@@ -48,11 +48,11 @@ func (a *Acceptance) Accept(fd int) syscall.Errno {
 	if errno := called("AcceptEx"); errno != 0 {
 		return errno
 	}
-	o := strict.give(&a.overlapped, 0)
+	o := begin(fd, &a.overlapped, 0)
 	ok, _, e := syscall.SyscallN(acceptEx, uintptr(fd), uintptr(a.socket), uintptr(unsafe.Pointer(&a.addresses)), 0,
 		uintptr(addressRoom), uintptr(addressRoom), uintptr(unsafe.Pointer(&a.received)), uintptr(unsafe.Pointer(o)))
 	errno := result(ok, e)
-	strict.took(fd, &a.overlapped, errno)
+	began(fd, &a.overlapped, errno)
 	return errno
 }
 

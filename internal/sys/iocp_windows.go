@@ -17,20 +17,21 @@ type CompletionPort windows.Handle
 type Packet struct {
 	// Key is that of the descriptor, 0 for a packet posted by Wake.
 	Key uintptr
-	// overlapped is no pointer: the kernel writes it behind the collector's back.
-	overlapped uintptr
+	// Overlapped is the address of the operation's OVERLAPPED. It is no pointer: the
+	// kernel writes it, of which the garbage collector knows nothing.
+	Overlapped uintptr
 	internal   uintptr
 	n          uint32
 }
 
 // IsOf tells whether the packet tells of the end of t.
 func (p *Packet) IsOf(t *Transfer) bool {
-	return p.overlapped == uintptr(unsafe.Pointer(&t.overlapped))
+	return p.Overlapped == uintptr(unsafe.Pointer(&t.overlapped))
 }
 
 // IsOfAccept is IsOf for an accept.
 func (p *Packet) IsOfAccept(a *Acceptance) bool {
-	return p.overlapped == uintptr(unsafe.Pointer(&a.overlapped))
+	return p.Overlapped == uintptr(unsafe.Pointer(&a.overlapped))
 }
 
 // x/sys has no binding of this one.
@@ -95,7 +96,9 @@ func (p CompletionPort) setModes(fd int, skip bool) (skipped bool) {
 	if called("SetFileCompletionNotificationModes") != 0 || windows.SetFileCompletionNotificationModes(windows.Handle(fd), modes) != nil {
 		skip = false // all are told of
 	}
-	strict.associated(fd, p, skip)
+	if Interposed != nil {
+		Interposed.Associated(fd, p, skip)
+	}
 	return skip
 }
 
@@ -123,13 +126,14 @@ const Infinite = windows.INFINITE
 // Dequeue takes packets, and waits so many milliseconds for the first.
 func (p CompletionPort) Dequeue(packets []Packet, milliseconds uint32) (n int) {
 	called("GetQueuedCompletionStatusEx")
-	if strict != nil {
-		return strict.dequeue(p, packets, milliseconds)
+	if Interposed != nil {
+		return Interposed.Dequeue(p, packets, milliseconds)
 	}
-	return p.dequeue(packets, milliseconds)
+	return p.DequeueDirect(packets, milliseconds)
 }
 
-func (p CompletionPort) dequeue(packets []Packet, milliseconds uint32) (n int) {
+// DequeueDirect is Dequeue with nothing in between.
+func (p CompletionPort) DequeueDirect(packets []Packet, milliseconds uint32) (n int) {
 	removed := uint32(0)
 	ok, _, _ := syscall.SyscallN(procDequeue.Addr(), uintptr(p),
 		uintptr(unsafe.Pointer(unsafe.SliceData(packets))), uintptr(len(packets)),

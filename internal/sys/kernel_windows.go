@@ -41,7 +41,7 @@ func (Kernel) CloseWrite(fd int) syscall.Errno {
 // turned off, and the system goes on sending in the background. Zero seconds, which
 // mean a reset, stay.
 func (Kernel) Close(fd int) syscall.Errno {
-	if lingers(fd) {
+	if Lingers(fd) {
 		called("setsockopt")
 		windows.SetsockoptLinger(windows.Handle(fd), windows.SOL_SOCKET, windows.SO_LINGER, &windows.Linger{})
 	}
@@ -50,11 +50,14 @@ func (Kernel) Close(fd int) syscall.Errno {
 
 func closeSocket(fd int) syscall.Errno {
 	called("closesocket")
-	return asErrno(strict.close(fd))
+	if Interposed != nil {
+		return asErrno(Interposed.CloseSocket(fd))
+	}
+	return asErrno(windows.Closesocket(windows.Handle(fd)))
 }
 
-// lingers tells whether a socket has a positive SO_LINGER.
-func lingers(fd int) bool {
+// Lingers reports whether a socket has a positive SO_LINGER.
+func Lingers(fd int) bool {
 	var value struct{ on, seconds uint16 } // package windows has it wrong
 	size := int32(unsafe.Sizeof(value))
 	called("getsockopt")

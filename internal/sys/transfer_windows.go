@@ -65,11 +65,11 @@ func (t *Transfer) begin(data []byte) {
 	t.flags = 0
 }
 
-// largestSend is the most bytes of one send. Winsock takes a send of any size as
+// LargestSend is the most bytes of one send. Winsock takes a send of any size as
 // soon as there is any room (KB214397): a write of a gigabyte would end at once,
 // whether the peer reads or not, and no deadline could end it. What a connection can
 // hold beyond its buffer is two of these.
-const largestSend = 256 << 10
+const LargestSend = 256 << 10
 
 // Receive begins a read. Without data it ends when there is something to read.
 // Like those below it returns 0 if the operation has ended well already, Pending
@@ -77,19 +77,19 @@ const largestSend = 256 << 10
 func (t *Transfer) Receive(fd int, data []byte) syscall.Errno {
 	t.begin(data)
 	called("WSARecv")
-	o := strict.give(&t.overlapped, 0)
+	o := begin(fd, &t.overlapped, 0)
 	errno := asErrno(windows.WSARecv(windows.Handle(fd), &t.buffer, 1, nil, &t.flags, o, nil))
-	strict.took(fd, &t.overlapped, errno)
+	began(fd, &t.overlapped, errno)
 	return errno
 }
 
 // Send begins a write, of no more than a piece of the data.
 func (t *Transfer) Send(fd int, data []byte) syscall.Errno {
-	t.begin(data[:min(len(data), largestSend)])
+	t.begin(data[:min(len(data), LargestSend)])
 	called("WSASend")
-	o := strict.give(&t.overlapped, int(t.buffer.Len))
+	o := begin(fd, &t.overlapped, int(t.buffer.Len))
 	errno := asErrno(windows.WSASend(windows.Handle(fd), &t.buffer, 1, nil, 0, o, nil))
-	strict.took(fd, &t.overlapped, errno)
+	began(fd, &t.overlapped, errno)
 	return errno
 }
 
@@ -121,9 +121,9 @@ func (t *Transfer) Connect(fd int, to backend.Address) syscall.Errno {
 	t.begin(nil)
 	t.to = raw
 	called("ConnectEx")
-	o := strict.give(&t.overlapped, 0)
+	o := begin(fd, &t.overlapped, 0)
 	errno = connect(fd, raw, size, o)
-	strict.took(fd, &t.overlapped, errno)
+	began(fd, &t.overlapped, errno)
 	return errno
 }
 
@@ -171,7 +171,10 @@ func (t *Transfer) Cancel(fd int) (heard bool) { return cancel(fd, &t.overlapped
 // thread tries once more what was not possible before.
 func cancel(fd int, o *windows.Overlapped) (heard bool) {
 	called("CancelIoEx")
-	return strict.cancel(fd, o) != windows.ERROR_NOT_FOUND
+	if Interposed != nil {
+		return Interposed.Cancel(fd, o) != windows.ERROR_NOT_FOUND
+	}
+	return windows.CancelIoEx(windows.Handle(fd), o) != windows.ERROR_NOT_FOUND
 }
 
 func result(ok uintptr, errno syscall.Errno) syscall.Errno {
