@@ -15,6 +15,7 @@ import (
 	"testing"
 
 	"github.com/completionport/completion"
+	"github.com/completionport/completion/internal/iocp"
 	"github.com/completionport/completion/internal/sys"
 	"github.com/completionport/completion/ops"
 )
@@ -50,7 +51,7 @@ func TestCallsPerEcho(t *testing.T) {
 		{"NoSkipLate", false, true, map[string]int{"WSARecv": 2, "WSASend": 1, "GetQueuedCompletionStatusEx": 2}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			defer completion.SetSkipOnSuccess(c.skip)()
+			defer iocp.SetSkipOnSuccess(c.skip)()
 			p, err := completion.Open(nil)
 			must(t, err)
 			defer p.Close()
@@ -143,7 +144,7 @@ func TestDroppedPortIsNotCollected(t *testing.T) {
 			}
 		}()
 	}
-	if n := completion.OpenNativePorts(); n < ports {
+	if n := iocp.OpenPorts(); n < ports {
 		t.Fatalf("%d of %d ports are kept", n, ports)
 	}
 	for range 3 {

@@ -1,4 +1,6 @@
-package completion
+//go:build windows
+
+package iocp
 
 import (
 	"slices"
@@ -17,7 +19,7 @@ import (
 // Dequeuing a packet apart, the engine makes one call about a listener's accepts
 // at a time.
 type acceptQueue struct {
-	skips bool // as of associated
+	skips bool // as in socket
 
 	mu      sync.Mutex
 	inside  []*sys.Acceptance
@@ -27,11 +29,11 @@ type acceptQueue struct {
 }
 
 // acceptQueue returns that of a listener. It is made by its first accept.
-func (a *associated) acceptQueue() *acceptQueue {
-	q := a.accepts.Load()
+func (s *socket) acceptQueue() *acceptQueue {
+	q := s.accepts.Load()
 	if q == nil {
-		q = &acceptQueue{skips: a.skips}
-		a.accepts.Store(q)
+		q = &acceptQueue{skips: s.skips}
+		s.accepts.Store(q)
 	}
 	return q
 }

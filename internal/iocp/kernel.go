@@ -1,0 +1,123 @@
+//go:build windows
+
+package iocp
+
+import (
+	"sync/atomic"
+	"syscall"
+
+	"github.com/completionport/completion/internal/backend"
+	"github.com/completionport/completion/internal/sys"
+)
+
+var (
+	_ backend.Native = (*Kernel)(nil)
+	_ backend.Calls  = (*Kernel)(nil)
+)
+
+// Kernel performs the operations of one port. The other calls are those of sys.Kernel.
+type Kernel struct {
+	sys.Kernel
+	port *Poller
+}
+
+// socket is the state of one descriptor. Windows writes to it while an operation is
+// inside, so it must stay reachable until that has ended.
+type socket struct {
+	generation uint32
+	skips      bool // there is no packet for an operation that has succeeded at once
+	in         sys.Transfer
+	// Made when first needed: many sockets only read, and few are listeners. The leader
+	// also looks at them when a packet comes that the engine has not caused.
+	out     atomic.Pointer[sys.Transfer]
+	accepts atomic.Pointer[acceptQueue]
+}
+
+// Disown removes the mark that Adopt has left, in case fd was never armed.
+func (k *Kernel) Disown(fd int) {
+	if k.port.sockets.Get(fd) != nil {
+		k.port.sockets.Set(fd, nil)
+	}
+	k.Kernel.Disown(fd)
+}
+
+// Adopt leaves a mark for Arm, which moves the socket to the port. That is the last step
+// that can fail, so a failure before it leaves the socket to package net.
+func (k *Kernel) Adopt(c any, listening bool) (int, error) {
+	fd, err := k.Kernel.Adopt(c, listening)
+	if err == nil {
+		k.port.sockets.Set(fd, new(socket))
+	}
+	return fd, err
+}
+
+// transfer returns what an operation of that kind works with.
+func (s *socket) transfer(kind backend.Kind) *sys.Transfer {
+	if kind == backend.Read {
+		return &s.in
+	}
+	out := s.out.Load()
+	if out == nil {
+		out = new(sys.Transfer)
+		s.out.Store(out)
+	}
+	return out
+}
+
+// Start begins an operation. All that is needed to take its packet is in place before
+// the call. After it, nothing may be touched if there will be a packet.
+func (k *Kernel) Start(fd int, kind backend.Kind, data []byte, to *backend.Address) (n int, errno syscall.Errno, pending bool) {
+	s := k.port.sockets.Get(fd)
+	if kind == backend.Accept {
+		return s.acceptQueue().start(fd)
+	}
+	t, skips := s.transfer(kind), s.skips
+	switch kind {
+	case backend.Connect:
+		errno = t.Connect(fd, *to)
+	case backend.Write:
+		errno = t.Send(fd, data)
+	default:
+		errno = t.Receive(fd, data)
+	}
+	switch {
+	case errno == sys.Pending || errno == 0 && !skips:
+		return 0, 0, true
+	case errno != 0:
+		t.Failed()
+		return 0, errno, false
+	}
+	n, errno = finish(t, fd, kind)
+	return n, errno, false
+}
+
+// Finish returns the result of an operation.
+func (k *Kernel) Finish(fd int, kind backend.Kind) (int, syscall.Errno) {
+	s := k.port.sockets.Get(fd)
+	if kind == backend.Accept {
+		return s.acceptQueue().finish(fd)
+	}
+	return finish(s.transfer(kind), fd, kind)
+}
+
+func finish(t *sys.Transfer, fd int, kind backend.Kind) (int, syscall.Errno) {
+	n, errno := t.Result(fd)
+	if kind == backend.Connect {
+		return 0, t.Connected(fd, errno)
+	}
+	return n, errno
+}
+
+// Abandon is CancelIoEx, once.
+func (k *Kernel) Abandon(fd int, kind backend.Kind) (heard bool) {
+	s := k.port.sockets.Get(fd)
+	if kind == backend.Accept {
+		return s.acceptQueue().abandon(fd)
+	}
+	return s.transfer(kind).Cancel(fd)
+}
+
+// AcceptAhead begins accepts until n are inside.
+func (k *Kernel) AcceptAhead(fd, n int) (ended bool) {
+	return k.port.sockets.Get(fd).acceptQueue().ahead(fd, n)
+}
