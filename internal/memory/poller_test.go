@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/completionport/completion/internal/backend"
+	"github.com/completionport/completion/internal/backend/backendtest"
 	"github.com/completionport/completion/internal/sys"
 )
 
@@ -120,4 +121,9 @@ func TestWaitTakesWhatFits(t *testing.T) {
 	if len(got) != 4 || got[0] != 1 || got[1] != 2 || got[2] != 3 || got[3] != 5 {
 		t.Errorf("generations %v", got)
 	}
+}
+
+// The backend keeps the promises of package backend.
+func TestContract(t *testing.T) {
+	backendtest.Run(t, func() (backend.Backend, error) { return new(Network).Open() })
 }
