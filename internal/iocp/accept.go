@@ -11,13 +11,13 @@ import (
 	"github.com/completionport/completion/internal/sys"
 )
 
-// acceptQueue has the accepts of one listener that are inside the kernel: more
-// than the one that the engine knows to be pending, if more operations are
-// queued. All are alike, so an operation gets what ended first. What was
-// accepted for one that has been cancelled meanwhile waits for the next.
+// acceptQueue holds the accepts of one listener that are inside the kernel: if more
+// operations are queued, more than the one that is pending for the engine. All accepts
+// are alike, so an operation gets the result of the one that ended first. A connection
+// that was accepted for an operation that has been cancelled is the next operation's.
 //
-// Dequeuing a packet apart, the engine makes one call about a listener's accepts
-// at a time.
+// The engine makes one call about a listener's accepts at a time, but a packet may be
+// dequeued at any time.
 type acceptQueue struct {
 	skips bool // as in socket
 
@@ -25,10 +25,10 @@ type acceptQueue struct {
 	inside  []*sys.Acceptance
 	ended   []*sys.Acceptance // in this order
 	free    []*sys.Acceptance // to be used again
-	waiting bool              // the engine has not been told of the end of what is pending
+	waiting bool              // an accept is pending for the engine, and no event reported
 }
 
-// acceptQueue returns that of a listener. It is made by its first accept.
+// acceptQueue returns the queue of a listener. The first accept makes it.
 func (s *socket) acceptQueue() *acceptQueue {
 	q := s.accepts.Load()
 	if q == nil {
@@ -38,7 +38,7 @@ func (s *socket) acceptQueue() *acceptQueue {
 	return q
 }
 
-// start takes what has ended already, or waits for what is inside.
+// start takes the result of an accept that has ended, or leaves one pending.
 func (q *acceptQueue) start(fd int) (n int, errno syscall.Errno, pending bool) {
 	errno = q.topUp(fd, 1)
 	q.mu.Lock()
@@ -58,9 +58,9 @@ func (q *acceptQueue) start(fd int) (n int, errno syscall.Errno, pending bool) {
 	return -1, errno, false
 }
 
-// ahead has n accepts inside, or as many as there can be: too few sockets are no
-// failure of the accept that is pending. It reports whether that has ended
-// during the call, and nobody else will tell.
+// ahead begins accepts until n are inside, or as many as there can be: a lack of sockets
+// is no failure of the accept that is pending. It reports whether that one has ended
+// during the call, in which case there is no event.
 func (q *acceptQueue) ahead(fd, n int) (ended bool) {
 	q.topUp(fd, n)
 	q.mu.Lock()
@@ -82,7 +82,7 @@ func (q *acceptQueue) topUp(fd, n int) (errno syscall.Errno) {
 	return errno
 }
 
-// oneMore returns nil if there are n.
+// oneMore returns an Acceptance to begin, nil if there are n.
 func (q *acceptQueue) oneMore(n int) *sys.Acceptance {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -97,8 +97,8 @@ func (q *acceptQueue) oneMore(n int) *sys.Acceptance {
 	return new(sys.Acceptance)
 }
 
-// begin begins an accept. It is inside before the call, since its packet may be
-// dequeued before that returns.
+// begin begins an accept. The accept is in the list before the call, since its packet
+// may be dequeued before the call returns.
 func (q *acceptQueue) begin(a *sys.Acceptance, fd int) syscall.Errno {
 	if errno := a.Prepare(fd); errno != 0 {
 		return errno
@@ -122,8 +122,8 @@ func (q *acceptQueue) begin(a *sys.Acceptance, fd int) syscall.Errno {
 	return errno
 }
 
-// take takes in that an accept has ended, if it is one of these. tell says that
-// the engine is to be told: there is something for it, or nothing will come.
+// take notes the end of an accept, if the packet is of one of these. tell reports that
+// the engine needs an event: there is a result for it, or there will be none.
 func (q *acceptQueue) take(packet *sys.Packet) (found, tell bool) {
 	q.mu.Lock()
 	i := slices.IndexFunc(q.inside, packet.IsOfAccept)
@@ -146,7 +146,7 @@ func (q *acceptQueue) take(packet *sys.Packet) (found, tell bool) {
 	return true, tell
 }
 
-// finish tells how the accept that was pending has ended.
+// finish returns the result of the accept that was pending.
 func (q *acceptQueue) finish(fd int) (int, syscall.Errno) {
 	q.mu.Lock()
 	a := q.pop()
@@ -175,8 +175,8 @@ func (q *acceptQueue) result(a *sys.Acceptance, fd int) (int, syscall.Errno) {
 	return n, errno
 }
 
-// abandon cancels all: what is pending is none of them in particular. It was not
-// heard if one of them was not.
+// abandon cancels all accepts: the one that is pending for the engine is none of them in
+// particular. It was heard if each of them was.
 func (q *acceptQueue) abandon(fd int) (heard bool) {
 	var inside []*sys.Acceptance
 	q.mu.Lock()
@@ -195,12 +195,12 @@ func cancelAll(accepts []*sys.Acceptance, fd int) (heard bool) {
 	return heard
 }
 
-// close is for a listener that is about to be closed, of which nothing is
-// pending. What is inside all the same loses it.
+// close is for a listener that is about to be closed and has nothing pending. Accepts
+// that are inside all the same become orphans.
 func (q *acceptQueue) close(fd int, orphans *orphanedAccepts) {
 	q.mu.Lock()
 	inside, ended := q.inside, q.ended
-	orphans.add(inside) // before anybody can miss them here
+	orphans.add(inside) // before a packet of theirs is looked for here
 	q.inside, q.ended = nil, nil
 	q.mu.Unlock()
 	cancelAll(inside, fd)
@@ -209,9 +209,9 @@ func (q *acceptQueue) close(fd int, orphans *orphanedAccepts) {
 	}
 }
 
-// orphanedAccepts are those whose listener is closed. Their packets name a
-// descriptor that may be another by now, so they are found by themselves. Until
-// then the kernel may write to them.
+// orphanedAccepts are the accepts whose listener is closed. The number of the listener
+// may have a new owner when their packets come, so they are found by their OVERLAPPED.
+// Until then Windows may write to them.
 type orphanedAccepts struct {
 	count   atomic.Int32
 	mu      sync.Mutex
@@ -225,7 +225,7 @@ func (o *orphanedAccepts) add(accepts []*sys.Acceptance) {
 	o.mu.Unlock()
 }
 
-// take ends the one that the packet is about, and reports whether there was one.
+// take discards the accept that the packet is about, and reports whether there is one.
 func (o *orphanedAccepts) take(packet *sys.Packet) bool {
 	if o.count.Load() == 0 {
 		return false

@@ -4,10 +4,6 @@ package sys
 
 import "syscall"
 
-// Errno returns what the system calls an errno, which is what package syscall
-// calls it.
-func Errno(errno syscall.Errno) syscall.Errno { return errno }
-
 // ErrorOf returns an errno as an error that tells whether it is temporary.
 // Package syscall knows that of a lack of descriptors, though not everywhere of
 // ENFILE, and not of one of memory. ENOSPC is epoll's word for the user's limit of

@@ -206,6 +206,7 @@ func testCloseAhead(w *world) {
 
 // A leader that has served others waits again, until it is to return.
 func testNativeServe(w *world) {
+	events := make([]backend.Event, 8)
 	for name, how := range ways {
 		var ones, others []int
 		var all []*operation
@@ -214,13 +215,11 @@ func testNativeServe(w *world) {
 			ones, others = append(ones, one), append(others, other)
 			all = append(all, w.wantPending(one, make([]byte, 8)))
 		}
-		sent := 0
 		send := func() {
-			all = append(all, w.start(others[sent], backend.Write, []byte("x"), nil))
-			sent++
+			all = append(all, w.start(others[0], backend.Write, []byte("x"), nil))
+			others = others[1:]
 		}
 		send()
-		events := make([]backend.Event, 8)
 		over := func() bool { return w.seen[ones[2]]&backend.EndedIn != 0 }
 		for until := w.Kernel.Now() + limit; !over(); w.spin(until) {
 			w.Poller.SetTimeout(until)
@@ -228,7 +227,7 @@ func testNativeServe(w *world) {
 				for _, e := range events[:n] {
 					w.seen[e.FD] |= e.Ready
 				}
-				if sent < 3 && w.seen[ones[sent-1]]&backend.EndedIn != 0 {
+				if len(others) > 0 && w.seen[ones[2-len(others)]]&backend.EndedIn != 0 {
 					send()
 				}
 				return 0, !over()
