@@ -15,10 +15,16 @@ import (
 	"github.com/completionport/completion/porttest"
 )
 
+// directCalls are those of a kernel of readiness.
+type directCalls interface {
+	backend.Calls
+	backend.Direct
+}
+
 // forgetful is a system that does not know the addresses of a connection any more,
 // as those of the BSDs don't after a reset.
 type forgetful struct {
-	backend.Calls
+	directCalls
 	forgets *atomic.Bool
 }
 
@@ -26,14 +32,14 @@ func (k forgetful) LocalAddr(fd int) net.Addr {
 	if k.forgets.Load() {
 		return nil
 	}
-	return k.Calls.LocalAddr(fd)
+	return k.directCalls.LocalAddr(fd)
 }
 
 func (k forgetful) RemoteAddr(fd int) net.Addr {
 	if k.forgets.Load() {
 		return nil
 	}
-	return k.Calls.RemoteAddr(fd)
+	return k.directCalls.RemoteAddr(fd)
 }
 
 // A socket that has been connected has addresses of its kind, even if the system
@@ -42,10 +48,11 @@ func TestAddressesForgotten(t *testing.T) {
 	var forgets atomic.Bool
 	native := false
 	defer sys.InjectFaults(func(p backend.Poller, k backend.Calls) (backend.Poller, backend.Calls) {
-		if _, native = k.(backend.Native); native {
+		direct, ok := k.(directCalls)
+		if native = !ok; native {
 			return p, k
 		}
-		return p, forgetful{k, &forgets}
+		return p, forgetful{direct, &forgets}
 	})()
 	porttest.EachBackend(t, func(t *testing.T, open porttest.Open) {
 		p, err := open(nil)

@@ -110,7 +110,7 @@ func TestRefusedAdoptionChangesNothing(t *testing.T) {
 // oldMultipath is a kernel whose listeners of Multipath TCP refuse TCP_NODELAY, as
 // Linux does from 5.6 to 5.16. What is accepted is of plain TCP.
 type oldMultipath struct {
-	backend.Calls
+	directCalls
 	errno syscall.Errno
 }
 
@@ -120,7 +120,7 @@ func (k oldMultipath) SetNoDelay(int, bool) error { return k.errno }
 func TestAdoptListenerWithoutNoDelay(t *testing.T) {
 	for _, errno := range []syscall.Errno{syscall.EOPNOTSUPP, syscall.ENOPROTOOPT} {
 		undo := sys.InjectFaults(func(p backend.Poller, k backend.Calls) (backend.Poller, backend.Calls) {
-			return p, oldMultipath{k, errno}
+			return p, oldMultipath{k.(directCalls), errno}
 		})
 		p, err := completion.Open(nil)
 		undo()

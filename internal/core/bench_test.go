@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/completionport/completion/internal/backend"
+	"github.com/completionport/completion/internal/scheduler"
 )
 
 // willing is a kernel whose descriptors have as much data and room as is asked
@@ -19,7 +20,7 @@ type willing struct{ *script }
 func (k willing) Read(_ int, p []byte) (int, syscall.Errno)  { return len(p), 0 }
 func (k willing) Write(_ int, p []byte) (int, syscall.Errno) { return len(p), 0 }
 
-func newWilling(b *testing.B, steps Steps) (*Port, *Handle) {
+func newWilling(b *testing.B, steps scheduler.Steps) (*Port, *Handle) {
 	k := willing{&script{now: 1}}
 	p := NewPort(Options{Kernel: k, Poller: pollerOf(k), Steps: steps})
 	h, failure := p.AddHandle(7, true, nil)

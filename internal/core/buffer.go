@@ -12,7 +12,7 @@ type Buffer struct {
 	data  []byte // all of it
 	n     int    // how much of it counts
 	pool  *Pool  // nil for the caller's own memory
-	place *place // of its door: this is one
+	place *place // of which it is the placeholder
 	next  *Buffer
 	owner atomic.Int32
 }
@@ -115,7 +115,7 @@ func (b *Buffer) toPool() {
 		b.owner.Store(ownedByPool)
 	}
 	b.lendMemory(true)
-	b.pool.put(b)
+	b.pool.release(b)
 }
 
 // releaseShare gives the caller's own reference up. Operations may be lent and
@@ -147,8 +147,8 @@ func (b *Buffer) recycle() {
 	b.toPool()
 }
 
-// lend gives the buffer to an operation, or says why it can't.
-func (b *Buffer) lend(toRead bool) (mistake string) {
+// acquire makes an operation the owner of the buffer, or returns why it can't.
+func (b *Buffer) acquire(toRead bool) (mistake string) {
 	for {
 		owner := b.owner.Load()
 		switch {
@@ -161,7 +161,7 @@ func (b *Buffer) lend(toRead bool) (mistake string) {
 		case owner > 0 && toRead:
 			return frozenBuffer
 		case owner > 0:
-			// Another write of the same bytes may be lent or handed out at once.
+			// Another write of the same bytes may be submitted or delivered at once.
 			if b.owner.CompareAndSwap(owner, owner+1) {
 				return ""
 			}
@@ -172,10 +172,10 @@ func (b *Buffer) lend(toRead bool) (mistake string) {
 	}
 }
 
-// unlend gives the buffer back to the caller. It reports true if it was shared
+// giveBack makes the caller the owner again. It reports true if the buffer was shared
 // and nobody refers to it any more: then it must be recycled, without the
 // port's lock.
-func (b *Buffer) unlend() (last bool) {
+func (b *Buffer) giveBack() (last bool) {
 	if b.owner.Load() == ownedByPort {
 		b.returnMemory()
 		b.owner.Store(ownedByCaller)

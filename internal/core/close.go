@@ -5,34 +5,38 @@ import (
 	"slices"
 
 	"github.com/completionport/completion/internal/backend"
+	"github.com/completionport/completion/internal/scheduler"
 )
 
 // Close refuses new operations, ends those in flight, closes all handles, and
 // returns when no goroutine is in the poller or in a system call any more. It
 // reports false if the port was closed before.
 func (p *Port) Close() bool {
-	p.lock()
-	if p.closed {
-		p.mu.Unlock()
+	st := p.lock()
+	if st.closed {
+		st.unlockQuietly()
 		return false
 	}
-	p.closed, p.refusing = true, true
-	p.wakeLeader()
-	p.unlock()
+	st.closed, st.refusing = true, true
+	st.scheduler.Close()
+	st.unlock()
 
-	p.table.all(func(h *Handle) { h.Close() })
+	for h := range p.table.All {
+		h.Close()
+	}
 	p.endTimers(closing)
 
 	p.lock()
-	p.stopContexts()
+	st.scheduler.ReleaseContexts()
+	hasEnded := func() bool { return st.InFlight() == 0 && st.handles.count == 0 }
 	if p.native != nil {
-		p.drainNative()
+		st.scheduler.Drain(hasEnded)
 	}
-	for p.inFlight() > 0 || p.handles > 0 || p.polling || p.callbacks > 0 {
-		p.awaitSettled()
+	for !hasEnded() || st.scheduler.Busy() {
+		st.scheduler.AwaitChange()
 	}
-	p.rouseAll()
-	p.unlock()
+	st.scheduler.WakeAll()
+	st.unlock()
 	p.poller.Close()
 	return true
 }
@@ -42,46 +46,50 @@ func (p *Port) Close() bool {
 // whether it could wait for all, and false for open if the port was closed
 // before.
 func (p *Port) Shutdown(ctx context.Context) (all, open bool) {
-	c := heed(ctx)
-	over := c.isOver()
-	p.lock()
-	if p.closed {
-		p.mu.Unlock()
+	c := scheduler.ContextOf(ctx)
+	over := c.IsOver()
+	st := p.lock()
+	if st.closed {
+		st.unlockQuietly()
 		return false, false
 	}
-	p.refusing = true
-	p.unlock()
+	st.refusing = true
+	st.scheduler.Refuse()
+	st.unlock()
 
-	p.table.all((*Handle).drain)
+	for h := range p.table.All {
+		h.drain()
+	}
 	p.endTimers(draining)
 
-	p.takeEndsIn()
+	p.lookAround()
 	p.lock()
 	if !over {
-		w, _ := p.enlist(c, drained)
-		p.wait(w)
-		p.dismiss(w)
+		w, _ := st.scheduler.Enlist(c, scheduler.AllEnds)
+		st.scheduler.Wait(w)
+		st.scheduler.Dismiss(w)
 	}
-	all = p.onlyEnding()
-	p.unlock()
+	all = st.onlyEnding()
+	st.unlock()
 	return all, p.Close()
 }
 
-// onlyEnding tells whether nothing is in flight but what was ended already, by
+// onlyEnding reports whether nothing is in flight but what was ended already, by
 // Shutdown or before: it has to come out of a call or out of the kernel, and is cut
-// short by nobody. The port accepts nothing any more; mu is held on entry and on
-// return, and let go of in between.
-func (p *Port) onlyEnding() bool {
+// short by nobody. The port accepts nothing any more. The lock is released in between.
+func (st *state) onlyEnding() bool {
 	for {
-		before := p.inFlight()
+		before := st.InFlight()
 		if before == 0 {
 			return true
 		}
-		p.unlock()
+		st.unlock()
 		ending := 0
-		p.table.all(func(h *Handle) { ending += h.ending() })
-		p.lock()
-		if p.inFlight() == before { // none has ended meanwhile: all that are left were counted
+		for h := range st.port.table.All {
+			ending += h.ending()
+		}
+		st.port.lock()
+		if st.InFlight() == before { // none has ended meanwhile: all that are left were counted
 			return ending == before
 		}
 	}
@@ -90,10 +98,10 @@ func (p *Port) onlyEnding() bool {
 // ending is how many operations of h are inside a call or the kernel and have an
 // intent. No other that has one is in flight.
 func (h *Handle) ending() (n int) {
-	h.lock()
+	l := h.lock()
 	defer h.mu.Unlock()
-	for d := range h.queue {
-		if s := h.queue[d].head(); s != nil && h.intentOf(s) != noIntent {
+	for d := range l.queue {
+		if s := l.queue[d].head(); s != nil && l.intentOf(s) != noIntent {
 			n++
 		}
 	}
@@ -104,42 +112,49 @@ func (h *Handle) ending() (n int) {
 const endedPerHold = 128
 
 // endTimers refuses new timers and ends those that wait. Each of them has an entry
-// in the heap, or has not been begun and will be refused. The heap is taken down from
+// in the heap, or is Accepted and will be refused. The heap is taken down from
 // its last entry, which moves no other, so that the lock is held for a part at a time;
 // deadlines of operations that go on are put back.
 func (p *Port) endTimers(as handleState) {
-	p.home.lock()
-	p.home.state |= as
-	p.home.mu.Unlock()
+	h := p.timer.lock()
+	h.state |= as
+	h.mu.Unlock()
 
 	var deadlines []*Slot
 	for more := true; more; {
 		var tickets [endedPerHold]Ticket
-		p.lock()
-		for i := range tickets {
-			if more = p.timers.count > 0; !more {
-				break
-			}
-			switch s := p.timers.dropLast(); {
-			case s == &p.asking:
-				deadlines = append(deadlines, s)
-			case s.op == nil: // over
-			case s.kind == backend.Timer:
-				tickets[i] = s.ticket()
-			default:
-				deadlines = append(deadlines, s)
-			}
-		}
-		p.mu.Unlock()
+		deadlines, more = p.takeTimers(tickets[:], deadlines)
 		for _, t := range tickets {
 			p.record(t, toClose) // of the zero Ticket, nothing
 		}
 	}
 	for part := range slices.Chunk(deadlines, endedPerHold) {
-		p.lock()
+		st := p.lock()
 		for _, s := range part {
-			p.schedule(s) // its slot may have another use by now, which is right too
+			st.schedule(s) // its slot may have another use by now, which is right too
 		}
-		p.unlock()
+		st.unlock()
 	}
+}
+
+// takeTimers takes entries out of the heap, one for each of tickets, which name those
+// that are timers. Deadlines are appended. It reports whether there are more.
+func (p *Port) takeTimers(tickets []Ticket, deadlines []*Slot) ([]*Slot, bool) {
+	st := p.lock()
+	defer st.unlockQuietly()
+	for i := range tickets {
+		if st.timers.heap.count == 0 {
+			return deadlines, false
+		}
+		switch s := st.timers.heap.dropLast(); {
+		case s == &st.unheard.slot:
+			deadlines = append(deadlines, s)
+		case s.op == nil: // over
+		case s.kind == backend.Timer:
+			tickets[i] = s.ticket()
+		default:
+			deadlines = append(deadlines, s)
+		}
+	}
+	return deadlines, true
 }

@@ -51,10 +51,10 @@ func TestContextThatPanics(t *testing.T) {
 				c.do(p, o, &brittle{live, calls})
 			}()
 			cancel()
-			if !p.mu.TryLock() {
+			if !p.guarded.scheduler.TryLock() {
 				t.Fatalf("%s: call %d leaves the port locked", c.name, calls)
 			}
-			p.mu.Unlock()
+			p.guarded.unlockQuietly()
 			p.Close()
 			if s := p.Stats(); s.InFlight != 0 || s.Handles != 0 {
 				t.Errorf("%s: call %d: %+v", c.name, calls, s)

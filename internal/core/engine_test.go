@@ -136,9 +136,15 @@ func (o *operation) Deliver(Result) {}
 
 // edgeOf lets the port take an edge in, as its leader does.
 func edgeOf(p *Port, e backend.Event) {
-	var after aftermath
-	p.edge(e, &after)
-	p.publish(&after)
+	o := p.serve(e)
+	p.publish(&o)
+}
+
+// takeMany has the next dequeuer look at I/O first, as after so many loop bodies.
+func takeMany(p *Port) {
+	for range 64 {
+		p.guarded.scheduler.ItemTaken()
+	}
 }
 
 func newScript(t *testing.T) (*script, *Port, *Handle) {
@@ -313,7 +319,7 @@ func TestItemTakenByAnotherDuringTheLook(t *testing.T) {
 	k, p, _ := newScript(t)
 	taken, left := &operation{kind: backend.Post}, &operation{kind: backend.Post}
 	p.Submit([]Operation{taken}, false)
-	p.pace.taken = takenBetweenLooks
+	takeMany(p)
 	k.onWait = func() {
 		ends(t, p, taken, 0, nil)
 		p.Submit([]Operation{left}, false)
@@ -322,7 +328,7 @@ func TestItemTakenByAnotherDuringTheLook(t *testing.T) {
 	ends(t, p, left, 0, nil)
 
 	p.Submit([]Operation{taken}, false)
-	p.pace.taken = takenBetweenLooks
+	takeMany(p)
 	k.onWait = func() {
 		ends(t, p, taken, 0, nil)
 		k.onWait = func() { p.Submit([]Operation{left}, false) }
@@ -404,20 +410,14 @@ func TestTimersInOrder(t *testing.T) {
 		p.SetDeadline(reads[i], int64(10+(i*73)%count)) // earlier
 		p.SetDeadline(reads[i], int64(500+(i*91)%count))
 	}
-	if p.timers.count != count {
-		t.Fatalf("%d entries for %d operations", p.timers.count, count)
+	if p.guarded.timers.heap.count != count {
+		t.Fatalf("%d entries for %d operations", p.guarded.timers.heap.count, count)
 	}
 	for now := int64(1); now <= 500+count; now++ {
 		k.now = now
 		k.edge(h, backend.Writable) // something to wake up for
-		p.mu.Lock()
-		w, _ := p.enlist(heedNone, anItem)
-		p.leader = w
-		p.round(w)
-		p.resign(w)
-		p.dismiss(w)
-		due := p.done.count
-		p.mu.Unlock()
+		look(p)
+		due := p.guarded.finished.count
 		if want := now >= 500 && now < 500+count; (due == 1) != want {
 			t.Fatalf("at %d: %d have ended", now, due)
 		}
@@ -425,8 +425,8 @@ func TestTimersInOrder(t *testing.T) {
 			p.Next(context.Background())
 		}
 	}
-	if p.timers.count != 0 {
-		t.Errorf("%d entries left", p.timers.count)
+	if p.guarded.timers.heap.count != 0 {
+		t.Errorf("%d entries left", p.guarded.timers.heap.count)
 	}
 }
 
@@ -462,10 +462,10 @@ func TestReadyListStarvesNoEvent(t *testing.T) {
 	const many = 20 * turnBudget
 	for range many {
 		p.Submit([]Operation{newOperation(backend.Read, busy, 1)}, false)
-		busy.latch[in] |= owned // so that they queue up
+		busy.state |= connecting // so that they queue up
 	}
-	busy.latch[in] &^= owned
-	p.ready.push(readyDirection{handle: busy, direction: in})
+	busy.state &^= connecting
+	p.guarded.ready.push(readyDirection{handle: busy, direction: in})
 	k.edge(quiet, backend.Readable)
 	p.Wait(context.Background(), awaited)
 	if k.others != 1 || k.at > 4*turnBudget {

@@ -1,10 +1,6 @@
 package core
 
-import (
-	"math"
-
-	"github.com/completionport/completion/internal/backend"
-)
+import "github.com/completionport/completion/internal/backend"
 
 // Code classes a failure. Every code but System stands for one error value.
 type Code uint8
@@ -35,7 +31,7 @@ type Failure struct {
 	// Canceled by a context. It is written before anybody else knows of the failure,
 	// and stays.
 	Err       error
-	breaks    bool // a write's: Handle is broken until it has been handed out
+	breaks    bool // a write's: Handle is broken until it is delivered
 	byContext bool // the context of its Wait has ended it, which is to be told: see blame
 }
 
@@ -50,68 +46,3 @@ var (
 	limitFailure        = &Failure{Code: LimitExceeded}
 	fullFailure         = &Failure{Code: BufferFull}
 )
-
-// explain has the errors of failures made that the system has caused. Nobody
-// else knows of these operations yet, and users keeps the descriptor from being
-// closed and its number from going to another while it is asked for its
-// addresses. h.mu is held on entry and on return, and let go of in between.
-func (h *Handle) explain(after *aftermath) {
-	after.failed = false
-	explain := h.port.explain
-	if explain == nil {
-		return
-	}
-	fd, isOpen := -1, h.state&closed == 0 && h.users < math.MaxUint16
-	if isOpen {
-		fd = int(h.fd)
-		h.users++
-	}
-	h.mu.Unlock()
-	for s := after.finished.head(); ; s = s.next {
-		// One failure may be that of several, of those that wait for a connect.
-		if f := s.record().failure; f != nil && f.Code == System && f.Err == nil {
-			f.Err = explain(f, fd)
-		}
-		if s == after.finished.tail {
-			break
-		}
-	}
-	h.lock()
-	if isOpen {
-		h.users--
-	}
-}
-
-// intent is what somebody wants of an operation in flight. The first one
-// recorded stays.
-type intent uint8
-
-const (
-	noIntent      intent = iota
-	toCancel             // the context of its Wait has ended
-	toCancelAsked        // Cancel was called
-	toExpire
-	toClose
-	toFire  // a timer: ending is what it is for
-	toLimit // there are too many
-	toFull  // a read that appends has no room
-)
-
-func (i intent) failure() *Failure {
-	switch i {
-	case toCancel:
-		return contextFailure
-	case toCancelAsked:
-		return canceledFailure
-	case toExpire:
-		return deadlineFailure
-	case toFire:
-		return nil
-	case toLimit:
-		return limitFailure
-	case toFull:
-		return fullFailure
-	default:
-		return closedFailure
-	}
-}

@@ -31,7 +31,7 @@ func (h *Handle) start(s *Slot) callResult {
 	case backend.Write:
 		data = s.rest()
 	case backend.Read:
-		if s.flags&late != 0 && s.hasBuffer() && rec.n == 0 {
+		if s.flags&pooled != 0 && s.hasBuffer() && rec.n == 0 {
 			return h.read(s) // there is something: it got the buffer for that
 		}
 		data = s.rest()
@@ -40,11 +40,11 @@ func (h *Handle) start(s *Slot) callResult {
 	if isPending {
 		return callResult{verdict: begunInKernel}
 	}
-	return h.outcome(s, n, errno)
+	return h.outcomeOf(s, n, errno)
 }
 
-// hasBuffer tells whether s is not a late read that waits without one.
-func (s *Slot) hasBuffer() bool { return !s.record().buffer.isDoor() }
+// hasBuffer reports whether s is not a pooled read that waits without one.
+func (s *Slot) hasBuffer() bool { return !s.record().buffer.isPlaceholder() }
 
 // rest is the memory that is still to be filled, or written from.
 func (s *Slot) rest() []byte {
@@ -58,9 +58,9 @@ func (s *Slot) rest() []byte {
 	return nil
 }
 
-// outcome is what the end of an operation inside the kernel means. The caller
+// outcomeOf is what the end of an operation inside the kernel means. The caller
 // owns the direction; no lock is held.
-func (h *Handle) outcome(s *Slot, n int, errno backend.Errno) callResult {
+func (h *Handle) outcomeOf(s *Slot, n int, errno backend.Errno) callResult {
 	if errno != 0 {
 		return h.outcomeOfErrno(s, n, errno)
 	}
@@ -109,89 +109,91 @@ func tryAgain(n int) callResult {
 	return callResult{verdict: wouldBlock}
 }
 
-// endedInCall tells whether the operation that the kernel has taken has ended
+// endedInCall reports whether the operation that the kernel has taken has ended
 // during a call about it, and with what result. If not, whoever learns of its end goes on
-// with the direction. h.mu is held, and may be let go of in between.
-func (h *Handle) endedInCall(d direction, s *Slot, r *callResult, after *aftermath) bool {
+// with the direction. The lock may be released in between.
+func (h *locked) endedInCall(d direction, s *Slot, r *callResult) bool {
 	if h.latch[d]&endedEarly != 0 {
 		h.latch[d] &^= endedEarly | abandoned
 		*r = h.finish(s)
 		return true
 	}
-	h.latch[d] |= pending
+	s.enter(Inside)
 	// The other direction can't learn from this one for as long as it is there.
-	h.settleOther(d, after)
+	h.decideOther(d)
 	if h.intentOf(s) != noIntent { // perhaps recorded while nobody could act on it
-		h.listPending(d, after)
+		h.listInside(d)
 	}
 	return false
 }
 
-// finish learns how an operation has ended. h.mu is held on entry and on
-// return, and let go of in between: the direction is owned.
-func (h *Handle) finish(s *Slot) callResult {
+// finish learns how an operation has ended. It is Calling. The lock is released in
+// between.
+func (h *locked) finish(s *Slot) (r callResult) {
 	h.mu.Unlock()
-	var r callResult
-	if h.port.observe == nil {
+	if h.port.observer == nil {
 		r = h.callFinish(s)
 	} else {
 		r = h.observedCall(s, (*Handle).callFinish)
 	}
-	h.lock()
+	h.lockMutex()
 	return r
 }
 
 func (h *Handle) callFinish(s *Slot) callResult {
 	n, errno := h.port.native.Finish(int(h.fd), s.kind)
-	return h.outcome(s, n, errno)
+	return h.outcomeOf(s, n, errno)
 }
 
-// ended takes in that operations inside the kernel have ended, and runs what is
-// behind them. h.mu is held, and let go of in between.
-func (h *Handle) ended(which backend.Readiness, after *aftermath) {
+// takeEnds takes in that operations inside the kernel have ended, and runs what is
+// behind them. The lock is released in between.
+func (h *locked) takeEnds(which backend.Readiness) {
 	for d, bit := range [...]backend.Readiness{in: backend.EndedIn, out: backend.EndedOut} {
 		if which&bit == 0 {
 			continue
 		}
 		d := direction(d)
-		if h.latch[d]&pending == 0 { // somebody is in a call about it, and goes on
+		if !h.isInside(d) { // somebody is in a call about it, and goes on
 			h.latch[d] |= endedEarly
 			continue
 		}
-		h.latch[d] &^= pending | abandoned
+		h.latch[d] &^= abandoned
 		s := h.queue[d].head()
-		r := h.finish(s)
-		h.latch[d] &^= owned
-		h.settle(d, s, r, after)
-		h.run(d, after)
+		s.enter(Calling)
+		h.apply(d, s, h.finish(s))
+		h.run(d)
 	}
 }
 
-// listPending has the leader abandon what is pending: who records an intent
-// makes no call. h.mu is held.
-func (h *Handle) listPending(d direction, after *aftermath) {
-	if h.latch[d]&(pending|abandoned) == pending {
-		h.listReady(d, after)
+// listInside has the leader abandon what is inside the kernel: who records an intent
+// makes no call.
+func (h *locked) listInside(d direction) {
+	if h.isInside(d) && h.latch[d]&abandoned == 0 {
+		h.list(d)
 	}
 }
 
-// abandon ends what is pending in d if that is wanted, and reports whether it
+// abandon ends what is inside the kernel in d if that is wanted, and reports whether it
 // was. It must not hit an operation behind: as while one is begun, who learns of
-// the end meanwhile leaves it to us. h.mu is held, and let go of in between.
-func (h *Handle) abandon(d direction, after *aftermath) bool {
+// the end meanwhile leaves it to us. The lock is released in between.
+func (h *locked) abandon(d direction) bool {
+	if !h.isInside(d) || h.latch[d]&abandoned != 0 {
+		return false
+	}
 	s := h.queue[d].head()
-	if s == nil || h.latch[d]&(pending|abandoned) != pending || h.intentOf(s) == noIntent {
+	if h.intentOf(s) == noIntent {
 		return false
 	}
 	h.latch[d] |= abandoned
 	heard := false
-	settled := h.aboutPending(d, s, after, func() bool {
+	hasEnded := h.callAbout(d, s, func() bool {
 		heard = h.port.native.Abandon(int(h.fd), s.kind)
 		return false
 	})
-	if !settled && !heard {
+	if !hasEnded && !heard {
 		h.latch[d] &^= abandoned
-		h.port.listUnheard(h, d, after)
+		h.port.listUnheard(h.Handle, d)
+		h.listed = true // a leader that sleeps has another time-out
 	}
 	return true
 }
@@ -201,49 +203,54 @@ func (h *Handle) abandon(d direction, after *aftermath) bool {
 // the next look brings it.
 const askAgainAfter = 1_000_000
 
-// listUnheard has the leader abandon what is pending once more if its end does not
-// come soon. Nobody asks on and on meanwhile: what has ended can't be abandoned
+// unheard is what a Native kernel was asked to abandon and did not find.
+type unheard struct {
+	directions []readyDirection
+	slot       Slot // stands for them among the deadlines
+}
+
+// listUnheard has the leader abandon what is inside the kernel once more if its end does
+// not come soon. Nobody asks on and on meanwhile: what has ended can't be abandoned
 // any more, and its end is heard of in the poller only. An entry may be stale when
 // its time comes; then abandon finds nothing to do, or what is to be abandoned
 // anyway. A handle's lock is held.
-func (p *Port) listUnheard(h *Handle, d direction, after *aftermath) {
-	p.lock()
-	p.unheard = append(p.unheard, readyDirection{handle: h, direction: d})
-	if p.asking.heap == 0 {
-		p.asking.deadline = p.kernel.Now() + askAgainAfter
-		p.schedule(&p.asking)
+func (p *Port) listUnheard(h *Handle, d direction) {
+	st := p.lock()
+	u := &st.unheard
+	u.directions = append(u.directions, readyDirection{handle: h, direction: d})
+	if u.slot.heap == 0 {
+		u.slot.deadline = p.kernel.Now() + askAgainAfter
+		st.schedule(&u.slot)
 	}
-	p.mu.Unlock()
-	after.kick = true // a leader that sleeps has another time-out
+	st.unlockQuietly()
 }
 
-// askAgain puts what was not heard on the ready list. mu is held.
-func (p *Port) askAgain() {
-	for _, r := range p.unheard {
-		p.ready.push(r)
+// askAgain puts what was not heard on the ready list.
+func (st *state) askAgain() {
+	for _, r := range st.unheard.directions {
+		st.ready.push(r)
 	}
-	clear(p.unheard)
-	p.unheard = p.unheard[:0]
+	clear(st.unheard.directions)
+	st.unheard.directions = st.unheard.directions[:0]
 }
 
-// aboutPending makes a call about what is pending in d. The call tells whether
-// that has ended during it, and nobody else will. If it has ended, however that
-// was told, aboutPending settles it and reports true. h.mu is held, and let go
-// of during the call.
-func (h *Handle) aboutPending(d direction, s *Slot, after *aftermath, call func() (ended bool)) bool {
-	h.latch[d] &^= pending
+// callAbout makes a call about the head of d, which is inside the kernel. The call
+// reports whether that has ended during it, and no event will say so. If it has ended,
+// however that was told, callAbout applies the result and reports true. The lock is
+// released during the call.
+func (h *locked) callAbout(d direction, s *Slot, call func() (ended bool)) bool {
+	s.enter(Calling)
 	h.mu.Unlock()
 	ended := call()
-	h.lock()
+	h.lockMutex()
 	if ended {
 		h.latch[d] |= endedEarly
 	}
 	var r callResult
-	if !h.endedInCall(d, s, &r, after) {
+	if !h.endedInCall(d, s, &r) {
 		return false
 	}
-	h.latch[d] &^= owned
-	h.settle(d, s, r, after)
+	h.apply(d, s, r)
 	return true
 }
 
@@ -251,87 +258,23 @@ func (h *Handle) aboutPending(d direction, s *Slot, after *aftermath, call func(
 const acceptsAhead = 16
 
 // acceptMore tells the kernel of the accepts that are queued behind one that is
-// pending. It reports whether that has ended meanwhile, and was settled. h.mu is
-// held, and let go of in between.
-func (h *Handle) acceptMore(d direction, after *aftermath) (ended bool) {
+// inside. It reports whether that has ended meanwhile, and its result was applied. The
+// lock is released in between.
+func (h *locked) acceptMore(d direction) (ended bool) {
 	s := h.queue[d].head()
 	if h.port.native == nil || s == nil || s.kind != backend.Accept {
 		return false
 	}
 	// Again if there are more after the call: who queued them could not tell.
-	for told := 1; h.latch[d]&pending != 0 && h.intentOf(s) == noIntent; {
+	for told := 1; s.phase() == Inside && h.intentOf(s) == noIntent; {
 		n := h.queue[d].atMost(acceptsAhead)
 		if n <= told {
 			return false
 		}
 		told = n
-		if h.aboutPending(d, s, after, func() bool { return h.port.native.AcceptAhead(int(h.fd), n) }) {
+		if h.callAbout(d, s, func() bool { return h.port.native.AcceptAhead(int(h.fd), n) }) {
 			return true
 		}
 	}
 	return false
-}
-
-// takeEndsIn works on what can be seen now if nobody else does: what was
-// abandoned has mostly ended when the call returns.
-func (p *Port) takeEndsIn() {
-	if p.native == nil {
-		return
-	}
-	p.lock()
-	defer p.unlock()
-	if p.leader != nil || p.closed {
-		return
-	}
-	w, _ := p.enlist(heedNone, anItem)
-	if p.leader == nil && !p.closed {
-		p.leader = w
-		p.work(0)
-		p.round(w)
-		p.resign(w)
-	}
-	p.dismiss(w)
-}
-
-// drainNative takes in the ends of all that is inside the kernel, which needs
-// somebody who polls: Close does, when the last leader has left. mu is held on
-// entry and on return.
-func (p *Port) drainNative() {
-	for p.polling {
-		p.awaitSettled()
-	}
-	w := &waiter{port: p, want: drained}
-	p.leader = w
-	for p.inFlight() > 0 || p.handles > 0 {
-		switch {
-		case len(p.seen) > 0:
-			p.serveNext()
-		case p.ready.count > 0 || p.timers.next() <= p.kernel.Now():
-			// And then a look, whatever is left: when the calls take long, there is
-			// always something to ask again, whose end waits in the poller.
-			p.work(p.kernel.Now())
-			p.pollClosed(backend.Look)
-		default:
-			p.pollClosed(backend.Block)
-		}
-	}
-	p.leader = nil
-}
-
-// pollClosed is poll for a port that is closed. What somebody else does
-// meanwhile that brings it nearer to its end wakes it. mu is held on entry and
-// on return.
-func (p *Port) pollClosed(how backend.Waiting) {
-	p.polls++
-	p.until, p.how = p.timers.next(), how
-	p.polling, p.parked = true, how != backend.Look
-	until := p.until
-	p.unlock()
-	if how != backend.Look {
-		p.poller.SetTimeout(until)
-	}
-	n, _ := p.poller.Wait(how, p.events, func(n int) (int, bool) { return n, false })
-	p.lock()
-	p.parked, p.polling = false, false
-	p.seen = p.events[:n]
 }

@@ -11,13 +11,9 @@ import (
 
 // look lets the port work once.
 func look(p *Port) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	w, _ := p.enlist(heedNone, anItem)
-	p.leader = w
-	p.round(w)
-	p.resign(w)
-	p.dismiss(w)
+	st := p.lock()
+	defer st.unlockQuietly()
+	st.scheduler.LookAround()
 }
 
 func TestNativeEndsLater(t *testing.T) {

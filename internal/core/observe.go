@@ -1,6 +1,10 @@
 package core
 
-import "github.com/completionport/completion/internal/backend"
+import (
+	"sync"
+
+	"github.com/completionport/completion/internal/backend"
+)
 
 // Step names a point in the life of an operation, or in the leader's work.
 type Step uint8
@@ -11,7 +15,7 @@ const (
 	StepReady                     // an edge came for a descriptor
 	StepCalled                    // a system call was made for it
 	StepCompleted                 // it has its outcome
-	StepDequeued                  // it was handed out
+	StepDequeued                  // it was delivered
 	StepAsleep                    // the leader goes to sleep in the poller
 	StepAwake                     // the leader is back
 )
@@ -29,39 +33,84 @@ type Trace struct {
 	Failure *Failure // of StepCompleted
 }
 
-// tell calls the observer, with no lock held. The caller has looked that
-// there is one: without, a step costs a comparison.
-func (p *Port) tell(t Trace) {
-	if t.Time == 0 {
-		t.Time = p.kernel.Now()
-	}
-	p.observe(t)
+// observer tells an Observe function about the steps of operations. Without one a step
+// costs a comparison.
+type observer struct {
+	port      *Port
+	observe   func(Trace)
+	serials   sync.Map // uint32 of the submission by *Slot
+	queued    sync.Map // Trace by *Record, of what is in the queue
+	submitted []Trace  // what the Submit under way has done; guarded by the port's lock
 }
 
-// traceOf describes an operation. The caller owns it or holds a lock that keeps it.
-func (p *Port) traceOf(step Step, s *Slot) Trace {
-	serial, _ := p.serials.Load(s)
+// tell calls the function, with no lock held.
+func (o *observer) tell(t Trace) {
+	if t.Time == 0 {
+		t.Time = o.port.kernel.Now()
+	}
+	o.observe(t)
+}
+
+func (o *observer) tellAll(traces []Trace) {
+	for _, t := range traces {
+		o.tell(t)
+	}
+}
+
+// tellSleep tells that the leader goes to sleep in the poller, or is back.
+func (o *observer) tellSleep(awake bool, events int) {
+	step := StepAsleep
+	if awake {
+		step = StepAwake
+	}
+	o.tell(Trace{Step: step, FD: -1, N: int64(events)})
+}
+
+// trace describes an operation. The caller owns it or holds a lock that keeps it.
+func (o *observer) trace(step Step, s *Slot) Trace {
+	serial, _ := o.serials.Load(s)
 	return Trace{Step: step, Kind: s.kind, Serial: serial.(uint32), FD: int(s.handle.Load().fd)}
 }
 
-// traceCommitted notes that an operation was accepted, and that it has ended if
-// it has. mu is held.
-func (p *Port) traceCommitted(s *Slot) {
-	p.serials.Store(s, uint32(p.submitted))
-	p.committed = append(p.committed, p.traceOf(StepSubmitted, s))
+// noteAccepted notes that an operation was accepted, and that it is Done if it
+// is. The port's lock is held.
+func (o *observer) noteAccepted(s *Slot, serial uint32) {
+	o.serials.Store(s, serial)
+	o.submitted = append(o.submitted, o.trace(StepSubmitted, s))
 	if s.endsAtOnce() {
-		p.committed = append(p.committed, p.traceFinished(s))
+		o.submitted = append(o.submitted, o.traceDone(s))
 	}
 }
 
-// traceQueued keeps what is to be told when the operation is dequeued.
-func (p *Port) traceQueued(s *Slot) { p.dequeues.Store(s.record(), p.traceOf(StepDequeued, s)) }
+// takeAccepted returns what was noted since it was called last. The port's lock is held.
+func (o *observer) takeAccepted() []Trace {
+	if o == nil {
+		return nil
+	}
+	traces := o.submitted
+	o.submitted = nil
+	return traces
+}
+
+// noteQueued keeps what is to be told when the operation is delivered. The port's lock
+// is held.
+func (o *observer) noteQueued(s *Slot) { o.queued.Store(s.record(), o.trace(StepDequeued, s)) }
+
+// takeQueued adds a trace of the operation that next will take. The port's lock is
+// held.
+func (st *state) takeQueued(traces []Trace) []Trace {
+	if st.finished.count == 0 {
+		return traces
+	}
+	t, _ := st.port.observer.queued.LoadAndDelete(st.finished.front().record)
+	return append(traces, t.(Trace))
+}
 
 // observedCall is call with a witness. Of a Native kernel only ends are told that
 // have brought something: an operation it has taken another may have by now.
 func (h *Handle) observedCall(s *Slot, call func(*Handle, *Slot) callResult) callResult {
 	p := h.port
-	t := p.traceOf(StepCalled, s)
+	t := p.observer.trace(StepCalled, s)
 	begin := p.kernel.Now()
 	r := call(h, s)
 	if r.verdict == begunInKernel || r.verdict == wouldBlock && p.native != nil {
@@ -74,39 +123,38 @@ func (h *Handle) observedCall(s *Slot, call func(*Handle, *Slot) callResult) cal
 	} else if r.failure != nil {
 		t.Errno = r.failure.Errno
 	}
-	p.tell(t)
+	p.observer.tell(t)
 	return r
 }
 
-// tellParked reports an operation that has been begun and must wait, if it
+// tellParked tells of an operation that has been begun and must wait, if it
 // still does.
-func (p *Port) tellParked(h *Handle, t Ticket) {
-	h.lock()
-	// The slot may have been freed and used again: then the use differs.
-	waits := t.slot.use.Load() == t.use
+func (o *observer) tellParked(handle *Handle, t Ticket) {
+	h := handle.lock()
+	waits := t.slot.has(t)
 	var parked Trace
 	if waits {
-		parked = p.traceOf(StepParked, t.slot)
+		parked = o.trace(StepParked, t.slot)
 	}
 	h.mu.Unlock()
 	if waits {
-		p.tell(parked)
+		o.tell(parked)
 	}
 }
 
-// tellFinished reports outcomes before they are published: after that, others
+// tellDone tells of outcomes before they are published: after that, others
 // may own the operations.
-func (p *Port) tellFinished(l *list) {
+func (o *observer) tellDone(l *list) {
 	for s := l.head(); s != nil; s = s.next {
-		p.tell(p.traceFinished(s))
+		o.tell(o.traceDone(s))
 		if s == l.tail {
 			return
 		}
 	}
 }
 
-func (p *Port) traceFinished(s *Slot) Trace {
-	t := p.traceOf(StepCompleted, s)
+func (o *observer) traceDone(s *Slot) Trace {
+	t := o.trace(StepCompleted, s)
 	rec := s.record()
 	t.Failure = rec.failure
 	if s.kind != backend.Timer {

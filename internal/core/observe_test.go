@@ -5,17 +5,17 @@ import "testing"
 // BenchmarkNilObserver is what a step costs a port that has no observer: the
 // difference between the two loops, which is a look at one word.
 func BenchmarkNilObserver(b *testing.B) {
-	p := NewPort(Options{})
+	p := NewPort(Options{Kernel: willing{}})
 	b.Run("without", func(b *testing.B) {
 		for range b.N {
-			p.pace.taken++
+			p.guarded.completed++
 		}
 	})
 	b.Run("with", func(b *testing.B) {
 		for range b.N {
-			p.pace.taken++
-			if p.observe != nil {
-				p.observe(Trace{})
+			p.guarded.completed++
+			if p.observer != nil {
+				p.observer.tell(Trace{})
 			}
 		}
 	})

@@ -121,9 +121,9 @@ func TestNativeOverdueLateRead(t *testing.T) {
 		k.end(h, in, 0, 0)
 		p.SetDeadline(read, k.now+5)
 		k.now += 10
-		p.lock()
-		p.work(k.now)
-		p.unlock()
+		st := p.lock()
+		st.Turn(k.now)
+		st.unlock()
 		if got := p.Next(context.Background()); got != Operation(read) {
 			t.Fatalf("dequeued %v", got)
 		}

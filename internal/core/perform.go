@@ -131,23 +131,6 @@ func haveWritten(n, rest int) callResult {
 	return callResult{verdict: progressedAndExhausted, n: n}
 }
 
-// whyGone says why a read brought nothing, or why a write met a broken pipe:
-// the errno that any call of this handle was given, or else what it looks
-// like. h.mu is held.
-func (h *Handle) whyGone(s *Slot) *Failure {
-	rec := s.record()
-	errno := backend.Errno(h.errno)
-	switch {
-	case s.kind == backend.Write && (errno == 0 || h.state&finSent != 0):
-		errno = backend.EPIPE
-	case errno == 0 && rec.n > 0:
-		return unexpectedEndOfFile
-	case errno == 0:
-		return endOfFile
-	}
-	return &Failure{Code: System, Kind: s.kind, Errno: errno, Handle: h}
-}
-
 // accept makes a handle of the next connection. Running out of descriptors
 // ends this accept and leaves the listener as it was: there is no retry that
 // could spin.

@@ -55,13 +55,13 @@ func (o *lateRead) ask() {
 // queued is who waits, by number.
 func (p *Pool) queued() (fds []int) {
 	var before *place
-	for at := p.first; at != nil; before, at = at, at.next {
-		if at.prev != before || at.promised || at.handle == nil {
+	for at := p.guarded.first; at != nil; before, at = at, at.next {
+		if at.prev != before || at.reserved || at.handle == nil {
 			return nil
 		}
 		fds = append(fds, int(at.handle.fd))
 	}
-	if p.last != before {
+	if p.guarded.last != before {
 		return nil
 	}
 	return fds
@@ -96,23 +96,23 @@ func TestPoolQueue(t *testing.T) {
 	}
 }
 
-// A buffer that comes back is promised to the first, and to the next when that one
+// A buffer that comes back is reserved for the first, and to the next when that one
 // leaves; nobody else gets it meanwhile.
-func TestPoolPromise(t *testing.T) {
+func TestPoolReserves(t *testing.T) {
 	p, pool, held, reads := starve(3)
 	held.Release()
-	if got := pool.queued(); !slices.Equal(got, []int{1, 2}) || pool.promised != 1 || pool.Take() != nil {
-		t.Fatalf("in the queue are %v, promised %d", got, pool.promised)
+	if got := pool.queued(); !slices.Equal(got, []int{1, 2}) || pool.guarded.reserved != 1 || pool.Take() != nil {
+		t.Fatalf("in the queue are %v, reserved %d", got, pool.guarded.reserved)
 	}
 	for fd, left := range [][]int{{2}, nil} {
 		p.Cancel(reads[fd])
-		if got := pool.queued(); !slices.Equal(got, left) || pool.promised != 1 || pool.Take() != nil {
-			t.Fatalf("in the queue are %v, promised %d", got, pool.promised)
+		if got := pool.queued(); !slices.Equal(got, left) || pool.guarded.reserved != 1 || pool.Take() != nil {
+			t.Fatalf("in the queue are %v, reserved %d", got, pool.guarded.reserved)
 		}
 	}
 	p.Cancel(reads[2])
-	if b := pool.Take(); pool.first != nil || pool.last != nil || pool.promised != 0 || b == nil {
-		t.Fatalf("promised %d, taken %v", pool.promised, b)
+	if b := pool.Take(); pool.guarded.first != nil || pool.guarded.last != nil || pool.guarded.reserved != 0 || b == nil {
+		t.Fatalf("reserved %d, taken %v", pool.guarded.reserved, b)
 	}
 	for range reads {
 		p.Next(context.Background())

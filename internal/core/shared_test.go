@@ -29,8 +29,8 @@ func TestSharedIsDiscarded(t *testing.T) {
 		if h != nil || failure == nil || !slices.Equal(k.closed, []int{8}) || len(discarded) != 1 {
 			t.Errorf("%v: discarded %v, closed %v", failure, discarded, k.closed)
 		}
-		if p.handles != 0 || len(p.atClose) != 0 || p.table.get(7) != nil || p.table.get(8) != nil {
-			t.Errorf("%d handles are left, %d to be told", p.handles, len(p.atClose))
+		if st := &p.guarded; st.handles.count != 0 || len(st.handles.atClose) != 0 || p.table.Get(7) != nil || p.table.Get(8) != nil {
+			t.Errorf("%d handles are left, %d to be told", st.handles.count, len(st.handles.atClose))
 		}
 		p.Close()
 	}

@@ -8,7 +8,7 @@ import (
 
 // Slot is the port's record of one operation in flight. Slots are never given
 // back to the Go heap, so a stale pointer to one can be followed safely, and
-// its use tells that it is stale. 64 bytes: an idle connection holds one.
+// its generation tells that it is stale. 64 bytes: an idle connection holds one.
 type Slot struct {
 	op     Operation
 	handle atomic.Pointer[Handle] // the port's own handle for Timer and Post
@@ -16,88 +16,124 @@ type Slot struct {
 	// Neighbours in the one list the slot stands in. A free slot has next only.
 	next, prev *Slot
 
-	deadline int64 // 0 for none; guarded by Port.mu
+	deadline int64 // 0 for none; guarded by the port's lock
 
-	// use names the operation in the slot for as long as it has no outcome. It
-	// is written when the operation is accepted, under the port's lock, and when
-	// it ends, under its handle's, and read by anyone.
-	use atomic.Uint32
+	// word is the generation of the slot and the phase of the operation in it. The
+	// generation rises when an operation is Done. The word is written under the port's
+	// lock until the operation is Accepted, under its handle's until it is Done, and
+	// under the port's again; anybody reads it.
+	word atomic.Uint32
 
-	heap   int32 // position in the timer heap plus 1; guarded by Port.mu
-	waiter int32 // number of the waiter plus 1; guarded by Port.mu
+	heap   int32 // position in the heap of timers plus 1; guarded by the port's lock
+	waiter int32 // number of the waiter plus 1; guarded by the port's lock
 
 	kind  backend.Kind
 	flags slotFlags // fixed when accepted
-	// Guarded by Handle.mu while use says that the operation is in flight, else
-	// by whoever has the slot.
+	// Guarded by the handle's lock while the operation is in flight, else by whoever
+	// has the slot.
 	intent   intent
 	progress progress
+}
+
+const (
+	phaseBits = 3
+	phaseMask = 1<<phaseBits - 1
+)
+
+// phase returns the phase of the operation in the slot.
+func (s *Slot) phase() Phase { return Phase(s.word.Load() & phaseMask) }
+
+// enter moves the operation to its next phase.
+func (s *Slot) enter(next Phase) {
+	word := s.word.Load()
+	if assertions {
+		checkTransition(Phase(word&phaseMask), next)
+	}
+	s.word.Store(word&^phaseMask | uint32(next))
+}
+
+// enterDone is enter(Done). Tickets of this use go stale: the generation rises.
+func (s *Slot) enterDone() {
+	word := s.word.Load()
+	if assertions {
+		checkTransition(Phase(word&phaseMask), Done)
+	}
+	s.word.Store(word&^phaseMask + 1<<phaseBits | uint32(Done))
 }
 
 type slotFlags uint8
 
 const (
 	started   slotFlags = 1 << iota // its outcome goes to Wait, not to the queue
-	late                            // takes its buffer when data is there
+	pooled                          // a read that takes its buffer when there is data
 	full                            // ends only when the buffer is full
 	lent                            // it was given a buffer
 	collected                       // it had been waited for before
 	vacant                          // there is nothing to move, which needs no call
 )
 
-// progress is how far an operation has come.
+// progress is what has happened to an operation on its way.
 type progress uint8
 
 const (
-	begun       progress = 1 << iota // it is in its handle's queue, or a timer that waits
-	opens                            // the first connect of its socket
-	lastAborted                      // what is queued behind was submitted after mend
+	opens       progress = 1 << iota // the first connect of its socket
+	lastAborted                      // what is queued behind it was submitted after the broken write was delivered
 	cutShort                         // a write that may have sent bytes that are not counted
 )
 
-// Uses of a slot are numbered. An odd one is in flight, an even one is over:
-// the next begins with it. So one load tells both.
-func inFlight(use uint32) bool { return use&1 != 0 }
-
-// record is the operation's. It is asked for and not kept, so that there is room
+// record returns the operation's. It is asked for and not kept, so that there is room
 // for prev.
 func (s *Slot) record() *Record { return s.op.self() }
 
-// ticket names the operation in the slot, or nothing if it has its outcome.
+// ticket names the operation in the slot, or nothing unless it is in flight.
 func (s *Slot) ticket() Ticket {
-	if use := s.use.Load(); inFlight(use) {
-		return Ticket{s, use}
+	if word := s.word.Load(); Phase(word & phaseMask).inFlight() {
+		return Ticket{s, word >> phaseBits}
 	}
 	return Ticket{}
 }
+
+// has reports whether the operation that t names is in flight. A lock is held that
+// keeps it there: its handle's, or the port's while it is Accepted.
+func (s *Slot) has(t Ticket) bool { return s.ticket() == t }
 
 // slotsPerChunk makes chunks of 8 KiB with the word that Go adds. They are of
 // one size, since doubling would waste half.
 const slotsPerChunk = 127
 
-// takeSlot returns a free slot. Port.mu is held.
-func (p *Port) takeSlot() *Slot {
-	if p.freeSlots == nil {
+// slots are all that a port has.
+type slots struct {
+	free     *Slot // linked by next
+	chunks   [][]Slot
+	occupied int
+}
+
+// take returns a free slot.
+func (t *slots) take() *Slot {
+	if t.free == nil {
 		chunk := make([]Slot, slotsPerChunk)
 		for i := range chunk {
-			chunk[i].next = p.freeSlots
-			p.freeSlots = &chunk[i]
+			chunk[i].next = t.free
+			t.free = &chunk[i]
 		}
-		p.chunks = append(p.chunks, chunk)
+		t.chunks = append(t.chunks, chunk)
 	}
-	s := p.freeSlots
-	p.freeSlots, s.next = s.next, nil
-	p.occupied++
+	s := t.free
+	t.free, s.next = s.next, nil
+	t.occupied++
 	return s
 }
 
-// freeSlot gives the slot to its next use. Its entry in the timer heap stays
-// and is dropped when it surfaces. Port.mu is held.
-func (p *Port) freeSlot(s *Slot) {
+// put gives the slot to its next use. Its entry in the heap of timers stays
+// and is dropped when it surfaces.
+func (t *slots) put(s *Slot) {
+	if s.phase() == Done { // else it was never accepted
+		s.enter(Idle)
+	}
 	s.op, s.deadline, s.waiter = nil, 0, 0
 	s.flags, s.intent, s.progress = 0, noIntent, 0
-	s.next, p.freeSlots = p.freeSlots, s
-	p.occupied--
+	s.next, t.free = t.free, s
+	t.occupied--
 }
 
 // list is a queue of slots, linked in a ring through the slots themselves: it is
@@ -112,6 +148,9 @@ func (l *list) head() *Slot {
 }
 
 func (l *list) push(s *Slot) {
+	if assertions {
+		assert(s.next == nil && s.prev == nil, "an operation is put in a second list")
+	}
 	if l.tail == nil {
 		s.next, s.prev = s, s
 	} else {
@@ -132,6 +171,9 @@ func (l *list) pop() *Slot {
 
 // remove takes s out, wherever it stands in l.
 func (l *list) remove(s *Slot) {
+	if assertions {
+		assert(l.contains(s), "an operation is not in the list that it is removed from")
+	}
 	switch {
 	case s.next == s:
 		l.tail = nil
@@ -142,6 +184,22 @@ func (l *list) remove(s *Slot) {
 		s.prev.next, s.next.prev = s.next, s.prev
 	}
 	s.next, s.prev = nil, nil
+}
+
+// contains looks at no more than so many neighbours, and takes the rest on trust: lists
+// may be long.
+func (l *list) contains(s *Slot) bool {
+	const most = 16
+	at := l.head()
+	for i := 0; at != nil && i < most; i++ {
+		if at == s {
+			return true
+		}
+		if at = at.next; at == l.head() {
+			return false
+		}
+	}
+	return at != nil && s.next != nil && s.prev != nil
 }
 
 // atMost counts up to max.

@@ -7,234 +7,175 @@ import (
 	"github.com/completionport/completion/internal/backend"
 )
 
+const (
+	nilOperation      = "completion: nil operation"
+	operationInFlight = "completion: the operation is in flight: it belongs to the port until it has been handed out"
+)
+
 // Submit accepts all operations or none. With start, their outcomes go to
 // Wait, else to the queue. It reports false if the port accepts nothing any
 // more; mistakes of the programmer panic.
+//
+// It has three steps: claim makes each operation the port's, or panics and gives all
+// back; accept puts each in flight; begin puts each in its handle's queue and performs
+// it if it can be performed now. Claim and accept have the port's lock, begin that of
+// the handle.
 func (p *Port) Submit(ops []Operation, start bool) bool {
 	return p.submit(ops, start, noIntent)
 }
 
 // submit also gives the operations an intent they start with.
 func (p *Port) submit(ops []Operation, start bool, i intent) bool {
-	p.lock()
-	if p.refusing {
-		p.refuse(ops)
+	st := p.lock()
+	if st.refusing {
+		st.refuse(ops)
 		return false
 	}
-	before, now := p.done.count, int64(0)
-	p.claimAll(ops, start, i, &now)
-	if p.done.count-before == len(ops) { // posts, which have ended
-		p.submitted += uint64(len(ops))
-		p.completed += uint64(len(ops))
-		p.offerItems()
-		p.unlock()
+	b := batch{ops: ops, start: start, intent: i}
+	before := st.finished.count
+	st.claimAll(&b)
+	if st.finished.count-before == len(ops) { // posts, which have ended
+		st.submitted += uint64(len(ops))
+		st.completed += uint64(len(ops))
+		st.scheduler.ItemsChanged()
+		st.unlock()
 		return true
 	}
-	if len(ops) == 1 && p.observe == nil {
-		s := p.commit(ops[0], i, &now, false)
-		p.offerItems()
-		p.unlock()
+	if len(ops) == 1 && p.observer == nil {
+		s := st.accept(ops[0], &b, false)
+		st.scheduler.ItemsChanged()
+		st.unlock()
 		if s != nil {
 			p.begin(s)
 		}
 		return true
 	}
-	p.submitMany(ops, i, now)
+	st.submitMany(&b)
 	return true
 }
 
-// refuse gives operations the outcome that the port is closed, so that nobody takes
-// that of an earlier use for theirs. One that is nil or in flight is a mistake all
-// the same, and then none is touched. mu is held, and released.
-func (p *Port) refuse(ops []Operation) {
-	claimed := 0
-	defer func() {
-		for _, op := range ops[:claimed] {
-			op.self().disclaim()
-		}
-		p.mu.Unlock()
-	}()
-	for _, op := range ops {
-		rec := recordOf(op)
-		old := rec.slot.Load()
-		if old != nil && old != &waited {
-			panic(inFlightOperation)
-		}
-		rec.claim(old, posted(old)) // for as long as it takes
-		claimed++
-	}
-	for _, op := range ops {
-		p.refuseOne(op)
-	}
+// batch is what one Submit was given.
+type batch struct {
+	ops    []Operation
+	start  bool
+	intent intent
+	now    int64 // the port's clock, 0 until it was read
 }
 
-// refuseOne makes a claimed operation one that was closed before it brought
-// anything. mu is held.
-func (p *Port) refuseOne(op Operation) {
-	rec := op.self()
-	rec.n, rec.failure = 0, closedFailure
-	switch req := p.describe(op); {
-	case req.Kind == backend.Accept, req.Kind == backend.Read && req.Pool != nil:
-		op.Deliver(Result{})
-	case req.Kind == backend.Read && req.Buffer != nil:
-		// As after any read, N bytes are new in it; if it is not the caller's, that is
-		// a mistake which harms nobody here.
-		if mistake := req.Buffer.lend(true); mistake == "" {
-			if !req.Append {
-				req.Buffer.n = 0
-			}
-			req.Buffer.unlend()
-		}
-	}
-}
-
-// submitMany is the rest of submit for more than one, or with an observer. mu
-// is held, and released.
-func (p *Port) submitMany(ops []Operation, i intent, now int64) {
+// submitMany is the rest of submit for more than one operation, or with an observer. The
+// lock is released when it returns.
+func (st *state) submitMany(b *batch) {
+	p := st.port
 	var few [8]*Slot // most batches are small: no allocation for those
-	slots, traces := p.commitAll(ops, i, now, few[:0])
-	p.unlock()
-	for _, t := range traces {
-		p.tell(t)
+	begin := few[:0]
+	for _, op := range b.ops {
+		if s := st.accept(op, b, true); s != nil {
+			begin = append(begin, s)
+		}
 	}
-	p.beginAll(slots)
+	traces := p.observer.takeAccepted()
+	st.scheduler.ItemsChanged()
+	st.unlock()
+	if traces != nil {
+		p.observer.tellAll(traces)
+	}
+	p.beginAll(begin)
 }
-
-const (
-	nilOperation      = "completion: nil operation"
-	inFlightOperation = "completion: the operation is in flight: it belongs to the port until it has been handed out"
-)
 
 // claimAll makes all operations the port's. If one of them is a mistake, what
-// was claimed before it is given back and the panic goes on. now is filled in when it
-// is needed. mu is held, and released if it panics.
-func (p *Port) claimAll(ops []Operation, start bool, i intent, now *int64) {
+// was claimed before it is given back and the panic goes on: then the lock is released.
+func (st *state) claimAll(b *batch) {
 	claimed, isNil := 0, false
 	defer func() {
-		if claimed == len(ops) {
+		if claimed == len(b.ops) {
 			return
 		}
-		for _, op := range ops[:claimed] {
-			p.unclaim(op.self())
+		for _, op := range b.ops[:claimed] {
+			st.unclaim(op.self())
 		}
-		p.mu.Unlock()
+		st.unlockQuietly()
 		if isNil { // a nil pointer in the interface: make a sentence of it
 			recover()
 			panic(nilOperation)
 		}
 	}()
-	flags := slotFlags(0)
-	if start {
-		flags = started
-	}
 	// One that ends at once, and of which nobody else is to know, needs no slot.
-	slotless := !start && i == noIntent && p.maxInFlight == 0 && p.observe == nil
-	for _, op := range ops {
+	slotless := !b.start && b.intent == noIntent && st.port.maxInFlight == 0 && st.port.observer == nil
+	for _, op := range b.ops {
 		isNil = true
 		rec := op.self()
-		old := rec.slot.Load()
+		was := rec.slot.Load()
 		isNil = false
-		p.claim(op, rec, old, flags, slotless, now)
+		st.claim(op, rec, was, b, slotless)
 		claimed++
 	}
 }
 
 // claim makes op the port's, and its buffer too, or panics. It leaves the rest
 // of the operation alone: if a later one of the same Submit is a mistake, this
-// one still has its last outcome. mu is held.
-func (p *Port) claim(op Operation, rec *Record, old *Slot, flags slotFlags, slotless bool, now *int64) {
-	if old != nil && old != &waited {
-		panic(inFlightOperation)
+// one still has its last outcome.
+func (st *state) claim(op Operation, rec *Record, was *Slot, b *batch, slotless bool) {
+	if was != nil && was != &waited {
+		panic(operationInFlight)
 	}
-	req := p.describe(op)
-	h := req.Handle
-	switch req.Kind {
-	case 0:
-		panic("completion: not an operation: embed one of package ops")
-	case backend.Post:
-		// Nothing is written to it, so that there is nothing to take back.
-		if slotless && req.Deadline == 0 && req.Timeout == 0 && rec.failure == nil {
-			rec.claim(old, posted(old))
-			p.done.push(finished{op, rec})
-			return
-		}
-		h = &p.home
-	case backend.Timer:
-		h = &p.home
+	req := st.describe(op)
+	// Nothing is written to a post without a slot, so that there is nothing to take back.
+	if slotless && req.Kind == backend.Post && req.Deadline == 0 && req.Timeout == 0 && rec.failure == nil {
+		rec.claim(was, queuedMark(was))
+		st.finished.push(finished{op, rec})
+		return
 	}
-	switch {
-	case h == nil:
-		panic("completion: " + req.Kind.String() + " without a handle")
-	case h.port != p:
-		panic("completion: the handle belongs to another port")
-	case req.Kind == backend.Read || req.Kind == backend.Write:
-		flags |= p.lend(req)
+	h := st.handleOf(req)
+	flags := st.acquireBuffer(req)
+	if b.start {
+		flags |= started
 	}
-	if old == &waited {
+	if was == &waited {
 		flags |= collected
 	}
-	s := p.takeSlot()
+	s := st.slots.take()
 	s.op, s.kind, s.flags = op, req.Kind, flags
-	s.deadline = p.deadlineFor(req, now)
+	s.deadline = st.deadlineOf(req, b)
 	if s.handle.Load() != h { // the exchange costs more than the look
 		s.handle.Store(h)
 	}
-	if !rec.slot.CompareAndSwap(old, s) {
-		p.unlend(s)
-		p.freeSlot(s)
-		panic(inFlightOperation)
+	// Two that submit the same operation at once meet here: one of them fails.
+	if !rec.slot.CompareAndSwap(was, s) {
+		st.giveBackBuffer(s)
+		st.slots.put(s)
+		panic(operationInFlight)
 	}
 }
 
-// deadlineFor is when the time of an operation is up, 0 for never: at its deadline or
-// after its time-out, whichever comes first. mu is held.
-func (p *Port) deadlineFor(req *Request, now *int64) int64 {
-	deadline := reachable(req.Deadline)
-	if req.Timeout == 0 {
-		return deadline
-	}
-	if *now == 0 {
-		*now = p.kernel.Now()
-	}
-	end := int64(1) // of one that is negative: it has passed
+// describe lets op fill in the port's request.
+func (st *state) describe(op Operation) *Request {
+	st.request = Request{}
+	op.Describe(&st.request)
+	return &st.request
+}
+
+// handleOf returns the handle of an operation, or panics.
+func (st *state) handleOf(req *Request) *Handle {
+	h := req.Handle
 	switch {
-	case req.Timeout >= backend.Never-*now: // the sum is more than there are numbers
-		end = backend.Never
-	case req.Timeout > 0:
-		end = reachable(*now + req.Timeout)
+	case req.Kind == 0:
+		panic("completion: not an operation: embed one of package ops")
+	case req.Kind == backend.Post || req.Kind == backend.Timer:
+		return &st.port.timer
+	case h == nil:
+		panic("completion: " + req.Kind.String() + " without a handle")
+	case h.port != st.port:
+		panic("completion: the handle belongs to another port")
 	}
-	if deadline == 0 {
-		return end
-	}
-	return min(deadline, end)
+	return h
 }
 
-// claim makes an operation without a slot the port's. The exchange is where two
-// submitters of the same operation meet, as in Port.claim: one of them fails.
-func (r *Record) claim(old, s *Slot) {
-	if !r.slot.CompareAndSwap(old, s) {
-		panic(inFlightOperation)
+// acquireBuffer makes the port the owner of the operation's buffer, if it has one, and
+// returns what is to be noted of it. It panics if that can't be.
+func (st *state) acquireBuffer(req *Request) (flags slotFlags) {
+	if req.Kind != backend.Read && req.Kind != backend.Write {
+		return 0
 	}
-}
-
-// disclaim gives back what was claimed without a slot.
-func (r *Record) disclaim() {
-	if r.slot.Load() == &inQueueAgain {
-		r.slot.Store(&waited)
-	} else {
-		r.slot.Store(nil)
-	}
-}
-
-// describe lets op fill in the port's request. mu is held.
-func (p *Port) describe(op Operation) *Request {
-	p.request = Request{}
-	op.Describe(&p.request)
-	return &p.request
-}
-
-// lend takes the operation's buffer over, and says what is to be noted of it.
-func (p *Port) lend(req *Request) (flags slotFlags) {
 	if req.Full {
 		flags = full
 	}
@@ -245,101 +186,116 @@ func (p *Port) lend(req *Request) (flags slotFlags) {
 		panic("completion: a read with neither a buffer nor a pool")
 	case req.Buffer != nil && req.Pool != nil:
 		panic("completion: a read with both a buffer and a pool; if Buf holds what its last use brought, call Release or set Buf to nil")
-	case req.Pool != nil && req.Pool.port != p:
+	case req.Pool != nil && req.Pool.port != st.port:
 		panic("completion: the pool belongs to another port")
 	case req.Pool != nil && req.Append:
 		panic("completion: a late read with Append: a buffer from the pool has nothing to append to")
 	case req.Pool != nil:
-		return flags | late
+		return flags | pooled
 	}
-	if mistake := req.Buffer.lend(req.Kind == backend.Read); mistake != "" {
+	if mistake := req.Buffer.acquire(req.Kind == backend.Read); mistake != "" {
 		panic(mistake)
 	}
 	if req.Kind == backend.Read && len(req.Buffer.data) == 0 {
-		req.Buffer.unlend()
+		req.Buffer.giveBack()
 		panic("completion: a read into no memory, which would end at once and bring nothing")
 	}
 	return flags | lent
 }
 
-// unlend gives back the buffer of an operation that was not accepted. mu is
-// held.
-func (p *Port) unlend(s *Slot) {
+// giveBackBuffer gives back the buffer of an operation that was not accepted.
+func (st *state) giveBackBuffer(s *Slot) {
 	if s.flags&lent != 0 {
 		// A shared buffer still has the caller's own reference.
-		p.describe(s.op).Buffer.unlend()
+		st.describe(s.op).Buffer.giveBack()
 	}
 }
 
-// unclaim gives an operation back as it was. mu is held.
-func (p *Port) unclaim(rec *Record) {
+// deadlineOf is when the time of an operation is up, 0 for never: at its deadline or
+// after its time-out, whichever comes first.
+func (st *state) deadlineOf(req *Request, b *batch) int64 {
+	deadline := reachable(req.Deadline)
+	if req.Timeout == 0 {
+		return deadline
+	}
+	now := st.now(b)
+	end := int64(1) // of one that is negative: it has passed
+	switch {
+	case req.Timeout >= backend.Never-now: // the sum is more than there are numbers
+		end = backend.Never
+	case req.Timeout > 0:
+		end = reachable(now + req.Timeout)
+	}
+	if deadline == 0 {
+		return end
+	}
+	return min(deadline, end)
+}
+
+// now is the time of a Submit.
+func (st *state) now(b *batch) int64 {
+	if b.now == 0 {
+		b.now = st.port.kernel.Now()
+	}
+	return b.now
+}
+
+// unclaim gives an operation back as it was.
+func (st *state) unclaim(rec *Record) {
 	switch s := rec.slot.Load(); s {
 	case &inQueue, &inQueueAgain:
-		p.done.unpush()
-		rec.disclaim()
+		st.finished.unpush()
+		rec.unclaim()
 	default:
 		was := (*Slot)(nil)
 		if s.flags&collected != 0 {
 			was = &waited
 		}
-		p.unlend(s)
+		st.giveBackBuffer(s)
 		rec.slot.Store(was)
-		p.freeSlot(s)
+		st.slots.put(s)
 	}
 }
 
-// commitAll puts claimed operations in flight, and returns slots with those
-// added that are still to be begun. mu is held.
-func (p *Port) commitAll(ops []Operation, i intent, now int64, slots []*Slot) (begin []*Slot, traces []Trace) {
-	for _, op := range ops {
-		if s := p.commit(op, i, &now, true); s != nil {
-			slots = append(slots, s)
-		}
-	}
-	traces, p.committed = p.committed, nil
-	p.offerItems()
-	return slots, traces
-}
-
-// commit puts a claimed operation in flight. It returns nil if it has ended
-// already. now is filled in when it is needed; again tells that p.request may
-// be about another operation by now. mu is held.
-func (p *Port) commit(op Operation, i intent, now *int64, again bool) *Slot {
-	p.submitted++
+// accept puts a claimed operation in flight. It returns nil if it has ended
+// already. again says that the port's request may be about another operation by now.
+func (st *state) accept(op Operation, b *batch, again bool) *Slot {
+	st.submitted++
 	rec := op.self()
 	s := rec.slot.Load()
 	if s == &inQueue || s == &inQueueAgain { // a post, which has ended
-		p.completed++
+		st.completed++
 		return nil
 	}
 	rec.n, rec.failure = 0, nil
-	s.intent = i
+	s.intent = b.intent
 	timed := s.deadline != 0 || s.kind == backend.Timer
-	if timed && *now == 0 {
+	if timed {
 		// Before a timer says when it is due: only those that are due at once
 		// may overtake those that others still have to poll for.
-		*now = p.kernel.Now()
+		st.now(b)
 	}
-	p.fillIn(s, rec, again)
+	st.fillIn(s, rec, again)
 	if timed {
-		p.deadlineOf(s, *now)
+		st.setTimer(s, b.now)
 	}
-	if p.observe != nil {
-		p.traceCommitted(s)
+	if st.port.observer != nil {
+		st.port.observer.noteAccepted(s, uint32(st.submitted))
 	}
 	if s.endsAtOnce() {
-		p.finish(s)
+		s.enterDone()
+		st.finish(s)
 		return nil
 	}
-	s.use.Store(s.use.Load() + 1) // in flight: its tickets are good from here on
+	s.enter(Accepted) // its tickets are good from here on
 	return s
 }
 
-// fillIn notes what an operation in flight works with. mu is held.
-func (p *Port) fillIn(s *Slot, rec *Record, again bool) {
-	req := &p.request
+// fillIn notes what an operation in flight works with.
+func (st *state) fillIn(s *Slot, rec *Record, again bool) {
+	req := &st.request
 	if s.kind == backend.Timer || again && (s.kind == backend.Read || s.kind == backend.Write) {
-		req = p.describe(s.op)
+		req = st.describe(s.op)
 	}
 	switch s.kind {
 	case backend.Timer:
@@ -347,8 +303,8 @@ func (p *Port) fillIn(s *Slot, rec *Record, again bool) {
 	case backend.Read:
 		rec.buffer = req.Buffer
 		switch {
-		case s.flags&late != 0:
-			rec.buffer = &req.Pool.door
+		case s.flags&pooled != 0:
+			rec.buffer = &req.Pool.placeholder
 		case !req.Append:
 			rec.buffer.n = 0
 		case rec.buffer.n == len(rec.buffer.data) && s.intent == noIntent:
@@ -360,19 +316,14 @@ func (p *Port) fillIn(s *Slot, rec *Record, again bool) {
 			s.flags |= vacant
 		}
 	}
-	if p.maxInFlight > 0 && p.inFlight() > p.maxInFlight && s.intent == noIntent {
+	if limit := st.port.maxInFlight; limit > 0 && st.InFlight() > limit && s.intent == noIntent {
 		s.intent = toLimit
 	}
 }
 
-// endsAtOnce tells whether the operation needs neither a handle nor time.
-func (s *Slot) endsAtOnce() bool {
-	return s.intent == toFire || s.kind == backend.Post && s.intent == noIntent
-}
-
-// deadlineOf schedules a deadline or a timer, or records that it has passed
-// already. mu is held.
-func (p *Port) deadlineOf(s *Slot, now int64) {
+// setTimer schedules a deadline or a timer, or records that it has passed
+// already.
+func (st *state) setTimer(s *Slot, now int64) {
 	switch {
 	case s.intent != noIntent:
 	case s.deadline != 0 && s.deadline <= now:
@@ -380,53 +331,56 @@ func (p *Port) deadlineOf(s *Slot, now int64) {
 	case s.due() <= now:
 		s.intent = toFire
 	default:
-		p.schedule(s)
+		st.schedule(s)
 	}
+}
+
+// endsAtOnce reports whether the operation needs neither a handle nor time.
+func (s *Slot) endsAtOnce() bool {
+	return s.intent == toFire || s.kind == backend.Post && s.intent == noIntent
 }
 
 // begin puts an accepted operation into its queue and performs it if it can
 // be performed now. Until it is queued here, nobody else can end it: others
-// only record what they want of it.
+// only record what they want of it. No lock is held.
 func (p *Port) begin(s *Slot) {
-	h, d, ticket := s.handle.Load(), directionOf(s.kind), s.ticket()
-	var after aftermath
-	h.lock()
-	h.enqueue(s, &after)
-	h.run(d, &after)
-	h.leave(&after)
-	if p.observe != nil {
-		p.tellParked(h, ticket)
+	handle, d, ticket := s.handle.Load(), directionOf(s.kind), s.ticket()
+	h := handle.lock()
+	h.enqueue(s)
+	h.run(d)
+	h.unlock()
+	if p.observer != nil {
+		p.observer.tellParked(handle, ticket)
 	}
 }
 
 // beginAll begins the operations of one Submit. Those of one handle are queued
 // under one hold of its lock, before the first of them is performed: a write
-// that ends half-way must find those behind it.
+// that ends half-way must find those behind it. No lock is held.
 func (p *Port) beginAll(slots []*Slot) {
 	var tickets []Ticket // for the observer
-	if p.observe != nil {
+	if p.observer != nil {
 		for _, s := range slots {
 			tickets = append(tickets, s.ticket())
 		}
 	}
 	slices.SortStableFunc(slots, byHandle)
 	for len(slots) > 0 {
-		h, n := slots[0].handle.Load(), 1
-		for n < len(slots) && slots[n].handle.Load() == h {
+		handle, n := slots[0].handle.Load(), 1
+		for n < len(slots) && slots[n].handle.Load() == handle {
 			n++
 		}
-		var after aftermath
-		h.lock()
+		h := handle.lock()
 		for _, s := range slots[:n] {
-			h.enqueue(s, &after)
+			h.enqueue(s)
 		}
-		h.run(in, &after)
-		h.run(out, &after)
-		h.leave(&after)
+		h.run(in)
+		h.run(out)
+		h.unlock()
 		slots = slots[n:]
 	}
 	for _, t := range tickets {
-		p.tellParked(t.slot.handle.Load(), t)
+		p.observer.tellParked(t.slot.handle.Load(), t)
 	}
 }
 

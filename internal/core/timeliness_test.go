@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/completionport/completion/internal/backend"
+	"github.com/completionport/completion/internal/scheduler"
 )
 
 // busyPoller brings an event for the same descriptor whenever it is asked, and so
@@ -45,10 +46,11 @@ func TestServingOthersLooksAtTheClock(t *testing.T) {
 		}},
 	} {
 		t.Run(style.name, func(t *testing.T) {
-			k, p, h := newScript(t)
+			k := &script{t: t, now: 1}
 			poller := &busyPoller{pollerOf: pollerOf{k}, step: 1000, waits: 50}
+			p := NewPort(Options{Kernel: k, Poller: poller})
+			h, _ := p.AddHandle(7, true, nil)
 			poller.event = backend.Event{FD: 7, Generation: h.generation, Ready: backend.Writable}
-			p.poller = poller
 			timer := &operation{kind: backend.Timer, due: 20_000}
 			style.wait(p, timer)
 			if _, f, ok := Outcome(&timer.Record); !ok || f != nil {
@@ -74,10 +76,9 @@ func (q *quietPoller) Wait(how backend.Waiting, _ []backend.Event, _ func(int) (
 
 // Spinning ends when something is due, not at the end of the spin time.
 func TestSpinningEndsWithTheDeadline(t *testing.T) {
-	k, p, h := newScript(t)
-	k.idle = true
-	p.spin = 500_000_000
-	p.poller = &quietPoller{pollerOf{k}, 1_000_000}
+	k := &script{t: t, now: 1, idle: true}
+	p := NewPort(Options{Kernel: k, Poller: &quietPoller{pollerOf{k}, 1_000_000}, SpinWait: 500_000_000})
+	h, _ := p.AddHandle(7, true, nil)
 	read := newOperation(backend.Read, h, 1)
 	p.Submit([]Operation{read}, false)
 	p.SetDeadline(read, 5_000_000)
@@ -144,7 +145,7 @@ func TestReadyListInBoundedTurns(t *testing.T) {
 		h, _ := p.AddHandle(fd+1, true, nil)
 		p.Submit([]Operation{newOperation(backend.Read, h, 1)}, false)
 		h.latch[in] |= ready
-		p.ready.push(readyDirection{handle: h, direction: in})
+		p.guarded.ready.push(readyDirection{handle: h, direction: in})
 	}
 	k.edge(quiet, backend.Readable)
 	p.Wait(context.Background(), awaited)
@@ -164,13 +165,13 @@ func TestLoopLooksAtIO(t *testing.T) {
 		body   int64 // nanoseconds
 		before int   // bodies that may come first
 	}{
-		{"LongBodies", 2 * timeBetweenLooks, 3},
-		{"Bodies", timeBetweenLooks / 10, 20},
-		{"ShortBodies", 30, 2 * takenBetweenLooks},
+		{"LongBodies", 2 * scheduler.TimeBetweenLooks, 3},
+		{"Bodies", scheduler.TimeBetweenLooks / 10, 20},
+		{"ShortBodies", 30, 2 * scheduler.ItemsBetweenLooks},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			worst := 0
-			for phase := range takenBetweenLooks { // whenever the last look was
+			for phase := range scheduler.ItemsBetweenLooks { // whenever the last look was
 				worst = max(worst, bodiesBeforeAnEvent(t, c.body, c.body, phase))
 			}
 			if worst > c.before {
@@ -184,10 +185,10 @@ func TestLoopLooksAtIO(t *testing.T) {
 // of the read in the queue.
 func TestLoopNoticesLongBodies(t *testing.T) {
 	worst := 0
-	for phase := range takenBetweenLooks {
-		worst = max(worst, bodiesBeforeAnEvent(t, 30, 10*timeBetweenLooks, phase))
+	for phase := range scheduler.ItemsBetweenLooks {
+		worst = max(worst, bodiesBeforeAnEvent(t, 30, 10*scheduler.TimeBetweenLooks, phase))
 	}
-	if worst > takenBetweenClocks+1 {
+	if worst > scheduler.ItemsBetweenClocks+1 {
 		t.Errorf("an event had its turn behind %d long bodies", worst)
 	}
 }
@@ -204,7 +205,7 @@ func bodiesBeforeAnEvent(t *testing.T, before, now int64, phase int) (bodies int
 		k.now += body
 		return got
 	}
-	for range 10*takenBetweenLooks + phase { // it learns how long they take
+	for range 10*scheduler.ItemsBetweenLooks + phase { // it learns how long they take
 		if turn(before) != post[0] {
 			t.Fatal("not the post")
 		}
@@ -236,10 +237,10 @@ func TestShutdownKeepsDeadlines(t *testing.T) {
 		p.Submit([]Operation{writes[i]}, false)
 		p.SetDeadline(writes[i], int64(500+(i*37)%len(writes)))
 	}
-	p.refusing = true
+	p.guarded.refusing = true
 	p.endTimers(draining)
-	if p.timers.count != len(writes) {
-		t.Errorf("%d entries for %d deadlines", p.timers.count, len(writes))
+	if p.guarded.timers.heap.count != len(writes) {
+		t.Errorf("%d entries for %d deadlines", p.guarded.timers.heap.count, len(writes))
 	}
 	for range timers {
 		p.Next(context.Background())
@@ -313,10 +314,10 @@ func TestReadyListSatisfiesTheLeader(t *testing.T) {
 		call   int64 // nanoseconds
 		before int   // calls that may come first
 	}{
-		{"LoopByCount", false, 30, 2 * takenBetweenLooks},
-		{"LoopByTime", false, timeBetweenLooks / 4, 8},
-		{"AwaitByCount", true, 30, 2 * takenBetweenLooks},
-		{"AwaitByTime", true, timeBetweenLooks / 4, 8},
+		{"LoopByCount", false, 30, 2 * scheduler.ItemsBetweenLooks},
+		{"LoopByTime", false, scheduler.TimeBetweenLooks / 4, 8},
+		{"AwaitByCount", true, 30, 2 * scheduler.ItemsBetweenLooks},
+		{"AwaitByTime", true, scheduler.TimeBetweenLooks / 4, 8},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			k := &manyDescriptors{script: &script{t: t, now: 1}}
@@ -359,7 +360,7 @@ func TestEdgesOfADirectionThatIsListed(t *testing.T) {
 	read := newOperation(backend.Read, other, 1)
 	p.Submit([]Operation{read}, true)
 	other.latch[in] |= ready
-	p.ready.push(readyDirection{handle: other, direction: in})
+	p.guarded.ready.push(readyDirection{handle: other, direction: in})
 	k.reads = 0
 	p.Wait(context.Background(), read)
 	if k.at > turnBudget {
@@ -400,7 +401,7 @@ func TestLongBodiesAreNoticed(t *testing.T) {
 			long++
 			k.now += 5_000_000
 		}
-		if long > takenBetweenClocks {
+		if long > scheduler.ItemsBetweenClocks {
 			t.Errorf("polled before: %v: %d long bodies went by", polled, long)
 		}
 	}

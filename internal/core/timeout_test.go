@@ -32,8 +32,8 @@ func TestTimeout(t *testing.T) {
 		k.now, k.idle = 1000, true
 		o := &timedOperation{operation{kind: backend.Read, handle: h, deadline: c.deadline}, c.timeout}
 		o.buffer.Set(make([]byte, 1))
-		now := int64(0)
-		if got := p.deadlineFor(p.describe(o), &now); got != c.want {
+		st := &p.guarded
+		if got := st.deadlineOf(st.describe(o), &batch{}); got != c.want {
 			t.Errorf("time-out %d, deadline %d: %d, want %d", c.timeout, c.deadline, got, c.want)
 		}
 		p.Submit([]Operation{o}, false)

@@ -35,115 +35,28 @@ func (s *Slot) due() int64 {
 	return s.deadline
 }
 
-// timerHeap orders the entries by when they want a look. It has four children per
-// node: fewer levels than two, and siblings that share a cache line. Its memory is
-// in chunks: growing copies none of it, whatever the number of timers, and what a
-// burst has needed goes back to the heap of Go.
-type timerHeap struct {
-	chunks []*timerChunk
-	count  int
-}
-
-const timersPerChunk = 512
-
-type timerChunk [timersPerChunk]timerEntry
-
-func (t *timerHeap) at(i int) *timerEntry {
-	return &t.chunks[uint(i)/timersPerChunk][uint(i)%timersPerChunk]
+// timers order what is to be ended by the clock.
+type timers struct {
+	heap timerHeap
+	due  []expiry // of the last call of expired, whose memory is used again
 }
 
 // next is when the first entry wants a look.
-func (t *timerHeap) next() int64 {
-	if t.count == 0 {
-		return backend.Never
-	}
-	return t.chunks[0][0].when
-}
+func (t *timers) next() int64 { return t.heap.next() }
 
-func (t *timerHeap) push(e timerEntry) {
-	if t.count == len(t.chunks)*timersPerChunk {
-		t.chunks = append(t.chunks, new(timerChunk))
-	}
-	t.count++
-	t.up(t.count-1, e)
-}
-
-// drop removes the first entry.
-func (t *timerHeap) drop() {
-	first, last := t.at(0).slot, *t.at(t.count - 1)
-	t.dropLast()
-	first.heap = 0
-	if t.count > 0 {
-		t.down(0, last)
-	}
-}
-
-// dropLast removes the last entry, which moves no other, and returns its slot.
-func (t *timerHeap) dropLast() *Slot {
-	t.count--
-	e := t.at(t.count)
-	s := e.slot
-	*e = timerEntry{}
-	s.heap = 0
-	// One chunk is kept, or a heap that goes to and fro would allocate.
-	if spare := len(t.chunks) - 1; spare > 0 && t.count <= (spare-1)*timersPerChunk {
-		t.chunks[spare] = nil
-		t.chunks = t.chunks[:spare]
-	}
-	return s
-}
-
-// up puts e at i or above.
-func (t *timerHeap) up(i int, e timerEntry) {
-	for i > 0 {
-		parent := (i - 1) / 4
-		if t.at(parent).when <= e.when {
-			break
-		}
-		t.place(i, *t.at(parent))
-		i = parent
-	}
-	t.place(i, e)
-}
-
-// down puts e at i or below.
-func (t *timerHeap) down(i int, e timerEntry) {
-	for {
-		least, child := i, 4*i+1
-		when := e.when
-		for c := child; c < child+4 && c < t.count; c++ {
-			if w := t.at(c).when; w < when {
-				least, when = c, w
-			}
-		}
-		if least == i {
-			break
-		}
-		t.place(i, *t.at(least))
-		i = least
-	}
-	t.place(i, e)
-}
-
-func (t *timerHeap) place(i int, e timerEntry) {
-	*t.at(i) = e
-	e.slot.heap = int32(i + 1)
-}
-
-// schedule makes sure that slot is looked at when it is due. Port.mu is held.
-func (p *Port) schedule(s *Slot) {
+// set makes sure that the slot is looked at when it is due, and returns that, or
+// backend.Never if it is not due at all.
+func (t *timers) set(s *Slot) int64 {
 	due := s.due()
 	switch {
 	case due == 0:
-		return
+		return backend.Never
 	case s.heap == 0:
-		p.timers.push(timerEntry{due, s})
-	case due < p.timers.at(int(s.heap-1)).when:
-		p.timers.up(int(s.heap-1), timerEntry{due, s})
+		t.heap.push(timerEntry{due, s})
+	case due < t.heap.at(int(s.heap-1)).when:
+		t.heap.up(int(s.heap-1), timerEntry{due, s})
 	}
-	if due < p.until {
-		p.wakeLeader()
-	}
+	return due
 }
 
 // expiriesPerTurn is how many entries of the heap one turn of the leader looks at.
@@ -151,33 +64,34 @@ func (p *Port) schedule(s *Slot) {
 // nor the lead is held for longer than this many take.
 const expiriesPerTurn = 64
 
-// expired notes operations whose time has come in p.overdue, and puts right the
-// entries that surface on the way. Those that are left surface again. Port.mu is
-// held.
-func (p *Port) expired(now int64) []expiry {
-	list := p.overdue[:0]
+// expired takes out operations whose time has come, and puts right the
+// entries that surface on the way. Those that are left surface again. retry is the slot
+// that stands for no operation: retried reports that its time has come.
+func (t *timers) expired(now int64, retry *Slot) (due []expiry, retried bool) {
+	due = t.due[:0]
 	for range expiriesPerTurn {
-		if p.timers.next() > now {
+		if t.next() > now {
 			break
 		}
-		s := p.timers.at(0).slot
-		if s == &p.asking {
-			p.timers.drop()
-			p.askAgain()
+		s := t.heap.at(0).slot
+		if s == retry {
+			t.heap.drop()
+			retried = true
 			continue
 		}
-		due := s.due()
-		if due > now {
-			p.timers.down(0, timerEntry{due, s})
+		when := s.due()
+		if when > now {
+			t.heap.down(0, timerEntry{when, s})
 			continue
 		}
-		if due != 0 {
-			fires := s.kind == backend.Timer && due == s.record().n
-			list = append(list, expiry{s.ticket(), fires})
+		if when != 0 {
+			fires := s.kind == backend.Timer && when == s.record().n
+			due = append(due, expiry{s.ticket(), fires})
 		}
-		p.timers.drop()
+		t.heap.drop()
 	}
-	return list
+	t.due = due[:0]
+	return due, retried
 }
 
 // expiry is an operation that the clock ends: a timer that fires, or anything

@@ -418,7 +418,7 @@ func (w *world) postOnItsWay() *operation {
 func (c *caller) followPost(u *use, toItsEnd bool) {
 	for range 30 {
 		switch none := u.ticket == (core.Ticket{}); {
-		case u.op.use != u, !none && !toItsEnd, !none && u.stage() == core.StageFinished:
+		case u.op.use != u, !none && !toItsEnd, !none && u.phase() == core.Done:
 			return
 		case none:
 			u.ticket = core.TicketOf(&u.op.Record)
@@ -481,7 +481,7 @@ func (c *caller) mistake() {
 	if accepted {
 		c.fail("an operation is accepted twice at once")
 	}
-	if core.StageOf(&post.Record) != core.StageOutside || core.StageOf(&o.Record) != core.StageOutside {
+	if core.PhaseOf(&post.Record) != core.Idle || core.PhaseOf(&o.Record) != core.Idle {
 		c.fail("a refused operation is not given back")
 	}
 	o.own.Bytes() // panics if it is not the caller's

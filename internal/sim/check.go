@@ -25,7 +25,7 @@ func (c *caller) take(o *operation, waited bool) {
 	case u.started != waited:
 		c.fail("%v comes out where it was not sent", u)
 	}
-	c.totals.table[u.class()][core.StageFinished][visitHandOut]++
+	c.totals.table[u.class()][core.Done][visitHandOut]++
 	n, f, ok := core.Outcome(&o.Record)
 	if !ok {
 		c.fail("%v is handed out and still the port's", u)

@@ -4,7 +4,7 @@
 // One schedule is one world: a port, a fake kernel, the peers at the other ends
 // of its connections, and some actors that call the port. Actors are coroutines
 // of which one runs at a time. Wherever the engine takes a lock, makes a call,
-// sleeps, or does something without a lock, it comes here (core.Steps) and the
+// sleeps, or does something without a lock, it comes here (scheduler.Steps) and the
 // scheduler says who goes on: an actor, or something in the surroundings, such as
 // a peer that sends, an edge that arrives late, a context that ends, or the clock.
 //

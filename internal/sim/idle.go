@@ -101,13 +101,13 @@ func (w *world) checkWorkLeft() {
 		if u.handedOut {
 			continue
 		}
-		switch stage := u.stage(); stage {
-		case core.StageQueued:
+		switch stage := u.phase(); stage {
+		case core.Queued:
 			if why := w.couldProgress(u); why != "" {
 				w.fail("%v sleeps although %s%s", u, why, w.whereAll())
 				return
 			}
-		case core.StageFinished:
+		case core.Done:
 			if u.started && u.waiting {
 				w.fail("%v has ended and whoever waits for it sleeps%s", u, w.whereAll())
 				return

@@ -1,6 +1,5 @@
 package sim
 
-
 // mutant is a small defect of the engine, as replacements in one of its files, or
 // of package kqueue, whose files are named with their folder.
 type mutant struct {
@@ -13,66 +12,76 @@ type edit struct{ old, new string }
 
 // mutants of the engine are what the simulator must catch. A text is as short as it can be.
 var mutants = []mutant{
-	{"LatchClearedAfterTheCall", "engine.go", []edit{
-		{"h.latch[d] = h.latch[d]&^(ready|stopsShort) | owned", "h.latch[d] = h.latch[d]&^stopsShort | owned"},
-		{"h.latch[d] &^= owned\n\t\tif r.verdict != wouldBlock", "h.latch[d] &^= owned | ready\n\t\tif r.verdict != wouldBlock"}}},
-	{"ShortReadTakenForTheLast", "engine.go", []edit{
-		{"if e.Ready&(backend.HungUp|backend.StopsShort) != 0 {", "if e.Ready&backend.HungUp != 0 {"}}},
-	{"StopsShortOnce", "engine.go", []edit{
+	{"LatchClearedAfterTheCall", "direction.go", []edit{
+		{"h.latch[d] &^= ready | stopsShort\n", "h.latch[d] &^= stopsShort\n"},
+		{"h.lockMutex()\n\treturn r", "h.lockMutex()\n\th.latch[d] &^= ready\n\treturn r"}}},
+	{"ShortReadTakenForTheLast", "serve.go", []edit{
+		{"if r&(backend.HungUp|backend.StopsShort) != 0 {", "if r&backend.HungUp != 0 {"}}},
+	{"StopsShortOnce", "direction.go", []edit{
 		{"if r.verdict != wouldBlock {", "if r.verdict > begunInKernel {"}}},
-	{"StopsShortClearedAfterTheCall", "engine.go", []edit{
-		{"h.latch[d]&^(ready|stopsShort) | owned", "h.latch[d]&^ready | owned"},
+	{"StopsShortClearedAfterTheCall", "direction.go", []edit{
+		{"h.latch[d] &^= ready | stopsShort\n", "h.latch[d] &^= ready\n"},
 		{"if r.verdict != wouldBlock {\n\t\t\th.latch[d] |= short", "if r.verdict == wouldBlock {\n\t\t\th.latch[d] &^= stopsShort | short"}}},
-	{"AdoptedSocketTakenForNew", "handle.go", []edit{
+	{"AdoptedSocketTakenForNew", "handles.go", []edit{
 		{"known = stopsShort", "known = 0"}}},
-	{"EdgeToReadDuringCallLost", "engine.go", []edit{
-		{"if e.Ready&(backend.Readable|backend.HungUp) != 0 {", "if e.Ready&(backend.Readable|backend.HungUp) != 0 && h.latch[in]&owned == 0 {"}}},
-	{"EdgeToWriteDuringCallLost", "engine.go", []edit{
-		{"if e.Ready&backend.Writable != 0 {", "if e.Ready&backend.Writable != 0 && h.latch[out]&owned == 0 {"}}},
-	{"TwoOwnersOfADirection", "engine.go", []edit{
-		{"if h.latch[d]&owned != 0 && !h.acceptMore(d, after) {\n\t\treturn", "if false {\n\t\treturn"}}},
-	{"StaleEventTaken", "engine.go", []edit{
-		{"h == nil || h.generation != e.Generation", "h == nil"}}},
-	{"TicketGenerationNotCompared", "engine.go", []edit{
-		{"s.use.Load() != t.use || ", "!inFlight(s.use.Load()) || "}}},
-	{"SecondIntentRecorded", "engine.go", []edit{
-		{"s.handle.Load() != h || h.intentOf(s) != noIntent {", "s.handle.Load() != h {"}}},
-	{"CancelCompletesTwice", "engine.go", []edit{
-		{"s.progress&begun != 0 && !h.isCalling(s)", "s.progress&begun != 0"}}},
-	{"OneBehindACancelledHeadForgotten", "engine.go", []edit{
-		{"if !wasHead || h.latch[d]&owned != 0 {", "if wasHead || h.latch[d]&owned != 0 {"}}},
-	{"AbortSkipped", "engine.go", []edit{
+	{"EdgeToReadDuringCallLost", "serve.go", []edit{
+		{"if r&(backend.Readable|backend.HungUp) != 0 {", "if r&(backend.Readable|backend.HungUp) != 0 && !h.isBusy(in) {"}}},
+	{"EdgeToWriteDuringCallLost", "serve.go", []edit{
+		{"if r&backend.Writable != 0 {", "if r&backend.Writable != 0 && !h.isBusy(out) {"}}},
+	{"TwoOwnersOfADirection", "direction.go", []edit{
+		{"if h.isBusy(d) && !h.acceptMore(d) {\n\t\treturn", "if false {\n\t\treturn"}}},
+	{"StaleEventTaken", "serve.go", []edit{
+		{"handle == nil || handle.generation != e.Generation", "handle == nil"}}},
+	{"TicketGenerationNotCompared", "intent.go", []edit{
+		{"!s.has(t) || s.handle", "!s.phase().inFlight() || s.handle"}}},
+	{"PhaseLeftAtCalling", "apply.go", []edit{
+		{"\t\ts.enter(Queued)\n", "\n"}}},
+	{"TicketOfWhatIsDone", "phase.go", []edit{
+		{"p-Accepted <= Inside-Accepted", "p-Accepted <= Done-Accepted"}}},
+	{"TicketOfAFreeSlot", "phase.go", []edit{
+		{"p-Accepted <= Inside-Accepted", "p != Done"}}},
+	{"CloseReachesWhatIsAccepted", "intent.go", []edit{
+		{"s.phase() != Accepted && s.kind", "s.kind"}}},
+	{"DoneBeforeItsResult", "apply.go", []edit{
+		{"h.finishResult(s, rec, f)\n\ts.enterDone()", "s.enterDone()\n\th.relock()\n\th.finishResult(s, rec, f)"}}},
+	{"SecondIntentRecorded", "intent.go", []edit{
+		{"s.handle.Load() != handle || h.intentOf(s) != noIntent {", "s.handle.Load() != handle {"}}},
+	{"CancelCompletesTwice", "intent.go", []edit{
+		{"if s.phase() == Queued {", "if s.phase() != Accepted {"}}},
+	{"OneBehindACancelledHeadForgotten", "intent.go", []edit{
+		{"if !wasHead {", "if wasHead {"}}},
+	{"AbortSkipped", "apply.go", []edit{
 		{"f != nil && isShort &&", "f != nil && isShort && h.fd < 0 &&"}}},
-	{"RestOfTheBudgetForgotten", "engine.go", []edit{
+	{"RestOfTheBudgetForgotten", "direction.go", []edit{
 		{"if budget == 0 {", "if budget == 0 {\n\t\t\treturn\n\t\t}\n\t\tif budget < 0 {"}}},
-	{"UndecidedNotListed", "engine.go", []edit{
+	{"UndecidedNotListed", "apply.go", []edit{
 		{"h.latch[1-d] &^= undecided\n", "h.latch[1-d] &^= undecided\n\t\treturn\n"}}},
-	{"IntentDuringCallForgotten", "engine.go", []edit{
+	{"IntentDuringCallForgotten", "apply.go", []edit{
 		{"if i := h.intentOf(s); i != noIntent && (", "if i := h.intentOf(s); i == toFire && ("}}},
-	{"UnusedBufferKept", "engine.go", []edit{
-		{"if s.flags&late != 0 && rec.n == 0 {", "if s.flags&late != 0 && rec.n < 0 {"}}},
-	{"EndOfStreamSharesItsEdge", "engine.go", []edit{
+	{"UnusedBufferKept", "apply.go", []edit{
+		{"s.flags&pooled != 0 && rec.n == 0 {", "s.flags&pooled != 0 && rec.n < 0 {"}}},
+	{"EndOfStreamSharesItsEdge", "apply.go", []edit{
 		{"if h.latch[d]&stopsShort != 0 {", "if h.latch[d]&stopsShort != 0 && h.fd < 0 {"}}},
-	{"ReadsBehindAConnectForgotten", "cascade.go", []edit{
+	{"ReadsBehindAConnectForgotten", "doom.go", []edit{
 		{"if h.queue[in].tail != nil {", "if h.queue[in].tail != nil && h.fd < 0 {"}}},
-	{"ReadsDontWaitForTheConnect", "engine.go", []edit{
+	{"ReadsDontWaitForTheConnect", "direction.go", []edit{
 		{"d == in && h.state&connecting != 0:", "d == in && h.state&connecting != 0 && h.fd < 0:"}}},
-	{"ConnectFailureNotShared", "cascade.go", []edit{
+	{"ConnectFailureNotShared", "doom.go", []edit{
 		{"h.state |= failed\n", "h.state |= failed\n\t\treturn\n"}}},
-	{"ResetToldToTheOtherDirection", "engine.go", []edit{
-		{"if h.errno == 0 && h.latch[1-d]&(owned|pending) == owned {", "if h.errno == 0 && h.latch[1-d]&(owned|pending) == owned && h.fd < 0 {"}}},
-	{"ErrnoNotRemembered", "engine.go", []edit{
+	{"ResetToldToTheOtherDirection", "apply.go", []edit{
+		{"other != nil && other.phase() == Calling {", "other != nil && other.phase() == Calling && h.fd < 0 {"}}},
+	{"ErrnoNotRemembered", "apply.go", []edit{
 		{"if h.errno == 0 && r.fatal {", "if h.errno == 0 && r.fatal && h.fd < 0 {"}}},
-	{"CloseOutweighsACancel", "engine.go", []edit{
+	{"CloseOutweighsACancel", "direction.go", []edit{
 		{"if s.intent == noIntent { // else somebody", "{ // else somebody"}}},
-	{"CloseWriteWaitsForRoom", "engine.go", []edit{
+	{"CloseWriteWaitsForRoom", "direction.go", []edit{
 		{"case s.kind == backend.CloseWrite: //", "case s.kind == backend.CloseWrite && h.fd < 0: //"}}},
 	{"FullBufferTakenForExhausted", "perform.go", []edit{
 		{"case n == space:\n\t\treturn callResult{verdict: ended, n: n}", "case n == space:\n\t\treturn callResult{verdict: endedAndExhausted, n: n}"}}},
 	{"ShortWriteTakenForDone", "perform.go", []edit{
 		{"if n == rest {", "if n > 0 {"}}},
 	{"WriteBeginsAgain", "perform.go", []edit{
-		{"rec.buffer.data[rec.n:rec.buffer.n]", "rec.buffer.data[:rec.buffer.n]"}}},
+		{"rest := rec.buffer.data[rec.n:rec.buffer.n]", "rest := rec.buffer.data[:rec.buffer.n]"}}},
 	{"FullReadBeginsAgain", "native.go", []edit{
 		{"rec.buffer.data[rec.buffer.n+int(rec.n):]", "rec.buffer.data[rec.buffer.n:]"}}},
 	{"ConnectAskedTwice", "perform.go", []edit{
@@ -80,30 +89,30 @@ var mutants = []mutant{
 	{"ClosedUnderACall", "handle.go", []edit{
 		{" && h.queue[in].tail == nil && h.queue[out].tail == nil", ""}}},
 	{"ClosedWithOperationsQueued", "handle.go", []edit{
-		{"h.queue[in].tail == nil && h.queue[out].tail == nil", "(h.latch[in]|h.latch[out])&owned == 0"}}},
+		{"h.queue[in].tail == nil && h.queue[out].tail == nil", "!h.isBusy(in) && !h.isBusy(out)"}}},
 	{"ClosedWhileLent", "handle.go", []edit{
 		{"h.users == 0 && ", ""}}},
-	{"ForgetsTheNextOwner", "handle.go", []edit{
-		{"if p.table.get(int(h.fd)) == h {", "if h.fd >= 0 {"}}},
-	{"CloseAbortsWhatItCloses", "cascade.go", []edit{
+	{"ForgetsTheNextOwner", "handles.go", []edit{
+		{"if p.table.Get(int(h.fd)) == h {", "if h.fd >= 0 {"}}},
+	{"CloseAbortsWhatItCloses", "doom.go", []edit{
 		{"case h.closes(d):\n", "case h.closes(d):\n\t\tif h.state&broken != 0 || d == out {\n\t\t\treturn abortedFailure\n\t\t}\n"}}},
-	{"CloseEndsOneTurn", "cascade.go", []edit{
+	{"CloseEndsOneTurn", "doom.go", []edit{
 		{"case left == 0:\n\t\t\treturn true", "case left == 0:\n\t\t\treturn false"}}},
-	{"RestOfACascadeNotListed", "engine.go", []edit{
-		{"h.listReady(d, after)\n\t\t\t\treturn nil", "return nil"}}},
-	{"RestOfTheReadsNotListed", "cascade.go", []edit{
-		{"h.endDoomed(in, after) {\n\t\th.listReady(in, after)", "h.endDoomed(in, after) {"}}},
-	{"CancelAfterTheCloseIsRecorded", "cascade.go", []edit{
+	{"RestOfACascadeNotListed", "direction.go", []edit{
+		{"h.list(d)\n\t\t\t\treturn nil", "return nil"}}},
+	{"RestOfTheReadsNotListed", "doom.go", []edit{
+		{"h.endDoomed(in) {\n\t\th.list(in)", "h.endDoomed(in) {"}}},
+	{"CancelAfterTheCloseIsRecorded", "doom.go", []edit{
 		{"return h.state&closing != 0 || ", "return h.state&closing != 0 && h.fd < 0 || "}}},
-	{"MendedWhenAllAreAborted", "cascade.go", []edit{
+	{"MendedWhenAllAreAborted", "doom.go", []edit{
 		{"case s == nil:\n\t\t\treturn false", "case s == nil:\n\t\t\th.state &^= broken\n\t\t\treturn false"}}},
-	{"NeverMended", "cascade.go", []edit{
-		{"own.Handle, own.breaks = h, true", "own.Handle, own.breaks = h, h.fd < 0"}}},
-	{"MendedBehindWhatIsQueued", "cascade.go", []edit{
-		{"last := h.queue[out].tail; last != nil {", "last := h.queue[out].tail; last != nil && h.fd < 0 {"}}},
-	{"WaitMendsNothing", "dequeue.go", []edit{
+	{"NeverMended", "doom.go", []edit{
+		{"own.Handle, own.breaks = h.Handle, true", "own.Handle, own.breaks = h.Handle, h.fd < 0"}}},
+	{"MendedBehindWhatIsQueued", "doom.go", []edit{
+		{"last := l.queue[out].tail; last != nil {", "last := l.queue[out].tail; last != nil && l.fd < 0 {"}}},
+	{"WaitMendsNothing", "await.go", []edit{
 		{"if f := r.failure; f != nil && f.breaks {", "if f := r.failure; f != nil && f.breaks && r.n < 0 {"}}},
-	{"NextMendsNothing", "finish.go", []edit{
+	{"NextMendsNothing", "publish.go", []edit{
 		{"if f := rec.failure; f != nil && f.breaks {", "if f := rec.failure; f != nil && f.breaks && rec.n < 0 {"}}},
 	{"NeighbourKeepsALinkToTheRemoved", "slot.go", []edit{
 		{"s.prev.next, s.next.prev = s.next, s.prev", "s.prev.next = s.next"}}},
@@ -112,134 +121,134 @@ var mutants = []mutant{
 	{"BatchInTheWrongOrder", "submit.go", []edit{
 		{"slices.SortStableFunc(slots, byHandle)", "slices.Reverse(slots)\n\tslices.SortStableFunc(slots, byHandle)"}}},
 	{"BatchBegunOneByOne", "submit.go", []edit{
-		{"h.enqueue(s, &after)\n\t\t}", "h.enqueue(s, &after)\n\t\t\th.run(out, &after)\n\t\t\th.leave(&after)\n\t\t\tafter = aftermath{}\n\t\t\th.lock()\n\t\t}"}}},
+		{"h.enqueue(s)\n\t\t}", "h.enqueue(s)\n\t\t\th.run(out)\n\t\t\th.relock()\n\t\t}"}}},
 	{"RefusedBatchKept", "submit.go", []edit{
-		{"p.unclaim(op.self())", "_ = op"}}},
-	{"RefusedKeepsItsLastOutcome", "submit.go", []edit{
+		{"st.unclaim(op.self())", "_ = op"}}},
+	{"RefusedKeepsItsLastOutcome", "refuse.go", []edit{
 		{"rec.n, rec.failure = 0, closedFailure", "rec.n = 0"}}},
 	{"PostNotOffered", "submit.go", []edit{
-		{"p.completed += uint64(len(ops))\n\t\tp.offerItems()", "p.completed += uint64(len(ops))"}}},
+		{"st.completed += uint64(len(ops))\n\t\tst.scheduler.ItemsChanged()", "st.completed += uint64(len(ops))"}}},
 	{"BatchWithPostsNotOffered", "submit.go", []edit{
-		{"p.offerItems()\n\treturn slots", "return slots"}}},
+		{"traces := p.observer.takeAccepted()\n\tst.scheduler.ItemsChanged()", "traces := p.observer.takeAccepted()"}}},
 	{"PastDeadlineReachesTheKernel", "submit.go", []edit{
 		{"case s.deadline != 0 && s.deadline <= now:", "case s.deadline != 0 && s.deadline < 0:"}}},
-	{"GenerationNotRaised", "engine.go", []edit{
-		{"s.use.Store(s.use.Load() + 1) // over", "s.use.Store(s.use.Load() - 1) // over"}}},
-	{"GenerationNotRaisedByATransfer", "engine.go", []edit{
-		{"s.use.Store(s.use.Load() + 1)\n\tafter.", "s.use.Store(s.use.Load() - 1)\n\tafter."}}},
-	{"TransferForgetsTheLatch", "engine.go", []edit{
+	{"GenerationNotRaised", "apply.go", []edit{
+		{"s.enterDone()\n\th.ended.push(s)\n\tswitch", "s.enter(Done)\n\th.ended.push(s)\n\tswitch"}}},
+	{"GenerationNotRaisedByATransfer", "apply.go", []edit{
+		{"s.enterDone()\n\th.ended.push(s)\n}", "s.enter(Done)\n\th.ended.push(s)\n}"}}},
+	{"TransferForgetsTheLatch", "apply.go", []edit{
 		{"if r.verdict == ended || h.latch", "if h.latch"}}},
-	{"ShortTransferForgetsTheLatch", "engine.go", []edit{
+	{"ShortTransferForgetsTheLatch", "apply.go", []edit{
 		{"if r.verdict == ended || h.latch[d]&stopsShort != 0 {", "if r.verdict == ended {"}}},
-	{"SecondConnectRefusedLate", "engine.go", []edit{
+	{"SecondConnectRefusedLate", "direction.go", []edit{
 		{"(s.kind != backend.Connect || h.state&(connecting|connected) != 0)", "s.kind != backend.Connect"}}},
-	{"AwaiterNotWoken", "finish.go", []edit{
-		{"w.finished = true\n", "w.finished = true\n\t\treturn\n"}}},
-	{"ReadyListWakesNobody", "finish.go", []edit{
-		{"if p.ready.count > 0 {", "if p.ready.count < 0 {"}}},
-	{"OfferLost", "finish.go", []edit{
-		{"p.offerItems()\n", "\n"}}},
-	{"LastCompletionWakesNobody", "finish.go", []edit{
-		{"if p.inFlight() == 0 {", "if p.inFlight() < 0 {"}}},
+	{"AwaiterNotWoken", "scheduler/wait.go", []edit{
+		{"w.ended = true\n", "w.ended = true\n\t\treturn\n"}}},
+	{"ReadyListWakesNobody", "publish.go", []edit{
+		{"if st.ready.count > 0 {", "if st.ready.count < 0 {"}}},
+	{"OfferLost", "publish.go", []edit{
+		{"st.scheduler.ItemsChanged()\n", "\n"}}},
+	{"LastCompletionWakesNobody", "scheduler/scheduler.go", []edit{
+		{"if s.work.InFlight() == 0 {", "if s.work.InFlight() < 0 {"}}},
 	{"UnlentTwice", "buffer.go", []edit{
 		{"return b.owner.Add(-1) == 0", "return b.owner.Add(-2) <= 0"}}},
 	{"SharedBufferNeverRecycled", "buffer.go", []edit{
 		{"return b.owner.Add(-1) == 0", "return b.owner.Add(-1) < 0"}}},
 	{"SharedBufferRecycledEarly", "buffer.go", []edit{
 		{"if owner == callersShare {", "if owner >= callersShare {"}}},
-	{"EarlierTimerWithoutWake", "timers.go", []edit{
-		{"if due < p.until {", "if due < 0 {"}}},
+	{"EarlierTimerWithoutWake", "scheduler/scheduler.go", []edit{
+		{"if when < s.until {", "if when < 0 {"}}},
 	{"MovedDeadlineDropped", "timers.go", []edit{
-		{"p.timers.down(0, timerEntry{due, s})", "p.timers.drop()"}}},
+		{"t.heap.down(0, timerEntry{when, s})", "t.heap.drop()"}}},
 	{"EarlierDeadlineNotSifted", "timers.go", []edit{
-		{"p.timers.up(int(s.heap-1), timerEntry{due, s})", "p.timers.at(int(s.heap - 1)).when = due"}}},
-	{"HeapNotSiftedAfterADrop", "timers.go", []edit{
+		{"t.heap.up(int(s.heap-1), timerEntry{due, s})", "t.heap.at(int(s.heap - 1)).when = due"}}},
+	{"HeapNotSiftedAfterADrop", "heap.go", []edit{
 		{"t.down(0, last)", "t.place(0, last)"}}},
-	{"LeaderNotParked", "lead.go", []edit{
-		{"p.parked = p.spin == 0", "p.parked = p.spin < 0"}}},
-	{"NewsDuringSetTimeoutMissed", "lead.go", []edit{
-		{"return !p.satisfied(w) && p.timers.next() >= until", "return true"}}},
-	{"ReadyListNotLookedAt", "lead.go", []edit{
-		{"if block && p.ready.count == 0 {", "if block {"},
-		{"if p.timeout <= until || p.ready.count > 0 {", "if p.timeout <= until {"}}},
-	{"TimerNotArmedAnew", "lead.go", []edit{
-		{"p.timeout = unknownTimeout", "p.timeout += 0"}}},
-	{"ServesAndMissesTheReadyList", "lead.go", []edit{
-		{"p.satisfied(p.leader) || p.ready.count > 0 ||", "p.satisfied(p.leader) ||"}}},
-	{"ServesAndMissesItsOwn", "lead.go", []edit{
-		{"p.closed || p.satisfied(p.leader) ||", "p.closed ||"}}},
-	{"ServesAndMissesAnEarlierTimer", "lead.go", []edit{
-		{" || p.timers.next() < p.timeout", ""}}},
-	{"ServesAndIsNotParked", "lead.go", []edit{
-		{"p.parked = true\n\treturn 0, true", "return 0, true"}}},
-	{"StandbyNeverEnds", "lead.go", []edit{
-		{"p.lock()\n\tp.standby = nil", "p.lock()"}}},
-	{"SpinnerMissesNews", "lead.go", []edit{
-		{"if p.satisfied(w) || p.attention.Load() || p.until", "if p.satisfied(w) || p.until"}}},
-	{"CloseUnderAWait", "lead.go", []edit{
-		{"p.polling = true\n\tp.pace.restart(0)\n\tp.until", "p.polling = false\n\tp.pace.restart(0)\n\tp.until"}}},
-	{"ServesAndForgetsTheClock", "lead.go", []edit{
-		{"if p.timers.count > 0 && p.timers.next() <= p.kernel.Now() {", "if false {"}}},
-	{"NoClockBetweenEvents", "lead.go", []edit{
-		{"if p.timers.next() <= now && (len(p.seen) == 0 ||", "if now < 0 && (len(p.seen) == 0 ||"}}},
-	{"ReadyListBehindAllEvents", "lead.go", []edit{
-		{"\tif p.ready.count > 0 {\n\t\t// One turn", "\tif len(p.seen) == 0 {\n\t\tp.poll(w, false)\n\t}\n\tif p.ready.count > 0 && len(p.seen) == 0 {\n\t\t// One turn"}}},
-	{"EventsBehindTheReadyList", "lead.go", []edit{
-		{"\tif p.ready.count > 0 {\n\t\t// One turn", "\tfor p.ready.count > 0 {\n\t\t// One turn"}}},
-	{"ReadyListRunsInFull", "lead.go", []edit{
-		{"for n := min(p.ready.count, readyPerTurn); n > 0 && now < end; n-- {", "for p.ready.count > 0 && now < end {"}}},
-	{"SpinOutlastsADeadline", "lead.go", []edit{
-		{"min(p.kernel.Now()+p.spin, p.until)", "p.kernel.Now() + p.spin"}}},
-	{"LoopNeverLooks", "dequeue.go", []edit{
-		{"!p.closed && p.lookIsDue() {", "!p.closed && p.lookIsDue() && p.leader != nil {"}}},
-	{"LoopLooksByCountAlone", "pace.go", []edit{
-		{"if spent >= timeBetweenLooks {", "if spent < 0 {"}}},
-	{"ListedWithEachEdge", "port.go", []edit{
+	{"LeaderNotParked", "scheduler/poll.go", []edit{
+		{"s.parked = s.spin == 0", "s.parked = s.spin < 0"}}},
+	{"NewsDuringSetTimeoutMissed", "scheduler/poll.go", []edit{
+		{"return !s.satisfied(w) && s.work.Deadline() >= until", "return true"}}},
+	{"ReadyListNotLookedAt", "scheduler/poll.go", []edit{
+		{"if block && !s.work.Ready() {", "if block {"},
+		{"if s.timeout <= until || s.work.Ready() {", "if s.timeout <= until {"}}},
+	{"TimerNotArmedAnew", "scheduler/poll.go", []edit{
+		{"s.timeout = unknownTimeout", "s.timeout += 0"}}},
+	{"ServesAndMissesTheReadyList", "scheduler/poll.go", []edit{
+		{"s.satisfied(s.leader) || s.work.Ready() ||", "s.satisfied(s.leader) ||"}}},
+	{"ServesAndMissesItsOwn", "scheduler/poll.go", []edit{
+		{"s.closed || s.satisfied(s.leader) ||", "s.closed ||"}}},
+	{"ServesAndMissesAnEarlierTimer", "scheduler/poll.go", []edit{
+		{" || deadline < s.timeout", ""}}},
+	{"ServesAndIsNotParked", "scheduler/poll.go", []edit{
+		{"s.until = s.work.Deadline()\n\t\ts.parked = true", "s.until = s.work.Deadline()"}}},
+	{"StandbyNeverEnds", "scheduler/lead.go", []edit{
+		{"s.Lock()\n\ts.standby = nil", "s.Lock()"}}},
+	{"SpinnerMissesNews", "scheduler/poll.go", []edit{
+		{"if s.satisfied(w) || s.newsFlag.Load() || s.until", "if s.satisfied(w) || s.until"}}},
+	{"CloseUnderAWait", "scheduler/poll.go", []edit{
+		{"s.working = true\n\ts.pace.restart(0)\n\ts.until", "s.working = false\n\ts.pace.restart(0)\n\ts.until"}}},
+	{"ServesAndForgetsTheClock", "scheduler/poll.go", []edit{
+		{"return deadline == backend.Never || deadline > s.clock.Now()", "return true"}}},
+	{"NoClockBetweenEvents", "scheduler/lead.go", []edit{
+		{"if s.work.Deadline() <= now && (len(s.pending) == 0 ||", "if now < 0 && (len(s.pending) == 0 ||"}}},
+	{"ReadyListBehindAllEvents", "scheduler/lead.go", []edit{
+		{"\tif s.work.Ready() {\n\t\t// One turn", "\tif len(s.pending) == 0 {\n\t\ts.poll(w, false)\n\t}\n\tif s.work.Ready() && len(s.pending) == 0 {\n\t\t// One turn"}}},
+	{"EventsBehindTheReadyList", "scheduler/lead.go", []edit{
+		{"\tif s.work.Ready() {\n\t\t// One turn", "\tfor s.work.Ready() {\n\t\t// One turn"}}},
+	{"ReadyListRunsInFull", "serve.go", []edit{
+		{"for n := min(st.ready.count, readyPerTurn); n > 0 && now < end; n-- {", "for st.ready.count > 0 && now < end {"}}},
+	{"SpinOutlastsADeadline", "scheduler/poll.go", []edit{
+		{"min(s.clock.Now()+s.spin, s.until)", "s.clock.Now() + s.spin"}}},
+	{"LoopNeverLooks", "scheduler/wait.go", []edit{
+		{"!s.closed && s.lookIsDue() {", "!s.closed && s.lookIsDue() && s.leader != nil {"}}},
+	{"LoopLooksByCountAlone", "scheduler/pace.go", []edit{
+		{"if spent >= TimeBetweenLooks {", "if spent < 0 {"}}},
+	{"ListedWithEachEdge", "ready.go", []edit{
 		{"if h.state&(listedIn<<d) != 0 {", "if h.state&(listedIn<<d) != 0 && h.fd < 0 {"}}},
-	{"ListedAndForgotten", "engine.go", []edit{
-		{"r.handle.state &^= listedIn << r.direction", "_ = r.noted"}}},
-	{"ReadyListSatisfiesTheLeader", "lead.go", []edit{
-		{"if p.lookIsDueAfterTurn() {", "if p.lookIsDueAfterTurn() && p.closed {"}}},
-	{"TurnsOfTheListNotCounted", "pace.go", []edit{
+	{"ListedAndForgotten", "serve.go", []edit{
+		{"h.state &^= listedIn << r.direction", "_ = r.isListed"}}},
+	{"ReadyListSatisfiesTheLeader", "scheduler/lead.go", []edit{
+		{"if s.lookIsDueAfterTurn() {", "if s.lookIsDueAfterTurn() && s.closed {"}}},
+	{"TurnsOfTheListNotCounted", "scheduler/pace.go", []edit{
 		{"c.taken++\n", "\n"}}},
-	{"PromiseKeptWaiting", "engine.go", []edit{
-		{"\tr.handle.run(r.direction, &after)\n\tr.handle.leave", "\tpromised := false\n\tif s := r.handle.queue[in].head(); s != nil && s.flags&late != 0 {\n\t\tat := s.record().buffer.place\n\t\tpromised = at != nil && at.promised\n\t}\n\tif promised && p.polls%64 != 0 {\n\t\tr.handle.listReady(r.direction, &after)\n\t} else {\n\t\tr.handle.run(r.direction, &after)\n\t}\n\tr.handle.leave"}}},
-	{"LeadNotHandedOn", "wait.go", []edit{
-		{"if heir != nil {", "if heir != nil && heir.number < 0 {"}}},
-	{"HeirNotWoken", "wait.go", []edit{
-		{"p.leader = heir\n\t\tp.rouse(heir)", "p.leader = heir"}}},
-	{"HintNeverTakenBack", "wait.go", []edit{
-		{"\t\tp.hinted--\n", "\n"}}},
-	{"ParkedLeaderNotOffered", "wait.go", []edit{
-		{"if leads && !p.parked {", "if leads {"}}},
-	{"WakeUpClearedTooEarly", "port.go", []edit{
-		{"\t\tp.parked = false\n\t\tp.wakeAfter = true\n", "\t\tp.parked = false\n"}}},
-	{"ContextEndedBeforeTheWait", "dequeue.go", []edit{
-		{"if w.ended { // before", "if w.ended && w.number < 0 { // before"}}},
-	{"ContextCancelsNothing", "context.go", []edit{
-		{"p.record(ticket, toCancel)", "_ = ticket"}}},
-	{"ContextWakesNobody", "context.go", []edit{
-		{"\t\t\t\tp.rouse(w)\n", "\n"}}},
-	{"CallbackOfAnotherContext", "context.go", []edit{
+	{"PromiseKeptWaiting", "serve.go", []edit{
+		{"\th.run(r.direction)\n\th.unlock", "\treserved := false\n\tif s := h.queue[in].head(); s != nil && s.flags&pooled != 0 {\n\t\tat := s.record().buffer.place\n\t\treserved = at != nil && at.reserved\n\t}\n\tif reserved && p.stale.Add(1)%64 != 0 {\n\t\th.list(r.direction)\n\t} else {\n\t\th.run(r.direction)\n\t}\n\th.unlock"}}},
+	{"LeadNotHandedOn", "scheduler/wait.go", []edit{
+		{"if successor != nil {", "if successor != nil && successor.number < 0 {"}}},
+	{"HeirNotWoken", "scheduler/wait.go", []edit{
+		{"s.leader = successor\n\t\ts.wakeWaiter(successor)", "s.leader = successor"}}},
+	{"HintNeverTakenBack", "scheduler/wait.go", []edit{
+		{"\t\ts.itemWakes--\n", "\n"}}},
+	{"ParkedLeaderNotOffered", "scheduler/wait.go", []edit{
+		{"if leads && !s.parked {", "if leads {"}}},
+	{"WakeUpClearedTooEarly", "scheduler/scheduler.go", []edit{
+		{"\t\ts.parked = false\n\t\ts.wakeAfter = true\n", "\t\ts.parked = false\n"}}},
+	{"ContextEndedBeforeTheWait", "await.go", []edit{
+		{"if w.ContextOver() { // before", "if w.ContextOver() && number < 0 { // before"}}},
+	{"ContextCancelsNothing", "scheduler/context.go", []edit{
+		{"s.work.ContextEnded(int(w.number))", "_ = w.number"}}},
+	{"ContextWakesNobody", "scheduler/context.go", []edit{
+		{"\t\t\t\ts.wakeWaiter(w)\n", "\n"}}},
+	{"CallbackOfAnotherContext", "scheduler/context.go", []edit{
 		{"if w.registered == r {", "if w.number >= 0 {"}}},
 	{"PromiseNotListed", "pool.go", []edit{
-		{"p.port.list(readyDirection{handle: at.handle, direction: in}, after)", ""}}},
+		{"k.pool.port.list(readyDirection{handle: at.handle, direction: in})", ""}}},
 	{"PromiseLost", "pool.go", []edit{
-		{"\t\tp.promised--\n\t\tp.promise(after)", "\t\tp.promised--"}}},
+		{"\t\tk.reserved--\n\t\tlisted = k.reserve()", "\t\tk.reserved--"}}},
 	{"PoolWaiterNotWoken", "pool.go", []edit{
-		{"p.promise(after)\n\tp.mu.Unlock()", "p.mu.Unlock()"}}},
+		{"k.count++\n\treturn k.reserve()", "k.count++\n\treturn false"}}},
 	{"PoolQueueLosesItsEnd", "pool.go", []edit{
-		{"\t\tp.last = at.prev\n", ""}}},
+		{"\t\tk.last = at.prev\n", ""}}},
 	{"PoolWaiterLeavesInName", "pool.go", []edit{
-		{"\t} else {\n\t\tp.unlink(at)\n\t}\n\tp.vacate", "\t}\n\tp.vacate"}}},
-	{"BufferOfAFailedReadLost", "pool.go", []edit{
-		{"\th.returnUnused(rec, after)\n\trec.buffer = nil", "\trec.buffer = nil"}}},
-	{"CloseDoesNotWakeTheLeader", "close.go", []edit{
-		{"p.wakeLeader()\n", "\n"}}},
-	{"CloseDoesNotWaitForThePoller", "close.go", []edit{
-		{" || p.polling", ""}}},
-	{"CloseDoesNotWaitForCallbacks", "close.go", []edit{
-		{" || p.callbacks > 0", ""}}},
+		{"\t} else {\n\t\tk.unlink(at)\n\t}\n\tk.vacate", "\t}\n\tk.vacate"}}},
+	{"BufferOfAFailedReadLost", "apply.go", []edit{
+		{"\th.putBack(rec)\n\trec.buffer = nil", "\trec.buffer = nil"}}},
+	{"CloseDoesNotWakeTheLeader", "scheduler/scheduler.go", []edit{
+		{"s.closed, s.refusing = true, true\n\ts.WakeLeader()", "s.closed, s.refusing = true, true"}}},
+	{"CloseDoesNotWaitForThePoller", "scheduler/scheduler.go", []edit{
+		{"return s.working || s.callbacks > 0", "return s.callbacks > 0"}}},
+	{"CloseDoesNotWaitForCallbacks", "scheduler/scheduler.go", []edit{
+		{"return s.working || s.callbacks > 0", "return s.working"}}},
 }
 
 // mutantsOfKqueue are what the simulator must catch in the poller and the waker

@@ -16,27 +16,26 @@ import (
 // and must catch these.
 var mutantsOfNative = []mutant{
 	{"NotHeardForgotten", "native.go", []edit{
-		{"if !settled && !heard {", "if !settled && !heard && h.fd < 0 {"}}},
+		{"if !hasEnded && !heard {", "if !hasEnded && !heard && h.fd < 0 {"}}},
 	{"NotHeardTakenForHeard", "native.go", []edit{
 		{"h.latch[d] &^= abandoned\n\t\th.port.listUnheard", "h.port.listUnheard"}}},
 	{"SleepsOnWhatWasNotHeard", "native.go", []edit{
-		{"p.schedule(&p.asking)", "p.asking.heap = 1"}}},
+		{"st.schedule(&u.slot)", "u.slot.heap = 1"}}},
 	{"AsksAgainOnce", "native.go", []edit{
-		{"if p.asking.heap == 0 {", "if p.asking.deadline == 0 {"}}},
+		{"if u.slot.heap == 0 {", "if u.slot.deadline == 0 {"}}},
 	{"AsksUntilHeard", "native.go", []edit{
-		{"heard = h.port.native.Abandon(int(h.fd), s.kind)",
-			"for !heard {\n\t\t\theard = h.port.native.Abandon(int(h.fd), s.kind)\n\t\t}"}}},
-	{"CloseDoesNotAskAgain", "native.go", []edit{
-		{"case p.ready.count > 0 || p.timers.next() <= p.kernel.Now():", "case p.ready.count > 0:"}}},
-	{"CloseSleepsOnWhatWasNotHeard", "native.go", []edit{
-		{"p.until, p.how = p.timers.next(), how", "p.until, p.how = Never, how"}}},
-	{"CloseAsksWithoutALook", "native.go", []edit{
-		{"p.pollClosed(backend.Look)", ""}}},
+		{"heard = h.port.native.Abandon(int(h.fd), s.kind)", "for !heard {\n\t\t\theard = h.port.native.Abandon(int(h.fd), s.kind)\n\t\t}"}}},
+	{"CloseDoesNotAskAgain", "scheduler/poll.go", []edit{
+		{"case s.work.Ready() || s.work.Deadline() <= s.clock.Now():", "case s.work.Ready():"}}},
+	{"CloseSleepsOnWhatWasNotHeard", "scheduler/poll.go", []edit{
+		{"s.until, s.how = s.work.Deadline(), how", "s.until, s.how = backend.Never, how"}}},
+	{"CloseAsksWithoutALook", "scheduler/poll.go", []edit{
+		{"s.pollClosed(backend.Look)", ""}}},
 	{"CloseForgetsWhatWasNotHeard", "close.go", []edit{
-		{"case s == &p.asking:", "case s == &p.asking && as == draining:"}}},
+		{"case s == &st.unheard.slot:", "case s == &st.unheard.slot && p.timer.state&closing == 0:"}}},
 	{"ShutdownCutShortByAKernel", "close.go", []edit{
-		{"all = p.onlyEnding()", "all = p.inFlight() == 0"}}},
-	{"CancelledWriteNotCutShort", "engine.go", []edit{
+		{"all = st.onlyEnding()", "all = st.InFlight() == 0"}}},
+	{"CancelledWriteNotCutShort", "apply.go", []edit{
 		{" || s.progress&cutShort != 0", ""}}},
 	{"AbortedWriteBegunAnew", "native.go", []edit{
 		{"if s.kind == backend.Write {\n\t\t\tr :=", "if s.kind == backend.CloseWrite {\n\t\t\tr :="}}},

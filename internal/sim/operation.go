@@ -115,15 +115,15 @@ func (u *use) String() string {
 	return s
 }
 
-func (u *use) stage() core.Stage { return core.StageOf(&u.op.Record) }
+func (u *use) phase() core.Phase { return core.PhaseOf(&u.op.Record) }
 
 // unfinished tells whether the use has no outcome yet.
 func (u *use) unfinished() bool {
 	if u.handedOut {
 		return false
 	}
-	switch u.stage() {
-	case core.StageAccepted, core.StageQueued, core.StageCalling:
+	switch u.phase() {
+	case core.Accepted, core.Queued, core.Calling:
 		return true
 	}
 	return false

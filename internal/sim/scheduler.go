@@ -7,10 +7,10 @@ import (
 	"runtime/debug"
 	"sync"
 
-	"github.com/completionport/completion/internal/core"
+	"github.com/completionport/completion/internal/scheduler"
 )
 
-var _ core.Steps = (*world)(nil)
+var _ scheduler.Steps = (*world)(nil)
 
 // actor is a coroutine that calls the port. Coroutines are used again: one is
 // made when a world needs more than there are.

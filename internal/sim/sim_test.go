@@ -69,7 +69,7 @@ func TestSchedules(t *testing.T) {
 		return // too few for all that is rare
 	}
 	t.Logf("how often what happened:\n%s", all.faults())
-	t.Logf("what operations met, in which stage:\n%s", &all.table)
+	t.Logf("what operations met, in which phase:\n%s", &all.table)
 	if s := all.silent(); len(s) > 0 {
 		t.Errorf("never fired: %s", strings.Join(s, ", "))
 	}

@@ -82,17 +82,15 @@ func visitOf(c backend.Class) visit {
 	return visitError
 }
 
-const stages = core.StageFinished + 1
-
-var stageNames = [stages]string{"outside", "accepted", "queued", "calling", "finished"}
+const phases = core.Done + 1
 
 // table counts visits.
-type table [classes][stages][visits]uint64
+type table [classes][phases][visits]uint64
 
-// visit notes what u meets, and in what stage.
+// visit notes what u meets, and in what phase.
 func (w *world) visit(u *use, v visit) {
 	if !u.handedOut && u.op.use == u {
-		w.totals.table[u.class()][u.stage()][v]++
+		w.totals.table[u.class()][u.phase()][v]++
 	}
 }
 
@@ -108,19 +106,21 @@ func (w *world) visitFlying(v visit) {
 	}
 }
 
-// impossible says why an operation of a class can't meet an event in a stage.
-func impossible(c class, s core.Stage, v visit) string {
+// impossible says why an operation of a class can't meet an event in a phase.
+func impossible(c class, s core.Phase, v visit) string {
 	atHome := c == posts || c == timers
 	switch {
-	case v <= visitError && s != core.StageCalling:
+	case s == core.Inside:
+		return "no operation is inside a kernel of readiness"
+	case v <= visitError && s != core.Calling:
 		return "only a call has a result"
-	case v == visitHandOut && s != core.StageFinished:
+	case v == visitHandOut && s != core.Done:
 		return "only what has ended is handed out"
-	case atHome && s == core.StageCalling:
+	case atHome && s == core.Calling:
 		return "makes no call"
 	case atHome && (v == visitEdge || v == visitCloseHandle):
 		return "has no handle"
-	case c == posts && s == core.StageQueued:
+	case c == posts && s == core.Queued:
 		return "never waits"
 	case v == visitPartial && c != reads && c != lateReads && c != writes:
 		return "is done in one piece"
@@ -135,15 +135,15 @@ func impossible(c class, s core.Stage, v visit) string {
 // String prints the table, and what it lacks.
 func (t *table) String() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%-20s", "")
+	fmt.Fprintf(&b, "%-29s", "")
 	for v := range visits {
 		fmt.Fprintf(&b, "%12s", visitNames[v])
 	}
 	b.WriteByte('\n')
 	reasons := map[string]int{}
 	for c := range classes {
-		for s := core.StageAccepted; s < stages; s++ {
-			fmt.Fprintf(&b, "%-11s%-9s", classNames[c], stageNames[s])
+		for s := core.Accepted; s < phases; s++ {
+			fmt.Fprintf(&b, "%-11s%-18s", classNames[c], s)
 			for v := range visits {
 				cell := fmt.Sprint(t[c][s][v])
 				if why := impossible(c, s, v); why != "" {
@@ -173,10 +173,10 @@ func (t *table) String() string {
 // that were and are not possible.
 func (t *table) unvisited() (list []string) {
 	for c := range classes {
-		for s := core.StageAccepted; s < stages; s++ {
+		for s := core.Accepted; s < phases; s++ {
 			for v := range visits {
 				if (impossible(c, s, v) == "") == (t[c][s][v] == 0) {
-					list = append(list, fmt.Sprintf("%s, %s, %s", classNames[c], stageNames[s], visitNames[v]))
+					list = append(list, fmt.Sprintf("%s, %s, %s", classNames[c], s, visitNames[v]))
 				}
 			}
 		}

@@ -136,7 +136,7 @@ func (w *world) checkDue() {
 			continue
 		}
 		what := int64(0)
-		if u.stage() == core.StageQueued && w.timeIsUp(u) != "" {
+		if u.phase() == core.Queued && w.timeIsUp(u) != "" {
 			what = max(u.deadline, 1)
 		}
 		w.owed(&u.debt, what, turnsInTime, func() string { return u.String() + " is left although " + w.timeIsUp(u) })
@@ -157,10 +157,10 @@ func (w *world) checkDirections(s *socket) {
 		if !u.unfinished() {
 			continue
 		}
-		stage, side := u.stage(), sideOf(u.kind)
-		calling = calling || stage == core.StageCalling
+		stage, side := u.phase(), sideOf(u.kind)
+		calling = calling || stage == core.Calling
 		late = late || u.late
-		if first[side] == nil && stage == core.StageQueued {
+		if first[side] == nil && stage == core.Queued {
 			first[side] = u
 		}
 	}
@@ -183,7 +183,7 @@ func (w *world) buffersAreOut() bool {
 		return true
 	}
 	for _, v := range w.uses {
-		if v.late && !v.handedOut && (v.moved > 0 || v.unfinished() && v.stage() == core.StageCalling) {
+		if v.late && !v.handedOut && (v.moved > 0 || v.unfinished() && v.phase() == core.Calling) {
 			return true
 		}
 	}

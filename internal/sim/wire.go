@@ -35,7 +35,7 @@ func (u *use) endedHalfWay() bool {
 // program yet, or nil.
 func (s *socket) brokenBy() *use {
 	for _, v := range s.uses {
-		if !v.handedOut && v.endedHalfWay() && v.stage() == core.StageFinished {
+		if !v.handedOut && v.endedHalfWay() && v.phase() == core.Done {
 			return v
 		}
 	}
@@ -127,7 +127,7 @@ func (w *world) checkClosing(s *socket) {
 		w.fail("descriptor %d is closed under a call", s.fd)
 	}
 	for _, u := range s.uses {
-		if u.unfinished() && u.stage() != core.StageAccepted { // that one will be refused
+		if u.unfinished() && u.phase() != core.Accepted { // that one will be refused
 			w.fail("descriptor %d is closed and %v has not ended", s.fd, u)
 		}
 	}

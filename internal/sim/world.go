@@ -255,7 +255,7 @@ func (w *world) advance(to int64) {
 func (w *world) caller(s *socket, kind backend.Kind) *use {
 	var found *use
 	for _, u := range s.uses {
-		if u.handedOut || sideOf(u.kind) != sideOf(kind) || u.stage() != core.StageCalling {
+		if u.handedOut || sideOf(u.kind) != sideOf(kind) || u.phase() != core.Calling {
 			continue
 		}
 		if found != nil {

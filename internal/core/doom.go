@@ -22,8 +22,8 @@ const endsPerTurn = 128
 // dooming are the states that may end what is queued.
 const dooming = closing | draining | failed | broken
 
-// doom is how what is queued in d has to end, nil if it need not. h.mu is held.
-func (h *Handle) doom(d direction) *Failure {
+// doom is how what is queued in d has to end, nil if it need not.
+func (h *locked) doom(d direction) *Failure {
 	switch {
 	case h.closes(d):
 		return closedFailure
@@ -36,14 +36,14 @@ func (h *Handle) doom(d direction) *Failure {
 }
 
 // closes tells whether the intent to close is recorded for all that is queued in
-// d. h.mu is held.
-func (h *Handle) closes(d direction) bool {
+// d.
+func (h *locked) closes(d direction) bool {
 	return h.state&closing != 0 || h.state&draining != 0 && (d == in || h.state&connecting != 0)
 }
 
 // endDoomed ends what has to end in d, but not more than one turn allows. It
-// reports whether there is more: then it must be called again. h.mu is held.
-func (h *Handle) endDoomed(d direction, after *aftermath) (more bool) {
+// reports whether there is more: then it must be called again.
+func (h *locked) endDoomed(d direction) (more bool) {
 	f := h.doom(d)
 	for left := h.port.endsPerTurn; f != nil; left-- {
 		s := h.idle(d)
@@ -53,11 +53,11 @@ func (h *Handle) endDoomed(d direction, after *aftermath) (more bool) {
 		case left == 0:
 			return true
 		}
-		h.takeOut(d, s, after)
+		h.takeOut(d, s)
 		if s.intent != noIntent {
-			h.end(d, s, s.intent.failure(), after)
+			h.complete(s, s.intent.failure())
 		} else {
-			h.end(d, s, f, after)
+			h.complete(s, f)
 		}
 		if f == abortedFailure && h.state&broken == 0 { // that was the last of them
 			return false
@@ -66,10 +66,10 @@ func (h *Handle) endDoomed(d direction, after *aftermath) (more bool) {
 	return false
 }
 
-// idle returns the first operation of d that is not inside a call. h.mu is held.
-func (h *Handle) idle(d direction) *Slot {
+// idle returns the first operation of d that is not in a call or inside the kernel.
+func (h *locked) idle(d direction) *Slot {
 	s := h.queue[d].head()
-	if s == nil || !h.isCalling(s) {
+	if s == nil || !s.phase().inCall() {
 		return s
 	}
 	if s == h.queue[d].tail {
@@ -78,14 +78,12 @@ func (h *Handle) idle(d direction) *Slot {
 	return s.next
 }
 
-// endAll ends what has to end in both directions. h.mu is held, and let go of
-// between two turns.
-func (h *Handle) endAll(after *aftermath) {
+// endAll ends what has to end in both directions. The lock is released between two
+// turns, and what has ended is published then.
+func (h *locked) endAll() {
 	for _, d := range [...]direction{in, out} {
-		for h.endDoomed(d, after) {
-			h.leave(after)
-			*after = aftermath{}
-			h.lock()
+		for h.endDoomed(d) {
+			h.relock()
 		}
 	}
 }
@@ -93,7 +91,7 @@ func (h *Handle) endAll(after *aftermath) {
 // connectEnded lets what waited for the first connect go on, or end as it did. A
 // later connect on the same socket changes nothing. What is queued behind it in
 // its own direction is left to the caller.
-func (h *Handle) connectEnded(f *Failure, after *aftermath) {
+func (h *locked) connectEnded(f *Failure) {
 	h.state &^= connecting
 	if f == nil && h.state&draining != 0 { // begun before: what waits for it is closed
 		f = closedFailure
@@ -101,7 +99,7 @@ func (h *Handle) connectEnded(f *Failure, after *aftermath) {
 	if f == nil {
 		h.state |= connected
 		if h.queue[in].tail != nil {
-			h.listReady(in, after)
+			h.list(in)
 		}
 		return
 	}
@@ -112,24 +110,23 @@ func (h *Handle) connectEnded(f *Failure, after *aftermath) {
 	if f.Code == System && h.errno == 0 {
 		h.errno = uint16(f.Errno)
 	}
-	h.port.connectFailures.Store(h, f)
+	h.port.connectFailures.Store(h.Handle, f)
 	// A read that was begun before the connect is answered by the kernel.
-	if h.latch[in]&owned == 0 && h.endDoomed(in, after) {
-		h.listReady(in, after)
+	if !h.isBusy(in) && h.endDoomed(in) {
+		h.list(in)
 	}
 }
 
 // connectFailure is what those share that waited for a connect that failed. One of
-// the system has its error since its call: nobody writes to it any more. h.mu is
-// held.
-func (h *Handle) connectFailure() *Failure {
-	f, _ := h.port.connectFailures.Load(h)
+// the system has its error since its call: nobody writes to it any more.
+func (h *locked) connectFailure() *Failure {
+	f, _ := h.port.connectFailures.Load(h.Handle)
 	return f.(*Failure)
 }
 
 // notConnected is what an operation gets that comes to a socket whose connect
-// has failed. h.mu is held.
-func (h *Handle) notConnected(k backend.Kind) *Failure {
+// has failed.
+func (h *locked) notConnected(k backend.Kind) *Failure {
 	errno := backend.Errno(h.errno)
 	switch {
 	case errno == 0 && h.connectFailure() == closedFailure:
@@ -137,42 +134,41 @@ func (h *Handle) notConnected(k backend.Kind) *Failure {
 	case errno == 0: // it was cancelled
 		errno = backend.ENOTCONN
 	}
-	return &Failure{Code: System, Kind: k, Errno: errno, Handle: h}
+	return &Failure{Code: System, Kind: k, Errno: errno, Handle: h.Handle}
 }
 
 // breakOff notes that a write has ended after some of its bytes, and returns its
-// failure: until that was handed out, whatever is queued behind it or comes
-// meanwhile would start in the middle of its message. h.mu is held.
+// failure: until that was delivered, whatever is queued behind it or comes
+// meanwhile would start in the middle of its message.
 //
 // There is one such write of a handle at a time, since none is performed before
 // mend was called for it.
-func (h *Handle) breakOff(f *Failure) *Failure {
+func (h *locked) breakOff(f *Failure) *Failure {
 	h.state |= broken
 	own := *f // the others are shared
-	own.Handle, own.breaks = h, true
+	own.Handle, own.breaks = h.Handle, true
 	return &own
 }
 
-// mend is called when the write that has broken h is handed out. What is still
+// mend is called when the write that has broken h is delivered. What is still
 // queued was submitted before that, and is aborted all the same: the last of it
 // is marked. No lock is held.
 //
 // A Submit that runs at the same time comes before or after it as a whole, as
 // all of its operations are queued under one hold of the lock.
 func (h *Handle) mend() {
-	h.lock()
-	if last := h.queue[out].tail; last != nil {
+	l := h.lock()
+	if last := l.queue[out].tail; last != nil {
 		last.progress |= lastAborted
 	} else {
-		h.state &^= broken
+		l.state &^= broken
 	}
-	h.mu.Unlock()
+	l.mu.Unlock()
 }
 
 // unmark is called for the last operation that is to be aborted when it leaves
-// its queue: the one before it is the last then, or there is none any more. h.mu
-// is held.
-func (h *Handle) unmark(s *Slot) {
+// its queue: the one before it is the last then, or there is none any more.
+func (h *locked) unmark(s *Slot) {
 	if s == h.queue[out].head() {
 		h.state &^= broken
 	} else {

@@ -89,12 +89,12 @@ func TestCascadesInTurns(t *testing.T) {
 			steps.onLock = func() {
 				now := 0
 				for _, o := range others {
-					if StageOf(o.self()) == StageFinished || StageOf(o.self()) == StageOutside {
+					if PhaseOf(o.self()) == Done || PhaseOf(o.self()) == Idle {
 						now++
 					}
 				}
-				most = max(most, now-ended, int(p.completed)-published)
-				ended, published = now, int(p.completed)
+				most = max(most, now-ended, int(p.guarded.completed)-published)
+				ended, published = now, int(p.guarded.completed)
 			}
 			c.end(k, p, h, first)
 			n := many
@@ -131,7 +131,7 @@ func TestDescriptorOutlastsTheTurns(t *testing.T) {
 	queueReads(p, h, reads)
 	published := 0
 	steps.onLock = func() {
-		published = max(published, int(p.completed))
+		published = max(published, int(p.guarded.completed))
 		if len(k.closed) > 0 && h.queue[in].tail != nil {
 			t.Error("closed with operations in the queue")
 		}
@@ -141,7 +141,8 @@ func TestDescriptorOutlastsTheTurns(t *testing.T) {
 		h.mu.Lock() // as an option that is set meanwhile
 		h.users++
 		h.users--
-		h.unlock(&aftermath{})
+		l := locked{Handle: h}
+		l.release()
 	}
 	h.Close()
 	steps.onLock = nil
@@ -175,10 +176,10 @@ func TestCancelBetweenTheTurns(t *testing.T) {
 			p.Submit(others, false)
 			tried := false
 			steps.onLock = func() {
-				if p.completed > 0 && !tried {
+				if p.guarded.completed > 0 && !tried {
 					tried = true
 					for range 2 {
-						if StageOf(others[6].self()) != StageQueued && c.recorded {
+						if PhaseOf(others[6].self()) != Queued && c.recorded {
 							t.Fatal("all were ended in one turn")
 						}
 						if p.Cancel(others[6]) != c.recorded {

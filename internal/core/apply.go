@@ -1,0 +1,185 @@
+package core
+
+import "github.com/completionport/completion/internal/backend"
+
+// apply takes in what a call about s, the head of d, has done: s completes, or an
+// intent recorded meanwhile ends it, or it goes on waiting.
+func (h *locked) apply(d direction, s *Slot, r callResult) {
+	if r.isTransfer() && h.latch[1-d]&undecided == 0 {
+		h.transferred(d, s, r)
+		return
+	}
+	h.setLatch(d, r.verdict)
+	rec := s.record()
+	rec.n += int64(r.n)
+	if h.errno == 0 && r.fatal {
+		h.errno = uint16(r.failure.Errno)
+	}
+	h.decideOther(d)
+	if r.cut {
+		s.progress |= cutShort
+		if wanted := h.intentOf(s); wanted != noIntent {
+			r.failure = wanted.failure()
+		}
+	}
+	if r.gone {
+		// The kernel tells a reset to one call only. If one is under way in the
+		// other direction, it may be that one.
+		if other := h.queue[1-d].head(); h.errno == 0 && other != nil && other.phase() == Calling {
+			h.latch[d] |= undecided
+			r.verdict = wouldBlock
+		} else {
+			r.failure = h.whyGone(s)
+		}
+	}
+	switch r.verdict {
+	case ended, endedAndExhausted:
+		h.takeOut(d, s)
+		if r.failure == nil && s.kind == backend.Accept {
+			s.op.Deliver(Result{Accepted: r.accepted})
+		}
+		h.complete(s, r.failure)
+	default:
+		s.enter(Queued)
+		h.goOnWaiting(d, s, r)
+	}
+}
+
+// goOnWaiting is for an operation that a call has not ended: an intent recorded
+// meanwhile ends it.
+func (h *locked) goOnWaiting(d direction, s *Slot, r callResult) {
+	if rec := s.record(); s.flags&pooled != 0 && rec.n == 0 {
+		h.putBack(rec)
+	}
+	if i := h.intentOf(s); i != noIntent && (i != toExpire || !h.mayRead(s, r)) {
+		h.takeOut(d, s)
+		h.complete(s, i.failure())
+	}
+}
+
+// mayRead reports whether a pooled read whose time is up has just learned from a Native
+// kernel that there is data, and gets it a buffer: the read comes first, as in
+// tryOnceMore.
+func (h *locked) mayRead(s *Slot, r callResult) bool {
+	return h.port.native != nil && r.verdict == progressed && s.flags&pooled != 0 && !s.hasBuffer() && h.getBuffer(s)
+}
+
+// transferred is apply for what mostly happens: bytes were moved, and the
+// operation has ended well.
+func (h *locked) transferred(d direction, s *Slot, r callResult) {
+	if r.verdict == ended || h.latch[d]&stopsShort != 0 {
+		h.latch[d] |= ready // as in setLatch
+	}
+	h.queue[d].pop()
+	rec := s.record()
+	rec.n += int64(r.n)
+	if s.kind == backend.Read {
+		if s.flags&pooled != 0 {
+			s.op.Deliver(Result{Buffer: rec.buffer})
+		}
+		rec.buffer.n += int(rec.n)
+	}
+	s.enterDone()
+	h.ended.push(s)
+}
+
+// setLatch notes whether the call has exhausted its direction.
+func (h *locked) setLatch(d direction, v verdict) {
+	switch v {
+	case ended, progressed:
+		h.latch[d] |= ready
+	case endedAndExhausted, progressedAndExhausted:
+		// A short read or write. No edge will come for what a read has left.
+		if h.latch[d]&stopsShort != 0 {
+			h.latch[d] |= ready
+		}
+	}
+}
+
+// decideOther lets the other direction look again if it has waited for the call
+// that is over now.
+func (h *locked) decideOther(d direction) {
+	if h.latch[1-d]&undecided != 0 {
+		h.latch[1-d] &^= undecided
+		h.list(1 - d)
+	}
+}
+
+// complete gives s, which is in no queue any more, its outcome. What follows from
+// it for those behind it is in the state of h, and the caller sees to it.
+func (h *locked) complete(s *Slot, f *Failure) {
+	rec := s.record()
+	isShort := rec.n > 0 || s.progress&cutShort != 0
+	if s.kind == backend.Write && f != nil && isShort && h.state&closing == 0 {
+		f = h.breakOff(f)
+	}
+	rec.failure = f
+	if f != nil && f.Code == System {
+		h.failed = true
+		if s.kind == backend.Connect && f.Err == nil {
+			f.Target = s.target()
+		}
+	}
+	h.finishResult(s, rec, f)
+	s.enterDone()
+	h.ended.push(s)
+	switch {
+	case s.progress&opens != 0:
+		h.connectEnded(f)
+	case s.kind == backend.CloseWrite && f == nil:
+		h.state |= finSent
+	}
+}
+
+// finishResult fixes the count and the buffer of an operation that has its outcome.
+func (h *locked) finishResult(s *Slot, rec *Record, f *Failure) {
+	switch s.kind {
+	case backend.Read:
+		if s.flags&pooled != 0 {
+			h.deliverPooled(s, rec)
+		}
+		if rec.buffer != nil {
+			rec.buffer.n += int(rec.n)
+		}
+	case backend.Accept:
+		if f != nil {
+			s.op.Deliver(Result{})
+		}
+	case backend.Connect:
+		rec.n = 0
+	}
+}
+
+// deliverPooled delivers the buffer of a pooled read if it has bytes in it.
+func (h *locked) deliverPooled(s *Slot, rec *Record) {
+	if rec.n > 0 {
+		s.op.Deliver(Result{Buffer: rec.buffer})
+		return
+	}
+	h.putBack(rec)
+	rec.buffer = nil
+	s.op.Deliver(Result{})
+}
+
+// target is where a connect was to lead, as the program gave it.
+func (s *Slot) target() any {
+	var req Request
+	s.op.Describe(&req)
+	return req.Target
+}
+
+// whyGone says why a read brought nothing, or why a write met a broken pipe:
+// the errno that any call of this handle met, or else what it looks like.
+func (h *locked) whyGone(s *Slot) *Failure {
+	rec := s.record()
+	errno := backend.Errno(h.errno)
+	switch {
+	case s.kind == backend.Write && (errno == 0 || h.state&finSent != 0):
+		errno = backend.EPIPE
+	case errno == 0 && rec.n > 0:
+		return unexpectedEndOfFile
+	case errno == 0:
+		return endOfFile
+	}
+	return &Failure{Code: System, Kind: s.kind, Errno: errno, Handle: h.Handle}
+}

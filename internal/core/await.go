@@ -1,0 +1,200 @@
+package core
+
+import (
+	"context"
+
+	"github.com/completionport/completion/internal/scheduler"
+)
+
+// Next returns a finished operation, and waits for one if need be. It returns
+// nil if ctx has ended, or if the port is closed and nothing is left.
+func (p *Port) Next(ctx context.Context) Operation {
+	var one [1]Operation
+	p.NextBatch(ctx, one[:])
+	return one[0]
+}
+
+// NextBatch fills dst with finished operations, waits for the first, and
+// returns how many there are: 0 for the reasons of Next.
+func (p *Port) NextBatch(ctx context.Context, dst []Operation) (n int) {
+	c := scheduler.ContextOf(ctx)
+	if len(dst) == 0 || c.IsOver() {
+		return 0
+	}
+	var then delivery
+	var traces []Trace
+	st := p.lock()
+	st.scheduler.AwaitItems(c, len(dst))
+	for n < len(dst) {
+		if p.observer != nil {
+			traces = st.takeQueued(traces)
+		}
+		op := st.next(&then)
+		if op == nil {
+			break
+		}
+		dst[n] = op
+		n++
+	}
+	st.scheduler.ItemsChanged()
+	st.unlock()
+	if traces != nil {
+		p.observer.tellAll(traces)
+	}
+	then.done()
+	return n
+}
+
+// Await starts the operation and waits for it. It reports false if the port
+// accepts nothing any more. With a context that has ended nothing reaches the
+// kernel: the operation ends as cancelled.
+func (p *Port) Await(ctx context.Context, op Operation) bool {
+	i := noIntent
+	if scheduler.ContextOf(ctx).IsOver() {
+		i = toCancel
+	}
+	one := [1]Operation{op}
+	if !p.submit(one[:], true, i) {
+		return false
+	}
+	p.Wait(ctx, op)
+	return true
+}
+
+// Wait returns when the started operation has ended and delivers it. If ctx
+// ends first, the operation is cancelled, and waited for all the same.
+func (p *Port) Wait(ctx context.Context, op Operation) {
+	rec := recordOf(op)
+	p.step()
+	if p.deliver(ctx, rec) {
+		return
+	}
+	c := scheduler.ContextOf(ctx)
+	if c.IsOver() {
+		p.step()
+		p.record(TicketOf(rec), toCancel)
+		c = scheduler.Forever
+	}
+	st := p.lock()
+	inFlight, mistake := p.waitable(rec)
+	if inFlight {
+		w, released := st.scheduler.Enlist(c, scheduler.OneEnd)
+		if released {
+			inFlight, mistake = p.waitable(rec)
+		}
+		if inFlight {
+			st.waitFor(w, rec)
+		}
+		st.scheduler.Dismiss(w)
+	}
+	st.unlock()
+	if mistake != "" {
+		panic(mistake)
+	}
+	p.step()
+	p.deliver(ctx, rec)
+}
+
+// waitable reports whether the operation is in flight and can be waited for, or
+// why that is a mistake. The port's lock is held.
+func (p *Port) waitable(rec *Record) (inFlight bool, mistake string) {
+	switch s := rec.slot.Load(); {
+	case s == nil:
+		return false, "completion: Wait for an operation that was not started"
+	case s == &inQueue || s == &inQueueAgain:
+		return false, "completion: Wait for an operation that was submitted to the queue"
+	case s == &unwaited || s == &waited:
+		return false, ""
+	case s == &delivering:
+		return false, "completion: two goroutines wait for one operation"
+	case s.handle.Load().port != p:
+		return false, "completion: Wait for an operation of another port"
+	case s.flags&started == 0:
+		return false, "completion: Wait for an operation that was submitted to the queue"
+	case s.waiter != 0:
+		return false, "completion: two goroutines wait for one operation"
+	}
+	return true, ""
+}
+
+// waitFor waits until the operation, which is in flight, has ended. The lock is released
+// in between.
+func (st *state) waitFor(w *scheduler.Waiter, rec *Record) {
+	s, number := rec.slot.Load(), w.Number()
+	s.waiter = number + 1
+	for len(st.awaited) <= int(number) {
+		st.awaited = append(st.awaited, Ticket{})
+	}
+	st.awaited[number] = s.ticket()
+	if w.ContextOver() { // before it could know what to cancel
+		st.ContextEnded(int(number))
+	}
+	st.scheduler.Wait(w)
+	st.awaited[number] = Ticket{}
+}
+
+// deliver delivers a started operation that is Done, to a Wait with that context.
+// It reports false if it is still in flight, or was never started.
+func (p *Port) deliver(ctx context.Context, r *Record) bool {
+	switch s := r.slot.Load(); {
+	case s == &waited:
+		return true
+	case s != &unwaited:
+		return false
+	case !r.slot.CompareAndSwap(s, &delivering): // another Wait got in between
+		panic("completion: two goroutines wait for one operation")
+	}
+	if b := r.buffer; b != nil {
+		r.buffer = nil
+		if b.giveBack() {
+			b.recycle()
+		}
+	}
+	if f := r.failure; f != nil && f.breaks {
+		f.Handle.mend()
+	}
+	if f := r.failure; f != nil && f.byContext {
+		p.blameContext(ctx, r)
+	} else {
+		r.slot.Store(&waited)
+	}
+	return true
+}
+
+// blameContext delivers an operation that its context has ended, and fixes its error:
+// the next Wait may have another context, and the outcome must not depend on who asks.
+func (p *Port) blameContext(ctx context.Context, r *Record) {
+	defer r.slot.Store(&waited) // also if the context, which is the program's, panics
+	own := *r.failure           // the others are shared
+	own.byContext = false
+	r.failure = &own
+	if p.blame != nil {
+		own.Err = p.blame(ctx)
+	}
+}
+
+// Cancel records the wish to cancel op, and reports whether it was recorded
+// while op was in flight.
+func (p *Port) Cancel(op Operation) bool {
+	p.step()
+	return p.record(TicketOf(recordOf(op)), toCancelAsked)
+}
+
+// CancelTicket is Cancel for one use of an operation.
+func (p *Port) CancelTicket(t Ticket) bool { return p.record(t, toCancelAsked) }
+
+// SetDeadline moves the deadline of an operation in flight; 0 clears it. It
+// reports false if the operation is not in flight any more.
+func (p *Port) SetDeadline(op Operation, deadline int64) bool {
+	rec := recordOf(op)
+	t := TicketOf(rec)
+	st := p.lock()
+	defer st.unlock()
+	// Slots are freed under the lock only: the comparison holds until we leave.
+	if t.slot == nil || rec.slot.Load() != t.slot || !t.slot.has(t) || t.slot.handle.Load().port != p {
+		return false
+	}
+	t.slot.deadline = reachable(deadline)
+	st.schedule(t.slot)
+	return true
+}

@@ -1,0 +1,202 @@
+package core
+
+import "github.com/completionport/completion/internal/backend"
+
+// turnBudget is how many calls one goroutine makes for a direction before others get a
+// turn.
+const turnBudget = 16
+
+// enqueue puts s behind the others of its direction, or completes it if it is
+// refused.
+func (h *locked) enqueue(s *Slot) {
+	d := directionOf(s.kind)
+	refusal := s.refusal()
+	switch {
+	case h.state&closing != 0, h.state&draining != 0 && s.kind != backend.Write && s.kind != backend.CloseWrite:
+		if s.intent == noIntent { // else somebody was told that it is recorded
+			s.intent = toClose
+		}
+		h.complete(s, s.intent.failure())
+	case refusal != noRefusal && (s.kind != backend.Connect || h.state&(connecting|connected) != 0):
+		h.complete(s, refusal)
+	case h.state&failed != 0:
+		h.complete(s, h.notConnected(s.kind))
+	case s.kind == backend.Timer: // it waits in the heap, where commit has put it
+		s.enter(Queued)
+	default:
+		if s.kind == backend.Connect && h.state&(connected|connecting) == 0 {
+			h.state |= connecting
+			s.progress |= opens
+		}
+		s.enter(Queued)
+		h.queue[d].push(s)
+	}
+}
+
+// noRefusal can be told from a timer's nil failure.
+var noRefusal = &Failure{}
+
+// refusal is how an operation ends that must not reach the kernel: something
+// was recorded before it was queued. The first connect of a socket is queued all
+// the same, so that what was submitted behind it shares its failure.
+func (s *Slot) refusal() *Failure {
+	if s.intent != noIntent {
+		return s.intent.failure()
+	}
+	return noRefusal
+}
+
+// run performs operations of d until none can be performed now. It does
+// nothing if another goroutine is in a call: that one will see what we
+// changed, since it looks again under the lock after each call. The lock is released
+// during each call.
+func (h *locked) run(d direction) {
+	if h.isBusy(d) && !h.acceptMore(d) {
+		return
+	}
+	for budget := turnBudget; ; budget-- {
+		s := h.performable(d)
+		if s == nil {
+			return
+		}
+		if budget == 0 {
+			// No new edge will come for what is left.
+			h.list(d)
+			return
+		}
+		short := h.latch[d] & stopsShort
+		r := h.call(d, s)
+		if r.verdict == begunInKernel && !h.endedInCall(d, s, &r) {
+			if h.acceptMore(d) {
+				continue
+			}
+			return
+		}
+		if r.verdict != wouldBlock {
+			h.latch[d] |= short
+		}
+		h.apply(d, s, r)
+	}
+}
+
+// call makes the call that the head of d waits for. The lock is released during it.
+//
+// The latch is cleared before the call: an edge that comes during it
+// sets it again, and we try once more. Cleared after the call, that
+// edge would be lost and the operation would sleep for ever. What it says
+// of short reads is the same: a call that finds nothing ends it, but not
+// what an edge has said since.
+func (h *locked) call(d direction, s *Slot) (r callResult) {
+	h.latch[d] &^= ready | stopsShort
+	s.enter(Calling)
+	h.mu.Unlock()
+	if h.port.observer == nil {
+		r = h.perform(s)
+	} else {
+		r = h.observedCall(s, (*Handle).perform)
+	}
+	h.lockMutex()
+	return r
+}
+
+// performable returns the head of d if a call could make progress on it, and
+// completes heads that need no call.
+func (h *locked) performable(d direction) *Slot {
+	for {
+		s := h.queue[d].head()
+		switch {
+		case s == nil:
+			return nil
+		case h.state&dooming != 0 && h.doom(d) != nil:
+			if h.endDoomed(d) {
+				h.list(d)
+				return nil
+			}
+			continue
+		case d == in && h.state&connecting != 0:
+			return nil
+		case (s.flags&vacant != 0 || s.kind == backend.Connect) && h.endUncalled(d, s):
+			continue
+		case s.kind == backend.CloseWrite: // needs no room: it never would block
+			return s
+		case h.latch[d]&(ready|undecided) != ready:
+			if h.port.native != nil && h.latch[d]&undecided == 0 {
+				return s // the kernel waits for what it needs
+			}
+			return nil
+		case s.flags&pooled != 0 && !h.getBuffer(s):
+			return nil
+		}
+		return s
+	}
+}
+
+// endUncalled completes a head that needs no call, and reports whether it did.
+func (h *locked) endUncalled(d direction, s *Slot) bool {
+	f := (*Failure)(nil)
+	switch {
+	case s.flags&vacant != 0:
+	case s.refusal() != noRefusal:
+		f = s.refusal()
+	case s.progress&opens == 0:
+		// Not for the kernel to say: Linux takes the second call for a question
+		// about the first.
+		f = &Failure{Code: System, Kind: backend.Connect, Errno: backend.EISCONN, Handle: h.Handle}
+	default:
+		return false
+	}
+	h.takeOut(d, s)
+	h.complete(s, f)
+	return true
+}
+
+// takeOut removes s from its queue, and from its pool's if it waits there.
+// The caller owns the outcome from here on.
+func (h *locked) takeOut(d direction, s *Slot) {
+	if d == in && h.latch[in]&wantsBuffer != 0 && s == h.queue[in].head() {
+		h.stopWaiting(s.record())
+	}
+	if s.progress&lastAborted != 0 {
+		h.unmark(s)
+	}
+	h.queue[d].remove(s)
+}
+
+// getBuffer gets the pooled read s its buffer. false means that it waits for one.
+func (h *locked) getBuffer(s *Slot) bool {
+	rec := s.record()
+	if !rec.buffer.isPlaceholder() {
+		return true // a full read that has some of its bytes
+	}
+	if !rec.buffer.pool.get(h.Handle, rec) {
+		h.latch[in] |= wantsBuffer
+		return false
+	}
+	h.latch[in] &^= wantsBuffer
+	return true
+}
+
+// stopWaiting takes h out of the queue of the pool that its head waits for.
+func (h *locked) stopWaiting(rec *Record) {
+	h.latch[in] &^= wantsBuffer
+	at := rec.buffer.place
+	pool := at.placeholder.pool
+	rec.buffer = &pool.placeholder
+	if pool.leave(at) {
+		h.listed = true
+	}
+}
+
+// putBack gives the buffer of a pooled read that found no data to the next
+// in line. The read asks again at its next edge.
+func (h *locked) putBack(rec *Record) {
+	b := rec.buffer
+	if b.isPlaceholder() {
+		return
+	}
+	rec.buffer = &b.pool.placeholder
+	b.owner.Store(ownedByPool)
+	if b.pool.put(b) {
+		h.listed = true
+	}
+}

@@ -1,0 +1,133 @@
+package core
+
+import "github.com/completionport/completion/internal/backend"
+
+// intent is what somebody wants of an operation in flight. The first one
+// recorded stays, and never waits: if the operation is in a call, the goroutine in
+// that call sees the intent afterwards, and uses it only if the call brought no result.
+type intent uint8
+
+const (
+	noIntent      intent = iota
+	toCancel             // the context of its Wait has ended
+	toCancelAsked        // Cancel was called
+	toExpire
+	toClose
+	toFire  // a timer: ending is what it is for
+	toLimit // there are too many
+	toFull  // a read that appends has no room
+)
+
+func (i intent) failure() *Failure {
+	switch i {
+	case toCancel:
+		return contextFailure
+	case toCancelAsked:
+		return canceledFailure
+	case toExpire:
+		return deadlineFailure
+	case toFire:
+		return nil
+	case toLimit:
+		return limitFailure
+	case toFull:
+		return fullFailure
+	default:
+		return closedFailure
+	}
+}
+
+// intentOf is what was recorded of s, or else of all that is queued with it.
+func (h *locked) intentOf(s *Slot) intent {
+	if s.intent == noIntent && s.phase() != Accepted && s.kind != backend.Timer && h.closes(directionOf(s.kind)) {
+		return toClose
+	}
+	return s.intent
+}
+
+// record notes an intent on the operation that a ticket names. It reports
+// whether it was recorded while the operation was in flight. An operation that is in no
+// call is completed at once. No lock is held.
+func (p *Port) record(t Ticket, i intent) bool {
+	if t.slot == nil {
+		return false
+	}
+	// The slot may be used again any time until its handle's lock is held and
+	// its generation compared; until then h is only a guess. From then on the operation
+	// can't end before the lock is released.
+	p.step()
+	handle := t.slot.handle.Load()
+	if handle == nil || handle.port != p {
+		return false
+	}
+	s := t.slot
+	h := handle.lock()
+	if !s.has(t) || s.handle.Load() != handle || h.intentOf(s) != noIntent {
+		h.mu.Unlock()
+		return false
+	}
+	if i == toExpire && h.tryOnceMore(s, t) {
+		h.unlock()
+		return false
+	}
+	s.intent = i
+	if s.phase() == Queued {
+		h.endByIntent(s)
+	} else {
+		h.listInside(directionOf(s.kind))
+	}
+	h.unlock()
+	return true
+}
+
+// endByIntent takes a queued operation out and lets the one behind it go on.
+func (h *locked) endByIntent(s *Slot) {
+	if s.kind == backend.Timer {
+		h.complete(s, s.intent.failure())
+		return
+	}
+	d := directionOf(s.kind)
+	wasHead := s == h.queue[d].head()
+	h.takeOut(d, s)
+	h.complete(s, s.intent.failure())
+	if !wasHead {
+		return
+	}
+	h.endDoomed(d)
+	if h.queue[d].tail != nil {
+		// The one behind may be performable, or has to end, and no edge will come
+		// for it. A canceller makes no call itself.
+		h.list(d)
+	}
+}
+
+// tryOnceMore performs what has arrived for an operation whose time is up, and reports
+// whether it has ended or has its turn again. What has arrived in time is its result,
+// also if the port looks late: behind a long loop body, or because more is ready than
+// one poll reports. So the call is asked, and not the latch. A write is not tried: room
+// does not arrive, and a peer that reads nothing would have its time twice. The lock is
+// released in between: the ticket tells whether somebody else has ended the operation
+// meanwhile.
+func (h *locked) tryOnceMore(s *Slot, t Ticket) (settled bool) {
+	d := directionOf(s.kind)
+	waits := d == in && h.state&connecting != 0 // then it would only leave the latch set
+	switch {
+	case s.kind != backend.Read && s.kind != backend.Accept && s.kind != backend.Connect:
+		return false
+	case h.port.native != nil || s.phase() == Accepted || h.isBusy(d) || waits:
+		return false
+	}
+	h.latch[d] |= ready
+	h.run(d)
+	if !s.has(t) || h.intentOf(s) != noIntent {
+		return true
+	}
+	if h.state&(listedIn<<d) == 0 || h.latch[d]&ready == 0 {
+		return false
+	}
+	// More is ahead of it than one turn performs.
+	st := h.port.lock()
+	st.schedule(s)
+	st.unlockQuietly()
+	return true
+}

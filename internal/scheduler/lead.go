@@ -1,0 +1,125 @@
+package scheduler
+
+import (
+	"runtime"
+
+	"github.com/completionport/completion/internal/backend"
+)
+
+// timePerTurn is after how many nanoseconds the events of one poll are interrupted by
+// a turn of what is ready without one.
+const timePerTurn = 250_000
+
+// lead is one step of the leader's work: work on what is known to be possible,
+// one event at a time, or else wait for more. w has the lead. The lock is released in
+// between.
+//
+// One event at a time, because what follows from it mostly concerns the same
+// connection: the reply is written while the socket is still in the caches.
+func (s *Scheduler) lead(w *Waiter) {
+	if s.work.Ready() {
+		// One turn, and on to the events: a direction that has more than its turn
+		// allows is on the list again.
+		s.takeTurn(0)
+		switch {
+		case s.closed:
+			return
+		case s.satisfied(w) && len(s.pending) == 0:
+			// The next leader may be satisfied in the same way, and the one after it.
+			if s.lookIsDueAfterTurn() {
+				s.poll(w, false)
+			}
+			return
+		}
+	}
+	switch {
+	case len(s.pending) > 0:
+		before := s.woken
+		s.serveNext()
+		if s.woken != before && len(s.pending) > 0 && !s.satisfied(w) {
+			s.stepAside(w)
+		}
+	case s.standby != nil: // it is about to look
+		s.leader = nil
+		s.park(w)
+	default:
+		s.poll(w, true)
+	}
+}
+
+// stepAside lets a waiter that was woken go first, while its connection is
+// still in the caches: if it comes back to wait, it takes the lead and the next
+// event, and so on through all of them. Each of them may also stay away and
+// work, so the one that stepped aside stands by: it does not sleep, and takes the
+// lead when it gets its turn and nobody has it. w has the lead. The lock is released in
+// between.
+func (s *Scheduler) stepAside(w *Waiter) {
+	s.leader = nil
+	if s.standby != nil {
+		s.park(w)
+		return
+	}
+	s.standby = w
+	s.Unlock()
+	if s.steps != nil {
+		s.steps.Step()
+	} else {
+		runtime.Gosched()
+	}
+	s.Lock()
+	s.standby = nil
+}
+
+// round works on what is possible now, I/O and deadlines, without waiting: all of
+// it, or as much as one turn allows. w has the lead. The lock is released in between.
+func (s *Scheduler) round(w *Waiter) {
+	if len(s.pending) == 0 && s.work.Armed() {
+		s.poll(w, false)
+	}
+	now := s.clock.Now()
+	for end := now + timePerTurn; len(s.pending) > 0 && !s.closed && now < end; now = s.clock.Now() {
+		s.serveNext()
+	}
+	if !s.closed {
+		s.takeTurn(now)
+	}
+	s.pace.restart(s.clock.Now())
+}
+
+// serveNext works on the first of the pending events. It is called by the leader. The
+// lock is released in between.
+func (s *Scheduler) serveNext() {
+	e := s.pending[0]
+	s.pending = s.pending[1:]
+	s.pace.restart(0)
+	s.working = true
+	s.work.Serve(e)
+	s.working = false
+	s.Settled()
+	if !s.closed && s.work.Deadline() != backend.Never {
+		s.lookAtDeadlines()
+	}
+}
+
+// lookAtDeadlines ends what is overdue once all events of a poll have been
+// worked on: what has arrived in time is not overdue because it is looked at late.
+// When the events, and the loop bodies between them, take long, it does not wait
+// for the last of them. The lock is released in between.
+func (s *Scheduler) lookAtDeadlines() {
+	now := s.clock.Now()
+	if s.polled == 0 { // then nothing had a deadline
+		s.polled = now
+	}
+	if s.work.Deadline() <= now && (len(s.pending) == 0 || now-s.polled >= TimeBetweenLooks) {
+		s.takeTurn(now)
+	}
+}
+
+// takeTurn takes a turn of the work. It is called by the leader. The lock is released
+// in between.
+func (s *Scheduler) takeTurn(now int64) {
+	s.working = true
+	s.work.Turn(now)
+	s.working = false
+	s.Settled()
+}

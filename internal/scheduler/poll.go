@@ -1,0 +1,191 @@
+package scheduler
+
+import (
+	"runtime"
+
+	"github.com/completionport/completion/internal/backend"
+)
+
+// unknownTimeout says that the poller's time-out has passed or was cut short:
+// it must be set before the next wait, whatever it is.
+const unknownTimeout = backend.Never + 1
+
+// poll waits for events or the next deadline, and notes what it saw. Without
+// block it takes one look. w has the lead, and all events that were seen before
+// have been worked on. The lock is released in between. The package's comment says why
+// no wake-up is lost.
+func (s *Scheduler) poll(w *Waiter, block bool) {
+	deadline := s.work.Deadline()
+	if block && deadline != backend.Never && deadline <= s.clock.Now() {
+		block = false // more is overdue than one turn ends
+	}
+	if block && !s.setTimeout(w) {
+		return // there is news already
+	}
+	if s.closed {
+		return
+	}
+	s.polls++
+	s.working = true
+	s.pace.restart(0)
+	s.until, s.how = 0, backend.Look
+	if block && !s.work.Ready() {
+		s.until, s.how = s.work.Deadline(), backend.Park
+		if w.want == Item {
+			s.how = s.itemWait
+		}
+		s.parked = s.spin == 0
+	}
+	how := s.how
+	s.newsFlag.Store(false)
+	s.Unlock()
+
+	n := s.sleep(w, how)
+
+	s.Lock()
+	s.parked, s.working = false, false
+	s.pending = s.events[:n]
+	s.Settled()
+	s.polled = 0
+	if s.closed || s.work.Deadline() == backend.Never {
+		return
+	}
+	s.polled = s.clock.Now()
+	if n == 0 && s.work.Deadline() <= s.polled {
+		s.takeTurn(s.polled)
+	}
+}
+
+// sleep waits for events in the way that poll has chosen. The lock is not held.
+func (s *Scheduler) sleep(w *Waiter, how backend.Waiting) (n int) {
+	slept := how != backend.Look && s.observe != nil
+	if slept {
+		s.observe(false, 0)
+	}
+	if how != backend.Look && s.spin > 0 {
+		n, how = s.look(w, how)
+	}
+	if n == 0 {
+		var timedOut bool
+		if n, timedOut = s.poller.Wait(how, s.events, s.serve); timedOut {
+			s.timeout = unknownTimeout
+		}
+	}
+	if slept {
+		s.observe(true, n)
+	}
+	return n
+}
+
+// serveAsleep works on a single event while the leader is in the poller, and
+// returns how many are left for it and whether it goes on waiting there: then the
+// poller need not look again before it sleeps. That is how a leader serves
+// others that await. It keeps to the protocol of poll. The lock is not held.
+func (s *Scheduler) serveAsleep(n int) (left int, again bool) {
+	if n != 1 || s.spin > 0 || s.observe != nil {
+		return n, false
+	}
+	s.Lock()
+	s.parked = false
+	s.work.Serve(s.events[0])
+	if again = s.canSleepOn(); again {
+		s.polls++
+		s.until = s.work.Deadline()
+		s.parked = true
+	}
+	s.Unlock()
+	return 0, again
+}
+
+// canSleepOn reports whether a leader in the poller has nothing to look at.
+func (s *Scheduler) canSleepOn() bool {
+	deadline := s.work.Deadline()
+	if s.closed || s.satisfied(s.leader) || s.work.Ready() || deadline < s.timeout {
+		return false
+	}
+	// The poller would look at its time-out only when it finds no event.
+	return deadline == backend.Never || deadline > s.clock.Now()
+}
+
+// setTimeout sets the time until which the poller may wait. One that is earlier than
+// needed is left alone: it costs a look, setting it anew costs the same each
+// time. Setting it needs the lock released. If that let news in, setTimeout
+// reports false.
+func (s *Scheduler) setTimeout(w *Waiter) bool {
+	until := s.work.Deadline()
+	if s.timeout <= until || s.work.Ready() {
+		return true
+	}
+	s.Unlock()
+	s.poller.SetTimeout(until)
+	s.Lock()
+	s.timeout = until
+	return !s.satisfied(w) && s.work.Deadline() >= until
+}
+
+// look spins: it polls without waiting until there is an event, news, or the
+// spin time is over. It returns how the leader waits for events after
+// that. An operation that is due before the end of the spin time ends it: until is
+// the leader's for as long as it is in the poller, and an earlier one is news. The lock
+// is not held.
+func (s *Scheduler) look(w *Waiter, how backend.Waiting) (int, backend.Waiting) {
+	for end := min(s.clock.Now()+s.spin, s.until); ; {
+		n, _ := s.poller.Wait(backend.Look, s.events, nil)
+		if n > 0 || s.newsFlag.Load() {
+			return n, backend.Look
+		}
+		if now := s.clock.Now(); now >= end {
+			break
+		}
+		runtime.Gosched()
+	}
+	// The same look as in poll: news since then must not be slept on.
+	s.Lock()
+	defer s.Unlock()
+	if s.satisfied(w) || s.newsFlag.Load() || s.until <= s.clock.Now() {
+		return 0, backend.Look
+	}
+	s.parked = true
+	return 0, how
+}
+
+// Drain works on whatever ends until done reports true, for a port that is closed. It
+// waits until nobody else is in the poller. The lock is released in between.
+func (s *Scheduler) Drain(done func() bool) {
+	for s.working {
+		s.AwaitChange()
+	}
+	w := &Waiter{scheduler: s, want: AllEnds}
+	s.leader = w
+	for !done() {
+		switch {
+		case len(s.pending) > 0:
+			s.serveNext()
+		case s.work.Ready() || s.work.Deadline() <= s.clock.Now():
+			// And then a look, whatever is left: when the calls take long, there is
+			// always something to ask again, whose end waits in the poller.
+			s.takeTurn(s.clock.Now())
+			s.pollClosed(backend.Look)
+		default:
+			s.pollClosed(backend.Block)
+		}
+	}
+	s.leader = nil
+}
+
+// pollClosed is poll for a port that is closed. What somebody else does
+// meanwhile that brings it nearer to its end wakes it. The lock is released in between.
+func (s *Scheduler) pollClosed(how backend.Waiting) {
+	s.polls++
+	s.until, s.how = s.work.Deadline(), how
+	s.working, s.parked = true, how != backend.Look
+	until := s.until
+	s.Unlock()
+	if how != backend.Look {
+		s.poller.SetTimeout(until)
+	}
+	n, _ := s.poller.Wait(how, s.events, func(n int) (int, bool) { return n, false })
+	s.Lock()
+	s.parked, s.working = false, false
+	s.pending = s.events[:n]
+}

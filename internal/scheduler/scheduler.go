@@ -1,0 +1,180 @@
+package scheduler
+
+import (
+	"sync"
+	"sync/atomic"
+
+	"github.com/completionport/completion/internal/backend"
+)
+
+// Work is what the waiters of a port do for each other, and what they wait for. Its
+// methods are called with the lock held.
+type Work interface {
+	// Serve works on an event. It releases the lock in between.
+	Serve(backend.Event)
+	// Turn works on what is ready without an event, and on what is due at the time
+	// now, 0 for nothing: as much as one turn allows. It releases the lock in between.
+	Turn(now int64)
+	// Ready reports whether there is something that is ready without an event.
+	Ready() bool
+	// Armed reports whether the poller can report anything.
+	Armed() bool
+	// Deadline returns when the next deadline passes, backend.Never if there is none.
+	Deadline() int64
+	// Items returns how many items lie in the queue.
+	Items() int
+	// InFlight returns how many operations have not ended.
+	InFlight() int
+	// ContextEnded is called when the context of a waiter has ended that wants the end
+	// of one operation: that is to be cancelled. It may release the lock in between.
+	ContextEnded(number int)
+}
+
+// Options of a scheduler.
+type Options struct {
+	Work   Work
+	Poller backend.Poller
+	Clock  interface{ Now() int64 }
+	Spin   int64 // nanoseconds that the leader polls without sleeping before it sleeps
+	// ItemWait is how a leader sleeps that wants an item. Look means Park.
+	ItemWait backend.Waiting
+	// Observe is called before and after the leader sleeps in the poller, with no lock
+	// held; afterwards with the number of events. It is nil mostly.
+	Observe func(awake bool, events int)
+	Steps   Steps // nil but in a simulator
+}
+
+// Scheduler belongs to one port.
+type Scheduler struct {
+	work     Work
+	poller   backend.Poller
+	clock    interface{ Now() int64 }
+	spin     int64
+	itemWait backend.Waiting
+	observe  func(awake bool, events int)
+	steps    Steps
+	serve    func(int) (int, bool) // serveAsleep, bound once
+
+	mu        sync.Mutex // guards all below
+	wakeAfter bool       // Unlock wakes the leader
+
+	// Waiters.
+	waiters   []*Waiter  // by number
+	free      *Waiter    // linked by next
+	dequeuers waiterList // asleep until there is an item
+	awaiters  waiterList // asleep for anything else
+	itemWakes int        // dequeuers woken for an item that have not looked yet
+	woken     int        // how many sleeps have been ended, ever
+	leader    *Waiter
+	standby   *Waiter
+	transient Waiter // holds the lead for a caller that does not wait
+	pace      pace
+	pending   []backend.Event // brought by a poll and not worked on yet
+
+	// The leader in the poller.
+	working  bool            // the leader is in the poller, or works with the lock released
+	parked   bool            // the leader may be asleep: news for it wake it
+	how      backend.Waiting // and this is how
+	until    int64           // until when
+	polled   int64           // when the last poll was over, if anything had a deadline then
+	timeout  int64           // what the poller was last told, see setTimeout
+	events   []backend.Event
+	newsFlag atomic.Bool // news for a leader that spins
+	polls    uint64
+	wakes    uint64
+
+	// The end.
+	refusing  bool
+	closed    bool
+	changed   sync.Cond // broadcast by Settled
+	changes   uint64    // how often
+	callbacks int       // callbacks of contexts that have begun and not ended
+}
+
+// eventsPerPoll bounds the work between two looks at deadlines and waiters.
+const eventsPerPoll = 128
+
+// Init prepares a scheduler for use.
+func (s *Scheduler) Init(o Options) {
+	s.work, s.poller, s.clock = o.Work, o.Poller, o.Clock
+	s.spin, s.itemWait, s.observe, s.steps = o.Spin, o.ItemWait, o.Observe, o.Steps
+	if s.itemWait == backend.Look {
+		s.itemWait = backend.Park
+	}
+	s.events = make([]backend.Event, eventsPerPoll)
+	s.timeout = backend.Never
+	s.transient.scheduler = s
+	s.changed.L = &s.mu
+	s.serve = s.serveAsleep
+}
+
+// WakeLeader has the leader look again: at what is ready, at deadlines, at what it
+// wants. Clearing parked under the lock leaves one wake for one sleep.
+func (s *Scheduler) WakeLeader() {
+	if s.leader == nil {
+		return
+	}
+	s.newsFlag.Store(true)
+	if s.parked {
+		s.parked = false
+		s.wakeAfter = true
+		s.wakes++
+	}
+}
+
+// DeadlineSet is called for each new deadline: the leader may be asleep until a later
+// time.
+func (s *Scheduler) DeadlineSet(when int64) {
+	if when < s.until {
+		s.WakeLeader()
+	}
+}
+
+// Stats is a snapshot of a scheduler.
+type Stats struct {
+	Waiting         int // asleep, but for the leader
+	Polls, Wakes    uint64
+	Leading, Parked bool
+}
+
+// Stats returns the counters.
+func (s *Scheduler) Stats() Stats {
+	return Stats{
+		Waiting: s.dequeuers.count + s.awaiters.count,
+		Polls:   s.polls,
+		Wakes:   s.wakes,
+		Leading: s.leader != nil,
+		Parked:  s.parked,
+	}
+}
+
+// Refuse notes that no operation is accepted any more: whoever waits for the end of all
+// may have it soon.
+func (s *Scheduler) Refuse() { s.refusing = true }
+
+// Close notes that the port is closed: nobody polls any more, but Drain.
+func (s *Scheduler) Close() {
+	s.closed, s.refusing = true, true
+	s.WakeLeader()
+}
+
+// Settled is called whenever something has ended that the end of the port may be
+// waiting for.
+func (s *Scheduler) Settled() {
+	if !s.refusing {
+		return
+	}
+	if s.work.InFlight() == 0 {
+		s.WakeAll()
+	}
+	s.notifyChange()
+}
+
+func (s *Scheduler) notifyChange() {
+	s.changes++
+	s.changed.Broadcast()
+}
+
+// Busy reports whether somebody is in the poller or works, or a callback of a context
+// has not ended.
+func (s *Scheduler) Busy() bool { return s.working || s.callbacks > 0 }

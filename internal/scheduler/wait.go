@@ -1,0 +1,196 @@
+package scheduler
+
+// AwaitItems returns when there is an item to take, or none will come: the context is
+// over, or the port is closed and nothing is in flight. There may be more items, up to
+// room, if they are at hand. The lock is released in between.
+func (s *Scheduler) AwaitItems(ctx Context, room int) {
+	if s.work.Items() > 0 && s.leader == nil && !s.closed && s.lookIsDue() {
+		s.lookAround()
+	}
+	// A consumer that is alone goes from event to event: it has nobody to tell.
+	for s.work.Items() < room && len(s.pending) > 0 && s.leader == nil && !s.closed && !s.crowded() {
+		s.leader = &s.transient
+		if s.work.Ready() {
+			s.takeTurn(0)
+		}
+		if len(s.pending) > 0 && !s.closed {
+			s.serveNext()
+		}
+		s.handOff(&s.transient)
+	}
+	// The lock was released, and Dismiss may release it: others may have taken what
+	// was there.
+	for over := false; s.work.Items() == 0 && !over; {
+		w, _ := s.Enlist(ctx, Item)
+		w.room = room
+		s.Wait(w)
+		over = w.over || s.closed && s.work.InFlight() == 0
+		s.Dismiss(w)
+	}
+}
+
+// lookAround looks at I/O and deadlines as a leader, and does not wait.
+func (s *Scheduler) lookAround() {
+	w, _ := s.Enlist(Forever, Item)
+	s.leader = w
+	s.round(w)
+	s.handOff(w)
+	s.Dismiss(w)
+}
+
+// LookAround works on what is ready and on what can be seen now, unless somebody leads
+// or the port is closed. It does not wait. It is for a caller that has just caused
+// something to end.
+func (s *Scheduler) LookAround() {
+	if s.leader != nil || s.closed {
+		return
+	}
+	w, _ := s.Enlist(Forever, Item)
+	s.leader = w
+	s.takeTurn(0)
+	s.round(w)
+	s.handOff(w)
+	s.Dismiss(w)
+}
+
+// Wait returns when w has what it wants, and hands off the lead if w came to have it.
+// Whoever waits polls: if nobody has the lead, it takes it. The lock is released in
+// between.
+func (s *Scheduler) Wait(w *Waiter) {
+	for !s.satisfied(w) || s.hasMore(w) {
+		switch {
+		case s.closed: // Close ends what is in flight, and wakes us after it
+			s.handOff(w)
+			s.park(w)
+		case s.leader == w:
+			s.lead(w)
+		case s.leader == nil:
+			s.leader = w
+		default:
+			s.park(w)
+		}
+	}
+	s.handOff(w)
+}
+
+// satisfied reports whether w need not wait any more.
+func (s *Scheduler) satisfied(w *Waiter) bool {
+	switch w.want {
+	case Item:
+		return s.work.Items() > 0 || w.over || s.closed && s.work.InFlight() == 0
+	case OneEnd:
+		return w.ended
+	default:
+		return w.over || s.closed || s.work.InFlight() == 0
+	}
+}
+
+// hasMore reports whether a leader that has its item works on the next event before it
+// leaves: because it wants more items, or because others sleep that wait for the event
+// while the item is worked on.
+func (s *Scheduler) hasMore(w *Waiter) bool {
+	if s.leader != w || w.want != Item || len(s.pending) == 0 || s.standby != nil || s.closed || w.over {
+		return false
+	}
+	return s.work.Items() < w.room || s.crowded()
+}
+
+// crowded reports whether others sleep.
+func (s *Scheduler) crowded() bool { return s.dequeuers.head != nil || s.awaiters.head != nil }
+
+// handOff gives the lead, if w has it, to a sleeping waiter. A waiter that was
+// made leader while it got what it wanted hands it off here, too; and so does
+// one that stood by, if nobody has it. The successor is the one that has slept
+// longest, since it is the likeliest to wait on.
+func (s *Scheduler) handOff(w *Waiter) {
+	if s.leader != nil && s.leader != w {
+		return
+	}
+	s.leader = nil
+	if s.closed {
+		s.Settled()
+		return
+	}
+	if s.standby != nil {
+		return
+	}
+	successor := s.dequeuers.tail
+	if successor == nil {
+		successor = s.awaiters.tail
+	}
+	if successor != nil {
+		s.leader = successor
+		s.wakeWaiter(successor)
+	}
+}
+
+// park sleeps until another goroutine takes w out of its list. The lock is released in
+// between.
+func (s *Scheduler) park(w *Waiter) {
+	if w.want == Item {
+		s.dequeuers.push(w)
+	} else {
+		s.awaiters.push(w)
+	}
+	w.sleep()
+	if w.forItem {
+		w.forItem = false
+		s.itemWakes--
+	}
+}
+
+// End notes that the operation has ended that the waiter of that number waits for.
+func (s *Scheduler) End(number int32) {
+	w := s.waiters[number]
+	w.ended = true
+	s.wakeWaiter(w)
+}
+
+// wakeWaiter has w look again, wherever it sleeps.
+func (s *Scheduler) wakeWaiter(w *Waiter) {
+	switch {
+	case w.list != nil:
+		s.woken++
+		w.list.remove(w)
+		w.wake.Signal()
+	case s.leader == w:
+		s.WakeLeader()
+	}
+}
+
+// WakeAll has every waiter look again.
+func (s *Scheduler) WakeAll() {
+	for s.dequeuers.head != nil {
+		s.wakeWaiter(s.dequeuers.head)
+	}
+	for s.awaiters.head != nil {
+		s.wakeWaiter(s.awaiters.head)
+	}
+	if s.leader != nil {
+		s.WakeLeader()
+	}
+}
+
+// ItemsChanged sees to it that no item lies in the queue while a waiter sleeps that
+// would take it. It is called after every change of the number of items and by every
+// dequeuer that leaves, so that the wake-up of one that left for another reason reaches
+// the next.
+func (s *Scheduler) ItemsChanged() {
+	unclaimed := s.work.Items() - s.itemWakes
+	if unclaimed <= 0 {
+		return
+	}
+	leads := s.leader != nil && s.leader.want == Item
+	if leads && !s.parked {
+		unclaimed-- // it looks at the queue before it sleeps
+	}
+	for ; unclaimed > 0 && s.dequeuers.head != nil; unclaimed-- {
+		w := s.dequeuers.head
+		w.forItem = true
+		s.itemWakes++
+		s.wakeWaiter(w)
+	}
+	if unclaimed > 0 && leads {
+		s.WakeLeader()
+	}
+}
