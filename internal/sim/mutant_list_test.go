@@ -40,8 +40,6 @@ var mutants = []mutant{
 		{"p-Accepted <= Inside-Accepted", "p-Accepted <= Done-Accepted"}}},
 	{"TicketOfAFreeSlot", "phase.go", []edit{
 		{"p-Accepted <= Inside-Accepted", "p != Done"}}},
-	{"CloseReachesWhatIsAccepted", "intent.go", []edit{
-		{"s.phase() != Accepted && s.kind", "s.kind"}}},
 	{"DoneBeforeItsResult", "apply.go", []edit{
 		{"h.finishResult(s, rec, f)\n\ts.enterDone()", "s.enterDone()\n\th.relock()\n\th.finishResult(s, rec, f)"}}},
 	{"SecondIntentRecorded", "intent.go", []edit{
