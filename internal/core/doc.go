@@ -1,38 +1,59 @@
-// Package core turns readiness into completions.
+// Package core is the engine: it makes a completion port of a backend.
 //
-// It holds everything that is hard about a completion port and nothing that
-// belongs to one system: the slots and states of operations, the queues of a
-// handle, the exactly-once decision between a result and a cancel, buffers,
-// deadlines, the queue of finished operations, and who polls. It makes no
-// system call and has no build tags: a Poller says what is ready and a Kernel
-// performs the calls, so the same code runs on epoll, on kqueue and under a
-// fake kernel. A Native kernel performs whole operations by itself: what differs
-// then is in native.go, and everything else is the same.
+// It makes no system call and has no build tags. A backend.Poller reports what is ready
+// and a backend.Kernel performs the calls, so the same code runs on epoll, on kqueue, on
+// the completion port of Windows and under an imitated kernel.
+//
+// # Parts
+//
+// In this order; a part uses those before it.
+//
+//	request.go, failure.go              what an operation asks for, and why it failed
+//	phase.go, record.go, slot.go        where an operation stands, and who owns it
+//	fifo.go, heap.go, timers.go         queues, and what the clock ends
+//	buffer.go, loan.go, pool.go         memory and its owners
+//	handle.go, handles.go               a descriptor with its two queues; all of them
+//	port.go, ready.go, publish.go       the port: its parts and its lock, and outcomes
+//	                                    on their way to the program
+//	direction.go, apply.go, intent.go,  what happens in a queue: calls, their results,
+//	doom.go, perform.go, native.go      cancels and deadlines, the end of all
+//	serve.go                            what the scheduler has done: events, turns
+//	submit.go, refuse.go, await.go,     what the program calls
+//	close.go, observe.go
+//
+// Package scheduler, below all of these, decides who polls and who sleeps.
+//
+// # A read on its way
+//
+//  1. Submit claims the operation: an exchange on its Record, at which two submitters
+//     meet, gives it a Slot. The read is Accepted (submit.go).
+//  2. begin puts it at the end of its handle's queue, Queued, and performs it if the
+//     direction is ready. Otherwise it waits (direction.go).
+//  3. An event comes. The leader sets the latch of the direction; the read is Calling,
+//     the lock is released, and the call is made (serve.go, direction.go, perform.go).
+//  4. The result is applied under the lock: the read is Done, or Queued again
+//     (apply.go).
+//  5. It is published: in the queue of finished operations, or to whoever waits for it.
+//     Its slot is free (publish.go).
+//  6. Next or Wait delivers it. The Record's pointer is the last word written
+//     (publish.go, await.go).
 //
 // # Locks
 //
-// There are three, always taken in this order: a Handle's, a Pool's, the
-// Port's. Nobody holds two handles' locks, and nobody holds any of them
-// across a system call.
+// There are three, always taken in this order: a handle's, a pool's, the port's. Nobody
+// holds two handles' locks, and nobody holds any of them across a system call. A held
+// lock is a value: Handle.lock returns a locked, Pool.lock a stock, Port.lock the state.
+// What needs the lock is a method of that value.
 //
-//   - Handle.mu guards the handle's two queues, its ready latches and its state,
-//     and decides the outcome of every operation in it.
-//   - Pool.mu guards a pool's buffers and the handles that wait for one.
-//   - Port.mu guards slots, timers, the queue of finished operations, the
-//     waiters and the lead.
+//   - A handle's lock guards its two queues, its latches and its state, and decides the
+//     outcome of every operation in it.
+//   - A pool's lock guards its buffers and the handles that wait for one.
+//   - The port's lock guards all other parts, and the scheduler.
 //
-// # The life of an operation
+// # Exactly once
 //
-//	            Submit                   begin                 run
-//	caller's ─────────────▶ accepted ─────────────▶ queued ◀─────────▶ calling
-//	   ▲                       │                       │                  │
-//	   │                       │ intent recorded       │ intent: removed  │ result, or
-//	   │                       ▼ before begin          ▼ at once          ▼ else the intent
-//	   └────────────────────────────────────────── finished
-//	      dequeued, or Wait
-//
-// Whoever takes an operation out of its queue owns its outcome. An intent
-// (cancel, deadline, close) is recorded at most once and never waits: if the
-// operation is inside a system call, the goroutine in that call sees the
-// intent afterwards and uses it only if the call brought no result.
+// Whoever takes an operation out of its queue owns its outcome. What others want of it
+// (a cancel, a deadline, a close) is an intent: it is recorded at most once and never
+// waits. If the operation is in a call, the goroutine in that call sees the intent
+// afterwards, and uses it only if the call brought no result.
 package core

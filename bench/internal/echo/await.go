@@ -11,45 +11,54 @@ import (
 // await is the program with a goroutine for each connection, as with package
 // net, but on a port.
 type await struct {
-	port     *completion.Port
-	listener *completion.Listener
-	buffer   int
-	running  sync.WaitGroup
+	spec      Spec
+	ports     []*completion.Port
+	listeners []*completion.Listener
+	buffer    int
+	running   sync.WaitGroup
 }
 
 func serveAwait(s Spec, buffer int) (Serving, error) {
-	port, listener, err := openPort(s)
+	ports, listeners, err := openPorts(s)
 	if err != nil {
 		return nil, err
 	}
-	a := &await{port: port, listener: listener, buffer: buffer}
-	a.running.Go(a.run)
+	a := &await{spec: s, ports: ports, listeners: listeners, buffer: buffer}
+	for i := range ports {
+		a.running.Go(func() { a.run(ports[i], listeners[i]) })
+	}
 	return a, nil
 }
 
-func (a *await) Addr() string { return a.listener.Addr().String() }
+func (a *await) Addr() string { return a.listeners[0].Addr().String() }
 
 func (a *await) Close() {
-	a.port.Close()
+	for _, p := range a.ports {
+		p.Close()
+	}
 	a.running.Wait()
 }
 
-func (a *await) run() {
-	accept := &ops.Accept{On: a.listener}
+func (a *await) run(port *completion.Port, listener *completion.Listener) {
+	accept := &ops.Accept{On: listener}
 	for {
-		if err := a.port.Await(context.Background(), accept); err != nil {
+		if err := port.Await(context.Background(), accept); err != nil {
 			acceptFailed(err)
 			return
 		}
 		conn := accept.Conn
-		a.running.Go(func() { a.serve(conn) })
+		a.running.Go(func() { a.serve(port, conn) })
 	}
 }
 
-func (a *await) serve(conn *completion.Socket) {
+func (a *await) serve(port *completion.Port, conn *completion.Socket) {
 	defer conn.Close()
 	ctx, buffer := context.Background(), completion.Own(make([]byte, a.buffer))
 	read, write := &ops.Read{From: conn, Buf: buffer}, &ops.Write{To: conn, Buf: buffer}
-	for a.port.Await(ctx, read) == nil && a.port.Await(ctx, write) == nil {
+	for work := a.spec.newWork(); port.Await(ctx, read) == nil; {
+		work.do()
+		if port.Await(ctx, write) != nil {
+			return
+		}
 	}
 }

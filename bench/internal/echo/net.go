@@ -8,17 +8,18 @@ import (
 // goNet is the program as it is mostly written in Go. Its name keeps clear of
 // the package's.
 type goNet struct {
+	spec     Spec
 	listener net.Listener
 	buffer   int
 	running  sync.WaitGroup
 }
 
-func serveNet(buffer int) (Serving, error) {
+func serveNet(s Spec, buffer int) (Serving, error) {
 	listener, err := net.Listen("tcp", anyPort)
 	if err != nil {
 		return nil, err
 	}
-	n := &goNet{listener: listener, buffer: buffer}
+	n := &goNet{spec: s, listener: listener, buffer: buffer}
 	n.running.Go(n.run)
 	return n, nil
 }
@@ -45,12 +46,13 @@ func (n *goNet) run() {
 
 func (n *goNet) serve(conn net.Conn) {
 	defer conn.Close()
-	buffer := make([]byte, n.buffer)
+	buffer, work := make([]byte, n.buffer), n.spec.newWork()
 	for {
 		count, err := conn.Read(buffer)
 		if err != nil {
 			return
 		}
+		work.do()
 		if _, err := conn.Write(buffer[:count]); err != nil {
 			return
 		}

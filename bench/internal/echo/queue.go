@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log"
 	"net"
+	"sync"
 
 	"github.com/completionport/completion"
 	"github.com/completionport/completion/ops"
@@ -14,15 +15,20 @@ import (
 // read and the end of their write.
 const queueBuffers = 256
 
-// queue is the program that the port is made for: one goroutine and, for each
-// connection, nothing but its pending read.
+// queue is the program that the port is made for: one goroutine, or as many as are to
+// work, and for each connection nothing but its pending read.
 type queue struct {
-	port     *completion.Port
-	listener *completion.Listener
-	pool     *completion.Pool
-	accept   ops.Accept
-	free     *reply
-	ended    chan struct{}
+	ports     []*completion.Port
+	listeners []*completion.Listener
+	running   sync.WaitGroup
+}
+
+// worker is one goroutine of a queue.
+type worker struct {
+	port *completion.Port
+	pool *completion.Pool
+	work work
+	free *reply
 }
 
 // queueConn is a connection: its read, which comes back as a queueConn.
@@ -37,60 +43,77 @@ type reply struct {
 }
 
 func serveQueue(s Spec, buffer int) (Serving, error) {
-	port, listener, err := openPort(s)
+	ports, listeners, err := openPorts(s)
 	if err != nil {
 		return nil, err
 	}
-	q := &queue{port: port, listener: listener, pool: port.NewPool(buffer, queueBuffers), ended: make(chan struct{})}
-	q.accept.On = listener
-	go q.run()
+	q := &queue{ports: ports, listeners: listeners}
+	for i, port := range ports {
+		pool := port.NewPool(buffer, queueBuffers)
+		port.Submit(&ops.Accept{On: listeners[i]})
+		for range max(s.Workers, 1) {
+			w := &worker{port: port, pool: pool, work: s.newWork()}
+			q.running.Go(w.run)
+		}
+	}
 	return q, nil
 }
 
-// openPort opens a port and a listener on it.
-func openPort(s Spec) (*completion.Port, *completion.Listener, error) {
-	port, err := completion.Open(&completion.Config{Backend: s.Backend, SpinWait: s.Spin})
-	if err != nil {
-		return nil, nil, err
+// openPorts opens ports with a listener each, all on one address.
+func openPorts(s Spec) (ports []*completion.Port, listeners []*completion.Listener, err error) {
+	n, address := max(s.Ports, 1), anyPort
+	for range n {
+		var port *completion.Port
+		if port, err = completion.Open(&completion.Config{Backend: s.Backend, SpinWait: s.Spin}); err != nil {
+			break
+		}
+		ports = append(ports, port)
+		var listener *completion.Listener
+		config := completion.ListenConfig{ReusePort: n > 1}
+		if listener, err = config.Listen(port, "tcp", address); err != nil {
+			break
+		}
+		listeners = append(listeners, listener)
+		address = listener.Addr().String()
 	}
-	listener, err := port.Listen("tcp", anyPort)
 	if err != nil {
-		port.Close()
-		return nil, nil, err
+		for _, p := range ports {
+			p.Close()
+		}
 	}
-	return port, listener, nil
+	return ports, listeners, err
 }
 
-func (q *queue) Addr() string { return q.listener.Addr().String() }
+func (q *queue) Addr() string { return q.listeners[0].Addr().String() }
 
 func (q *queue) Close() {
-	q.port.Close()
-	<-q.ended
+	for _, p := range q.ports {
+		p.Close()
+	}
+	q.running.Wait()
 }
 
-func (q *queue) run() {
-	defer close(q.ended)
-	q.port.Submit(&q.accept)
-	for op := range q.port.Completions(context.Background()) {
+func (w *worker) run() {
+	for op := range w.port.Completions(context.Background()) {
 		switch op := op.(type) {
 		case *ops.Accept:
-			q.accepted(op)
+			w.accepted(op)
 		case *queueConn:
-			q.received(op)
+			w.received(op)
 		case *reply:
-			q.sent(op)
+			w.sent(op)
 		}
 	}
 }
 
-func (q *queue) accepted(a *ops.Accept) {
+func (w *worker) accepted(a *ops.Accept) {
 	if err := a.Err(); err != nil {
 		acceptFailed(err)
 		return
 	}
-	c := &queueConn{ops.Read{From: a.Conn, Pool: q.pool}}
-	q.port.Submit(c)
-	q.port.Submit(a)
+	c := &queueConn{ops.Read{From: a.Conn, Pool: w.pool}}
+	w.port.Submit(c)
+	w.port.Submit(a)
 }
 
 // acceptFailed reports what stops a program from accepting: running out of
@@ -101,30 +124,31 @@ func acceptFailed(err error) {
 	}
 }
 
-func (q *queue) received(c *queueConn) {
+func (w *worker) received(c *queueConn) {
 	if c.Err() != nil {
 		c.From.Close()
 		return
 	}
-	r := q.free
+	w.work.do()
+	r := w.free
 	if r == nil {
 		r = new(reply)
 	} else {
-		q.free = r.next
+		w.free = r.next
 	}
 	r.to, r.To, r.Buf = c, c.From, c.Buf
 	c.Buf = nil
-	q.port.Submit(r)
+	w.port.Submit(r)
 }
 
-func (q *queue) sent(r *reply) {
+func (w *worker) sent(r *reply) {
 	c, err := r.to, r.Err()
 	r.Buf.Release()
 	r.to, r.To, r.Buf = nil, nil, nil
-	r.next, q.free = q.free, r
+	r.next, w.free = w.free, r
 	if err != nil {
 		c.From.Close()
 		return
 	}
-	q.port.Submit(c)
+	w.port.Submit(c)
 }

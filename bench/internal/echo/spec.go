@@ -1,8 +1,10 @@
 package echo
 
 import (
+	"crypto/sha256"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -15,6 +17,9 @@ type Spec struct {
 	Program string
 	Backend string        // of the port, empty for the best
 	Spin    time.Duration // Config.SpinWait of the port
+	Work    int           // bytes that a handler hashes for each message, 0 for none
+	Workers int           // of queue: goroutines in Completions, on each port; 0 is 1
+	Ports   int           // of queue and await: ports with a listener each; 0 is 1
 	Exe     string        // the executable to run it from, empty for this one
 }
 
@@ -34,10 +39,16 @@ func Parse(text string) (Spec, error) {
 			s.Backend = value
 		case "spin":
 			s.Spin, err = time.ParseDuration(value)
+		case "work":
+			s.Work, err = strconv.Atoi(value)
+		case "workers":
+			s.Workers, err = strconv.Atoi(value)
+		case "ports":
+			s.Ports, err = strconv.Atoi(value)
 		case "exe":
 			s.Exe = value
 		default:
-			err = fmt.Errorf("no setting %q: there are backend, spin, exe", key)
+			err = fmt.Errorf("no setting %q: there are backend, spin, work, workers, ports, exe", key)
 		}
 		if err != nil {
 			return s, fmt.Errorf("echo: %s: %w", text, err)
@@ -54,6 +65,14 @@ func (s Spec) String() string {
 	}
 	if s.Spin != 0 {
 		text += ",spin=" + s.Spin.String()
+	}
+	for _, n := range []struct {
+		name  string
+		value int
+	}{{"work", s.Work}, {"workers", s.Workers}, {"ports", s.Ports}} {
+		if n.value != 0 {
+			text += fmt.Sprintf(",%s=%d", n.name, n.value)
+		}
 	}
 	if s.Exe != "" {
 		text += ",exe=" + s.Exe
@@ -87,11 +106,23 @@ func Serve(s Spec, buffer int) (Serving, error) {
 	case "await":
 		return serveAwait(s, buffer)
 	case "net":
-		return serveNet(buffer)
+		return serveNet(s, buffer)
 	case "floor":
 		return serveFloor(buffer)
 	}
 	return nil, fmt.Errorf("echo: no program %q", s.Program)
+}
+
+// work is what a handler does with a message before it answers: it hashes.
+type work struct{ bytes []byte }
+
+func (s Spec) newWork() work { return work{make([]byte, s.Work)} }
+
+func (w work) do() {
+	if len(w.bytes) > 0 {
+		sum := sha256.Sum256(w.bytes)
+		w.bytes[0] = sum[0]
+	}
 }
 
 const anyPort = "127.0.0.1:0"
