@@ -14,32 +14,38 @@ import (
 )
 
 var acceptCases = []testCase{
-	{"AcceptTCP4", func(e *env) { acceptOn(e, "tcp4") }},
-	{"AcceptTCP6", func(e *env) { acceptOn(e, "tcp6") }},
-	{"AcceptUnix", func(e *env) { acceptOn(e, "unix") }},
-	{"AcceptWaitsForConnection", acceptWaits},
-	{"AcceptedAddressesMatchPeer", acceptAddresses},
-	{"AcceptedSocketHasNoDelay", acceptNoDelay},
-	{"OneConnectionForEachAccept", acceptOneEach},
-	{"AcceptsInOrder", acceptOrder},
-	{"ManyConnections", acceptMany},
-	{"AcceptByManyGoroutines", acceptByMany},
-	{"AcceptAtDescriptorLimit", acceptAtDescriptorLimit},
-	{"PendingAcceptAtDescriptorLimit", acceptPendingAtLimit},
-	{"AcceptConnectionResetInBacklog", acceptReset},
-	{"AcceptConnectionClosedInBacklog", acceptClosedPeer},
-	{"CancelAccept", acceptCanceled},
-	{"CancelOneOfManyAccepts", acceptCancelOne},
-	{"CancelLosesNoConnection", acceptCancelRace},
-	{"DeadlineLosesNoConnection", acceptDeadlineRace},
-	{"CloseListenerWithAcceptsInFlight", acceptListenerClosed},
-	{"AcceptOnClosedListener", acceptAfterClose},
-	{"CloseListenerRacesConnections", acceptCloseRace},
-	{"AddressFreeWhenAcceptIsDequeued", acceptAddressFree},
-	{"UnixAddressFreeWhenAcceptIsDequeued", acceptUnixFree},
-	{"ClosedListenerKeepsAcceptedSockets", acceptOutlivesListener},
-	{"AcceptUsedAgain", acceptReused},
+	acceptTCP4,
+	acceptTCP6,
+	acceptUnix,
+	acceptWaitsForConnection,
+	acceptedAddressesMatchPeer,
+	acceptedSocketHasNoDelay,
+	oneConnectionForEachAccept,
+	acceptsInOrder,
+	manyConnections,
+	acceptByManyGoroutines,
+	acceptAtDescriptorLimit,
+	pendingAcceptAtDescriptorLimit,
+	acceptConnectionResetInBacklog,
+	acceptConnectionClosedInBacklog,
+	cancelAccept,
+	cancelOneOfManyAccepts,
+	cancelLosesNoConnection,
+	deadlineLosesNoConnection,
+	closeListenerWithAcceptsInFlight,
+	acceptOnClosedListener,
+	closeListenerRacesConnections,
+	addressFreeWhenAcceptIsDequeued,
+	unixAddressFreeWhenAcceptIsDequeued,
+	closedListenerKeepsAcceptedSockets,
+	acceptUsedAgain,
 }
+
+func acceptTCP4(e *env) { acceptOn(e, "tcp4") }
+
+func acceptTCP6(e *env) { acceptOn(e, "tcp6") }
+
+func acceptUnix(e *env) { acceptOn(e, "unix") }
 
 func acceptOn(e *env, network string) {
 	p := e.port(nil)
@@ -66,7 +72,7 @@ func (e *env) talks(p *completion.Port, s *completion.Socket, peer *peer) {
 	equal(e, "socket got", string(r.Buf.Bytes()), "from it")
 }
 
-func acceptWaits(e *env) {
+func acceptWaitsForConnection(e *env) {
 	p := e.port(nil)
 	l := e.listen(p, "tcp4")
 	a := &ops.Accept{On: l}
@@ -77,7 +83,7 @@ func acceptWaits(e *env) {
 	e.talks(p, a.Conn, peer)
 }
 
-func acceptAddresses(e *env) {
+func acceptedAddressesMatchPeer(e *env) {
 	for _, network := range []string{"tcp4", "tcp6"} {
 		if network == "tcp6" && !e.hasIPv6() {
 			continue
@@ -103,7 +109,7 @@ func (e *env) hasIPv6() bool {
 	return true
 }
 
-func acceptNoDelay(e *env) {
+func acceptedSocketHasNoDelay(e *env) {
 	e.needsSystem("an option is read through the descriptor")
 	p := e.port(nil)
 	l := e.listen(p, "tcp4")
@@ -129,7 +135,7 @@ func accepts(l *completion.Listener, n int) []completion.Operation {
 	return all
 }
 
-func acceptOneEach(e *env) {
+func oneConnectionForEachAccept(e *env) {
 	p := e.port(nil)
 	l := e.listen(p, "tcp4")
 	all := accepts(l, 8)
@@ -154,7 +160,7 @@ func acceptOneEach(e *env) {
 	}
 }
 
-func acceptOrder(e *env) {
+func acceptsInOrder(e *env) {
 	p := e.port(nil)
 	l := e.listen(p, "tcp4")
 	for _, op := range accepts(l, 20) {
@@ -174,7 +180,7 @@ func acceptOrder(e *env) {
 	}
 }
 
-func acceptMany(e *env) {
+func manyConnections(e *env) {
 	p := e.port(nil)
 	l := e.listen(p, "tcp4")
 	const count = 500
@@ -242,7 +248,7 @@ func closeWithReset(c net.Conn) {
 	c.Close()
 }
 
-func acceptByMany(e *env) {
+func acceptByManyGoroutines(e *env) {
 	p := e.port(nil)
 	l := e.listen(p, "tcp4")
 	const goroutines, each = 4, 50
@@ -285,7 +291,7 @@ func (e *env) dialInBackground(addr net.Addr) {
 	e.closers = append(e.closers, c.Close)
 }
 
-func acceptReset(e *env) {
+func acceptConnectionResetInBacklog(e *env) {
 	p := e.port(nil)
 	l := e.listen(p, "tcp4")
 	e.dial(l.Addr()).reset()
@@ -305,7 +311,7 @@ func acceptReset(e *env) {
 	e.talks(p, a.Conn, living)
 }
 
-func acceptClosedPeer(e *env) {
+func acceptConnectionClosedInBacklog(e *env) {
 	p := e.port(nil)
 	l := e.listen(p, "tcp4")
 	peer := e.dial(l.Addr())
@@ -322,7 +328,7 @@ func acceptClosedPeer(e *env) {
 	e.expect(p, end, io.EOF)
 }
 
-func acceptCanceled(e *env) {
+func cancelAccept(e *env) {
 	p := e.port(nil)
 	l := e.listen(p, "tcp4")
 	a := &ops.Accept{On: l}
@@ -339,7 +345,7 @@ func acceptCanceled(e *env) {
 	e.talks(p, a.Conn, peer)
 }
 
-func acceptCancelOne(e *env) {
+func cancelOneOfManyAccepts(e *env) {
 	p := e.port(nil)
 	l := e.listen(p, "tcp4")
 	all := accepts(l, 5)
@@ -355,7 +361,7 @@ func acceptCancelOne(e *env) {
 	e.expect(p, all[3], nil)
 }
 
-func acceptListenerClosed(e *env) {
+func closeListenerWithAcceptsInFlight(e *env) {
 	p := e.port(nil)
 	l := e.listen(p, "tcp4")
 	addr := l.Addr()
@@ -385,7 +391,7 @@ func acceptListenerClosed(e *env) {
 	is(e, l.Close(), net.ErrClosed)
 }
 
-func acceptAfterClose(e *env) {
+func acceptOnClosedListener(e *env) {
 	p := e.port(nil)
 	l := e.listen(p, "tcp4")
 	e.dial(l.Addr())
@@ -396,7 +402,7 @@ func acceptAfterClose(e *env) {
 	is(e, p.Await(e.ctx, a), net.ErrClosed)
 }
 
-func acceptAddressFree(e *env) {
+func addressFreeWhenAcceptIsDequeued(e *env) {
 	p := e.port(nil)
 	l := e.listen(p, "tcp4")
 	for range 100 {
@@ -415,7 +421,7 @@ func acceptAddressFree(e *env) {
 	}
 }
 
-func acceptUnixFree(e *env) {
+func unixAddressFreeWhenAcceptIsDequeued(e *env) {
 	p := e.port(nil)
 	path := e.address("unix")
 	for range 100 {
@@ -433,7 +439,7 @@ func acceptUnixFree(e *env) {
 	}
 }
 
-func acceptOutlivesListener(e *env) {
+func closedListenerKeepsAcceptedSockets(e *env) {
 	p := e.port(nil)
 	l := e.listen(p, "tcp4")
 	peer := e.dial(l.Addr())
@@ -444,7 +450,7 @@ func acceptOutlivesListener(e *env) {
 	e.talks(p, a.Conn, peer)
 }
 
-func acceptReused(e *env) {
+func acceptUsedAgain(e *env) {
 	p := e.port(nil)
 	l := e.listen(p, e.quick())
 	a := &ops.Accept{On: l}

@@ -122,8 +122,8 @@ func (e *env) restful(p *completion.Port) {
 	}
 }
 
-// acceptPendingAtLimit has the accept in flight when the connection comes.
-func acceptPendingAtLimit(e *env) {
+// pendingAcceptAtDescriptorLimit has the accept in flight when the connection comes.
+func pendingAcceptAtDescriptorLimit(e *env) {
 	if os.Getenv(limitedProcess) == "" {
 		acceptAtDescriptorLimit(e)
 		return

@@ -19,7 +19,7 @@ func (e *env) acceptNext(p *completion.Port, l *completion.Listener) *completion
 	return a.Conn
 }
 
-func acceptCancelRace(e *env) {
+func cancelLosesNoConnection(e *env) {
 	p := e.port(nil)
 	l := e.listen(p, "tcp4")
 	canceled := 0
@@ -47,7 +47,7 @@ func acceptCancelRace(e *env) {
 	e.idle(p)
 }
 
-func acceptDeadlineRace(e *env) {
+func deadlineLosesNoConnection(e *env) {
 	p := e.port(nil)
 	l := e.listen(p, "tcp4")
 	for range 1000 {
@@ -74,7 +74,7 @@ func acceptDeadlineRace(e *env) {
 	}
 }
 
-func acceptCloseRace(e *env) {
+func closeListenerRacesConnections(e *env) {
 	p := e.port(nil)
 	for range 200 {
 		l := e.listen(p, "tcp4")

@@ -7,9 +7,9 @@ import (
 	"github.com/completionport/completion"
 )
 
-// refusedAdoption: what a port refuses has the options that it had, and so has what
-// package net accepts from it.
-func refusedAdoption(e *env) {
+// refusedAdoptionChangesNothing: what a port refuses has the options that it had, and
+// so has what package net accepts from it.
+func refusedAdoptionChangesNothing(e *env) {
 	e.needsSystem("options are set and read through descriptors")
 	closed := e.port(nil)
 	is(e, closed.Close(), nil)

@@ -11,10 +11,10 @@ import (
 )
 
 var appendCases = []testCase{
-	{"ReadAppends", readAppends},
-	{"FullReadAppends", fullReadAppends},
-	{"AppendKeepsWhatIsThere", appendKeeps},
-	{"AppendWithAPoolPanics", appendWithPool},
+	readAppends,
+	fullReadAppends,
+	appendKeepsWhatIsThere,
+	appendWithAPoolPanics,
 }
 
 // readAppends: what comes goes behind the bytes that count, until there is no room.
@@ -68,8 +68,8 @@ func fullReadAppends(e *env) {
 	equal(e, "text", string(r.Buf.Bytes()), ">abf")
 }
 
-// appendKeeps: whatever ends it, what was in the buffer stays.
-func appendKeeps(e *env) {
+// appendKeepsWhatIsThere: whatever ends it, what was in the buffer stays.
+func appendKeepsWhatIsThere(e *env) {
 	p := e.port(nil)
 	s, peer := e.pair(p)
 	r := &ops.Read{From: s, Buf: own(8), Append: true}
@@ -97,7 +97,7 @@ func appendKeeps(e *env) {
 	kept(net.ErrClosed)
 }
 
-func appendWithPool(e *env) {
+func appendWithAPoolPanics(e *env) {
 	p := e.port(nil)
 	s, _ := e.pair(p)
 	r := &ops.Read{From: s, Pool: e.pool(p, 8, 1), Append: true}

@@ -15,9 +15,9 @@ import (
 // Whoever shares a socket can make it blocking for all: a child process that
 // inherits it, for instance. No call of the port waits then.
 var blockingCases = []testCase{
-	{"AcceptOnBlockingListener", acceptOnBlocking},
-	{"TransfersOnBlockingSocket", transferOnBlocking},
-	{"ConnectOnBlockingSocket", connectOnBlocking},
+	acceptOnBlockingListener,
+	transfersOnBlockingSocket,
+	connectOnBlockingSocket,
 }
 
 // makeBlocking clears O_NONBLOCK of what fd stands for, as os.File.Fd does.
@@ -34,9 +34,9 @@ func isNonblocking(e *env, fd int) bool {
 	return flags&unix.O_NONBLOCK != 0
 }
 
-// acceptOnBlocking: nothing waits for a connection, neither the port nor any
+// acceptOnBlockingListener: nothing waits for a connection, neither the port nor any
 // other goroutine, and it is accepted when it comes.
-func acceptOnBlocking(e *env) {
+func acceptOnBlockingListener(e *env) {
 	e.needsSystem("descriptors are duplicated behind the port's back")
 	for _, network := range e.networks("tcp4", "unix") {
 		p := e.port(nil)
@@ -72,9 +72,9 @@ func acceptsOnBlocking(e *env, p *completion.Port, l *completion.Listener) {
 	e.expect(p, second, net.ErrClosed)
 }
 
-// transferOnBlocking: a read waits for data and a write for room, and the port
+// transfersOnBlockingSocket: a read waits for data and a write for room, and the port
 // for neither.
-func transferOnBlocking(e *env) {
+func transfersOnBlockingSocket(e *env) {
 	e.needsSystem("descriptors are duplicated behind the port's back")
 	for _, network := range e.networks("tcp4", "unix") {
 		p := e.port(nil)
@@ -128,7 +128,7 @@ func (e *env) writeUntilFull(p *completion.Port, s *completion.Socket, size int)
 	}
 }
 
-func connectOnBlocking(e *env) {
+func connectOnBlockingSocket(e *env) {
 	e.needsSystem("descriptors are duplicated behind the port's back")
 	to := e.silentAddress()
 	p := e.port(nil)

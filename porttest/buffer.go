@@ -12,31 +12,31 @@ import (
 )
 
 var bufferCases = append([]testCase{
-	{"OwnStandsForTheMemory", bufferOwn},
-	{"ResizeBounds", bufferResize},
-	{"ZeroBufferIsEmpty", bufferZero},
-	{"SetAllocatesNothing", bufferSetAllocates},
-	{"SetOnPoolBufferPanics", bufferSetOnPool},
-	{"LentBufferNamesThePort", bufferLent},
-	{"StartedBufferIsLentUntilWait", bufferStarted},
-	{"ReleasedBufferNamesThePool", bufferReleased},
-	{"DoubleReleasePanics", bufferDoubleRelease},
-	{"TwoReleasersOneWins", bufferReleaseRace},
-	{"ReleaseOfOwnMemoryDoesNothing", bufferReleaseOwn},
-	{"TwoSubmittersOfOneBuffer", bufferSubmitRace},
-	{"PoolIsBounded", bufferPoolBounds},
-	{"PoolTakenByManyGoroutines", bufferPoolRace},
-	{"NewPoolBadArguments", bufferNewPool},
-	{"PoolBufferReadAndWritten", bufferPoolRoundTrip},
-	{"SharedBufferIsFrozen", bufferShareFreezes},
-	{"SharedMemoryUsableAgain", bufferShareOwn},
-	{"ReadIntoSharedPanics", bufferShareRead},
-	{"BroadcastReleasedBeforeTheEnd", bufferBroadcast},
-	{"BroadcastReleasedAfterTheEnd", bufferBroadcastLate},
-	{"BroadcastCancelledAndClosed", bufferBroadcastFails},
-	{"SharedBufferReleasedTwicePanics", bufferShareDoubleRelease},
-	{"BroadcastByManyGoroutines", bufferBroadcastRace},
-	{"StartedBroadcast", bufferBroadcastStarted},
+	ownStandsForTheMemory,
+	resizeBounds,
+	zeroBufferIsEmpty,
+	setAllocatesNothing,
+	setOnPoolBufferPanics,
+	lentBufferNamesThePort,
+	startedBufferIsLentUntilWait,
+	releasedBufferNamesThePool,
+	doubleReleasePanics,
+	twoReleasersOneWins,
+	releaseOfOwnMemoryDoesNothing,
+	twoSubmittersOfOneBuffer,
+	poolIsBounded,
+	poolTakenByManyGoroutines,
+	newPoolBadArguments,
+	poolBufferReadAndWritten,
+	sharedBufferIsFrozen,
+	sharedMemoryUsableAgain,
+	readIntoSharedPanics,
+	broadcastReleasedBeforeTheEnd,
+	broadcastReleasedAfterTheEnd,
+	broadcastCancelledAndClosed,
+	sharedBufferReleasedTwicePanics,
+	broadcastByManyGoroutines,
+	startedBroadcast,
 }, bufferReleaseCases...)
 
 // bufferUses are all uses that need a buffer to be the caller's.
@@ -62,7 +62,7 @@ func bufferRefuses(e *env, b *completion.Buffer, owner string) {
 	}
 }
 
-func bufferOwn(e *env) {
+func ownStandsForTheMemory(e *env) {
 	memory := []byte("0123456789")
 	b := completion.Own(memory[2:6])
 	equal(e, "bytes", string(b.Bytes()), "2345")
@@ -81,7 +81,7 @@ func bufferOwn(e *env) {
 	equal(e, "capacity of the memory", cap(b.Memory()), 1)
 }
 
-func bufferResize(e *env) {
+func resizeBounds(e *env) {
 	b := own(8)
 	for _, n := range []int{0, 8, 5} {
 		b.Resize(n)
@@ -92,7 +92,7 @@ func bufferResize(e *env) {
 	equal(e, "length", b.Len(), 5)
 }
 
-func bufferZero(e *env) {
+func zeroBufferIsEmpty(e *env) {
 	var b completion.Buffer
 	equal(e, "length", b.Len()+len(b.Bytes())+len(b.Memory()), 0)
 	b.Resize(0)
@@ -104,7 +104,7 @@ func bufferZero(e *env) {
 	equal(e, "length", b.Len(), 0)
 }
 
-func bufferSetAllocates(e *env) {
+func setAllocatesNothing(e *env) {
 	one, two := []byte("one"), []byte("and two")
 	var b completion.Buffer
 	n := testing.AllocsPerRun(100, func() {
@@ -115,7 +115,7 @@ func bufferSetAllocates(e *env) {
 	equal(e, "bytes", string(b.Bytes()), "and two")
 }
 
-func bufferSetOnPool(e *env) {
+func setOnPoolBufferPanics(e *env) {
 	p := e.port(nil)
 	b := e.pool(p, 4, 1).Take()
 	submitSentence(e, panics(e, func() { b.Set([]byte("x")) }), "pool")
@@ -123,7 +123,7 @@ func bufferSetOnPool(e *env) {
 	b.Release()
 }
 
-func bufferLent(e *env) {
+func lentBufferNamesThePort(e *env) {
 	p := e.port(nil)
 	s, c := e.pair(p)
 	r := &ops.Read{From: s, Buf: own(2), Full: true}
@@ -143,7 +143,7 @@ func bufferLent(e *env) {
 	pooled.Release()
 }
 
-func bufferStarted(e *env) {
+func startedBufferIsLentUntilWait(e *env) {
 	p := e.port(nil)
 	s, c := e.pair(p)
 	w := &ops.Write{To: s, Buf: text("hi")}
@@ -158,14 +158,14 @@ func bufferStarted(e *env) {
 	w.Buf.Set(nil)
 }
 
-func bufferReleased(e *env) {
+func releasedBufferNamesThePool(e *env) {
 	p := e.port(nil)
 	b := e.pool(p, 4, 1).Take()
 	b.Release()
 	bufferRefuses(e, b, "pool")
 }
 
-func bufferDoubleRelease(e *env) {
+func doubleReleasePanics(e *env) {
 	p := e.port(nil)
 	pool := e.pool(p, 4, 2)
 	b := pool.Take()
@@ -180,7 +180,7 @@ func bufferDoubleRelease(e *env) {
 	second.Release()
 }
 
-func bufferReleaseRace(e *env) {
+func twoReleasersOneWins(e *env) {
 	p := e.port(nil)
 	pool := e.pool(p, 1, 1)
 	for range 500 {
@@ -191,7 +191,7 @@ func bufferReleaseRace(e *env) {
 	}
 }
 
-func bufferReleaseOwn(e *env) {
+func releaseOfOwnMemoryDoesNothing(e *env) {
 	b := text("mine")
 	b.Release()
 	b.Release()
@@ -201,7 +201,7 @@ func bufferReleaseOwn(e *env) {
 }
 
 // Two operations want the same buffer at once: one gets it, the other panics.
-func bufferSubmitRace(e *env) {
+func twoSubmittersOfOneBuffer(e *env) {
 	p := e.port(nil)
 	s, c := e.pair(p)
 	buf := text("ab")
@@ -215,7 +215,7 @@ func bufferSubmitRace(e *env) {
 	}
 }
 
-func bufferPoolBounds(e *env) {
+func poolIsBounded(e *env) {
 	p := e.port(nil)
 	pool := e.pool(p, 16, 3)
 	equal(e, "lent", pool.Lent(), 0)
@@ -244,7 +244,7 @@ func bufferPoolBounds(e *env) {
 	}
 }
 
-func bufferPoolRace(e *env) {
+func poolTakenByManyGoroutines(e *env) {
 	p := e.port(nil)
 	pool := e.pool(p, 8, 3)
 	var group sync.WaitGroup
@@ -279,7 +279,7 @@ func bufferPoolRace(e *env) {
 	equal(e, "lent", pool.Lent(), 0)
 }
 
-func bufferNewPool(e *env) {
+func newPoolBadArguments(e *env) {
 	p := e.port(nil)
 	for _, bad := range [][2]int{{0, 1}, {1, 0}, {-1, 1}, {1, -1}, {0, 0}} {
 		submitSentence(e, panics(e, func() { p.NewPool(bad[0], bad[1]) }), "NewPool")
@@ -290,7 +290,7 @@ func bufferNewPool(e *env) {
 }
 
 // A pool's buffer can be read into and written from like one's own.
-func bufferPoolRoundTrip(e *env) {
+func poolBufferReadAndWritten(e *env) {
 	p := e.port(nil)
 	s, c := e.pair(p)
 	pool := e.pool(p, 100, 1)

@@ -10,17 +10,17 @@ import (
 
 // bufferReleaseCases are about the end of owning a pool's buffer.
 var bufferReleaseCases = []testCase{
-	{"ReadReleaseForgetsItsBuffer", readRelease},
-	{"ReadReleaseLeavesOwnBuffer", readReleaseOwn},
-	{"ReadReleaseInFlightPanics", readReleaseInFlight},
-	{"StaleUseOfReadBufferPanics", staleRead},
-	{"StaleUseOfTakenBufferPanics", staleTaken},
-	{"StaleUseOfSharedBufferPanics", staleShared},
+	readReleaseForgetsItsBuffer,
+	readReleaseLeavesOwnBuffer,
+	readReleaseInFlightPanics,
+	staleUseOfReadBufferPanics,
+	staleUseOfTakenBufferPanics,
+	staleUseOfSharedBufferPanics,
 }
 
-// readRelease: the read is ready for its next use, and releasing again harms
-// nobody.
-func readRelease(e *env) {
+// readReleaseForgetsItsBuffer: the read is ready for its next use, and releasing again
+// harms nobody.
+func readReleaseForgetsItsBuffer(e *env) {
 	p := e.port(nil)
 	s, c := e.pair(p)
 	pool := e.pool(p, 8, 1)
@@ -57,8 +57,8 @@ func readRelease(e *env) {
 	equal(e, "lent", pool.Lent(), 0)
 }
 
-// readReleaseOwn: without a Pool the buffer stays, whatever it is.
-func readReleaseOwn(e *env) {
+// readReleaseLeavesOwnBuffer: without a Pool the buffer stays, whatever it is.
+func readReleaseLeavesOwnBuffer(e *env) {
 	p := e.port(nil)
 	s, c := e.pair(p)
 	pool := e.pool(p, 8, 1)
@@ -75,7 +75,7 @@ func readReleaseOwn(e *env) {
 	}
 }
 
-func readReleaseInFlight(e *env) {
+func readReleaseInFlightPanics(e *env) {
 	p := e.port(nil)
 	s, c := e.pair(p)
 	pool := e.pool(p, 8, 1)
@@ -115,7 +115,7 @@ func refusesStale(e *env, p *completion.Port, s *completion.Socket, stale *compl
 	}
 }
 
-func staleRead(e *env) {
+func staleUseOfReadBufferPanics(e *env) {
 	inCheckMode(e, func() {
 		p := e.port(nil)
 		s, c := e.pair(p)
@@ -138,7 +138,7 @@ func staleRead(e *env) {
 	})
 }
 
-func staleTaken(e *env) {
+func staleUseOfTakenBufferPanics(e *env) {
 	inCheckMode(e, func() {
 		p := e.port(nil)
 		s, _ := e.pair(p)
@@ -160,7 +160,7 @@ func staleTaken(e *env) {
 	})
 }
 
-func staleShared(e *env) {
+func staleUseOfSharedBufferPanics(e *env) {
 	inCheckMode(e, func() {
 		p := e.port(nil)
 		s, c := e.pair(p)

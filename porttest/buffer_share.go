@@ -64,7 +64,7 @@ func (b *broadcast) handOut(e *env, p *completion.Port, want error) {
 	}
 }
 
-func bufferShareFreezes(e *env) {
+func sharedBufferIsFrozen(e *env) {
 	b := text("abc")
 	b.Share()
 	b.Share() // changes nothing
@@ -78,7 +78,7 @@ func bufferShareFreezes(e *env) {
 	equal(e, "bytes", string(b.Bytes()), "Abc")
 }
 
-func bufferShareOwn(e *env) {
+func sharedMemoryUsableAgain(e *env) {
 	p := e.port(nil)
 	s, c := e.pair(p)
 	b := text("ab")
@@ -109,7 +109,7 @@ func streamWriteBuffer(e *env, p *completion.Port, s *completion.Socket, b *comp
 	e.expect(p, w, nil)
 }
 
-func bufferShareRead(e *env) {
+func readIntoSharedPanics(e *env) {
 	p := e.port(nil)
 	s, c := e.pair(p)
 	b := text("abc")
@@ -121,7 +121,7 @@ func bufferShareRead(e *env) {
 	b.Resize(1) // nobody refers to it any more
 }
 
-func bufferBroadcast(e *env) {
+func broadcastReleasedBeforeTheEnd(e *env) {
 	p := e.port(nil)
 	b := newBroadcast(e, p, 50, 128<<10)
 	e.submit(p, b.operations()...)
@@ -138,7 +138,7 @@ func bufferBroadcast(e *env) {
 	b.pool.Take().Release()
 }
 
-func bufferBroadcastLate(e *env) {
+func broadcastReleasedAfterTheEnd(e *env) {
 	p := e.port(nil)
 	b := newBroadcast(e, p, 50, 1000)
 	received := b.receive()
@@ -154,7 +154,7 @@ func bufferBroadcastLate(e *env) {
 }
 
 // A write that is cut short gives its share of the buffer back as any other.
-func bufferBroadcastFails(e *env) {
+func broadcastCancelledAndClosed(e *env) {
 	p := e.port(nil)
 	b := newBroadcast(e, p, 20, 16<<20)
 	for i, s := range b.sockets { // nobody reads: all of them could hold the memory of a small kernel
@@ -182,7 +182,7 @@ func bufferBroadcastFails(e *env) {
 
 // The second Release would give away the reference of a write in flight, and
 // the pool would lend a buffer that is still being sent.
-func bufferShareDoubleRelease(e *env) {
+func sharedBufferReleasedTwicePanics(e *env) {
 	p := e.port(nil)
 	b := newBroadcast(e, p, 3, 1000)
 	e.submit(p, b.operations()...)
@@ -197,7 +197,7 @@ func bufferShareDoubleRelease(e *env) {
 }
 
 // Several goroutines submit, dequeue and release the same bytes at once.
-func bufferBroadcastRace(e *env) {
+func broadcastByManyGoroutines(e *env) {
 	p := e.port(nil)
 	for range 20 {
 		b := newBroadcast(e, p, 8, 1000)
@@ -230,7 +230,7 @@ func bufferBroadcastRace(e *env) {
 	}
 }
 
-func bufferBroadcastStarted(e *env) {
+func startedBroadcast(e *env) {
 	p := e.port(nil)
 	b := newBroadcast(e, p, 10, 1000)
 	received := b.receive()

@@ -11,50 +11,50 @@ import (
 )
 
 var cancelCases = []testCase{
-	{"CancelRead", cancelRead},
-	{"CancelFullReadHalfWay", cancelFullRead},
-	{"CancelLateRead", cancelLateRead},
-	{"CancelReadThatWaitsForBuffer", cancelPoolWaiter},
-	{"CancelWriteHalfWay", cancelWrite},
-	{"CancelQueuedWrite", cancelQueuedWrite},
-	{"CancelCloseWriteBehindWrite", cancelCloseWrite},
-	{"CancelTimer", cancelTimer},
-	{"CancelAcceptAlreadyDone", cancelAcceptDone},
-	{"CancelReadAlreadyDone", cancelReadDone},
-	{"CancelBeforeSubmit", cancelUnsubmitted},
-	{"CancelByAnotherPort", cancelForeign},
-	{"CancelTwice", cancelTwice},
-	{"CancelMiddleOfQueue", cancelMiddle},
-	{"CancelHeadLetsNextGoOn", cancelHead},
-	{"CancelByManyGoroutines", cancelByMany},
-	{"CancelByTicket", cancelTicket},
-	{"TicketOfIdleOperation", cancelZeroTicket},
-	{"LateCancelMissesNextUse", cancelLate},
-	{"LateCancelMissesNextUseOfSlot", cancelLateStranger},
-	{"CancelRacesSubmit", cancelRacesSubmit},
-	{"CancelEndedNeverHitsStranger", cancelSparesStranger},
-	{"AwaitEndsWithContext", cancelAwait},
-	{"WaitEndsWithContext", cancelWait},
-	{"WaitErrorMatchesContextWithCause", cancelCause},
-	{"WaitErrorOfTimeout", cancelTimeout},
-	{"WaitErrorStaysTheSame", waitErrorStays},
-	{"LaterContextIsNotToBlame", laterContextIsNotToBlame},
-	{"ContextOfConnectIsNotToBlame", contextOfConnectIsNotToBlame},
-	{"HalfWrittenByContext", halfWrittenByContext},
-	{"ContextDoneAlready", cancelDoneContext},
-	{"WaitWithContextDoneAlready", cancelWaitDone},
-	{"ContextEndsAfterResult", cancelTooLate},
-	{"OneContextUsedAgain", cancelOneContext},
-	{"BufferIsBackAfterAwait", cancelAwaitRace},
-	{"ReadRacesCancel", cancelRaceRead},
-	{"LateReadRacesCancel", cancelRaceLateRead},
-	{"FullReadRacesCancel", cancelRaceFullRead},
-	{"WriteRacesCancel", cancelRaceWrite},
-	{"CancelInsideSystemCall", cancelInsideCall},
-	{"AcceptRacesCancel", cancelRaceAccept},
-	{"TimerRacesCancel", cancelRaceTimer},
-	{"ConnectRacesCancel", cancelRaceConnect},
-	{"AwaitedReadRacesCancel", cancelRaceAwaited},
+	cancelRead,
+	cancelFullReadHalfWay,
+	cancelLateRead,
+	cancelReadThatWaitsForBuffer,
+	cancelWriteHalfWay,
+	cancelQueuedWrite,
+	cancelCloseWriteBehindWrite,
+	cancelTimer,
+	cancelAcceptAlreadyDone,
+	cancelReadAlreadyDone,
+	cancelBeforeSubmit,
+	cancelByAnotherPort,
+	cancelTwice,
+	cancelMiddleOfQueue,
+	cancelHeadLetsNextGoOn,
+	cancelByManyGoroutines,
+	cancelByTicket,
+	ticketOfIdleOperation,
+	lateCancelMissesNextUse,
+	lateCancelMissesNextUseOfSlot,
+	cancelRacesSubmit,
+	cancelEndedNeverHitsStranger,
+	awaitEndsWithContext,
+	waitEndsWithContext,
+	waitErrorMatchesContextWithCause,
+	waitErrorOfTimeout,
+	waitErrorStaysTheSame,
+	laterContextIsNotToBlame,
+	contextOfConnectIsNotToBlame,
+	halfWrittenByContext,
+	contextDoneAlready,
+	waitWithContextDoneAlready,
+	contextEndsAfterResult,
+	oneContextUsedAgain,
+	bufferIsBackAfterAwait,
+	readRacesCancel,
+	lateReadRacesCancel,
+	fullReadRacesCancel,
+	writeRacesCancel,
+	cancelInsideSystemCall,
+	acceptRacesCancel,
+	timerRacesCancel,
+	connectRacesCancel,
+	awaitedReadRacesCancel,
 }
 
 // cancels cancels an operation in flight and checks all that a cancel says.
@@ -83,7 +83,7 @@ func cancelRead(e *env) {
 	equal(e, "text", string(r.Buf.Bytes()), "later")
 }
 
-func cancelFullRead(e *env) {
+func cancelFullReadHalfWay(e *env) {
 	p := e.port(nil)
 	s, peer := e.pair(p)
 	r := &ops.Read{From: s, Buf: own(8), Full: true}
@@ -115,7 +115,7 @@ func cancelLateRead(e *env) {
 	}
 }
 
-func cancelPoolWaiter(e *env) {
+func cancelReadThatWaitsForBuffer(e *env) {
 	p := e.port(nil)
 	pool := e.pool(p, 8, 1)
 	taken := pool.Take()
@@ -140,7 +140,7 @@ func cancelPoolWaiter(e *env) {
 	again.Buf.Release()
 }
 
-func cancelWrite(e *env) {
+func cancelWriteHalfWay(e *env) {
 	p := e.port(nil)
 	w, peer := e.stuckWrite(p)
 	e.cancels(p, w)
@@ -167,7 +167,7 @@ func cancelQueuedWrite(e *env) {
 	equal(e, "behind the write", got, "last")
 }
 
-func cancelCloseWrite(e *env) {
+func cancelCloseWriteBehindWrite(e *env) {
 	p := e.port(nil)
 	w, peer := e.stuckWrite(p)
 	fin := &ops.CloseWrite{On: w.To}
@@ -196,7 +196,7 @@ func cancelTimer(e *env) {
 	e.expect(p, timer, nil)
 }
 
-func cancelAcceptDone(e *env) {
+func cancelAcceptAlreadyDone(e *env) {
 	p := e.port(nil)
 	l := e.listen(p, "tcp4")
 	peer := e.dial(l.Addr())
@@ -208,7 +208,7 @@ func cancelAcceptDone(e *env) {
 	e.talks(p, a.Conn, peer)
 }
 
-func cancelReadDone(e *env) {
+func cancelReadAlreadyDone(e *env) {
 	p := e.port(nil)
 	s, peer := e.pair(p)
 	peer.send("x")
@@ -224,7 +224,7 @@ func cancelReadDone(e *env) {
 	e.expect(p, post, nil)
 }
 
-func cancelUnsubmitted(e *env) {
+func cancelBeforeSubmit(e *env) {
 	p := e.port(nil)
 	s, peer := e.pair(p)
 	r := &ops.Read{From: s, Buf: own(1)}
@@ -234,7 +234,7 @@ func cancelUnsubmitted(e *env) {
 	e.expect(p, r, nil)
 }
 
-func cancelForeign(e *env) {
+func cancelByAnotherPort(e *env) {
 	p, other := e.port(nil), e.port(nil)
 	s, _ := e.pair(p)
 	for _, op := range []completion.Operation{&ops.Read{From: s, Buf: own(1)}, &ops.Timer{After: time.Hour}} {
@@ -260,7 +260,7 @@ func cancelTwice(e *env) {
 	e.onceEach(p, 100)
 }
 
-func cancelMiddle(e *env) {
+func cancelMiddleOfQueue(e *env) {
 	p := e.port(nil)
 	s, peer := e.pair(p)
 	var all [5]*ops.Read
@@ -277,9 +277,9 @@ func cancelMiddle(e *env) {
 	equal(e, "text", string(all[0].Buf.Bytes())+string(all[3].Buf.Bytes()), "ab")
 }
 
-// cancelHead cancels a full read that has drained the socket, over and over
+// cancelHeadLetsNextGoOn cancels a full read that has drained the socket, over and over
 // with data on its way: the read behind it must not sleep on that data.
-func cancelHead(e *env) {
+func cancelHeadLetsNextGoOn(e *env) {
 	p := e.port(nil)
 	s, peer := e.pair(p)
 	for range 500 {
@@ -305,7 +305,7 @@ func cancelHead(e *env) {
 	}
 }
 
-func cancelByMany(e *env) {
+func cancelByManyGoroutines(e *env) {
 	p := e.port(nil)
 	s, _ := e.pair(p)
 	r := &ops.Read{From: s, Buf: own(1)}
@@ -324,7 +324,7 @@ func cancelByMany(e *env) {
 	e.onceEach(p, 1000)
 }
 
-func cancelTicket(e *env) {
+func cancelByTicket(e *env) {
 	p := e.port(nil)
 	s, _ := e.pair(p)
 	r := &ops.Read{From: s, Buf: own(1)}
@@ -339,7 +339,7 @@ func cancelTicket(e *env) {
 	equal(e, "CancelTicket when done", p.CancelTicket(t), false)
 }
 
-func cancelZeroTicket(e *env) {
+func ticketOfIdleOperation(e *env) {
 	p := e.port(nil)
 	s, peer := e.pair(p)
 	r := &ops.Read{From: s, Buf: own(1)}
@@ -354,7 +354,7 @@ func cancelZeroTicket(e *env) {
 	}
 }
 
-func cancelLate(e *env) {
+func lateCancelMissesNextUse(e *env) {
 	p := e.port(nil)
 	s, peer := e.pair(p)
 	r := &ops.Read{From: s, Buf: own(1)}
@@ -374,7 +374,7 @@ func cancelLate(e *env) {
 	}
 }
 
-func cancelLateStranger(e *env) {
+func lateCancelMissesNextUseOfSlot(e *env) {
 	p := e.port(nil)
 	var tickets []completion.Ticket
 	for range 200 { // whatever slot the stranger gets, it was used before

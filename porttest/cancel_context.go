@@ -12,8 +12,8 @@ import (
 	"github.com/completionport/completion/ops"
 )
 
-// cancelAwait cancels by a context while the port waits for I/O.
-func cancelAwait(e *env) {
+// awaitEndsWithContext cancels by a context while the port waits for I/O.
+func awaitEndsWithContext(e *env) {
 	p := e.port(nil)
 	s, _ := e.pair(p)
 	r := &ops.Read{From: s, Buf: own(8)}
@@ -33,7 +33,7 @@ func cancelAwait(e *env) {
 	}
 }
 
-func cancelWait(e *env) {
+func waitEndsWithContext(e *env) {
 	p := e.port(nil)
 	w, peer := e.stuckWrite(p)
 	p.Cancel(w)
@@ -56,7 +56,7 @@ func cancelWait(e *env) {
 	e.gets(peer, peer.ahead+w.N()+next.N(), 2*stuckBytes)
 }
 
-func cancelCause(e *env) {
+func waitErrorMatchesContextWithCause(e *env) {
 	p := e.port(nil)
 	s, _ := e.pair(p)
 	cause := errors.New("a cause of its own")
@@ -68,7 +68,7 @@ func cancelCause(e *env) {
 	is(e, err, ctx.Err())
 }
 
-func cancelTimeout(e *env) {
+func waitErrorOfTimeout(e *env) {
 	p := e.port(nil)
 	s, _ := e.pair(p)
 	r := &ops.Read{From: s, Buf: own(1)}
@@ -92,7 +92,7 @@ func done() context.Context {
 	return ctx
 }
 
-func cancelDoneContext(e *env) {
+func contextDoneAlready(e *env) {
 	p := e.port(nil)
 	s, peer := e.pair(p)
 	w := &ops.Write{To: s, Buf: text("not sent")}
@@ -118,7 +118,7 @@ func cancelDoneContext(e *env) {
 	equal(e, "text", string(r.Buf.Bytes()), "not read")
 }
 
-func cancelWaitDone(e *env) {
+func waitWithContextDoneAlready(e *env) {
 	p := e.port(nil)
 	s, peer := e.pair(p)
 	r := &ops.Read{From: s, Buf: own(8)}
@@ -131,7 +131,7 @@ func cancelWaitDone(e *env) {
 	equal(e, "text", string(r.Buf.Bytes()), "x")
 }
 
-func cancelTooLate(e *env) {
+func contextEndsAfterResult(e *env) {
 	p := e.port(nil)
 	s, peer := e.pair(p)
 	peer.send("x")
@@ -143,7 +143,7 @@ func cancelTooLate(e *env) {
 	equal(e, "text", string(r.Buf.Bytes()), "x")
 }
 
-func cancelOneContext(e *env) {
+func oneContextUsedAgain(e *env) {
 	p := e.port(nil)
 	s, peer := e.pair(p)
 	ctx, cancel := context.WithCancel(e.ctx)
@@ -168,9 +168,9 @@ func cancelOneContext(e *env) {
 	equal(e, "text", string(r.Buf.Bytes()), "y")
 }
 
-// waitErrorStays: whoever asks, and with which context, an operation has ended as it
+// waitErrorStaysTheSame: whoever asks, and with which context, an operation has ended as it
 // has ended.
-func waitErrorStays(e *env) {
+func waitErrorStaysTheSame(e *env) {
 	p := e.port(nil)
 	s, _ := e.pair(p)
 	cause := errors.New("a cause of its own")

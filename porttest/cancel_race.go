@@ -49,7 +49,7 @@ func (e *env) readRest(p *completion.Port, s *completion.Socket, n int) []byte {
 	return r.Buf.Bytes()
 }
 
-func cancelRaceRead(e *env) {
+func readRacesCancel(e *env) {
 	p := e.port(nil)
 	s, peer := e.pairOn(p, e.quick())
 	r := &ops.Read{From: s, Buf: own(8)}
@@ -69,7 +69,7 @@ func cancelRaceRead(e *env) {
 	e.onceEach(p, uint64(races())+canceled)
 }
 
-func cancelRaceLateRead(e *env) {
+func lateReadRacesCancel(e *env) {
 	p := e.port(nil)
 	pool := e.pool(p, 8, 1)
 	s, peer := e.pairOn(p, e.quick())
@@ -89,7 +89,7 @@ func cancelRaceLateRead(e *env) {
 	}
 }
 
-func cancelRaceFullRead(e *env) {
+func fullReadRacesCancel(e *env) {
 	p := e.port(nil)
 	s, peer := e.pairOn(p, e.quick())
 	r := &ops.Read{From: s, Buf: own(2), Full: true}
@@ -207,7 +207,7 @@ func sequenceMemory(size int) []byte {
 	return memory
 }
 
-func cancelRaceWrite(e *env) {
+func writeRacesCancel(e *env) {
 	const size = 16 << 10
 	p := e.port(nil)
 	w, memory := newSequenceWriter(e, p, races()), sequenceMemory(size)
@@ -230,9 +230,9 @@ func cancelRaceWrite(e *env) {
 	e.onceEach(p, uint64(races()))
 }
 
-// cancelInsideCall has other goroutines perform big writes while one cancels
+// cancelInsideSystemCall has other goroutines perform big writes while one cancels
 // them.
-func cancelInsideCall(e *env) {
+func cancelInsideSystemCall(e *env) {
 	p := e.port(nil)
 	const writers, rounds, size = 4, 100, 256 << 10
 	memory := sequenceMemory(size)
@@ -268,7 +268,7 @@ func (w *sequenceWriter) againstCancel(p *completion.Port, memory []byte, rounds
 	w.end(0)
 }
 
-func cancelRaceAccept(e *env) {
+func acceptRacesCancel(e *env) {
 	p := e.port(nil)
 	l := e.listen(p, e.quick())
 	path := l.Addr().String()
@@ -291,7 +291,7 @@ func cancelRaceAccept(e *env) {
 	equal(e, "handles", p.Stats().Handles, 1)
 }
 
-func cancelRaceTimer(e *env) {
+func timerRacesCancel(e *env) {
 	p := e.port(nil)
 	timer := &ops.Timer{}
 	canceled := 0
@@ -306,7 +306,7 @@ func cancelRaceTimer(e *env) {
 	e.onceEach(p, uint64(races()))
 }
 
-func cancelRaceConnect(e *env) {
+func connectRacesCancel(e *env) {
 	p := e.port(nil)
 	var addr net.Addr
 	canceled := 0
@@ -342,8 +342,8 @@ func cancelRaceConnect(e *env) {
 	equal(e, "handles", p.Stats().Handles, 0)
 }
 
-// cancelRaceAwaited is cancelRaceRead without the queue.
-func cancelRaceAwaited(e *env) {
+// awaitedReadRacesCancel is readRacesCancel without the queue.
+func awaitedReadRacesCancel(e *env) {
 	p := e.port(nil)
 	s, peer := e.pairOn(p, e.quick())
 	r := &ops.Read{From: s, Buf: own(8)}
@@ -368,8 +368,8 @@ func cancelRaceAwaited(e *env) {
 	}
 }
 
-// cancelAwaitRace ends the context of a wait while its result comes.
-func cancelAwaitRace(e *env) {
+// bufferIsBackAfterAwait ends the context of a wait while its result comes.
+func bufferIsBackAfterAwait(e *env) {
 	p := e.port(nil)
 	s, peer := e.pairOn(p, e.quick())
 	r := &ops.Read{From: s, Buf: own(1)}
@@ -426,9 +426,9 @@ func cancelRacesSubmit(e *env) {
 	e.onceEach(p, uint64(races()/4))
 }
 
-// cancelSparesStranger cancels one operation by pointer all the time, also
+// cancelEndedNeverHitsStranger cancels one operation by pointer all the time, also
 // when it is over, while others come into its place in the port.
-func cancelSparesStranger(e *env) {
+func cancelEndedNeverHitsStranger(e *env) {
 	p := e.port(nil)
 	var stop atomic.Bool
 	var wg sync.WaitGroup

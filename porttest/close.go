@@ -12,25 +12,25 @@ import (
 )
 
 var closeCases = append([]testCase{
-	{"CloseHandleEndsEveryKind", closeHandleEndsEveryKind},
-	{"CloseHandleEndsStarted", closeHandleEndsStarted},
-	{"CloseWhileConnecting", closeWhileConnecting},
-	{"ClosePortEndsEveryKind", closePortEndsEveryKind},
-	{"ClosePortEndsStarted", closePortEndsStarted},
-	{"ClosePortWhileConnecting", closePortWhileConnecting},
-	{"ClosePortFromLoop", closePortFromLoop},
-	{"ClosePortWhileAnotherLeads", closePortWhileAnotherLeads},
-	{"CloseWaitsForNoBody", closeWaitsForNoBody},
-	{"CloseTwice", closeTwice},
-	{"CloseByManySucceedsOnce", closeByManySucceedsOnce},
-	{"FinishedIsDequeuedAfterClose", finishedIsDequeuedAfterClose},
-	{"WaitersReturnWhenPortCloses", waitersReturnWhenPortCloses},
-	{"ClosedHandleRefuses", closedHandleRefuses},
-	{"CloseHandleFreesAddressBeforeCompletion", closeFreesAddress},
-	{"PeerSeesTheEnd", peerSeesTheEnd},
-	{"AcceptedNotDequeuedClosesWithPort", acceptedNotDequeued},
-	{"ClosedStarvedReadPassesItsTurn", closedStarvedReadPassesTurn},
-	{"StaleSocketClosesNoStranger", staleSocketClosesNoStranger},
+	closeHandleEndsEveryKind,
+	closeHandleEndsStarted,
+	closeWhileConnecting,
+	closePortEndsEveryKind,
+	closePortEndsStarted,
+	closePortWhileConnecting,
+	closePortFromLoop,
+	closePortWhileAnotherLeads,
+	closeWaitsForNoBody,
+	closeTwice,
+	closeByManySucceedsOnce,
+	finishedIsDequeuedAfterClose,
+	waitersReturnWhenPortCloses,
+	closedHandleRefuses,
+	closeHandleFreesAddressBeforeCompletion,
+	peerSeesTheEnd,
+	acceptedNotDequeuedClosesWithPort,
+	closedStarvedReadPassesItsTurn,
+	staleSocketClosesNoStranger,
 }, append(closeRaceCases, duplicateCases...)...)
 
 func closeHandleEndsEveryKind(e *env) {
@@ -313,8 +313,9 @@ func closedHandleRefuses(e *env) {
 	e.idle(p)
 }
 
-// closeFreesAddress: who dequeues the last accept may listen there again.
-func closeFreesAddress(e *env) {
+// closeHandleFreesAddressBeforeCompletion: who dequeues the last accept may listen
+// there again.
+func closeHandleFreesAddressBeforeCompletion(e *env) {
 	p := e.port(nil)
 	l := e.listen(p, "tcp4")
 	address := l.Addr().String()
@@ -353,7 +354,7 @@ func peerSeesTheEnd(e *env) {
 	}
 }
 
-func acceptedNotDequeued(e *env) {
+func acceptedNotDequeuedClosesWithPort(e *env) {
 	p := e.port(nil)
 	l := e.listen(p, "tcp4")
 	a := &ops.Accept{On: l}
@@ -372,7 +373,7 @@ func acceptedNotDequeued(e *env) {
 	is(e, a.Conn.Close(), net.ErrClosed)
 }
 
-func closedStarvedReadPassesTurn(e *env) {
+func closedStarvedReadPassesItsTurn(e *env) {
 	p := e.port(nil)
 	pool := e.pool(p, 8, 1)
 	only := pool.Take()

@@ -10,11 +10,11 @@ import (
 )
 
 var closeRaceCases = []testCase{
-	{"CloseSocketRaces", closeSocketRaces},
-	{"ClosePortRaces", closePortRaces},
-	{"CloseListenerRaces", closeListenerRaces},
-	{"DescriptorReuseDropsStaleEvent", descriptorReuse},
-	{"LastCompletionsReachDequeuersDuringClose", lastCompletionsReachDequeuers},
+	closeSocketRaces,
+	closePortRaces,
+	closeListenerRaces,
+	descriptorReuseDropsStaleEvent,
+	lastCompletionsReachDequeuersDuringClose,
 }
 
 // mix is operations of both directions of one socket.
@@ -163,9 +163,9 @@ func closeListenerRaces(e *env) {
 	}
 }
 
-// descriptorReuse closes sockets that have events on their way to a leader and
-// opens others that get their numbers. Those must see their own bytes only.
-func descriptorReuse(e *env) {
+// descriptorReuseDropsStaleEvent closes sockets that have events on their way to a
+// leader and opens others that get their numbers. Those must see their own bytes only.
+func descriptorReuseDropsStaleEvent(e *env) {
 	p := e.port(nil)
 	pool := e.pool(p, 16, 4)
 	link := newLink(e)
@@ -234,9 +234,9 @@ func (k *link) pair(p *completion.Port) (*completion.Socket, net.Conn) {
 	return s, other
 }
 
-// lastCompletionsReachDequeuers: a dequeuer is told that the port is closed
+// lastCompletionsReachDequeuersDuringClose: a dequeuer is told that the port is closed
 // only when nothing is left to hand out, so all together take everything.
-func lastCompletionsReachDequeuers(e *env) {
+func lastCompletionsReachDequeuersDuringClose(e *env) {
 	link := newLink(e)
 	for range 100 {
 		p := e.port(nil)

@@ -12,47 +12,55 @@ import (
 )
 
 var connectCases = []testCase{
-	{"ConnectTCP4", func(e *env) { connectEcho(e, "tcp4", "tcp4") }},
-	{"ConnectTCP6", func(e *env) { connectEcho(e, "tcp6", "tcp6") }},
-	{"ConnectUnix", func(e *env) { connectEcho(e, "unix", "unix") }},
-	{"ConnectDualToIPv4", func(e *env) { connectEcho(e, "tcp", "tcp4") }},
-	{"ConnectDualToIPv6", connectDualToIPv6},
-	{"ConnectToNoAddressInParticular", connectToAny},
-	{"ConnectRefused", connectRefused},
-	{"ConnectUnixRefused", connectUnixRefused},
-	{"ConnectUnixNoSuchFile", connectUnixNoSuchFile},
-	{"ConnectedSocketHasAddresses", connectAddresses},
-	{"BatchBehindConnectGoesOn", connectBatch},
-	{"BatchBehindConnectSharesFailure", connectBatchFails},
-	{"BatchBehindConnectSharesCancel", connectBatchCanceled},
-	{"BatchBehindConnectSharesDeadline", connectBatchOverdue},
-	{"OwnDeadlineBehindConnect", connectOwnDeadline},
-	{"OwnCancelBehindConnect", connectOwnCancel},
-	{"EmptyWriteWaitsForConnect", connectEmptyWrite},
-	{"CancelPendingConnect", connectCanceled},
-	{"DeadlineOfPendingConnect", connectOverdue},
-	{"CloseWhileConnecting", connectClosed},
-	{"ClosePortWhileConnecting", connectPortClosed},
-	{"FailedSocketCanOnlyBeClosed", connectFailedSocket},
-	{"ConnectOnConnectedSocket", connectAgain},
-	{"ConnectOnAdoptedSocket", connectAdopted},
-	{"ConnectOnAcceptedSocket", connectAccepted},
-	{"SecondConnectRightBehindFirst", connectTwice},
-	{"SecondConnectSharesFirstsFailure", connectTwiceFails},
-	{"CancelSecondConnectSparesFirst", connectCancelSecond},
-	{"ConnectToNil", func(e *env) { connectBadAddress(e, "tcp4", nil) }},
-	{"ConnectToNilTCPAddr", func(e *env) { connectBadAddress(e, "tcp4", (*net.TCPAddr)(nil)) }},
-	{"ConnectToNilUnixAddr", func(e *env) { connectBadAddress(e, "tcp4", (*net.UnixAddr)(nil)) }},
-	{"ConnectToNilUnixAddrOnUnix", func(e *env) { connectBadAddress(e, "unix", (*net.UnixAddr)(nil)) }},
-	{"ConnectToUnknownType", func(e *env) { connectBadAddress(e, "tcp4", &net.IPAddr{IP: net.IPv4(127, 0, 0, 1)}) }},
-	{"ConnectToOtherFamily", func(e *env) { connectBadAddress(e, "tcp4", &net.TCPAddr{IP: net.IPv6loopback, Port: 1}) }},
-	{"ConnectToUnixOnTCP", func(e *env) { connectBadAddress(e, "tcp4", &net.UnixAddr{Net: "unix", Name: "x"}) }},
-	{"ConnectToTCPOnUnix", func(e *env) { connectBadAddress(e, "unix", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 1}) }},
-	{"ConnectByAwait", connectAwait},
-	{"ConnectRacesClose", connectRacesClose},
-	{"PeerSendsAndClosesAtOnce", connectPeerLeaves},
-	{"ManyConnects", connectMany},
+	connectTCP4,
+	connectTCP6,
+	connectUnix,
+	connectDualToIPv4,
+	connectDualToIPv6,
+	connectToNoAddressInParticular,
+	connectRefused,
+	connectUnixRefused,
+	connectUnixNoSuchFile,
+	connectedSocketHasAddresses,
+	batchBehindConnectGoesOn,
+	batchBehindConnectSharesFailure,
+	batchBehindConnectSharesCancel,
+	batchBehindConnectSharesDeadline,
+	ownDeadlineBehindConnect,
+	ownCancelBehindConnect,
+	emptyWriteWaitsForConnect,
+	cancelPendingConnect,
+	deadlineOfPendingConnect,
+	batchBehindConnectSharesClose,
+	batchBehindConnectSharesPortClose,
+	failedSocketCanOnlyBeClosed,
+	connectOnConnectedSocket,
+	connectOnAdoptedSocket,
+	connectOnAcceptedSocket,
+	secondConnectRightBehindFirst,
+	secondConnectSharesFirstsFailure,
+	cancelSecondConnectSparesFirst,
+	connectToNil,
+	connectToNilTCPAddr,
+	connectToNilUnixAddr,
+	connectToNilUnixAddrOnUnix,
+	connectToUnknownType,
+	connectToOtherFamily,
+	connectToUnixOnTCP,
+	connectToTCPOnUnix,
+	connectByAwait,
+	connectRacesClose,
+	peerSendsAndClosesAtOnce,
+	manyConnects,
 }
+
+func connectTCP4(e *env) { connectEcho(e, "tcp4", "tcp4") }
+
+func connectTCP6(e *env) { connectEcho(e, "tcp6", "tcp6") }
+
+func connectUnix(e *env) { connectEcho(e, "unix", "unix") }
+
+func connectDualToIPv4(e *env) { connectEcho(e, "tcp", "tcp4") }
 
 // serve is a server of package net. Its goroutines end with the connections.
 func (e *env) serve(network string, handle func(net.Conn)) net.Addr {
@@ -148,7 +156,7 @@ func connectDualToIPv6(e *env) {
 	connectEcho(e, "tcp", "tcp6")
 }
 
-func connectAddresses(e *env) {
+func connectedSocketHasAddresses(e *env) {
 	p := e.port(nil)
 	l := e.listen(p, "tcp4")
 	s := e.socket(p, "tcp4")
@@ -162,7 +170,7 @@ func connectAddresses(e *env) {
 	equal(e, "local", s.LocalAddr().String(), a.Conn.RemoteAddr().String())
 }
 
-func connectBatch(e *env) {
+func batchBehindConnectGoesOn(e *env) {
 	p := e.port(nil)
 	s := e.socket(p, "tcp4")
 	c := &ops.Connect{On: s, To: e.serve("tcp4", echo)}
@@ -200,7 +208,7 @@ func behind(s *completion.Socket, pool *completion.Pool) []completion.Operation 
 	}
 }
 
-func connectBatchFails(e *env) {
+func batchBehindConnectSharesFailure(e *env) {
 	p := e.port(nil)
 	s := e.socket(p, "tcp4")
 	c := &ops.Connect{On: s, To: e.refusingAddress()}
@@ -231,30 +239,30 @@ func sharesEnd(e *env, end func(p *completion.Port, c *ops.Connect), want error)
 	}
 }
 
-func connectBatchCanceled(e *env) {
+func batchBehindConnectSharesCancel(e *env) {
 	sharesEnd(e, func(p *completion.Port, c *ops.Connect) {
 		equal(e, "Cancel", p.Cancel(c), true)
 	}, completion.ErrCanceled)
 }
 
-func connectBatchOverdue(e *env) {
+func batchBehindConnectSharesDeadline(e *env) {
 	sharesEnd(e, func(p *completion.Port, c *ops.Connect) {
 		equal(e, "SetDeadline", p.SetDeadline(c, soon()), true)
 	}, os.ErrDeadlineExceeded)
 }
 
-func connectClosed(e *env) {
+func batchBehindConnectSharesClose(e *env) {
 	sharesEnd(e, func(p *completion.Port, c *ops.Connect) {
 		is(e, c.On.Close(), nil)
 		is(e, c.On.Close(), net.ErrClosed)
 	}, net.ErrClosed)
 }
 
-func connectPortClosed(e *env) {
+func batchBehindConnectSharesPortClose(e *env) {
 	sharesEnd(e, func(p *completion.Port, c *ops.Connect) { is(e, p.Close(), nil) }, net.ErrClosed)
 }
 
-func connectOwnDeadline(e *env) {
+func ownDeadlineBehindConnect(e *env) {
 	p := e.port(nil)
 	c := e.pendingConnect(p)
 	r := &ops.Read{From: c.On, Buf: own(1)}
@@ -269,7 +277,7 @@ func connectOwnDeadline(e *env) {
 	e.expect(p, c, completion.ErrCanceled)
 }
 
-func connectOwnCancel(e *env) {
+func ownCancelBehindConnect(e *env) {
 	p := e.port(nil)
 	c := e.pendingConnect(p)
 	waiting := behind(c.On, e.pool(p, 16, 1))
@@ -283,7 +291,7 @@ func connectOwnCancel(e *env) {
 	e.expect(p, c, completion.ErrCanceled)
 }
 
-func connectEmptyWrite(e *env) {
+func emptyWriteWaitsForConnect(e *env) {
 	p := e.port(nil)
 	c := e.pendingConnect(p)
 	w := &ops.Write{To: c.On, Buf: own(0)}
@@ -294,7 +302,7 @@ func connectEmptyWrite(e *env) {
 	e.expect(p, w, completion.ErrCanceled)
 }
 
-func connectCanceled(e *env) {
+func cancelPendingConnect(e *env) {
 	p := e.port(nil)
 	c := e.pendingConnect(p)
 	equal(e, "Cancel", p.Cancel(c), true)
@@ -304,7 +312,7 @@ func connectCanceled(e *env) {
 	e.onlyClosable(p, c.On)
 }
 
-func connectOverdue(e *env) {
+func deadlineOfPendingConnect(e *env) {
 	p := e.port(nil)
 	c := e.unansweredConnect(p)
 	c.Deadline = soon()
@@ -313,7 +321,7 @@ func connectOverdue(e *env) {
 	e.onlyClosable(p, c.On)
 }
 
-func connectFailedSocket(e *env) {
+func failedSocketCanOnlyBeClosed(e *env) {
 	p := e.port(nil)
 	c := &ops.Connect{On: e.socket(p, "tcp4"), To: e.refusingAddress()}
 	e.submit(p, c)
@@ -338,7 +346,7 @@ func (e *env) onlyClosable(p *completion.Port, s *completion.Socket) {
 	e.expect(p, after, net.ErrClosed)
 }
 
-func connectAgain(e *env) {
+func connectOnConnectedSocket(e *env) {
 	p := e.port(nil)
 	addr := e.serve("tcp4", echo)
 	c := &ops.Connect{On: e.socket(p, "tcp4"), To: addr}
@@ -351,13 +359,13 @@ func connectAgain(e *env) {
 	e.echoes(p, c.On, "still there")
 }
 
-func connectAdopted(e *env) {
+func connectOnAdoptedSocket(e *env) {
 	p := e.port(nil)
 	s, peer := e.pair(p)
 	e.refusesConnect(p, s, peer)
 }
 
-func connectAccepted(e *env) {
+func connectOnAcceptedSocket(e *env) {
 	p := e.port(nil)
 	l := e.listen(p, "tcp4")
 	peer := e.dial(l.Addr())
@@ -381,7 +389,7 @@ func (e *env) refusesConnect(p *completion.Port, s *completion.Socket, peer *pee
 	equal(e, "text", string(r.Buf.Bytes()), "still there")
 }
 
-func connectTwice(e *env) {
+func secondConnectRightBehindFirst(e *env) {
 	p := e.port(nil)
 	addr := e.serve("tcp4", echo)
 	s := e.socket(p, "tcp4")
@@ -392,7 +400,7 @@ func connectTwice(e *env) {
 	e.echoes(p, s, "one connection")
 }
 
-func connectTwiceFails(e *env) {
+func secondConnectSharesFirstsFailure(e *env) {
 	p := e.port(nil)
 	s := e.socket(p, "tcp4")
 	first := &ops.Connect{On: s, To: e.refusingAddress()}
@@ -402,7 +410,7 @@ func connectTwiceFails(e *env) {
 	e.expect(p, second, errnoRefused)
 }
 
-func connectCancelSecond(e *env) {
+func cancelSecondConnectSparesFirst(e *env) {
 	p := e.port(nil)
 	first := e.pendingConnect(p)
 	second := &ops.Connect{On: first.On, To: first.To}
@@ -414,21 +422,7 @@ func connectCancelSecond(e *env) {
 	e.expect(p, first, completion.ErrCanceled)
 }
 
-func connectBadAddress(e *env, network string, to net.Addr) {
-	if network == "unix" {
-		e.needsUnix()
-	}
-	p := e.port(nil)
-	s := e.socket(p, network)
-	c := &ops.Connect{On: s, To: to}
-	r := &ops.Read{From: s, Buf: own(1)}
-	e.submit(p, c, r)
-	e.expect(p, c, errnoBadFamily)
-	e.expect(p, r, errnoBadFamily)
-	is(e, s.Close(), nil)
-}
-
-func connectAwait(e *env) {
+func connectByAwait(e *env) {
 	p := e.port(nil)
 	c := &ops.Connect{On: e.socket(p, "tcp4"), To: e.serve("tcp4", echo)}
 	is(e, p.Await(e.ctx, c), nil)
@@ -440,7 +434,7 @@ func connectAwait(e *env) {
 	is(e, p.Await(e.ctx, bad), errnoRefused)
 }
 
-func connectPeerLeaves(e *env) {
+func peerSendsAndClosesAtOnce(e *env) {
 	p := e.port(nil)
 	addr := e.serve("tcp4", func(c net.Conn) { c.Write([]byte("bye")) })
 	for range 100 {
@@ -458,7 +452,7 @@ func connectPeerLeaves(e *env) {
 	}
 }
 
-func connectMany(e *env) {
+func manyConnects(e *env) {
 	p := e.port(nil)
 	const count = 2 * backlogRoom
 	accepted := make(chan bool, count)

@@ -7,10 +7,10 @@ import (
 	"github.com/completionport/completion/ops"
 )
 
-// connectToAny: to connect to no address in particular means this machine, whatever
-// the form of the address and the family of the socket. So what Listener.Addr
-// returns can be connected to.
-func connectToAny(e *env) {
+// connectToNoAddressInParticular: to connect to no address in particular means this
+// machine, whatever the form of the address and the family of the socket. So what
+// Listener.Addr returns can be connected to.
+func connectToNoAddressInParticular(e *env) {
 	p := e.port(nil)
 	l, err := p.Listen("tcp4", "0.0.0.0:0")
 	is(e, err, nil)

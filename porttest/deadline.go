@@ -14,64 +14,64 @@ import (
 )
 
 var deadlineCases = []testCase{
-	{"PastDeadlineTouchesNothing", deadlinePast},
-	{"PastDeadlineOfAccept", deadlinePastAccept},
-	{"PastDeadlineOfConnect", deadlinePastConnect},
-	{"ReadDeadline", deadlineRead},
-	{"FullReadDeadlineHalfWay", deadlineFullRead},
-	{"LateReadDeadline", deadlineLateRead},
-	{"DeadlineWhileWaitingForBuffer", deadlinePoolWaiter},
-	{"AcceptDeadline", deadlineAccept},
-	{"WriteDeadlineHalfWay", deadlineWrite},
-	{"DeadlineOfQueuedWrite", deadlineQueuedWrite},
-	{"DeadlineErrorIsTimeout", deadlineTimeout},
-	{"DeadlineNeverEarly", deadlineNotEarly},
-	{"DeadlineOfAwait", deadlineAwait},
-	{"DeadlineMovedLater", deadlineLater},
-	{"DeadlineMovedEarlier", deadlineEarlier},
-	{"DeadlineCleared", deadlineCleared},
-	{"DeadlineGivenInFlight", deadlineGiven},
-	{"DeadlineSetInThePast", deadlineSetPast},
-	{"SetDeadlineToLeastValue", deadlineSetLeast},
-	{"SetDeadlineLeavesFieldAlone", deadlineField},
-	{"SetDeadlineAfterCompletion", deadlineAfterDone},
-	{"SetDeadlineOnOperationNeverSubmitted", deadlineUnsubmitted},
-	{"CancelBeforeDeadlineWins", deadlineAfterCancel},
-	{"DeadlineBeforeCancelWins", deadlineBeforeCancel},
-	{"DeadlineBeforeCloseWins", deadlineBeforeClose},
-	{"ManyDeadlinesOnce", deadlineMany},
-	{"DeadlinesInOrder", deadlineOrder},
-	{"ReadWithDeadlineUsedAgain", deadlineReused},
-	{"FarthestDeadlineDoesNotSpin", deadlineFarthest},
-	{"NegativeDeadlineHasPassed", deadlineNegative},
-	{"SubmitWakesParkedLeaderForDeadline", deadlineWakesLeader},
-	{"SetDeadlineWakesParkedLeader", deadlineSetWakesLeader},
-	{"DeadlineOfWaitBesideParkedLeader", deadlineBesideLeader},
-	{"ArrivedBeforeTheDeadline", deadlineArrivedBefore},
-	{"TimeoutOfEachUse", timeoutOfEach},
-	{"TimeoutOrDeadline", timeoutOrDeadline},
-	{"NegativeTimeoutHasPassed", timeoutNegative},
-	{"TimeoutMovedInFlight", timeoutMoved},
-	{"AfterEdges", deadlineAfterEdges},
-	{"AtEdges", deadlineAtEdges},
-	{"TimerFires", timerFires},
-	{"TimerAtOnce", timerAtOnce},
-	{"TimersInOrder", timerOrder},
-	{"TimersNeverEarly", timerMany},
-	{"TimerDeadlineFirst", timerDeadline},
-	{"TimerBeforeDeadline", timerBeforeDeadline},
-	{"TimerEndedBySetDeadline", timerMoved},
-	{"TimerForEver", timerForEver},
-	{"TimersAwaited", timerAwaited},
-	{"MovedDeadlineRacesCompletion", deadlineRace},
-	{"PassingDeadlineRacesCompletion", deadlineRacePassing},
-	{"DeadlineRacesCancel", deadlineRaceCancel},
+	pastDeadlineTouchesNothing,
+	pastDeadlineOfAccept,
+	pastDeadlineOfConnect,
+	readDeadline,
+	fullReadDeadlineHalfWay,
+	lateReadDeadline,
+	deadlineWhileWaitingForBuffer,
+	acceptDeadline,
+	writeDeadlineHalfWay,
+	deadlineOfQueuedWrite,
+	deadlineErrorIsTimeout,
+	deadlineNeverEarly,
+	deadlineOfAwait,
+	deadlineMovedLater,
+	deadlineMovedEarlier,
+	deadlineCleared,
+	deadlineGivenInFlight,
+	deadlineSetInThePast,
+	setDeadlineToLeastValue,
+	setDeadlineLeavesFieldAlone,
+	setDeadlineAfterCompletion,
+	setDeadlineOnOperationNeverSubmitted,
+	cancelBeforeDeadlineWins,
+	deadlineBeforeCancelWins,
+	deadlineBeforeCloseWins,
+	manyDeadlinesOnce,
+	deadlinesInOrder,
+	readWithDeadlineUsedAgain,
+	farthestDeadlineDoesNotSpin,
+	negativeDeadlineHasPassed,
+	submitWakesParkedLeaderForDeadline,
+	setDeadlineWakesParkedLeader,
+	deadlineOfWaitBesideParkedLeader,
+	arrivedBeforeTheDeadline,
+	timeoutOfEachUse,
+	timeoutOrDeadline,
+	negativeTimeoutHasPassed,
+	timeoutMovedInFlight,
+	afterEdges,
+	atEdges,
+	timerFires,
+	timerAtOnce,
+	timersInOrder,
+	timersNeverEarly,
+	timerDeadlineFirst,
+	timerBeforeDeadline,
+	timerEndedBySetDeadline,
+	timerForEver,
+	timersAwaited,
+	movedDeadlineRacesCompletion,
+	passingDeadlineRacesCompletion,
+	deadlineRacesCancel,
 }
 
 // now is this moment as a deadline.
 func now() completion.Deadline { return completion.After(0) }
 
-func deadlinePast(e *env) {
+func pastDeadlineTouchesNothing(e *env) {
 	p := e.port(nil)
 	s, peer := e.pair(p)
 	peer.send("data")
@@ -92,7 +92,7 @@ func deadlinePast(e *env) {
 	equal(e, "text", string(r.Buf.Bytes()), "data")
 }
 
-func deadlinePastAccept(e *env) {
+func pastDeadlineOfAccept(e *env) {
 	p := e.port(nil)
 	l := e.listen(p, "tcp4")
 	peer := e.dial(l.Addr())
@@ -106,7 +106,7 @@ func deadlinePastAccept(e *env) {
 	e.talks(p, a.Conn, peer)
 }
 
-func deadlinePastConnect(e *env) {
+func pastDeadlineOfConnect(e *env) {
 	p := e.port(nil)
 	l := e.listen(p, "tcp4")
 	c := &ops.Connect{On: e.socket(p, "tcp4"), To: l.Addr()}
@@ -123,7 +123,7 @@ func deadlinePastConnect(e *env) {
 	e.expect(p, a, completion.ErrCanceled)
 }
 
-func deadlineRead(e *env) {
+func readDeadline(e *env) {
 	p := e.port(nil)
 	s, peer := e.pair(p)
 	r := &ops.Read{From: s, Buf: own(8)}
@@ -138,7 +138,7 @@ func deadlineRead(e *env) {
 	equal(e, "text", string(r.Buf.Bytes()), "late")
 }
 
-func deadlineFullRead(e *env) {
+func fullReadDeadlineHalfWay(e *env) {
 	p := e.port(nil)
 	s, peer := e.pair(p)
 	peer.send("abc")
@@ -153,7 +153,7 @@ func deadlineFullRead(e *env) {
 	equal(e, "text", string(r.Buf.Bytes()), "bc")
 }
 
-func deadlineLateRead(e *env) {
+func lateReadDeadline(e *env) {
 	p := e.port(nil)
 	s, _ := e.pair(p)
 	pool := e.pool(p, 8, 1)
@@ -166,7 +166,7 @@ func deadlineLateRead(e *env) {
 	}
 }
 
-func deadlinePoolWaiter(e *env) {
+func deadlineWhileWaitingForBuffer(e *env) {
 	p := e.port(nil)
 	pool := e.pool(p, 8, 1)
 	taken := pool.Take()
@@ -187,7 +187,7 @@ func deadlinePoolWaiter(e *env) {
 	waits.Buf.Release()
 }
 
-func deadlineAccept(e *env) {
+func acceptDeadline(e *env) {
 	p := e.port(nil)
 	l := e.listen(p, "tcp4")
 	a, other := &ops.Accept{On: l}, &ops.Accept{On: l}
@@ -202,7 +202,7 @@ func deadlineAccept(e *env) {
 	e.talks(p, other.Conn, peer)
 }
 
-func deadlineWrite(e *env) {
+func writeDeadlineHalfWay(e *env) {
 	p := e.port(nil)
 	w, peer := e.stuckWrite(p)
 	equal(e, "SetDeadline", p.SetDeadline(w, soon()), true)
@@ -210,7 +210,7 @@ func deadlineWrite(e *env) {
 	e.halfWay(w, peer)
 }
 
-func deadlineQueuedWrite(e *env) {
+func deadlineOfQueuedWrite(e *env) {
 	p := e.port(nil)
 	w, peer := e.stuckWrite(p)
 	queued := &ops.Write{To: w.To, Buf: text("not sent")}
@@ -226,7 +226,7 @@ func deadlineQueuedWrite(e *env) {
 	e.atEnd(peer)
 }
 
-func deadlineTimeout(e *env) {
+func deadlineErrorIsTimeout(e *env) {
 	p := e.port(nil)
 	r := &ops.Timer{After: time.Hour}
 	r.Deadline = soon()
@@ -241,7 +241,7 @@ func deadlineTimeout(e *env) {
 	}
 }
 
-func deadlineNotEarly(e *env) {
+func deadlineNeverEarly(e *env) {
 	p := e.port(nil)
 	s, _ := e.pair(p)
 	r := &ops.Read{From: s, Buf: own(1)}
@@ -255,7 +255,7 @@ func deadlineNotEarly(e *env) {
 	}
 }
 
-func deadlineAwait(e *env) {
+func deadlineOfAwait(e *env) {
 	p := e.port(nil)
 	s, _ := e.pair(p)
 	r := &ops.Read{From: s, Buf: own(1)}
@@ -266,7 +266,7 @@ func deadlineAwait(e *env) {
 	}
 }
 
-func deadlineLater(e *env) {
+func deadlineMovedLater(e *env) {
 	p := e.port(nil)
 	s, peer := e.pair(p)
 	r := &ops.Read{From: s, Buf: own(1)}
@@ -286,7 +286,7 @@ func deadlineLater(e *env) {
 	e.expect(p, r, nil)
 }
 
-func deadlineEarlier(e *env) {
+func deadlineMovedEarlier(e *env) {
 	p := e.port(nil)
 	s, _ := e.pair(p)
 	r := &ops.Read{From: s, Buf: own(1)}
@@ -312,7 +312,7 @@ func deadlineCleared(e *env) {
 	e.expect(p, r, nil)
 }
 
-func deadlineGiven(e *env) {
+func deadlineGivenInFlight(e *env) {
 	p := e.port(nil)
 	s, _ := e.pair(p)
 	r := &ops.Read{From: s, Buf: own(1)}
@@ -322,7 +322,7 @@ func deadlineGiven(e *env) {
 	e.expect(p, r, os.ErrDeadlineExceeded)
 }
 
-func deadlineSetPast(e *env) {
+func deadlineSetInThePast(e *env) {
 	p := e.port(nil)
 	s, _ := e.pair(p)
 	for _, d := range []completion.Deadline{long, now(), -1, completion.After(-time.Second)} {
@@ -334,7 +334,7 @@ func deadlineSetPast(e *env) {
 	}
 }
 
-func deadlineSetLeast(e *env) {
+func setDeadlineToLeastValue(e *env) {
 	p := e.port(nil)
 	s, _ := e.pair(p)
 	r := &ops.Read{From: s, Buf: own(1)}
@@ -344,7 +344,7 @@ func deadlineSetLeast(e *env) {
 	e.expect(p, r, os.ErrDeadlineExceeded)
 }
 
-func deadlineField(e *env) {
+func setDeadlineLeavesFieldAlone(e *env) {
 	p := e.port(nil)
 	s, peer := e.pair(p)
 	r := &ops.Read{From: s, Buf: own(1)}
@@ -360,7 +360,7 @@ func deadlineField(e *env) {
 	e.expect(p, r, nil)
 }
 
-func deadlineAfterDone(e *env) {
+func setDeadlineAfterCompletion(e *env) {
 	p := e.port(nil)
 	s, peer := e.pair(p)
 	r := &ops.Read{From: s, Buf: own(1)}
@@ -379,7 +379,7 @@ func deadlineAfterDone(e *env) {
 	e.expect(p, post, nil)
 }
 
-func deadlineUnsubmitted(e *env) {
+func setDeadlineOnOperationNeverSubmitted(e *env) {
 	p := e.port(nil)
 	s, peer := e.pair(p)
 	r := &ops.Read{From: s, Buf: own(1)}
@@ -389,7 +389,7 @@ func deadlineUnsubmitted(e *env) {
 	e.expect(p, r, nil)
 }
 
-func deadlineAfterCancel(e *env) {
+func cancelBeforeDeadlineWins(e *env) {
 	p := e.port(nil)
 	w, _ := e.stuckWrite(p)
 	equal(e, "Cancel", p.Cancel(w), true)
@@ -403,7 +403,7 @@ func deadlineAfterCancel(e *env) {
 	is(e, p.Wait(e.ctx, timer), completion.ErrCanceled)
 }
 
-func deadlineBeforeCancel(e *env) {
+func deadlineBeforeCancelWins(e *env) {
 	p := e.port(nil)
 	s, _ := e.pair(p)
 	for _, op := range []completion.Operation{&ops.Read{From: s, Buf: own(1)}, &ops.Timer{After: time.Hour}} {
@@ -415,7 +415,7 @@ func deadlineBeforeCancel(e *env) {
 	}
 }
 
-func deadlineBeforeClose(e *env) {
+func deadlineBeforeCloseWins(e *env) {
 	p := e.port(nil)
 	s, _ := e.pair(p)
 	r := &ops.Read{From: s, Buf: own(1)}
@@ -429,7 +429,7 @@ func deadlineBeforeClose(e *env) {
 	is(e, p.Wait(e.ctx, other), net.ErrClosed)
 }
 
-func deadlineReused(e *env) {
+func readWithDeadlineUsedAgain(e *env) {
 	p := e.port(nil)
 	s, peer := e.pairOn(p, e.quick())
 	r := &ops.Read{From: s, Buf: own(1)}

@@ -21,7 +21,7 @@ func overdueReads(e *env, p *completion.Port, n int) []completion.Operation {
 	return all
 }
 
-func deadlineMany(e *env) {
+func manyDeadlinesOnce(e *env) {
 	p := e.port(nil)
 	all := overdueReads(e, p, 1000)
 	for _, op := range all {
@@ -32,7 +32,7 @@ func deadlineMany(e *env) {
 	e.onceEach(p, 1000)
 }
 
-func deadlineOrder(e *env) {
+func deadlinesInOrder(e *env) {
 	p := e.port(nil)
 	all := overdueReads(e, p, 1000)
 	// A kernel that has the first of them may take its time to let go of it.
@@ -54,7 +54,7 @@ func deadlineOrder(e *env) {
 	e.onceEach(p, 1001)
 }
 
-func deadlineFarthest(e *env) {
+func farthestDeadlineDoesNotSpin(e *env) {
 	for _, d := range []completion.Deadline{math.MaxInt64, math.MaxInt64 - 1, completion.After(math.MaxInt64)} {
 		p := e.port(nil)
 		s, _ := e.pair(p)
@@ -77,7 +77,7 @@ func deadlineFarthest(e *env) {
 	}
 }
 
-func deadlineNegative(e *env) {
+func negativeDeadlineHasPassed(e *env) {
 	p := e.port(nil)
 	s, _ := e.pair(p)
 	for _, d := range []completion.Deadline{-1, math.MinInt64} {
@@ -88,7 +88,7 @@ func deadlineNegative(e *env) {
 	}
 }
 
-func deadlineAfterEdges(e *env) {
+func afterEdges(e *env) {
 	if d := completion.After(0); d <= 0 || d > now() {
 		e.Fatalf("After(0) is %d, now %d", d, now())
 	}
@@ -110,7 +110,7 @@ func deadlineAfterEdges(e *env) {
 	}
 }
 
-func deadlineAtEdges(e *env) {
+func atEdges(e *env) {
 	equal(e, "At of the zero time", completion.At(time.Time{}), 0)
 	for _, t := range []time.Time{time.Unix(0, 0), time.Now(), time.Now().Add(-time.Hour), time.Date(-5000, 1, 1, 0, 0, 0, 0, time.UTC)} {
 		if d := completion.At(t); d <= 0 || d > now() {

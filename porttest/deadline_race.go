@@ -10,8 +10,8 @@ import (
 	"github.com/completionport/completion/ops"
 )
 
-// deadlineRace moves the deadline of a read all over while its data comes.
-func deadlineRace(e *env) {
+// movedDeadlineRacesCompletion moves the deadline of a read all over while its data comes.
+func movedDeadlineRacesCompletion(e *env) {
 	p := e.port(nil)
 	s, peer := e.pairOn(p, e.quick())
 	r := &ops.Read{From: s, Buf: own(1)}
@@ -43,8 +43,8 @@ func deadlineRace(e *env) {
 	e.onceEach(p, uint64(races())+overdue)
 }
 
-// deadlineRacePassing lets the clock meet the data.
-func deadlineRacePassing(e *env) {
+// passingDeadlineRacesCompletion lets the clock meet the data.
+func passingDeadlineRacesCompletion(e *env) {
 	p := e.port(nil)
 	pool := e.pool(p, 1, 1)
 	s, peer := e.pairOn(p, e.quick())
@@ -73,8 +73,8 @@ func deadlineRacePassing(e *env) {
 	e.onceEach(p, uint64(races())+overdue)
 }
 
-// deadlineRaceCancel lets a cancel meet a deadline: one of them wins.
-func deadlineRaceCancel(e *env) {
+// deadlineRacesCancel lets a cancel meet a deadline: one of them wins.
+func deadlineRacesCancel(e *env) {
 	p := e.port(nil)
 	s, _ := e.pairOn(p, e.quick())
 	r := &ops.Read{From: s, Buf: own(1)}

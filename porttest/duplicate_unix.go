@@ -10,7 +10,7 @@ import (
 )
 
 var duplicateCases = []testCase{
-	{"DuplicateBringsNoStaleEvent", duplicateBringsNoStaleEvent},
+	duplicateBringsNoStaleEvent,
 }
 
 // duplicateBringsNoStaleEvent: while a duplicate keeps a closed socket's

@@ -15,23 +15,23 @@ import (
 )
 
 var errorCases = append([]testCase{
-	{"ResetIsNotEOF", resetIsNotEOF},
-	{"ResetEndsQueuedReads", resetEndsQueuedReads},
-	{"ResetOfFullRead", resetOfFullRead},
-	{"ResetOfLateRead", resetOfLateRead},
-	{"ResetSeenByWriteThenRead", resetSeenByWriteThenRead},
-	{"ResetSeenByReadThenWrite", resetSeenByReadThenWrite},
-	{"ResetWhileWriting", resetWhileWriting},
-	{"DataBeforeReset", dataBeforeReset},
-	{"ResetRaces", resetRaces},
-	{"WriteAfterCloseWrite", writeAfterCloseWrite},
-	{"ResetAfterCloseWrite", resetAfterCloseWrite},
-	{"EOFIsBareAndRepeated", eofIsBareAndRepeated},
-	{"ErrorText", errorText},
-	{"ClosedHandleIsAnOutcome", closedHandleIsAnOutcome},
-	{"CanceledMatchesContext", canceledMatchesContext},
-	{"DeadlineIsTimeout", deadlineIsTimeout},
-	{"ErrorBelongsToOneUse", errorBelongsToOneUse},
+	resetIsNotEOF,
+	resetEndsQueuedReads,
+	resetOfFullRead,
+	resetOfLateRead,
+	resetSeenByWriteThenRead,
+	resetSeenByReadThenWrite,
+	resetWhileWriting,
+	dataBeforeReset,
+	resetRaces,
+	writeAfterCloseWrite,
+	resetAfterCloseWrite,
+	bareEOFIsRepeated,
+	errorText,
+	closedHandleIsAnOutcome,
+	canceledMatchesContext,
+	deadlineIsTimeout,
+	errorBelongsToOneUse,
 }, append(errorFieldCases, systemErrorCases...)...)
 
 // isReset checks that an error is the system's reset, all the way down.
@@ -282,7 +282,7 @@ func resetAfterCloseWrite(e *env) {
 	isReset(e, p.Await(e.ctx, read), "read")
 }
 
-func eofIsBareAndRepeated(e *env) {
+func bareEOFIsRepeated(e *env) {
 	p := e.port(nil)
 	for _, network := range e.networks("tcp4", "unix") {
 		s, other := e.pairOn(p, network)

@@ -15,15 +15,15 @@ import (
 
 // errorFieldCases look into the errors of the system.
 var errorFieldCases = []testCase{
-	{"ErrorFields", errorFields},
-	{"ErrorStays", errorStays},
-	{"OpenAtDescriptorLimit", openAtDescriptorLimit},
-	{"FailedConnectNamesItsTarget", failedConnectNamesItsTarget},
-	{"LaterUsesOfFailedSocket", laterUsesOfFailedSocket},
-	{"ConnectOfBadFamily", connectOfBadFamily},
-	{"ConnectToNilAddressHasNoAddr", connectToNilAddress},
-	{"ConnectAsksNoForeignAddress", connectToForeignAddress},
-	{"ConnectToPortThatIsNone", connectToPortThatIsNone},
+	errorFields,
+	errorStays,
+	openAtDescriptorLimit,
+	failedConnectNamesItsTarget,
+	laterUsesOfFailedSocket,
+	connectOfBadFamily,
+	connectToNilAddressHasNoAddr,
+	connectAsksNoForeignAddress,
+	connectToPortThatIsNone,
 }
 
 func errorFields(e *env) {
@@ -172,9 +172,9 @@ func connectOfBadFamily(e *env) {
 	}
 }
 
-// connectToNilAddress: whatever type the nil has, the error has no address, and its
-// text and fields can be used.
-func connectToNilAddress(e *env) {
+// connectToNilAddressHasNoAddr: whatever type the nil has, the error has no address,
+// and its text and fields can be used.
+func connectToNilAddressHasNoAddr(e *env) {
 	p := e.port(nil)
 	for _, to := range []net.Addr{nil, (*net.TCPAddr)(nil), (*net.UnixAddr)(nil), (*net.UDPAddr)(nil), (*foreignAddr)(nil)} {
 		connect := &ops.Connect{On: e.socket(p, "tcp4"), To: to}
@@ -196,9 +196,9 @@ type foreignAddr struct{ leave func() }
 func (a *foreignAddr) Network() string { a.leave(); return "foreign" }
 func (a *foreignAddr) String() string  { a.leave(); return "foreign" }
 
-// connectToForeignAddress: an address whose methods panic, end the goroutine or call
+// connectAsksNoForeignAddress: an address whose methods panic, end the goroutine or call
 // the port does no harm. The error has it as it was given.
-func connectToForeignAddress(e *env) {
+func connectAsksNoForeignAddress(e *env) {
 	p := e.port(nil)
 	for _, leave := range []func(){
 		func() { panic("asked") },

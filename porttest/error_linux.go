@@ -5,7 +5,7 @@ import "github.com/completionport/completion/ops"
 // systemErrorCases are of this system: others end these connections in other
 // ways.
 var systemErrorCases = []testCase{
-	{"UnreadDataMakesCloseAReset", unreadDataMakesCloseAReset},
+	unreadDataMakesCloseAReset,
 }
 
 func unreadDataMakesCloseAReset(e *env) {

@@ -14,22 +14,22 @@ import (
 )
 
 var handleCases = append([]testCase{
-	{"ListenOnEveryNetwork", listenOnEveryNetwork},
-	{"ListenOnAnyAddress", listenOnAnyAddress},
-	{"ListenOnUnnamedUnix", listenOnUnnamedUnix},
-	{"ListenOnUnknownNetwork", listenOnUnknownNetwork},
-	{"ListenOnBadAddress", listenOnBadAddress},
-	{"ListenOnAddressInUse", listenOnAddressInUse},
-	{"ReusePortSharesAnAddress", reusePort},
-	{"ConfigIsChecked", configIsChecked},
-	{"Options", options},
-	{"OptionsOfUnix", optionsOfUnix},
-	{"NoUnixSockets", noUnixSockets},
-	{"ResetOnClose", resetOnClose},
-	{"SyscallConnLendsDescriptor", syscallConn},
-	{"ClosedPortTakesNoHandles", closedPortTakesNoHandles},
-	{"NewSocketIsNotConnected", newSocketIsNotConnected},
-	{"HandlesOfAnotherPortPanic", handlesOfAnotherPort},
+	listenOnEveryNetwork,
+	listenOnAnyAddress,
+	listenOnUnnamedUnix,
+	listenOnUnknownNetwork,
+	listenOnBadAddress,
+	listenOnAddressInUse,
+	reusePortSharesAnAddress,
+	configIsChecked,
+	options,
+	optionsOfUnix,
+	noUnixSockets,
+	resetOnClose,
+	syscallConnLendsDescriptor,
+	closedPortTakesNoHandles,
+	newSocketIsNotConnected,
+	handlesOfAnotherPortPanic,
 }, slices.Concat(addressCases, adoptCases, fileCases, blockingCases, lingerCases, systemCases)...)
 
 // connected checks that a listener accepts a connection that works.
@@ -123,8 +123,8 @@ func listenOnAddressInUse(e *env) {
 	}
 }
 
-// reusePort: both listeners get connections.
-func reusePort(e *env) {
+// reusePortSharesAnAddress: both listeners get connections.
+func reusePortSharesAnAddress(e *env) {
 	p := e.port(nil)
 	config := completion.ListenConfig{ReusePort: true}
 	first, err := config.Listen(p, "tcp4", "127.0.0.1:0")
@@ -266,7 +266,7 @@ func listenOnUnnamedUnix(e *env) {
 	}
 }
 
-func syscallConn(e *env) {
+func syscallConnLendsDescriptor(e *env) {
 	e.needsSystem("descriptors are shown")
 	p := e.port(nil)
 	s, _ := e.pair(p)
@@ -321,7 +321,7 @@ func newSocketIsNotConnected(e *env) {
 	}
 }
 
-func handlesOfAnotherPort(e *env) {
+func handlesOfAnotherPortPanic(e *env) {
 	p, stranger := e.port(nil), e.port(nil)
 	s, _ := e.pair(p)
 	l := e.listen(p, "tcp4")

@@ -12,11 +12,11 @@ import (
 
 // addressCases ask sockets for their addresses.
 var addressCases = []testCase{
-	{"AddressesOfBothEnds", addressesOfBothEnds},
-	{"AddressesAfterReset", addressesAfterReset},
-	{"AddressesAfterClose", addressesAfterClose},
-	{"AddressesOfSocketNeverConnected", addressesNeverConnected},
-	{"AddressesWhileClosing", addressesWhileClosing},
+	addressesOfBothEnds,
+	addressesAfterReset,
+	addressesAfterClose,
+	addressesOfSocketNeverConnected,
+	addressesWhileClosing,
 }
 
 func addressesOfBothEnds(e *env) {
@@ -129,8 +129,8 @@ func addressesAfterClose(e *env) {
 	}
 }
 
-// addressesNeverConnected: as in package net, there is nobody at the other end.
-func addressesNeverConnected(e *env) {
+// addressesOfSocketNeverConnected: as in package net, there is nobody at the other end.
+func addressesOfSocketNeverConnected(e *env) {
 	p := e.port(nil)
 	for _, network := range e.networks("tcp4", "unix") {
 		s := e.socket(p, network)

@@ -12,17 +12,17 @@ import (
 )
 
 var adoptCases = []testCase{
-	{"AdoptUnsupportedLeavesAllAsItWas", adoptUnsupported},
-	{"RefusedAdoptionChangesNothing", refusedAdoption},
-	{"AdoptConnKeepsBytesOnTheirWay", adoptKeepsBytes},
-	{"AdoptConnAfterHalfClose", adoptAfterHalfClose},
-	{"AdoptConnClosesTheOriginal", adoptClosesOriginal},
-	{"AdoptConnWithoutDescriptor", adoptWithoutDescriptor},
-	{"AdoptConnOfOtherKinds", adoptOfOtherKinds},
-	{"AdoptListenerKeepsItsBacklog", adoptListener},
-	{"AdoptListenerClosesTheOriginal", adoptListenerClosesOriginal},
-	{"UnixFileGoesWithListener", unixFileGoes},
-	{"UnixFileGoesWhenListenRacesClose", unixFileRace},
+	adoptUnsupportedLeavesAllAsItWas,
+	refusedAdoptionChangesNothing,
+	adoptConnKeepsBytesOnTheirWay,
+	adoptConnAfterHalfClose,
+	adoptConnClosesTheOriginal,
+	adoptConnWithoutDescriptor,
+	adoptConnOfOtherKinds,
+	adoptListenerKeepsItsBacklog,
+	adoptListenerClosesTheOriginal,
+	unixFileGoesWithListener,
+	unixFileGoesWhenListenRacesClose,
 }
 
 // twoEnds returns both ends of a connection of package net.
@@ -39,9 +39,9 @@ func (e *env) twoEnds(network string) (net.Conn, *peer) {
 	return a, &peer{Conn: b, e: e}
 }
 
-// adoptUnsupported: a port that can't adopt says so, and what it was to adopt
-// goes on.
-func adoptUnsupported(e *env) {
+// adoptUnsupportedLeavesAllAsItWas: a port that can't adopt says so, and what it was to
+// adopt goes on.
+func adoptUnsupportedLeavesAllAsItWas(e *env) {
 	if e.adopts {
 		e.Skip("the port can")
 	}
@@ -59,9 +59,9 @@ func adoptUnsupported(e *env) {
 	equal(e, "handles", p.Stats().Handles, 0)
 }
 
-// adoptKeepsBytes: what has arrived, and what was sent and not read yet, goes
+// adoptConnKeepsBytesOnTheirWay: what has arrived, and what was sent and not read yet, goes
 // on as if nothing had happened.
-func adoptKeepsBytes(e *env) {
+func adoptConnKeepsBytesOnTheirWay(e *env) {
 	e.needsAdopt()
 	p := e.port(nil)
 	pool := e.pool(p, 16, 1)
@@ -82,7 +82,7 @@ func adoptKeepsBytes(e *env) {
 	}
 }
 
-func adoptAfterHalfClose(e *env) {
+func adoptConnAfterHalfClose(e *env) {
 	e.needsAdopt()
 	p := e.port(nil)
 	for _, network := range e.networks("tcp4", "unix") {
@@ -101,7 +101,7 @@ func adoptAfterHalfClose(e *env) {
 	}
 }
 
-func adoptClosesOriginal(e *env) {
+func adoptConnClosesTheOriginal(e *env) {
 	e.needsAdopt()
 	p := e.port(nil)
 	for _, network := range e.networks("tcp4", "unix") {
@@ -131,7 +131,7 @@ func unsupported(e *env, p *completion.Port, err error) {
 	equal(e, "handles", p.Stats().Handles, 0)
 }
 
-func adoptWithoutDescriptor(e *env) {
+func adoptConnWithoutDescriptor(e *env) {
 	p := e.port(nil)
 	a, b := net.Pipe()
 	defer a.Close()
@@ -151,8 +151,8 @@ func adoptWithoutDescriptor(e *env) {
 	unsupported(e, p, err)
 }
 
-// adoptOfOtherKinds: no streams, or not connected, or not listening.
-func adoptOfOtherKinds(e *env) {
+// adoptConnOfOtherKinds: no streams, or not connected, or not listening.
+func adoptConnOfOtherKinds(e *env) {
 	e.needsAdopt()
 	p := e.port(nil)
 	udp, err := net.ListenPacket("udp4", "127.0.0.1:0")
@@ -182,7 +182,7 @@ func adoptOfOtherKinds(e *env) {
 	unsupported(e, p, err)
 }
 
-func adoptListener(e *env) {
+func adoptListenerKeepsItsBacklog(e *env) {
 	e.needsAdopt()
 	p := e.port(nil)
 	for _, network := range e.networks("tcp4", "unix") {
@@ -202,7 +202,7 @@ func adoptListener(e *env) {
 	}
 }
 
-func adoptListenerClosesOriginal(e *env) {
+func adoptListenerClosesTheOriginal(e *env) {
 	e.needsAdopt()
 	p := e.port(nil)
 	for _, network := range e.networks("tcp4", "unix") {
@@ -228,7 +228,7 @@ func gone(e *env, path string) {
 	}
 }
 
-func unixFileGoes(e *env) {
+func unixFileGoesWithListener(e *env) {
 	e.needsSystem("there are files")
 	e.needsUnix()
 	for _, closePort := range []bool{false, true} {
@@ -258,9 +258,9 @@ func unixFileGoes(e *env) {
 	}
 }
 
-// unixFileRace: whoever comes first, a listener of a closed port leaves no
-// file.
-func unixFileRace(e *env) {
+// unixFileGoesWhenListenRacesClose: whoever comes first, a listener of a closed port
+// leaves no file.
+func unixFileGoesWhenListenRacesClose(e *env) {
 	e.needsSystem("there are files")
 	e.needsUnix()
 	path := e.address("unix")

@@ -12,12 +12,12 @@ import (
 )
 
 var fileCases = []testCase{
-	{"UnixFileStaysIfNetKeepsIt", unixFileStays},
-	{"UnixFileOfAWrappedListener", unixFileOfWrapper},
-	{"UnixFileOfAListenerThatCannotBeTold", unixFileOfSecretive},
-	{"UnixFileAsSetUnlinkOnCloseSays", unixFileChosen},
-	{"UnixFileOfAnotherStays", unixFileOfAnother},
-	{"SetUnlinkOnCloseWithoutFile", unlinkWithoutFile},
+	unixFileStaysIfNetKeepsIt,
+	unixFileOfAWrappedListener,
+	unixFileOfAListenerThatCannotBeTold,
+	unixFileAsSetUnlinkOnCloseSays,
+	unixFileOfAnotherStays,
+	setUnlinkOnCloseWithoutFile,
 }
 
 // netListener is a unix listener of package net.
@@ -59,8 +59,8 @@ func stays(e *env, path string, before os.FileInfo) {
 	equal(e, "the same file", os.SameFile(before, after), true)
 }
 
-// unixFileStays: what package net would have left, adopting leaves, too.
-func unixFileStays(e *env) {
+// unixFileStaysIfNetKeepsIt: what package net would have left, adopting leaves, too.
+func unixFileStaysIfNetKeepsIt(e *env) {
 	e.needsSystem("there are files")
 	e.needsUnix()
 	e.needsAdopt()
@@ -79,8 +79,9 @@ func unixFileStays(e *env) {
 	}
 }
 
-// unixFileChosen: the last SetUnlinkOnClose counts, whoever has made the file.
-func unixFileChosen(e *env) {
+// unixFileAsSetUnlinkOnCloseSays: the last SetUnlinkOnClose counts, whoever has made
+// the file.
+func unixFileAsSetUnlinkOnCloseSays(e *env) {
 	e.needsSystem("there are files")
 	e.needsUnix()
 	for _, choice := range [][]bool{{true}, {false}, {false, true}, {true, false}, {false, true, true, false}} {
@@ -108,9 +109,9 @@ func unixFileChosen(e *env) {
 	}
 }
 
-// unixFileOfAnother: a server that has put its own socket in the place of ours is
+// unixFileOfAnotherStays: a server that has put its own socket in the place of ours is
 // not cut off when we close.
-func unixFileOfAnother(e *env) {
+func unixFileOfAnotherStays(e *env) {
 	e.needsSystem("there are files")
 	e.needsUnix()
 	for _, byRename := range []bool{true, false} {
@@ -150,8 +151,8 @@ func (e *env) replace(path string, byRename bool) net.Listener {
 	return l
 }
 
-// unlinkWithoutFile: nothing happens to a listener that has none.
-func unlinkWithoutFile(e *env) {
+// setUnlinkOnCloseWithoutFile: nothing happens to a listener that has none.
+func setUnlinkOnCloseWithoutFile(e *env) {
 	p := e.port(nil)
 	listeners := []*completion.Listener{e.listen(p, "tcp4")}
 	switch {
@@ -206,9 +207,9 @@ type secretive struct {
 
 func (l secretive) SyscallConn() (syscall.RawConn, error) { return l.inner.SyscallConn() }
 
-// unixFileOfWrapper: the file outlives the listener that was wrapped, and goes or
+// unixFileOfAWrappedListener: the file outlives the listener that was wrapped, and goes or
 // stays with the adopted one as it would have with the listener inside.
-func unixFileOfWrapper(e *env) {
+func unixFileOfAWrappedListener(e *env) {
 	e.needsSystem("there are files")
 	e.needsUnix()
 	e.needsAdopt()
@@ -240,9 +241,9 @@ func unixFileOfWrapper(e *env) {
 	}
 }
 
-// unixFileOfSecretive: closing such a listener would remove its file, and can't be
-// kept from it. So it is not taken, and stays as it was.
-func unixFileOfSecretive(e *env) {
+// unixFileOfAListenerThatCannotBeTold: closing such a listener would remove its file,
+// and can't be kept from it. So it is not taken, and stays as it was.
+func unixFileOfAListenerThatCannotBeTold(e *env) {
 	e.needsSystem("there are files")
 	e.needsUnix()
 	e.needsAdopt()

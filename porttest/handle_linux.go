@@ -14,10 +14,10 @@ import (
 )
 
 var systemCases = []testCase{
-	{"AdoptConnOfOtherFamilies", adoptOtherFamilies},
-	{"AdoptMultipathTCP", adoptMultipath},
-	{"AdoptConnNeverConnected", adoptNeverConnected},
-	{"RefusedKeepAliveChangesNothing", keepAliveRefused},
+	adoptConnOfOtherFamilies,
+	adoptMultipathTCP,
+	adoptConnNeverConnected,
+	refusedKeepAliveChangesNothing,
 }
 
 // fileConn is a connection of another package, with a descriptor to adopt.
@@ -38,9 +38,9 @@ func (c fileConn) SetReadDeadline(t time.Time) error { return c.File.SetReadDead
 
 func (c fileConn) SetWriteDeadline(t time.Time) error { return c.File.SetWriteDeadline(t) }
 
-// adoptOtherFamilies: a stream socket is not enough. What this kernel has of these
+// adoptConnOfOtherFamilies: a stream socket is not enough. What this kernel has of these
 // is tried.
-func adoptOtherFamilies(e *env) {
+func adoptConnOfOtherFamilies(e *env) {
 	e.needsSystem("sockets are opened beside package net")
 	p := e.port(nil)
 	tried := 0
@@ -65,9 +65,9 @@ func adoptOtherFamilies(e *env) {
 	}
 }
 
-// adoptNeverConnected: package net makes a connection of any stream socket. One that
+// adoptConnNeverConnected: package net makes a connection of any stream socket. One that
 // is none is as from Port.Socket.
-func adoptNeverConnected(e *env) {
+func adoptConnNeverConnected(e *env) {
 	e.needsSystem("sockets are opened beside package net")
 	p := e.port(nil)
 	for network, domain := range map[string]int{"tcp4": unix.AF_INET, "unix": unix.AF_UNIX} {
@@ -89,8 +89,8 @@ func adoptNeverConnected(e *env) {
 	}
 }
 
-// adoptMultipath: package net may open TCP sockets of this kind.
-func adoptMultipath(e *env) {
+// adoptMultipathTCP: package net may open TCP sockets of this kind.
+func adoptMultipathTCP(e *env) {
 	e.needsSystem("an option of package net")
 	p := e.port(nil)
 	var config net.ListenConfig
@@ -120,9 +120,9 @@ func adoptMultipath(e *env) {
 	}
 }
 
-// keepAliveRefused: a time that the system does not take leaves all three options
-// as they were.
-func keepAliveRefused(e *env) {
+// refusedKeepAliveChangesNothing: a time that the system does not take leaves all three
+// options as they were.
+func refusedKeepAliveChangesNothing(e *env) {
 	e.needsSystem("options are read through the descriptor")
 	p := e.port(nil)
 	s, other := e.pair(p)

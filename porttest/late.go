@@ -14,27 +14,27 @@ import (
 
 // Those with many connections are in late_many.go.
 var lateCases = append([]testCase{
-	{"BufferComesWithTheData", lateRead},
-	{"NeitherBufferNorPoolPanics", lateNeither},
-	{"BothBufferAndPoolPanics", lateBoth},
-	{"NoBufferAtTheEndOfStream", lateEOF},
-	{"NoBufferOnError", lateErrors},
-	{"FullReadTakesOneBuffer", lateFull},
-	{"FullReadCutShortBringsItsBuffer", lateFullCut},
-	{"CancelledFullReadBringsItsBuffer", lateFullCancelled},
-	{"StartedReadBringsItsBuffer", lateStarted},
-	{"EmptyPoolIsWaitedFor", lateStarved},
-	{"FirstComeFirstServed", lateOrder},
-	{"PoolWaiterCancelled", lateCancelled},
-	{"PoolWaiterWithDeadline", lateDeadline},
-	{"PoolWaiterWhoseSocketIsClosed", lateClosed},
-	{"PoolWaiterWhosePortIsClosed", latePortClosed},
-	{"PromisedThenCancelled", latePromisedCancelled},
-	{"PromisedThenClosed", latePromisedClosed},
-	{"PromisedBufferIsNotTaken", latePromisedTake},
-	{"OwnBufferBehindStarvedRead", lateOwnBehind},
-	{"TwoPoolsOnOneSocket", lateTwoPools},
-	{"ReleaseWakesParkedDequeuer", lateWake},
+	bufferComesWithTheData,
+	neitherBufferNorPoolPanics,
+	bothBufferAndPoolPanics,
+	noBufferAtTheEndOfStream,
+	noBufferOnError,
+	fullReadTakesOneBuffer,
+	fullReadCutShortBringsItsBuffer,
+	cancelledFullReadBringsItsBuffer,
+	startedReadBringsItsBuffer,
+	emptyPoolIsWaitedFor,
+	firstComeFirstServed,
+	poolWaiterCancelled,
+	poolWaiterWithDeadline,
+	poolWaiterWhoseSocketIsClosed,
+	poolWaiterWhosePortIsClosed,
+	promisedThenCancelled,
+	promisedThenClosed,
+	promisedBufferIsNotTaken,
+	ownBufferBehindStarvedRead,
+	twoPoolsOnOneSocket,
+	releaseWakesParkedDequeuer,
 }, lateManyCases...)
 
 // starved is a pool with one buffer, which the case holds, and late reads that
@@ -94,7 +94,7 @@ func lateEmpty(e *env, r *ops.Read) {
 	}
 }
 
-func lateRead(e *env) {
+func bufferComesWithTheData(e *env) {
 	p := e.port(nil)
 	s, c := e.pair(p)
 	pool := e.pool(p, 10, 1)
@@ -115,13 +115,13 @@ func lateRead(e *env) {
 	}
 }
 
-func lateNeither(e *env) {
+func neitherBufferNorPoolPanics(e *env) {
 	p := e.port(nil)
 	s, _ := e.pair(p)
 	submitRefused(e, p, "neither", &ops.Read{From: s})
 }
 
-func lateBoth(e *env) {
+func bothBufferAndPoolPanics(e *env) {
 	p := e.port(nil)
 	s, c := e.pair(p)
 	pool := e.pool(p, 4, 1)
@@ -136,7 +136,7 @@ func lateBoth(e *env) {
 	r.Buf.Release()
 }
 
-func lateEOF(e *env) {
+func noBufferAtTheEndOfStream(e *env) {
 	p := e.port(nil)
 	s, c := e.pair(p)
 	pool := e.pool(p, 4, 1)
@@ -156,7 +156,7 @@ func lateEOF(e *env) {
 	}
 }
 
-func lateErrors(e *env) {
+func noBufferOnError(e *env) {
 	p := e.port(nil)
 	pool := e.pool(p, 4, 1)
 	s, c := e.pair(p)
@@ -192,7 +192,7 @@ func lateErrors(e *env) {
 	b.Release()
 }
 
-func lateFull(e *env) {
+func fullReadTakesOneBuffer(e *env) {
 	p := e.port(nil)
 	s, c := e.pair(p)
 	pool := e.pool(p, 6, 2)
@@ -215,7 +215,7 @@ func lateFull(e *env) {
 	equal(e, "the rest", got, "gh")
 }
 
-func lateFullCut(e *env) {
+func fullReadCutShortBringsItsBuffer(e *env) {
 	p := e.port(nil)
 	s, c := e.pair(p)
 	pool := e.pool(p, 6, 1)
@@ -229,7 +229,7 @@ func lateFullCut(e *env) {
 	r.Buf.Release()
 }
 
-func lateFullCancelled(e *env) {
+func cancelledFullReadBringsItsBuffer(e *env) {
 	p := e.port(nil)
 	s, c := e.pair(p)
 	pool := e.pool(p, 6, 1)
@@ -246,7 +246,7 @@ func lateFullCancelled(e *env) {
 	r.Buf.Release()
 }
 
-func lateStarted(e *env) {
+func startedReadBringsItsBuffer(e *env) {
 	p := e.port(nil)
 	s, c := e.pair(p)
 	pool := e.pool(p, 4, 1)
@@ -262,7 +262,7 @@ func lateStarted(e *env) {
 	lateNothing(e, r, io.EOF)
 }
 
-func lateStarved(e *env) {
+func emptyPoolIsWaitedFor(e *env) {
 	p := e.port(nil)
 	w := newStarved(e, p, 1)
 	equal(e, "in flight", p.Stats().InFlight, 1)
@@ -271,7 +271,7 @@ func lateStarved(e *env) {
 	w.held.Release()
 }
 
-func lateOrder(e *env) {
+func firstComeFirstServed(e *env) {
 	const n = 8
 	p := e.port(nil)
 	w := newStarved(e, p, n)
@@ -283,7 +283,7 @@ func lateOrder(e *env) {
 	w.held.Release()
 }
 
-func lateCancelled(e *env) {
+func poolWaiterCancelled(e *env) {
 	p := e.port(nil)
 	w := newStarved(e, p, 4)
 	for _, i := range []int{0, 2} { // the first of those who wait, and one in between
@@ -302,7 +302,7 @@ func lateCancelled(e *env) {
 	equal(e, "bytes", got, "data0")
 }
 
-func lateDeadline(e *env) {
+func poolWaiterWithDeadline(e *env) {
 	p := e.port(nil)
 	w := newStarved(e, p, 2)
 	equal(e, "in flight", p.SetDeadline(w.reads[0], completion.After(5*time.Millisecond)), true)
@@ -314,7 +314,7 @@ func lateDeadline(e *env) {
 	w.held.Release()
 }
 
-func lateClosed(e *env) {
+func poolWaiterWhoseSocketIsClosed(e *env) {
 	p := e.port(nil)
 	w := newStarved(e, p, 3)
 	is(e, w.sockets[0].Close(), nil)
@@ -327,7 +327,7 @@ func lateClosed(e *env) {
 	w.held.Release()
 }
 
-func latePortClosed(e *env) {
+func poolWaiterWhosePortIsClosed(e *env) {
 	p := e.port(nil)
 	w := newStarved(e, p, 3)
 	is(e, p.Close(), nil)
@@ -341,7 +341,7 @@ func latePortClosed(e *env) {
 
 // The buffer was given back for the first read, but nothing was read yet when
 // that one goes: the next must get it.
-func latePromisedCancelled(e *env) {
+func promisedThenCancelled(e *env) {
 	p := e.port(nil)
 	w := newStarved(e, p, 3)
 	w.held.Release()
@@ -354,7 +354,7 @@ func latePromisedCancelled(e *env) {
 	w.held.Release()
 }
 
-func latePromisedClosed(e *env) {
+func promisedThenClosed(e *env) {
 	p := e.port(nil)
 	w := newStarved(e, p, 2)
 	w.held.Release()
@@ -365,7 +365,7 @@ func latePromisedClosed(e *env) {
 	w.held.Release()
 }
 
-func latePromisedTake(e *env) {
+func promisedBufferIsNotTaken(e *env) {
 	p := e.port(nil)
 	w := newStarved(e, p, 1)
 	w.held.Release()
@@ -381,7 +381,7 @@ func latePromisedTake(e *env) {
 }
 
 // Behind a read that waits for a buffer stands one that has its own.
-func lateOwnBehind(e *env) {
+func ownBufferBehindStarvedRead(e *env) {
 	p := e.port(nil)
 	w := newStarved(e, p, 1)
 	behind := &ops.Read{From: w.sockets[0], Buf: own(3), Full: true}
@@ -396,7 +396,7 @@ func lateOwnBehind(e *env) {
 }
 
 // The second pool has buffers, but its read is behind one of an empty pool.
-func lateTwoPools(e *env) {
+func twoPoolsOnOneSocket(e *env) {
 	p := e.port(nil)
 	w := newStarved(e, p, 1)
 	rich := e.pool(p, 4, 2)
@@ -414,7 +414,7 @@ func lateTwoPools(e *env) {
 	equal(e, "lent by the first pool", w.pool.Lent(), 0)
 }
 
-func lateWake(e *env) {
+func releaseWakesParkedDequeuer(e *env) {
 	for range 20 {
 		p := e.port(nil)
 		w := newStarved(e, p, 1)

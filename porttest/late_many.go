@@ -13,11 +13,11 @@ import (
 )
 
 var lateManyCases = []testCase{
-	{"WaitingReadsHoldNoBuffer", lateManyIdle},
-	{"PoolSmallerThanConnections", lateSmallPool},
-	{"SilentSocketsDontHoldBuffers", lateSilent},
-	{"BufferPassesSilentWaiters", latePassing},
-	{"ReleasedAndCancelledByMany", lateStress},
+	waitingReadsHoldNoBuffer,
+	poolSmallerThanConnections,
+	silentSocketsDontHoldBuffers,
+	bufferPassesSilentWaiters,
+	releasedAndCancelledByMany,
 }
 
 // lateConns are connections with a late read each.
@@ -51,7 +51,7 @@ func (l *lateConns) submit(e *env, p *completion.Port) {
 // tag is what connection i gets in a round, 8 bytes.
 func (l *lateConns) tag(i, round int) string { return fmt.Sprintf("%04d%04d", i, round) }
 
-func lateManyIdle(e *env) {
+func waitingReadsHoldNoBuffer(e *env) {
 	p := e.port(nil)
 	l := newLateConns(e, p, 100, 4096, 100)
 	l.submit(e, p)
@@ -72,9 +72,9 @@ func lateManyIdle(e *env) {
 	equal(e, "lent", l.pool.Lent(), 0)
 }
 
-// lateSmallPool has all connections send at once, round after round, with two
+// poolSmallerThanConnections has all connections send at once, round after round, with two
 // buffers for all of them.
-func lateSmallPool(e *env) {
+func poolSmallerThanConnections(e *env) {
 	const conns, rounds = 100, 5
 	p := e.port(nil)
 	l := newLateConns(e, p, conns, 8, 2)
@@ -111,9 +111,9 @@ func lateSmallPool(e *env) {
 	equal(e, "lent", l.pool.Lent(), 0)
 }
 
-// lateSilent has sockets that were read from until nothing was left, which the
-// port may not know, wait before those that have data.
-func lateSilent(e *env) {
+// silentSocketsDontHoldBuffers has sockets that were read from until nothing was left,
+// which the port may not know, wait before those that have data.
+func silentSocketsDontHoldBuffers(e *env) {
 	const conns = 100
 	p := e.port(nil)
 	l := newLateConns(e, p, conns, 8, 2)
@@ -136,9 +136,10 @@ func lateSilent(e *env) {
 	}
 }
 
-// latePassing is lateSilent while the pool is empty: if silent sockets stand
-// in its queue, the buffer must go on from them to the readable one.
-func latePassing(e *env) {
+// bufferPassesSilentWaiters is silentSocketsDontHoldBuffers while the pool is empty: if
+// silent sockets stand in its queue, the buffer must go on from them to the readable
+// one.
+func bufferPassesSilentWaiters(e *env) {
 	const conns = 30
 	p := e.port(nil)
 	l := newLateConns(e, p, conns, 8, 1)
@@ -167,8 +168,8 @@ func latePassing(e *env) {
 	l.reads[3].Buf.Release()
 }
 
-// lateStorm is what lateStress checks: each connection's bytes in their order,
-// and as many completions as submissions.
+// lateStorm is what releasedAndCancelledByMany checks: each connection's bytes in their
+// order, and as many completions as submissions.
 type lateStorm struct {
 	*lateConns
 	want      string
@@ -231,7 +232,7 @@ func (s *lateStorm) take(p *completion.Port, r *ops.Read) {
 // lateDequeuers dequeue, and each has a canceller and a releaser beside it.
 const lateDequeuers = 3
 
-func lateStress(e *env) {
+func releasedAndCancelledByMany(e *env) {
 	const conns, buffers, size = 50, 3, 16
 	p := e.port(nil)
 	s := &lateStorm{

@@ -12,8 +12,8 @@ import (
 const anHour = 3600
 
 var lingerCases = []testCase{
-	{"CloseDoesNotLinger", closeDoesNotLinger},
-	{"CloseOfAcceptedDoesNotLinger", closeOfAcceptedDoesNotLinger},
+	closeDoesNotLinger,
+	closeOfAcceptedDoesNotLinger,
 }
 
 // closeDoesNotLinger: a connection can come with a positive linger, or be given

@@ -17,16 +17,16 @@ import (
 )
 
 var observerCases = []testCase{
-	{"LifeOfARead", observeRead},
-	{"WouldBlock", observeWouldBlock},
-	{"EveryOperationOfABatch", observeBatch},
-	{"OutcomeOfACancel", observeCancel},
-	{"PanicLosesNoCompletion", observePanic},
-	{"PanicAtAnyStep", observePanicAnywhere},
-	{"EndOfGoroutineAtAnyStep", observeExitAnywhere},
-	{"PanicWhoseTextEndsTheGoroutine", observeExitInText},
-	{"PanicWhoseTextPanics", observePanicInText},
-	{"AskedByManyAtOnce", observeMany},
+	lifeOfARead,
+	wouldBlock,
+	everyOperationOfABatch,
+	outcomeOfACancel,
+	panicLosesNoCompletion,
+	panicAtAnyStep,
+	endOfGoroutineAtAnyStep,
+	panicWhoseTextEndsTheGoroutine,
+	panicWhoseTextPanics,
+	askedByManyAtOnce,
 }
 
 // log keeps the events of an observer.
@@ -77,7 +77,7 @@ func observed(e *env) (*completion.Port, *log) {
 	return l.port, l
 }
 
-func observeRead(e *env) {
+func lifeOfARead(e *env) {
 	p, l := observed(e)
 	s, other := e.pair(p)
 	read := &ops.Read{From: s, Buf: own(64)}
@@ -101,7 +101,7 @@ func observeRead(e *env) {
 	}
 }
 
-func observeWouldBlock(e *env) {
+func wouldBlock(e *env) {
 	p, l := observed(e)
 	if p.Backend() == "iocp" {
 		e.Skip("the kernel waits by itself: no call blocks")
@@ -119,7 +119,7 @@ func observeWouldBlock(e *env) {
 	is(e, events[1].Err, syscall.EAGAIN)
 }
 
-func observeBatch(e *env) {
+func everyOperationOfABatch(e *env) {
 	p, l := observed(e)
 	s, other := e.pair(p)
 	post, timer, read, write := newPost(nil), &ops.Timer{After: time.Hour}, &ops.Read{From: s, Buf: own(8)}, &ops.Write{To: s, Buf: text("x")}
@@ -132,7 +132,7 @@ func observeBatch(e *env) {
 	equal(e, "received", other.receive(1), "x")
 }
 
-func observeCancel(e *env) {
+func outcomeOfACancel(e *env) {
 	p, l := observed(e)
 	s, _ := e.pair(p)
 	read := &ops.Read{From: s, Buf: own(8)}
@@ -159,8 +159,8 @@ func (e *env) quietly(f func()) {
 	f()
 }
 
-// observePanic: the observer panics at its first call, and is not asked again.
-func observePanic(e *env) {
+// panicLosesNoCompletion: the observer panics at its first call, and is not asked again.
+func panicLosesNoCompletion(e *env) {
 	e.quietly(func() {
 		var calls sync.Mutex
 		count := 0
@@ -181,21 +181,23 @@ func observePanic(e *env) {
 	})
 }
 
-func observePanicAnywhere(e *env) { observeLeaves(e, func() { panic("an observer's mistake") }) }
+func panicAtAnyStep(e *env) { observeLeaves(e, func() { panic("an observer's mistake") }) }
 
-// observeExitAnywhere: that is what Fatal of a test does.
-func observeExitAnywhere(e *env) { observeLeaves(e, runtime.Goexit) }
+// endOfGoroutineAtAnyStep: that is what Fatal of a test does.
+func endOfGoroutineAtAnyStep(e *env) { observeLeaves(e, runtime.Goexit) }
 
 // mistake is what an observer panics with, and what is asked for its text then.
 type mistake struct{ leave func() }
 
 func (m mistake) Error() string { m.leave(); return "" }
 
-// observeExitInText: the port says what the observer has panicked with, and that is
-// code of the program's, too.
-func observeExitInText(e *env) { observeLeaves(e, func() { panic(mistake{runtime.Goexit}) }) }
+// panicWhoseTextEndsTheGoroutine: the port says what the observer has panicked with,
+// and that is code of the program's, too.
+func panicWhoseTextEndsTheGoroutine(e *env) {
+	observeLeaves(e, func() { panic(mistake{runtime.Goexit}) })
+}
 
-func observePanicInText(e *env) {
+func panicWhoseTextPanics(e *env) {
 	observeLeaves(e, func() { panic(mistake{func() { panic("again") }}) })
 }
 
@@ -256,7 +258,7 @@ func observeLeavesAt(e *env, step completion.Step, kind string, leave func()) {
 	}
 }
 
-func observeMany(e *env) {
+func askedByManyAtOnce(e *env) {
 	p, l := observed(e)
 	const each = 200
 	together(4, func(int) {

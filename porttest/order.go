@@ -14,22 +14,22 @@ import (
 
 // Those with many writes or goroutines are in order_many.go.
 var orderCases = append([]testCase{
-	{"CancelHalfWayAbortsThoseBehind", orderCancel},
-	{"DeadlineHalfWayAbortsThoseBehind", orderDeadline},
-	{"ResetHalfWayAbortsThoseBehind", orderReset},
-	{"StartedWriteCutAbortsThoseBehind", orderStarted},
-	{"SubmitAfterAbortIsAllowed", orderAfterAbort},
-	{"AbortedWritesGiveTheirBuffersBack", orderAbortBuffers},
-	{"CancelBeforeFirstByteAbortsNobody", orderCancelUnbegun},
-	{"OwnIntentComesBeforeAbort", orderOwnIntent},
-	{"CloseIsNotAbort", orderClose},
-	{"PortCloseIsNotAbort", orderPortClose},
-	{"ReadsGoOnAfterAbort", orderReadsUnharmed},
-	{"CancelledHeadInFrontOfReadyRead", orderCancelledHead},
-	{"CancelledMiddleAndLastRead", orderCancelledReads},
-	{"CancelledWriteInTheMiddle", orderCancelledWrite},
-	{"CancelledFullReadKeepsItsBytes", orderCancelledFull},
-	{"ResetEndsQueuedReads", orderResetReads},
+	cancelHalfWayAbortsThoseBehind,
+	deadlineHalfWayAbortsThoseBehind,
+	resetHalfWayAbortsThoseBehind,
+	startedWriteCutAbortsThoseBehind,
+	submitAfterAbortIsAllowed,
+	abortedWritesGiveTheirBuffersBack,
+	cancelBeforeFirstByteAbortsNobody,
+	ownIntentComesBeforeAbort,
+	closeIsNotAbort,
+	portCloseIsNotAbort,
+	readsGoOnAfterAbort,
+	cancelledHeadInFrontOfReadyRead,
+	cancelledMiddleAndLastRead,
+	cancelledWriteInTheMiddle,
+	cancelledFullReadKeepsItsBytes,
+	resetEndsReadsInOrder,
 }, orderManyCases...)
 
 // cut is a write that has sent some of its bytes, and what is queued behind.
@@ -107,7 +107,7 @@ func dequeueThese(e *env, p *completion.Port, want ...completion.Operation) {
 	}
 }
 
-func orderCancel(e *env) {
+func cancelHalfWayAbortsThoseBehind(e *env) {
 	p := e.port(nil)
 	x := newCut(e, p)
 	equal(e, "cancelled", p.Cancel(x.big), true)
@@ -116,7 +116,7 @@ func orderCancel(e *env) {
 	x.received(e, "")
 }
 
-func orderDeadline(e *env) {
+func deadlineHalfWayAbortsThoseBehind(e *env) {
 	p := e.port(nil)
 	x := newCut(e, p)
 	equal(e, "in flight", p.SetDeadline(x.big, completion.After(5*time.Millisecond)), true)
@@ -125,7 +125,7 @@ func orderDeadline(e *env) {
 	x.received(e, "")
 }
 
-func orderReset(e *env) {
+func resetHalfWayAbortsThoseBehind(e *env) {
 	p := e.port(nil)
 	x := newCut(e, p)
 	x.c.reset()
@@ -143,7 +143,7 @@ func orderReset(e *env) {
 	}
 }
 
-func orderStarted(e *env) {
+func startedWriteCutAbortsThoseBehind(e *env) {
 	p := e.port(nil)
 	s, c := e.pair(p)
 	first := streamFill(e, p, s, c)
@@ -155,7 +155,7 @@ func orderStarted(e *env) {
 	e.expect(p, first, completion.ErrCanceled)
 }
 
-func orderAfterAbort(e *env) {
+func submitAfterAbortIsAllowed(e *env) {
 	p := e.port(nil)
 	x := newCut(e, p)
 	equal(e, "cancelled", p.Cancel(x.big), true)
@@ -171,7 +171,7 @@ func orderAfterAbort(e *env) {
 	x.isSent(e, <-received, "secondthird")
 }
 
-func orderAbortBuffers(e *env) {
+func abortedWritesGiveTheirBuffersBack(e *env) {
 	p := e.port(nil)
 	s, c := e.pair(p)
 	pool := e.pool(p, 8, 2)
@@ -189,7 +189,7 @@ func orderAbortBuffers(e *env) {
 	mine.Buf.Release()
 }
 
-func orderCancelUnbegun(e *env) {
+func cancelBeforeFirstByteAbortsNobody(e *env) {
 	p := e.port(nil)
 	x := newCut(e, p)
 	equal(e, "cancelled", p.Cancel(x.behind[0]), true)
@@ -201,7 +201,7 @@ func orderCancelUnbegun(e *env) {
 	streamPeerEOF(e, x.c)
 }
 
-func orderOwnIntent(e *env) {
+func ownIntentComesBeforeAbort(e *env) {
 	p := e.port(nil)
 	x := newCut(e, p)
 	overdue := &ops.Write{To: x.s, Buf: text("overdue")}
@@ -218,7 +218,7 @@ func orderOwnIntent(e *env) {
 	equal(e, "cancelled again", p.Cancel(x.behind[0]), false)
 }
 
-func orderClose(e *env) {
+func closeIsNotAbort(e *env) {
 	p := e.port(nil)
 	x := newCut(e, p)
 	is(e, x.s.Close(), nil)
@@ -231,7 +231,7 @@ func orderClose(e *env) {
 	}
 }
 
-func orderPortClose(e *env) {
+func portCloseIsNotAbort(e *env) {
 	p := e.port(nil)
 	x := newCut(e, p)
 	is(e, p.Close(), nil)
@@ -239,7 +239,7 @@ func orderPortClose(e *env) {
 	is(e, x.big.Err(), net.ErrClosed)
 }
 
-func orderReadsUnharmed(e *env) {
+func readsGoOnAfterAbort(e *env) {
 	p := e.port(nil)
 	x := newCut(e, p)
 	r := &ops.Read{From: x.s, Buf: own(4), Full: true}
@@ -254,7 +254,7 @@ func orderReadsUnharmed(e *env) {
 
 // There is data, but the head waits for a buffer. When it goes, no new event
 // will come for the read behind it, which needs none of the pool's.
-func orderCancelledHead(e *env) {
+func cancelledHeadInFrontOfReadyRead(e *env) {
 	p := e.port(nil)
 	w := newStarved(e, p, 1)
 	behind := &ops.Read{From: w.sockets[0], Buf: own(5), Full: true}
@@ -271,7 +271,7 @@ func orderCancelledHead(e *env) {
 	w.held.Release()
 }
 
-func orderCancelledReads(e *env) {
+func cancelledMiddleAndLastRead(e *env) {
 	p := e.port(nil)
 	s, c := e.pair(p)
 	var reads [6]ops.Read
@@ -295,7 +295,7 @@ func orderCancelledReads(e *env) {
 	e.idle(p)
 }
 
-func orderCancelledWrite(e *env) {
+func cancelledWriteInTheMiddle(e *env) {
 	p := e.port(nil)
 	s, c := e.pair(p)
 	big := streamFill(e, p, s, c)
@@ -316,7 +316,7 @@ func orderCancelledWrite(e *env) {
 }
 
 // A read that ends half-way aborts nobody: the next gets the bytes after it.
-func orderCancelledFull(e *env) {
+func cancelledFullReadKeepsItsBytes(e *env) {
 	p := e.port(nil)
 	s, c := e.pair(p)
 	first := &ops.Read{From: s, Buf: own(1), Full: true}
@@ -336,7 +336,7 @@ func orderCancelledFull(e *env) {
 	equal(e, "bytes", string(behind.Buf.Bytes()), "next")
 }
 
-func orderResetReads(e *env) {
+func resetEndsReadsInOrder(e *env) {
 	p := e.port(nil)
 	s, c := e.pair(p)
 	var reads [3]ops.Read

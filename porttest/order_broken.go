@@ -13,13 +13,13 @@ import (
 
 // A write that ended half-way breaks its direction until the program was told.
 var orderBrokenCases = []testCase{
-	{"BrokenUntilDequeued", brokenUntilDequeued},
-	{"BrokenUntilWaitedFor", brokenUntilWaited},
-	{"BrokenSparesReadsAndOthers", brokenSpares},
-	{"BrokenAbortsConnect", brokenConnect},
-	{"BrokenAboveTheLimit", brokenLimit},
-	{"BrokenThenClosed", brokenClosed},
-	{"DeliveryRacesSubmit", brokenRace},
+	brokenUntilDequeued,
+	brokenUntilWaitedFor,
+	brokenSparesReadsAndOthers,
+	brokenAbortsConnect,
+	brokenAboveTheLimit,
+	brokenThenClosed,
+	deliveryRacesSubmit,
 }
 
 // endedInQueue returns when n finished operations lie in the queue. Whoever waits
@@ -73,7 +73,7 @@ func brokenUntilDequeued(e *env) {
 	e.cancels(p, big)
 }
 
-func brokenUntilWaited(e *env) {
+func brokenUntilWaitedFor(e *env) {
 	p := e.port(nil)
 	filler, c := e.stuckWrite(p)
 	e.cancels(p, filler)
@@ -98,9 +98,9 @@ func brokenUntilWaited(e *env) {
 	e.atEnd(c)
 }
 
-// brokenConnect: a Connect stands in the same queue, and has nothing to do there but
+// brokenAbortsConnect: a Connect stands in the same queue, and has nothing to do there but
 // to fail.
-func brokenConnect(e *env) {
+func brokenAbortsConnect(e *env) {
 	p := e.port(nil)
 	big, c := e.stuckWrite(p)
 	connect := &ops.Connect{On: big.To, To: c.LocalAddr()}
@@ -111,8 +111,8 @@ func brokenConnect(e *env) {
 	is(e, p.Await(e.ctx, connect), errnoIsConnected)
 }
 
-// brokenLimit: a write that is one too many has that for its reason.
-func brokenLimit(e *env) {
+// brokenAboveTheLimit: a write that is one too many has that for its reason.
+func brokenAboveTheLimit(e *env) {
 	p := e.port(&completion.Config{MaxInFlight: 2})
 	big, _ := e.stuckWrite(p)
 	equal(e, "cancelled", p.Cancel(big), true)
@@ -125,8 +125,9 @@ func brokenLimit(e *env) {
 	e.expect(p, big, completion.ErrCanceled)
 }
 
-// brokenSpares: a read of the same socket goes on, and so does a write of another.
-func brokenSpares(e *env) {
+// brokenSparesReadsAndOthers: a read of the same socket goes on, and so does a write of
+// another.
+func brokenSparesReadsAndOthers(e *env) {
 	p := e.port(nil)
 	big, c := e.stuckWrite(p)
 	equal(e, "cancelled", p.Cancel(big), true)
@@ -141,9 +142,9 @@ func brokenSpares(e *env) {
 	e.expect(p, big, completion.ErrCanceled)
 }
 
-// brokenClosed: whoever closes the socket before the broken write was dequeued
+// brokenThenClosed: whoever closes the socket before the broken write was dequeued
 // gets ErrClosed for what comes later, before and after.
-func brokenClosed(e *env) {
+func brokenThenClosed(e *env) {
 	p := e.port(nil)
 	big, _ := e.stuckWrite(p)
 	equal(e, "cancelled", p.Cancel(big), true)
@@ -156,9 +157,9 @@ func brokenClosed(e *env) {
 	is(e, p.Await(e.ctx, later), net.ErrClosed)
 }
 
-// brokenRace: operations that are submitted together while the broken write is
+// deliveryRacesSubmit: operations that are submitted together while the broken write is
 // dequeued are sent, or aborted, all alike.
-func brokenRace(e *env) {
+func deliveryRacesSubmit(e *env) {
 	p := e.port(nil)
 	for round := range 40 {
 		big, c := e.stuckWrite(p)

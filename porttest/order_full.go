@@ -11,14 +11,14 @@ import (
 
 // Operations that need no room in a socket that has none.
 var orderFullCases = []testCase{
-	{"HalfCloseBehindCutWriteNeedsNoRoom", fullCloseWrite},
-	{"OverdueSecondConnectWaitsForNoWrite", fullSecondConnect},
-	{"OverduePostSparesStrangers", fullPost},
+	halfCloseBehindCutWriteNeedsNoRoom,
+	overdueSecondConnectWaitsForNoWrite,
+	overduePostSparesStrangers,
 }
 
-// fullCloseWrite: the socket is full and its peer never reads; shutdown(2)
-// waits for neither.
-func fullCloseWrite(e *env) {
+// halfCloseBehindCutWriteNeedsNoRoom: the socket is full and its peer never reads;
+// shutdown(2) waits for neither.
+func halfCloseBehindCutWriteNeedsNoRoom(e *env) {
 	p := e.port(nil)
 	w, _ := e.stuckWrite(p)
 	e.cancels(p, w)
@@ -27,9 +27,9 @@ func fullCloseWrite(e *env) {
 	e.expect(p, half, nil)
 }
 
-// fullSecondConnect: it is over before it begins, and has no business in the
-// queue behind a write that can't end.
-func fullSecondConnect(e *env) {
+// overdueSecondConnectWaitsForNoWrite: it is over before it begins, and has no business
+// in the queue behind a write that can't end.
+func overdueSecondConnectWaitsForNoWrite(e *env) {
 	p := e.port(nil)
 	w, _ := e.stuckWrite(p)
 	second := &ops.Connect{On: w.To, To: w.To.RemoteAddr()}
@@ -39,9 +39,9 @@ func fullSecondConnect(e *env) {
 	e.cancels(p, w)
 }
 
-// fullPost: the deadline of a post that has ended passes while it lies in the
-// queue, and whatever comes into its place in the port has none.
-func fullPost(e *env) {
+// overduePostSparesStrangers: the deadline of a post that has ended passes while it
+// lies in the queue, and whatever comes into its place in the port has none.
+func overduePostSparesStrangers(e *env) {
 	p := e.port(nil)
 	s, _ := e.pair(p)
 	for range 50 {

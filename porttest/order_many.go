@@ -15,15 +15,15 @@ import (
 )
 
 var orderManyCases = []testCase{
-	{"BatchIsPerformedInOrder", orderBatch},
-	{"BatchesInterleavedWithReads", orderBatchMixed},
-	{"RecordsOfManyGoroutinesStayWhole", orderRecords},
-	{"AbortReachesTheWholeBatch", orderAbortBatch},
-	{"CancelRacesWithWrites", orderCancelRace},
-	{"ReadsCancelledWhileDataComes", orderReadCancelRace},
+	batchIsPerformedInOrder,
+	batchesInterleavedWithReads,
+	recordsOfManyGoroutinesStayWhole,
+	abortReachesTheWholeBatch,
+	cancelRacesWithWrites,
+	readsCancelledWhileDataComes,
 }
 
-func orderBatch(e *env) {
+func batchIsPerformedInOrder(e *env) {
 	p := e.port(nil)
 	s, c := e.pair(p)
 	other, d := e.pair(p)
@@ -43,7 +43,7 @@ func orderBatch(e *env) {
 	}
 }
 
-func orderBatchMixed(e *env) {
+func batchesInterleavedWithReads(e *env) {
 	p := e.port(nil)
 	s, c := e.pair(p)
 	var batch []completion.Operation
@@ -67,9 +67,9 @@ func orderBatchMixed(e *env) {
 	streamPeerEOF(e, c)
 }
 
-// orderRecords has goroutines write to one socket at once. A record begins
-// with its writer and number and consists of these two bytes over and over.
-func orderRecords(e *env) {
+// recordsOfManyGoroutinesStayWhole has goroutines write to one socket at once. A record
+// begins with its writer and number and consists of these two bytes over and over.
+func recordsOfManyGoroutinesStayWhole(e *env) {
 	const writers, records, size = 8, 100, 6000
 	p := e.port(nil)
 	s, c := e.pair(p)
@@ -130,10 +130,10 @@ func orderCheckRecords(c *peer, writers, records, size int) error {
 	return nil
 }
 
-// orderAbortBatch has a write end half-way while the Submit that brought it is
+// abortReachesTheWholeBatch has a write end half-way while the Submit that brought it is
 // still at work on the rest of its batch: those behind it in the batch were
 // submitted behind it all the same. Overdue timers keep that Submit at work.
-func orderAbortBatch(e *env) {
+func abortReachesTheWholeBatch(e *env) {
 	p := e.port(nil)
 	timers := make([]ops.Timer, 5000)
 	ahead := &ops.Write{Buf: completion.Own(bytes.Repeat([]byte("a"), tooMuch))}
@@ -223,9 +223,9 @@ func orderCheckCut(e *env, big, behind *ops.Write, tail orderTail) {
 	equal(e, "bytes behind a write cut short", tail.cs, 0)
 }
 
-// orderCancelRace cancels a write when so many bytes have come. Whatever comes
+// cancelRacesWithWrites cancels a write when so many bytes have come. Whatever comes
 // of it, the peer gets the bytes that the writes say they have sent.
-func orderCancelRace(e *env) {
+func cancelRacesWithWrites(e *env) {
 	const writes, size = 4, 200_000
 	p := e.port(nil)
 	outcomes := make(map[error]int)
@@ -289,9 +289,9 @@ func orderKind(e *env, w *ops.Write, victim bool, size int) error {
 	return err
 }
 
-// orderReadCancelRace cancels reads while data comes. No byte is lost: a read
+// readsCancelledWhileDataComes cancels reads while data comes. No byte is lost: a read
 // that was cancelled after some of its bytes says so.
-func orderReadCancelRace(e *env) {
+func readsCancelledWhileDataComes(e *env) {
 	const size = 200_000
 	p := e.port(nil)
 	s, c := e.pair(p)

@@ -7,9 +7,9 @@ import (
 	"github.com/completionport/completion/ops"
 )
 
-// deadlineArrivedBefore: what has come before the deadline is the result, however
+// arrivedBeforeTheDeadline: what has come before the deadline is the result, however
 // late the port looks, and also if more is ready than one poll reports.
-func deadlineArrivedBefore(e *env) {
+func arrivedBeforeTheDeadline(e *env) {
 	const pairs = 150
 	p := e.port(nil)
 	sockets := make([]*completion.Socket, pairs)

@@ -22,18 +22,9 @@ import (
 // Open opens a port of the backend to be tested.
 type Open func(config *completion.Config) (*completion.Port, error)
 
-// testCase is one promise. Its name states it.
-type testCase struct {
-	name string
-	run  func(e *env)
-}
-
 // families are the cases by the point of the contract they belong to. Each is
 // defined in the file of that name.
-var families = []struct {
-	name  string
-	cases []testCase
-}{
+var families = []family{
 	{"Submit", submitCases},
 	{"SubmitRefused", submitRefusedCases},
 	{"Buffers", bufferCases},
@@ -64,7 +55,7 @@ func Run(t *testing.T, open Open, options ...Option) {
 	for _, family := range families {
 		t.Run(family.name, func(t *testing.T) {
 			for _, c := range family.cases {
-				t.Run(c.name, func(t *testing.T) { s.runCase(t, c) })
+				t.Run(c.name(), func(t *testing.T) { s.runCase(t, c) })
 			}
 		})
 	}
@@ -98,7 +89,7 @@ func runCase(t *testing.T, s setting, c testCase) {
 			t.Errorf("%d descriptors before, %d after", before, after)
 		}
 	}()
-	c.run(e)
+	c(e)
 }
 
 // warmUp makes the runtime open the descriptors that it keeps, and finds out

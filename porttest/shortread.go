@@ -11,13 +11,13 @@ import (
 // Reads that end short of what is there: at urgent data, and at the end of a
 // message. Those that need calls of the system are in shortread_unix.go.
 var shortReadCases = append([]testCase{
-	{"UrgentByte", shortUrgent},
-	{"UrgentByteAgainAndAgain", shortUrgentAgain},
-	{"UrgentByteAlone", shortUrgentAlone},
-	{"UrgentByteBeforeTheEnd", shortUrgentEnd},
-	{"UrgentByteOnAnAcceptedSocket", shortUrgentAccepted},
-	{"UrgentByteOnAConnectedSocket", shortUrgentConnected},
-	{"MessagesOnAUnixSocket", shortMessages},
+	urgentByte,
+	urgentByteAgainAndAgain,
+	urgentByteAlone,
+	urgentByteBeforeTheEnd,
+	urgentByteOnAnAcceptedSocket,
+	urgentByteOnAConnectedSocket,
+	messagesOnAUnixSocket,
 }, shortReadSystemCases...)
 
 // shortReads tests reads of all kinds of what send sends, in several calls, of
@@ -157,7 +157,7 @@ func (p *peer) sendUrgent(s string) {
 	}
 }
 
-func shortUrgent(e *env) {
+func urgentByte(e *env) {
 	shortReads(e, "tcp4", "abcd", nil, func(c *peer) {
 		c.send("ab")
 		c.sendUrgent("X")
@@ -169,9 +169,9 @@ func shortUrgent(e *env) {
 	})
 }
 
-// shortUrgentAgain: each read stops at a mark, and between them reads have found
+// urgentByteAgainAndAgain: each read stops at a mark, and between them reads have found
 // nothing.
-func shortUrgentAgain(e *env) {
+func urgentByteAgainAndAgain(e *env) {
 	p := e.port(nil)
 	s, c := e.pair(p)
 	shortNothing(e, p, s, c)
@@ -184,8 +184,8 @@ func shortUrgentAgain(e *env) {
 	}
 }
 
-// shortUrgentAlone: there is nothing to read, until there is.
-func shortUrgentAlone(e *env) {
+// urgentByteAlone: there is nothing to read, until there is.
+func urgentByteAlone(e *env) {
 	p := e.port(nil)
 	s, c := e.pair(p)
 	shortNothing(e, p, s, c)
@@ -201,7 +201,7 @@ func shortUrgentAlone(e *env) {
 	}
 }
 
-func shortUrgentEnd(e *env) {
+func urgentByteBeforeTheEnd(e *env) {
 	p := e.port(nil)
 	for _, full := range []bool{false, true} {
 		s, c := e.pair(p)
@@ -216,8 +216,8 @@ func shortUrgentEnd(e *env) {
 	}
 }
 
-// shortUrgentAccepted: such a socket has never been anybody else's.
-func shortUrgentAccepted(e *env) {
+// urgentByteOnAnAcceptedSocket: such a socket has never been anybody else's.
+func urgentByteOnAnAcceptedSocket(e *env) {
 	p := e.port(nil)
 	l := e.listen(p, "tcp4")
 	pool := e.pool(p, 16, 1)
@@ -237,7 +237,7 @@ func shortUrgentAccepted(e *env) {
 	}
 }
 
-func shortUrgentConnected(e *env) {
+func urgentByteOnAConnectedSocket(e *env) {
 	p := e.port(nil)
 	l, err := e.network.Listen("tcp4", "127.0.0.1:0")
 	is(e, err, nil)
@@ -282,9 +282,9 @@ func (p *peer) sendMessage(s string) {
 	}
 }
 
-// shortMessages: nobody has asked for the descriptors that come with the data, so
+// messagesOnAUnixSocket: nobody has asked for the descriptors that come with the data, so
 // they are closed; that none is left is checked after the case.
-func shortMessages(e *env) {
+func messagesOnAUnixSocket(e *env) {
 	e.needsUnix()
 	shortReads(e, "unix", "abcdef", nil, func(c *peer) {
 		c.sendMessage("ab")

@@ -11,12 +11,12 @@ import (
 )
 
 var shortReadLinuxCases = []testCase{
-	{"TwoSendersOnAUnixSocket", shortSenders},
-	{"UrgentByteAfterAnother", shortUrgentOvertaken},
+	twoSendersOnAUnixSocket,
+	urgentByteAfterAnother,
 }
 
-// shortSenders: with SO_PASSCRED a read ends where another sender begins.
-func shortSenders(e *env) {
+// twoSendersOnAUnixSocket: with SO_PASSCRED a read ends where another sender begins.
+func twoSendersOnAUnixSocket(e *env) {
 	e.needsSystem("senders are processes")
 	other := e.otherSender()
 	ask := func(s *completion.Socket) {
@@ -54,9 +54,9 @@ func (e *env) otherSender() func(c *peer, s string) {
 	}
 }
 
-// shortUrgentOvertaken: one urgent byte is kept out of the stream at a time. One that
+// urgentByteAfterAnother: one urgent byte is kept out of the stream at a time. One that
 // no read has passed goes back into it when another is sent.
-func shortUrgentOvertaken(e *env) {
+func urgentByteAfterAnother(e *env) {
 	e.needsSystem("a matter of the system's TCP")
 	p := e.port(nil)
 	s, c := e.pair(p)

@@ -13,10 +13,10 @@ import (
 )
 
 var shortReadSystemCases = append([]testCase{
-	{"UrgentByteOnAUnixSocket", shortUnixUrgent},
-	{"UrgentByteInTheStream", shortUrgentInline},
-	{"UrgentByteBeforeAdoption", shortUrgentAdopted},
-	{"UrgentByteTakenBeforeAdoption", shortUrgentTaken},
+	urgentByteOnAUnixSocket,
+	urgentByteInTheStream,
+	urgentByteBeforeAdoption,
+	urgentByteTakenBeforeAdoption,
 }, shortReadLinuxCases...)
 
 // onDescriptor calls f until it does not return EAGAIN, as package net does.
@@ -63,7 +63,7 @@ func writeWith(c net.Conn, b, control []byte) error {
 	return onDescriptor(c, func(fd int) error { return unix.Sendmsg(fd, b, control, nil, 0) })
 }
 
-func shortUnixUrgent(e *env) {
+func urgentByteOnAUnixSocket(e *env) {
 	e.needsSystem("a socket of the system is asked")
 	p := e.port(nil)
 	_, c := e.pairOn(p, "unix")
@@ -80,9 +80,9 @@ func shortUnixUrgent(e *env) {
 	})
 }
 
-// shortUrgentInline: with SO_OOBINLINE the urgent byte is part of the stream,
+// urgentByteInTheStream: with SO_OOBINLINE the urgent byte is part of the stream,
 // and reads end before it all the same.
-func shortUrgentInline(e *env) {
+func urgentByteInTheStream(e *env) {
 	e.needsSystem("an option of the system is set")
 	p := e.port(nil)
 	for _, full := range []bool{false, true} {
@@ -112,11 +112,11 @@ func onDescriptorOf(s syscall.Conn, f func(fd int) error) error {
 	return errors.Join(err, inner)
 }
 
-func shortUrgentAdopted(e *env) { shortAdopted(e, func(net.Conn) {}) }
+func urgentByteBeforeAdoption(e *env) { shortAdopted(e, func(net.Conn) {}) }
 
-// shortUrgentTaken: the urgent byte was received by whoever had the connection
+// urgentByteTakenBeforeAdoption: the urgent byte was received by whoever had the connection
 // before. Nothing tells of it any more, and reads end where it was.
-func shortUrgentTaken(e *env) {
+func urgentByteTakenBeforeAdoption(e *env) {
 	shortAdopted(e, func(c net.Conn) {
 		b, err := takeUrgent(c)
 		is(e, err, nil)

@@ -14,25 +14,25 @@ import (
 )
 
 var shutdownCases = []testCase{
-	{"ShutdownEndsReadersAndFinishesWrites", shutdownFinishesWrites},
-	{"ShutdownEndsConnects", shutdownEndsConnects},
-	{"ShutdownFinishesWritesOfMany", shutdownFinishesWritesOfMany},
-	{"ShutdownCutShort", shutdownCutShort},
-	{"ShutdownCancelledMeanwhile", shutdownCancelledMeanwhile},
-	{"ShutdownWithContextDone", shutdownWithContextDone},
-	{"ShutdownRefuses", shutdownRefuses},
-	{"ShutdownOfIdlePort", shutdownOfIdlePort},
-	{"ShutdownServesDequeuers", shutdownServesDequeuers},
-	{"ShutdownWithAnotherLeading", shutdownWithAnotherLeading},
-	{"ShutdownServesAwaiters", shutdownServesAwaiters},
-	{"ShutdownWaitsForNoDequeue", shutdownWaitsForNoDequeue},
-	{"ShutdownFromLoop", shutdownFromLoop},
-	{"ShutdownTwice", shutdownTwice},
-	{"ShutdownsAtOnce", shutdownsAtOnce},
-	{"CloseDuringShutdown", closeDuringShutdown},
-	{"SocketClosedDuringShutdown", socketClosedDuringShutdown},
-	{"WriteEndsDuringShutdown", writeEndsDuringShutdown},
-	{"ShutdownRaces", shutdownRaces},
+	shutdownEndsReadersAndFinishesWrites,
+	shutdownEndsConnects,
+	shutdownFinishesWritesOfMany,
+	shutdownCutShort,
+	shutdownCancelledMeanwhile,
+	shutdownWithContextDone,
+	shutdownRefuses,
+	shutdownOfIdlePort,
+	shutdownServesDequeuers,
+	shutdownWithAnotherLeading,
+	shutdownServesAwaiters,
+	shutdownWaitsForNoDequeue,
+	shutdownFromLoop,
+	shutdownTwice,
+	shutdownsAtOnce,
+	closeDuringShutdown,
+	socketClosedDuringShutdown,
+	writeEndsDuringShutdown,
+	shutdownRaces,
 }
 
 // numbered makes n bytes in which each place can be told.
@@ -55,7 +55,7 @@ func readsAll(e *env, c net.Conn, want []byte) {
 	}
 }
 
-func shutdownFinishesWrites(e *env) {
+func shutdownEndsReadersAndFinishesWrites(e *env) {
 	p := e.port(nil)
 	idle, _ := e.pair(p)
 	l := e.listen(p, "tcp4")

@@ -15,27 +15,33 @@ import (
 
 // Those that move much are in stream_bulk.go.
 var streamCases = append([]testCase{
-	{"EchoOverUnix", func(e *env) { streamEcho(e, "unix") }},
-	{"EchoOverTCP4", func(e *env) { streamEcho(e, "tcp4") }},
-	{"EchoOverTCP6", func(e *env) { streamEcho(e, "tcp6") }},
-	{"ShortReadBringsWhatIsThere", streamShortRead},
-	{"LongMessageInShortReads", streamLongMessage},
-	{"QueuedReadsFillInOrder", streamQueuedReads},
-	{"FullReadOverSmallSends", streamFullRead},
-	{"FullReadCutShort", streamCutShort},
-	{"FullReadAtTheEnd", streamFullEOF},
-	{"EndOfStreamStays", streamEOF},
-	{"EndOfStreamReachesWaitingReads", streamEOFWaiting},
-	{"DataThenEndOfStream", streamDataThenEOF},
-	{"DataAndEndInOneEdge", streamDataAndFIN},
-	{"ZeroLengthCompletes", streamZeroLength},
-	{"ZeroLengthWaitsItsTurn", streamZeroLengthBehind},
-	{"HalfCloseThenRead", streamHalfClose},
-	{"PeerHalfCloseThenWrite", streamPeerHalfClose},
-	{"ReadGoesOnBesideBlockedWrite", streamReadBesideWrite},
-	{"WriteGoesOnBesideWaitingRead", streamWriteBesideRead},
-	{"CloseWriteBesideWaitingRead", streamCloseWriteBesideRead},
+	echoOverUnix,
+	echoOverTCP4,
+	echoOverTCP6,
+	shortReadBringsWhatIsThere,
+	longMessageInShortReads,
+	queuedReadsFillInOrder,
+	fullReadOverSmallSends,
+	fullReadCutShort,
+	fullReadAtTheEnd,
+	endOfStreamStays,
+	endOfStreamReachesWaitingReads,
+	dataThenEndOfStream,
+	dataAndEndInOneEdge,
+	zeroLengthCompletes,
+	zeroLengthWaitsItsTurn,
+	halfCloseThenRead,
+	peerHalfCloseThenWrite,
+	readGoesOnBesideBlockedWrite,
+	writeGoesOnBesideWaitingRead,
+	closeWriteBesideWaitingRead,
 }, append(streamBulkCases, appendCases...)...)
+
+func echoOverUnix(e *env) { streamEcho(e, "unix") }
+
+func echoOverTCP4(e *env) { streamEcho(e, "tcp4") }
+
+func echoOverTCP6(e *env) { streamEcho(e, "tcp6") }
 
 // streamPattern returns n bytes that differ from seed to seed. They come again after
 // a prime number of them, since making them takes longer than copying: bytes that
@@ -182,7 +188,7 @@ func streamEcho(e *env, network string) {
 	is(e, err, io.EOF)
 }
 
-func streamShortRead(e *env) {
+func shortReadBringsWhatIsThere(e *env) {
 	p := e.port(nil)
 	s, c := e.pair(p)
 	r := &ops.Read{From: s, Buf: own(100)}
@@ -195,7 +201,7 @@ func streamShortRead(e *env) {
 	equal(e, "memory", len(r.Buf.Memory()), 100)
 }
 
-func streamLongMessage(e *env) {
+func longMessageInShortReads(e *env) {
 	p := e.port(nil)
 	s, c := e.pair(p)
 	message := string(streamPattern(3, 10_000))
@@ -212,7 +218,7 @@ func streamLongMessage(e *env) {
 	is(e, streamSame([]byte(got.String()), []byte(message)), nil)
 }
 
-func streamQueuedReads(e *env) {
+func queuedReadsFillInOrder(e *env) {
 	p := e.port(nil)
 	s, c := e.pair(p)
 	var reads [50]ops.Read
@@ -230,7 +236,7 @@ func streamQueuedReads(e *env) {
 	}
 }
 
-func streamFullRead(e *env) {
+func fullReadOverSmallSends(e *env) {
 	p := e.port(nil)
 	s, c := e.pair(p)
 	want := string(streamPattern(4, 100))
@@ -250,7 +256,7 @@ func streamFullRead(e *env) {
 	equal(e, "bytes", string(r.Buf.Bytes()), want)
 }
 
-func streamCutShort(e *env) {
+func fullReadCutShort(e *env) {
 	p := e.port(nil)
 	s, c := e.pair(p)
 	r := &ops.Read{From: s, Buf: own(10), Full: true}
@@ -266,7 +272,7 @@ func streamCutShort(e *env) {
 	equal(e, "the next read", err, io.EOF)
 }
 
-func streamFullEOF(e *env) {
+func fullReadAtTheEnd(e *env) {
 	p := e.port(nil)
 	s, c := e.pair(p)
 	c.send("four")
@@ -281,7 +287,7 @@ func streamFullEOF(e *env) {
 	equal(e, "N", r.N(), 0)
 }
 
-func streamEOF(e *env) {
+func endOfStreamStays(e *env) {
 	p := e.port(nil)
 	s, c := e.pair(p)
 	c.closeWrite()
@@ -292,7 +298,7 @@ func streamEOF(e *env) {
 	}
 }
 
-func streamEOFWaiting(e *env) {
+func endOfStreamReachesWaitingReads(e *env) {
 	p := e.port(nil)
 	s, c := e.pair(p)
 	var reads [3]ops.Read
@@ -308,7 +314,7 @@ func streamEOFWaiting(e *env) {
 	}
 }
 
-func streamDataThenEOF(e *env) {
+func dataThenEndOfStream(e *env) {
 	p := e.port(nil)
 	s, c := e.pair(p)
 	c.send("last")
@@ -323,7 +329,7 @@ func streamDataThenEOF(e *env) {
 
 // The end of the stream may share its edge with the data before it: the read
 // behind a short one must not wait for another.
-func streamDataAndFIN(e *env) {
+func dataAndEndInOneEdge(e *env) {
 	p := e.port(nil)
 	for i := range 40 {
 		s, c := e.pair(p)
@@ -348,7 +354,7 @@ func streamDataAndFIN(e *env) {
 	}
 }
 
-func streamZeroLength(e *env) {
+func zeroLengthCompletes(e *env) {
 	p := e.port(nil)
 	s, c := e.pair(p)
 	w := &ops.Write{To: s, Buf: new(completion.Buffer)}
@@ -363,7 +369,7 @@ func streamZeroLength(e *env) {
 	equal(e, "peer's bytes", c.receive(4), "seen")
 }
 
-func streamZeroLengthBehind(e *env) {
+func zeroLengthWaitsItsTurn(e *env) {
 	p := e.port(nil)
 	s, c := e.pair(p)
 	big := streamFill(e, p, s, c)
@@ -377,7 +383,7 @@ func streamZeroLengthBehind(e *env) {
 	is(e, <-rest, nil)
 }
 
-func streamHalfClose(e *env) {
+func halfCloseThenRead(e *env) {
 	p := e.port(nil)
 	s, c := e.pair(p)
 	w := &ops.Write{To: s, Buf: text("question")}
@@ -403,7 +409,7 @@ func streamHalfClose(e *env) {
 	}
 }
 
-func streamPeerHalfClose(e *env) {
+func peerHalfCloseThenWrite(e *env) {
 	p := e.port(nil)
 	s, c := e.pair(p)
 	c.closeWrite()
@@ -418,7 +424,7 @@ func streamPeerHalfClose(e *env) {
 	is(e, <-got, nil)
 }
 
-func streamReadBesideWrite(e *env) {
+func readGoesOnBesideBlockedWrite(e *env) {
 	p := e.port(nil)
 	s, c := e.pair(p)
 	big := streamFill(e, p, s, c)
@@ -434,7 +440,7 @@ func streamReadBesideWrite(e *env) {
 	is(e, <-rest, nil)
 }
 
-func streamWriteBesideRead(e *env) {
+func writeGoesOnBesideWaitingRead(e *env) {
 	p := e.port(nil)
 	s, c := e.pair(p)
 	r := &ops.Read{From: s, Buf: own(1)}
@@ -448,7 +454,7 @@ func streamWriteBesideRead(e *env) {
 	e.expect(p, r, nil)
 }
 
-func streamCloseWriteBesideRead(e *env) {
+func closeWriteBesideWaitingRead(e *env) {
 	p := e.port(nil)
 	s, c := e.pair(p)
 	r := &ops.Read{From: s, Buf: own(1)}

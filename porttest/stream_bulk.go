@@ -11,13 +11,13 @@ import (
 )
 
 var streamBulkCases = []testCase{
-	{"LargeTransferBothWays", streamLarge},
-	{"LargeTransferInManyReads", streamLargeRead},
-	{"PipelinedWritesArriveInOrder", streamPipelined},
-	{"ManySocketsEcho", streamManySockets},
+	largeTransferBothWays,
+	largeTransferInManyReads,
+	pipelinedWritesArriveInOrder,
+	manySocketsEcho,
 }
 
-func streamLarge(e *env) {
+func largeTransferBothWays(e *env) {
 	p := e.port(nil)
 	s, c := e.pair(p)
 	out, in := streamPattern(6, 16<<20), streamPattern(7, 16<<20)
@@ -34,7 +34,7 @@ func streamLarge(e *env) {
 	is(e, streamSame(r.Buf.Bytes(), in), nil)
 }
 
-func streamLargeRead(e *env) {
+func largeTransferInManyReads(e *env) {
 	p := e.port(nil)
 	s, c := e.pair(p)
 	in := streamPattern(8, 16<<20)
@@ -53,9 +53,9 @@ func streamLargeRead(e *env) {
 	is(e, <-sent, nil)
 }
 
-// streamPipelined writes in batches of growing size, from none behind another
+// pipelinedWritesArriveInOrder writes in batches of growing size, from none behind another
 // to many, so that some find the connection full.
-func streamPipelined(e *env) {
+func pipelinedWritesArriveInOrder(e *env) {
 	const writes, size = 1000, 4096
 	p := e.port(nil)
 	s, c := e.pair(p)
@@ -93,7 +93,7 @@ type streamSession struct {
 	rounds int
 }
 
-func streamManySockets(e *env) {
+func manySocketsEcho(e *env) {
 	const sockets, rounds = 200, 5
 	p := e.port(nil)
 	failures := make(chan error, sockets)

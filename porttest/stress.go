@@ -32,10 +32,10 @@ const (
 func Stress(t *testing.T, open Open, operations int, options ...Option) {
 	setting := newSetting(open, options)
 	setting.warmUp(t)
-	runCase(t, setting, testCase{"Stress", func(e *env) {
+	runCase(t, setting, func(e *env) {
 		s := &stress{env: e, p: e.port(nil), goal: int64(operations)}
 		s.run()
-	}})
+	})
 }
 
 type stress struct {

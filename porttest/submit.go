@@ -14,30 +14,30 @@ import (
 
 // Those of wrong submissions are in submit_mistakes.go.
 var submitCases = append([]testCase{
-	{"PostCompletesOnce", submitPost},
-	{"TimerCompletesOnce", submitTimer},
-	{"ReadAndWriteCompleteOnce", submitReadAndWrite},
-	{"CloseWriteCompletesOnce", submitCloseWrite},
-	{"AcceptAndConnectCompleteOnce", submitAcceptAndConnect},
-	{"ResultIsQueuedNeverInline", submitQueues},
-	{"ReadyReadIsQueuedNeverInline", submitReadyRead},
-	{"NothingToSubmit", submitNothing},
-	{"OneOperationUsedThousandTimes", submitReuse},
-	{"ReadAndWriteUsedThousandTimes", submitReuseStream},
-	{"StartedOperationUsedThousandTimes", submitReuseStarted},
-	{"ValueComesBack", submitValue},
-	{"OwnTypeComesBack", submitOwnType},
-	{"ReadAndWriteEmbeddedInOneStruct", submitTwoEmbedded},
-	{"OutcomeInFlightPanics", submitOutcomeInFlight},
-	{"ClosedPortAcceptsNothing", submitClosedPort},
-	{"LimitIsAnOutcome", submitLimit},
-	{"LimitedWriteSendsNothing", submitLimitedWrite},
-	{"LimitedStartIsWaitedFor", submitLimitedStart},
-	{"SubmitInsideCompletions", submitInsideLoop},
-	{"LargeBatchCompletesOnce", submitLargeBatch},
-	{"TwoSubmittersOfOneOperation", submitRace},
-	{"TwoPortsClaimOneOperation", submitRaceOfPorts},
-	{"ManySubmittersManyDequeuers", submitMany},
+	postCompletesOnce,
+	timerCompletesOnce,
+	readAndWriteCompleteOnce,
+	closeWriteCompletesOnce,
+	acceptAndConnectCompleteOnce,
+	resultIsQueuedNeverInline,
+	readyReadIsQueuedNeverInline,
+	nothingToSubmit,
+	oneOperationUsedThousandTimes,
+	readAndWriteUsedThousandTimes,
+	startedOperationUsedThousandTimes,
+	valueComesBack,
+	ownTypeComesBack,
+	readAndWriteEmbeddedInOneStruct,
+	outcomeInFlightPanics,
+	closedPortAcceptsNothing,
+	limitIsAnOutcome,
+	limitedWriteSendsNothing,
+	limitedStartIsWaitedFor,
+	submitInsideCompletions,
+	largeBatchCompletesOnce,
+	twoSubmittersOfOneOperation,
+	twoPortsClaimOneOperation,
+	manySubmittersManyDequeuers,
 }, submitMistakeCases...)
 
 // submitOnly checks that as many operations have been submitted and completed,
@@ -51,7 +51,7 @@ func submitOnly(e *env, p *completion.Port, n uint64) {
 	e.idle(p)
 }
 
-func submitPost(e *env) {
+func postCompletesOnce(e *env) {
 	p := e.port(nil)
 	op := new(ops.Post)
 	e.submit(p, op)
@@ -60,7 +60,7 @@ func submitPost(e *env) {
 	submitOnly(e, p, 1)
 }
 
-func submitTimer(e *env) {
+func timerCompletesOnce(e *env) {
 	p := e.port(nil)
 	for _, after := range []time.Duration{-time.Hour, 0, time.Millisecond} {
 		op := &ops.Timer{After: after}
@@ -75,7 +75,7 @@ func submitTimer(e *env) {
 	submitOnly(e, p, 3)
 }
 
-func submitReadAndWrite(e *env) {
+func readAndWriteCompleteOnce(e *env) {
 	p := e.port(nil)
 	s, c := e.pair(p)
 	w := &ops.Write{To: s, Buf: text("ping")}
@@ -92,7 +92,7 @@ func submitReadAndWrite(e *env) {
 	submitOnly(e, p, 2)
 }
 
-func submitCloseWrite(e *env) {
+func closeWriteCompletesOnce(e *env) {
 	p := e.port(nil)
 	s, c := e.pair(p)
 	op := &ops.CloseWrite{On: s}
@@ -103,7 +103,7 @@ func submitCloseWrite(e *env) {
 	submitOnly(e, p, 1)
 }
 
-func submitAcceptAndConnect(e *env) {
+func acceptAndConnectCompleteOnce(e *env) {
 	p := e.port(nil)
 	l := e.listen(p, "tcp4")
 	s, err := p.Socket("tcp4")
@@ -121,7 +121,7 @@ func submitAcceptAndConnect(e *env) {
 	submitOnly(e, p, 2)
 }
 
-func submitQueues(e *env) {
+func resultIsQueuedNeverInline(e *env) {
 	p := e.port(nil)
 	op := newPost(1)
 	e.submit(p, op)
@@ -135,7 +135,7 @@ func submitQueues(e *env) {
 }
 
 // The read may be done as soon as Submit returns, but it is still the port's.
-func submitReadyRead(e *env) {
+func readyReadIsQueuedNeverInline(e *env) {
 	p := e.port(nil)
 	s, c := e.pair(p)
 	c.send("now")
@@ -147,7 +147,7 @@ func submitReadyRead(e *env) {
 	equal(e, "bytes", string(r.Buf.Bytes()), "now")
 }
 
-func submitNothing(e *env) {
+func nothingToSubmit(e *env) {
 	p := e.port(nil)
 	before := p.Stats()
 	is(e, p.Submit(), nil)
@@ -156,7 +156,7 @@ func submitNothing(e *env) {
 	e.idle(p)
 }
 
-func submitReuse(e *env) {
+func oneOperationUsedThousandTimes(e *env) {
 	p := e.port(nil)
 	op := new(ops.Post)
 	for i := range 1000 {
@@ -168,7 +168,7 @@ func submitReuse(e *env) {
 	submitOnly(e, p, 1000)
 }
 
-func submitReuseStream(e *env) {
+func readAndWriteUsedThousandTimes(e *env) {
 	p := e.port(nil)
 	s, c := e.pair(p)
 	r := &ops.Read{From: s, Buf: own(2), Full: true}
@@ -185,7 +185,7 @@ func submitReuseStream(e *env) {
 	submitOnly(e, p, 2000)
 }
 
-func submitReuseStarted(e *env) {
+func startedOperationUsedThousandTimes(e *env) {
 	p := e.port(nil)
 	op := new(ops.Timer)
 	for i := range 1000 {
@@ -200,7 +200,7 @@ func submitReuseStarted(e *env) {
 	submitOnly(e, p, 1000)
 }
 
-func submitValue(e *env) {
+func valueComesBack(e *env) {
 	p := e.port(nil)
 	type session struct{ id int }
 	mine := &session{7}
@@ -221,7 +221,7 @@ type submitRequest struct {
 	after string
 }
 
-func submitOwnType(e *env) {
+func ownTypeComesBack(e *env) {
 	p := e.port(nil)
 	s, c := e.pair(p)
 	c.send("x")
@@ -240,7 +240,7 @@ func submitOwnType(e *env) {
 	equal(e, "bytes", string(r.Buf.Bytes()), "y")
 }
 
-func submitTwoEmbedded(e *env) {
+func readAndWriteEmbeddedInOneStruct(e *env) {
 	type conn struct {
 		ops.Read
 		ops.Write
@@ -259,7 +259,7 @@ func submitTwoEmbedded(e *env) {
 	equal(e, "peer's bytes", c.receive(2), "me")
 }
 
-func submitOutcomeInFlight(e *env) {
+func outcomeInFlightPanics(e *env) {
 	p := e.port(nil)
 	s, _ := e.pair(p)
 	r := &ops.Read{From: s, Buf: own(1)}
@@ -281,7 +281,7 @@ func submitOutcomeInFlight(e *env) {
 	is(e, started.Err(), completion.ErrCanceled)
 }
 
-func submitClosedPort(e *env) {
+func closedPortAcceptsNothing(e *env) {
 	p := e.port(nil)
 	batch := newSubmitBatch(e, p)
 	before := p.Stats()
@@ -301,7 +301,7 @@ func submitClosedPort(e *env) {
 	e.expectAll(other, nil, &batch.post, &batch.timer)
 }
 
-func submitLimit(e *env) {
+func limitIsAnOutcome(e *env) {
 	p := e.port(&completion.Config{MaxInFlight: 3})
 	s, c := e.pair(p)
 	var reads [5]ops.Read
@@ -324,7 +324,7 @@ func submitLimit(e *env) {
 	e.expect(p, post, nil)
 }
 
-func submitLimitedWrite(e *env) {
+func limitedWriteSendsNothing(e *env) {
 	p := e.port(&completion.Config{MaxInFlight: 1})
 	s, c := e.pair(p)
 	timer := &ops.Timer{After: time.Hour}
@@ -342,7 +342,7 @@ func submitLimitedWrite(e *env) {
 	equal(e, "peer's bytes", c.receive(3), "yes")
 }
 
-func submitLimitedStart(e *env) {
+func limitedStartIsWaitedFor(e *env) {
 	p := e.port(&completion.Config{MaxInFlight: 1})
 	first, second := &ops.Timer{After: time.Hour}, &ops.Timer{After: time.Hour}
 	e.start(p, first)
@@ -355,7 +355,7 @@ func submitLimitedStart(e *env) {
 	is(e, p.Await(e.ctx, second), nil)
 }
 
-func submitInsideLoop(e *env) {
+func submitInsideCompletions(e *env) {
 	p := e.port(nil)
 	s, c := e.pair(p)
 	done := streamPeerEcho(c)
@@ -381,7 +381,7 @@ func submitInsideLoop(e *env) {
 	is(e, <-done, nil)
 }
 
-func submitLargeBatch(e *env) {
+func largeBatchCompletesOnce(e *env) {
 	p := e.port(nil)
 	s, c := e.pair(p)
 	var batch []completion.Operation
@@ -421,7 +421,7 @@ func submitClaims(e *env, submitters ...func() error) int {
 	return int(accepted.Load())
 }
 
-func submitRace(e *env) {
+func twoSubmittersOfOneOperation(e *env) {
 	p := e.port(nil)
 	for range 500 {
 		op := new(ops.Post)
@@ -432,7 +432,7 @@ func submitRace(e *env) {
 	submitOnly(e, p, 500)
 }
 
-func submitRaceOfPorts(e *env) {
+func twoPortsClaimOneOperation(e *env) {
 	a, b := e.port(nil), e.port(nil)
 	for range 500 {
 		op := new(ops.Post)
@@ -447,8 +447,8 @@ func submitRaceOfPorts(e *env) {
 	}
 }
 
-// submitMany has operations submitted anew by whoever dequeues them.
-func submitMany(e *env) {
+// manySubmittersManyDequeuers has operations submitted anew by whoever dequeues them.
+func manySubmittersManyDequeuers(e *env) {
 	const operations, uses, dequeuers = 2, 3000, 4
 	p := e.port(nil)
 	ctx, stop := context.WithCancel(e.ctx)

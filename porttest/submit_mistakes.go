@@ -9,24 +9,24 @@ import (
 )
 
 var submitMistakeCases = []testCase{
-	{"NilOperationPanics", submitNil},
-	{"TypedNilPanics", submitTypedNil},
-	{"OperationInFlightPanics", submitInFlight},
-	{"OperationNotHandedOutPanics", submitNotHandedOut},
-	{"OperationOfAnotherPortInFlightPanics", submitInFlightElsewhere},
-	{"OperationTwiceInBatchPanics", submitTwiceInBatch},
-	{"ForeignHandlePanics", submitForeignHandle},
-	{"ForeignPoolPanics", submitForeignPool},
-	{"PoolOfNoPortPanics", submitZeroPool},
-	{"NilHandlePanics", submitNilHandle},
-	{"ZeroHandlePanics", submitZeroHandle},
-	{"LentBufferPanics", submitLentBuffer},
-	{"BufferTwiceInBatchPanics", submitBufferTwice},
-	{"ReleasedBufferPanics", submitReleasedBuffer},
-	{"WriteWithoutBufferPanics", submitWriteWithoutBuffer},
-	{"ReadIntoNoMemoryPanics", submitReadIntoNothing},
-	{"OpAlonePanics", submitOpAlone},
-	{"RefusedBatchKeepsStartedOutcome", submitRefusedKeepsOutcome},
+	nilOperationPanics,
+	typedNilPanics,
+	operationInFlightPanics,
+	operationNotHandedOutPanics,
+	operationOfAnotherPortInFlightPanics,
+	operationTwiceInBatchPanics,
+	foreignHandlePanics,
+	foreignPoolPanics,
+	poolOfNoPortPanics,
+	nilHandlePanics,
+	zeroHandlePanics,
+	lentBufferPanics,
+	bufferTwiceInBatchPanics,
+	releasedBufferPanics,
+	writeWithoutBufferPanics,
+	readIntoNoMemoryPanics,
+	opAlonePanics,
+	refusedBatchKeepsStartedOutcome,
 }
 
 // submitSentence checks that a panic speaks to the programmer: one of the
@@ -138,7 +138,7 @@ func submitRefused(e *env, p *completion.Port, word string, mistake ...completio
 	b.works(e, p)
 }
 
-func submitNil(e *env) {
+func nilOperationPanics(e *env) {
 	p := e.port(nil)
 	submitRefused(e, p, "nil operation", nil)
 	for _, op := range []completion.Operation{nil, (*ops.Read)(nil), (*ops.Post)(nil), (*submitRequest)(nil)} {
@@ -154,14 +154,14 @@ func submitNil(e *env) {
 	e.idle(p) // no lock is held
 }
 
-func submitTypedNil(e *env) {
+func typedNilPanics(e *env) {
 	p := e.port(nil)
 	submitRefused(e, p, "nil", (*ops.Read)(nil))
 	submitRefused(e, p, "nil", (*ops.Post)(nil))
 	submitRefused(e, p, "nil", (*submitRequest)(nil))
 }
 
-func submitInFlight(e *env) {
+func operationInFlightPanics(e *env) {
 	p := e.port(nil)
 	s, c := e.pair(p)
 	r := &ops.Read{From: s, Buf: own(1)}
@@ -172,7 +172,7 @@ func submitInFlight(e *env) {
 	equal(e, "bytes", string(r.Buf.Bytes()), "x")
 }
 
-func submitNotHandedOut(e *env) {
+func operationNotHandedOutPanics(e *env) {
 	p := e.port(nil)
 	queued, started := new(ops.Post), new(ops.Post)
 	e.start(p, started)
@@ -184,7 +184,7 @@ func submitNotHandedOut(e *env) {
 	e.expect(p, queued, nil)
 }
 
-func submitInFlightElsewhere(e *env) {
+func operationOfAnotherPortInFlightPanics(e *env) {
 	p, other := e.port(nil), e.port(nil)
 	op := &ops.Timer{After: time.Hour}
 	e.submit(other, op)
@@ -193,7 +193,7 @@ func submitInFlightElsewhere(e *env) {
 	e.expect(other, op, completion.ErrCanceled)
 }
 
-func submitTwiceInBatch(e *env) {
+func operationTwiceInBatchPanics(e *env) {
 	p := e.port(nil)
 	op := new(ops.Post)
 	submitRefused(e, p, "in flight", op, op)
@@ -201,7 +201,7 @@ func submitTwiceInBatch(e *env) {
 	e.expect(p, op, nil)
 }
 
-func submitForeignHandle(e *env) {
+func foreignHandlePanics(e *env) {
 	p, other := e.port(nil), e.port(nil)
 	s, _ := e.pair(other)
 	l := e.listen(other, "tcp4")
@@ -216,14 +216,14 @@ func submitForeignHandle(e *env) {
 	}
 }
 
-func submitForeignPool(e *env) {
+func foreignPoolPanics(e *env) {
 	p, other := e.port(nil), e.port(nil)
 	s, _ := e.pair(p)
 	submitRefused(e, p, "port", &ops.Read{From: s, Pool: e.pool(other, 1, 1)})
 }
 
-// submitZeroPool: a pool comes from a port.
-func submitZeroPool(e *env) {
+// poolOfNoPortPanics: a pool comes from a port.
+func poolOfNoPortPanics(e *env) {
 	p := e.port(nil)
 	s, _ := e.pair(p)
 	submitRefused(e, p, "port", &ops.Read{From: s, Pool: new(completion.Pool)})
@@ -234,7 +234,7 @@ func submitZeroPool(e *env) {
 	}
 }
 
-func submitNilHandle(e *env) {
+func nilHandlePanics(e *env) {
 	p := e.port(nil)
 	for _, op := range []completion.Operation{
 		&ops.Read{Buf: own(1)},
@@ -247,7 +247,7 @@ func submitNilHandle(e *env) {
 	}
 }
 
-func submitZeroHandle(e *env) {
+func zeroHandlePanics(e *env) {
 	p := e.port(nil)
 	for _, op := range []completion.Operation{
 		&ops.Read{From: new(completion.Socket), Buf: own(1)},
@@ -260,7 +260,7 @@ func submitZeroHandle(e *env) {
 	}
 }
 
-func submitLentBuffer(e *env) {
+func lentBufferPanics(e *env) {
 	p := e.port(nil)
 	s, c := e.pair(p)
 	buf := own(2)
@@ -273,7 +273,7 @@ func submitLentBuffer(e *env) {
 	equal(e, "bytes", string(buf.Bytes()), "ok")
 }
 
-func submitBufferTwice(e *env) {
+func bufferTwiceInBatchPanics(e *env) {
 	p := e.port(nil)
 	s, c := e.pair(p)
 	buf := text("one")
@@ -284,7 +284,7 @@ func submitBufferTwice(e *env) {
 	equal(e, "peer's bytes", c.receive(3), "one")
 }
 
-func submitReleasedBuffer(e *env) {
+func releasedBufferPanics(e *env) {
 	p := e.port(nil)
 	s, _ := e.pair(p)
 	buf := e.pool(p, 4, 1).Take()
@@ -293,14 +293,14 @@ func submitReleasedBuffer(e *env) {
 	submitRefused(e, p, "pool", &ops.Write{To: s, Buf: buf})
 }
 
-func submitWriteWithoutBuffer(e *env) {
+func writeWithoutBufferPanics(e *env) {
 	p := e.port(nil)
 	s, _ := e.pair(p)
 	submitRefused(e, p, "buffer", &ops.Write{To: s})
 }
 
 // A read into no memory would end at once for ever, and a loop would spin.
-func submitReadIntoNothing(e *env) {
+func readIntoNoMemoryPanics(e *env) {
 	p := e.port(nil)
 	s, c := e.pair(p)
 	for _, buf := range []*completion.Buffer{new(completion.Buffer), own(0)} {
@@ -321,14 +321,14 @@ func submitReadIntoNothing(e *env) {
 	equal(e, "bytes", string(r.Buf.Bytes()), "y")
 }
 
-func submitOpAlone(e *env) {
+func opAlonePanics(e *env) {
 	p := e.port(nil)
 	submitRefused(e, p, "ops", new(completion.Op))
 }
 
 // A batch that was refused has not touched an earlier use: waiting for it once
 // more returns the same error.
-func submitRefusedKeepsOutcome(e *env) {
+func refusedBatchKeepsStartedOutcome(e *env) {
 	p := e.port(nil)
 	op := &ops.Timer{After: time.Hour}
 	e.start(p, op)

@@ -10,14 +10,14 @@ import (
 
 // What a port that is closed does to operations it refuses.
 var submitRefusedCases = []testCase{
-	{"RefusedOperationsAreClosed", refusedByClosed},
-	{"RefusedWhileShuttingDown", refusedByShutdown},
-	{"RefusedAcceptHasNoConnection", refusedAccept},
-	{"RefusedLateReadHasNoBuffer", refusedLate},
-	{"RefusedInFlightPanics", refusedInFlight},
-	{"RefusedNilPanics", refusedNil},
-	{"RefusedTwiceInBatchPanics", refusedTwice},
-	{"RefusedSharedBufferIsLeftAlone", refusedShared},
+	refusedOperationsAreClosed,
+	refusedWhileShuttingDown,
+	refusedAcceptHasNoConnection,
+	refusedLateReadHasNoBuffer,
+	refusedInFlightPanics,
+	refusedNilPanics,
+	refusedTwiceInBatchPanics,
+	refusedSharedBufferIsLeftAlone,
 }
 
 // refusals submits an operation to a closed port in each way, and once in a batch.
@@ -36,7 +36,7 @@ func refusals(e *env, p *completion.Port, op completion.Operation) {
 	}
 }
 
-func refusedByClosed(e *env) {
+func refusedOperationsAreClosed(e *env) {
 	p := e.port(nil)
 	s, c := e.pair(p)
 	read, started := &ops.Read{From: s, Buf: own(8)}, &ops.Read{From: s, Buf: own(8)}
@@ -63,7 +63,7 @@ func refusedByClosed(e *env) {
 	is(e, p.Wait(e.ctx, started), net.ErrClosed)
 }
 
-func refusedByShutdown(e *env) {
+func refusedWhileShuttingDown(e *env) {
 	p := e.port(nil)
 	stuck, c := e.stuckWrite(p)
 	done := make(chan error, 1)
@@ -89,7 +89,7 @@ func refusedByShutdown(e *env) {
 	<-received
 }
 
-func refusedAccept(e *env) {
+func refusedAcceptHasNoConnection(e *env) {
 	p := e.port(nil)
 	l := e.listen(p, "tcp4")
 	c := e.dial(l.Addr())
@@ -107,7 +107,7 @@ func refusedAccept(e *env) {
 	e.atEnd(c)
 }
 
-func refusedLate(e *env) {
+func refusedLateReadHasNoBuffer(e *env) {
 	p := e.port(nil)
 	s, c := e.pair(p)
 	pool := e.pool(p, 8, 1)
@@ -126,9 +126,9 @@ func refusedLate(e *env) {
 	mine.Release()
 }
 
-// refusedInFlight: what lies in the queue of a closed port, or was not waited for,
+// refusedInFlightPanics: what lies in the queue of a closed port, or was not waited for,
 // is the port's, and keeps its outcome. So does what was submitted along with it.
-func refusedInFlight(e *env) {
+func refusedInFlightPanics(e *env) {
 	p := e.port(nil)
 	mine, queued, started := newPost(nil), newPost(nil), newPost(nil)
 	is(e, p.Await(e.ctx, mine), nil)
@@ -148,7 +148,7 @@ func refusedInFlight(e *env) {
 	is(e, p.Wait(e.ctx, started), nil)
 }
 
-func refusedNil(e *env) {
+func refusedNilPanics(e *env) {
 	p := e.port(nil)
 	mine := newPost(nil)
 	is(e, p.Await(e.ctx, mine), nil)
@@ -159,7 +159,7 @@ func refusedNil(e *env) {
 	is(e, p.Submit(), net.ErrClosed)
 }
 
-func refusedTwice(e *env) {
+func refusedTwiceInBatchPanics(e *env) {
 	p := e.port(nil)
 	is(e, p.Close(), nil)
 	post := newPost(nil)
@@ -168,9 +168,9 @@ func refusedTwice(e *env) {
 	refusals(e, p, post)
 }
 
-// refusedShared: a buffer that the operation could not have been lent stays as it
-// is.
-func refusedShared(e *env) {
+// refusedSharedBufferIsLeftAlone: a buffer that the operation could not have been lent
+// stays as it is.
+func refusedSharedBufferIsLeftAlone(e *env) {
 	p := e.port(nil)
 	s, _ := e.pair(p)
 	shared := text("shared")

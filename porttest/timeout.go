@@ -9,8 +9,8 @@ import (
 	"github.com/completionport/completion/ops"
 )
 
-// timeoutOfEach: a time-out counts anew from each Submit, and never ends early.
-func timeoutOfEach(e *env) {
+// timeoutOfEachUse: a time-out counts anew from each Submit, and never ends early.
+func timeoutOfEachUse(e *env) {
 	const length = 3 * time.Millisecond
 	p := e.port(nil)
 	s, peer := e.pair(p)
@@ -57,8 +57,8 @@ func timeoutOrDeadline(e *env) {
 	}
 }
 
-// timeoutNegative: it has passed, and nothing reaches the system.
-func timeoutNegative(e *env) {
+// negativeTimeoutHasPassed: it has passed, and nothing reaches the system.
+func negativeTimeoutHasPassed(e *env) {
 	p := e.port(nil)
 	s, peer := e.pair(p)
 	peer.send("data")
@@ -72,8 +72,8 @@ func timeoutNegative(e *env) {
 	equal(e, "text", string(r.Buf.Bytes()), "data")
 }
 
-// timeoutMoved: in flight it is a deadline.
-func timeoutMoved(e *env) {
+// timeoutMovedInFlight: in flight it is a deadline.
+func timeoutMovedInFlight(e *env) {
 	p := e.port(nil)
 	s, peer := e.pair(p)
 	r := &ops.Read{From: s, Buf: own(4)}

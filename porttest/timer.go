@@ -76,21 +76,21 @@ func (e *env) inOrder(p *completion.Port, n int) {
 	}
 }
 
-func timerOrder(e *env) {
+func timersInOrder(e *env) {
 	p := e.port(nil)
 	e.startTimers(p, 300, 20*time.Millisecond)
 	e.inOrder(p, 300)
 	e.onceEach(p, 300)
 }
 
-func timerMany(e *env) {
+func timersNeverEarly(e *env) {
 	p := e.port(nil)
 	e.startTimers(p, 10000, 20*time.Millisecond)
 	e.inOrder(p, 10000)
 	e.onceEach(p, 10000)
 }
 
-func timerDeadline(e *env) {
+func timerDeadlineFirst(e *env) {
 	p := e.port(nil)
 	timer := &ops.Timer{After: time.Hour}
 	timer.Deadline = soon()
@@ -108,7 +108,7 @@ func timerBeforeDeadline(e *env) {
 	e.idle(p)
 }
 
-func timerMoved(e *env) {
+func timerEndedBySetDeadline(e *env) {
 	p := e.port(nil)
 	timer := &ops.Timer{After: time.Hour}
 	e.submit(p, timer)
@@ -136,7 +136,7 @@ func timerForEver(e *env) {
 	}
 }
 
-func timerAwaited(e *env) {
+func timersAwaited(e *env) {
 	p := e.port(nil)
 	var wg sync.WaitGroup
 	for i := range 8 {
@@ -166,7 +166,7 @@ func (e *env) dequeueBehind(p *completion.Port, f func()) completion.Operation {
 	return op
 }
 
-func deadlineWakesLeader(e *env) {
+func submitWakesParkedLeaderForDeadline(e *env) {
 	p := e.port(nil)
 	s, _ := e.pair(p)
 	later := &ops.Timer{After: time.Hour} // the leader has this one to wait for
@@ -188,7 +188,7 @@ func deadlineWakesLeader(e *env) {
 	e.expect(p, later, completion.ErrCanceled)
 }
 
-func deadlineSetWakesLeader(e *env) {
+func setDeadlineWakesParkedLeader(e *env) {
 	p := e.port(nil)
 	s, _ := e.pair(p)
 	for i := range 300 {
@@ -209,9 +209,9 @@ func deadlineSetWakesLeader(e *env) {
 	}
 }
 
-// deadlineBesideLeader awaits with a deadline while another goroutine leads
+// deadlineOfWaitBesideParkedLeader awaits with a deadline while another goroutine leads
 // and waits for something else.
-func deadlineBesideLeader(e *env) {
+func deadlineOfWaitBesideParkedLeader(e *env) {
 	p := e.port(nil)
 	s, _ := e.pair(p)
 	ctx, cancel := context.WithCancel(e.ctx)

@@ -12,24 +12,24 @@ import (
 )
 
 var waitingCases = append([]testCase{
-	{"LeadPassedOnWhenLeaderLeaves", leadPassedOnWhenLeaderLeaves},
-	{"LeadPassedOnByContext", leadPassedOnByContext},
-	{"LeadPassedBetweenNextAndAwait", leadPassedBetweenNextAndAwait},
-	{"PanickingBodyStopsNobody", panickingBody},
-	{"GoexitInBodyStopsNobody", goexitInBody},
-	{"BlockedBodyStrandsNothing", blockedBody},
-	{"PostingBodyStarvesNothing", postingBody},
-	{"AwaitInsideBody", awaitInsideBody},
-	{"BreakAndGoOn", breakAndGoOn},
-	{"PostWakesLeader", postWakesLeader},
-	{"PostWakesAllWhoSleep", postWakesAllWhoSleep},
-	{"EarlierTimerWakesLeader", earlierTimerWakesLeader},
-	{"NextWithContextDoneTakesNothing", nextWithContextDone},
-	{"NextBatchTakesManyAtOnce", nextBatchTakesMany},
-	{"NextBatchOfNothing", nextBatchOfNothing},
-	{"CompletionsEndWithContext", completionsEndWithContext},
-	{"StatsAtRest", statsAtRest},
-	{"StatsOfWaiters", statsOfWaiters},
+	leadPassedOnWhenLeaderLeaves,
+	leadPassedOnByContext,
+	leadPassedBetweenNextAndAwait,
+	panickingBodyStopsNobody,
+	goexitInBodyStopsNobody,
+	blockedBodyStrandsNothing,
+	postingBodyStarvesNothing,
+	awaitInsideBody,
+	breakAndGoOn,
+	postWakesLeader,
+	postWakesAllWhoSleep,
+	earlierTimerWakesLeader,
+	nextWithContextDoneTakesNothing,
+	nextBatchTakesManyAtOnce,
+	nextBatchOfNothing,
+	completionsEndWithContext,
+	statsAtRest,
+	statsOfWaiters,
 }, append(awaitCases, waitingStressCases...)...)
 
 // leadPassedOnWhenLeaderLeaves: one of two leads. It ends first or last, and
@@ -133,7 +133,7 @@ func othersGoOn(e *env, p *completion.Port) {
 	e.idle(p)
 }
 
-func panickingBody(e *env) {
+func panickingBodyStopsNobody(e *env) {
 	p := e.port(nil)
 	parked := make(chan error, 1)
 	for range 50 {
@@ -161,7 +161,7 @@ func panickingBody(e *env) {
 	othersGoOn(e, p)
 }
 
-func goexitInBody(e *env) {
+func goexitInBodyStopsNobody(e *env) {
 	p := e.port(nil)
 	for range 50 {
 		e.submit(p, newPost(1), newPost(2))
@@ -176,9 +176,9 @@ func goexitInBody(e *env) {
 	othersGoOn(e, p)
 }
 
-// blockedBody: one consumer is stuck with its first operation; another takes
+// blockedBodyStrandsNothing: one consumer is stuck with its first operation; another takes
 // the rest, reads and timers included.
-func blockedBody(e *env) {
+func blockedBodyStrandsNothing(e *env) {
 	p := e.port(nil)
 	inBody, goOn := make(chan bool), make(chan bool)
 	var stuck sync.WaitGroup
@@ -201,9 +201,9 @@ func blockedBody(e *env) {
 	stuck.Wait()
 }
 
-// postingBody submits a post for each it gets. A read, an accept and a timer
+// postingBodyStarvesNothing submits a post for each it gets. A read, an accept and a timer
 // come through all the same.
-func postingBody(e *env) {
+func postingBodyStarvesNothing(e *env) {
 	e.needsRealTime("the body is never without work")
 	p := e.port(nil)
 	s, other := e.pair(p)
@@ -342,7 +342,7 @@ func earlierTimerWakesLeader(e *env) {
 	e.expect(p, far, completion.ErrCanceled)
 }
 
-func nextWithContextDone(e *env) {
+func nextWithContextDoneTakesNothing(e *env) {
 	p := e.port(nil)
 	done, cancel := context.WithCancelCause(e.ctx)
 	cancel(net.ErrClosed)
@@ -364,7 +364,7 @@ func nextWithContextDone(e *env) {
 	e.expect(p, post, nil)
 }
 
-func nextBatchTakesMany(e *env) {
+func nextBatchTakesManyAtOnce(e *env) {
 	p := e.port(nil)
 	s, other := e.pair(p)
 	var want []completion.Operation

@@ -12,23 +12,31 @@ import (
 )
 
 var awaitCases = []testCase{
-	{"StartThenWait", startThenWait},
-	{"WaitTwiceReturnsTheSame", waitTwice},
-	{"WaitElsewhereThanStart", waitElsewhere},
-	{"WaitWithoutStartPanics", waitWithoutStart},
-	{"WaitForQueuedPanics", waitForQueued},
-	{"TwoWaitForOnePanics", twoWaitForOne},
-	{"StartedNotWaitedLeavesNoSlot", startedNotWaited},
-	{"WaitCancelledByContext", waitCancelledByContext},
-	{"WaitWithContextDoneStillOwns", waitWithContextDone},
-	{"AwaitWithContextDoneTouchesNothing", awaitWithContextDone},
-	{"AwaitPingPongOfMany", func(e *env) { pingPongOfMany(e, nil) }},
-	{"AwaitPingPongWithSpin", func(e *env) { pingPongOfMany(e, spin) }},
-	{"QueuePingPongWithSpin", func(e *env) { queuePingPong(e, spin) }},
-	{"QueuePingPong", func(e *env) { queuePingPong(e, nil) }},
-	{"SpinningLeaderHearsNews", spinningLeaderHearsNews},
-	{"AwaitReturnsOwnClosed", awaitReturnsOwnClosed},
+	startThenWait,
+	waitTwiceReturnsTheSame,
+	waitElsewhereThanStart,
+	waitWithoutStartPanics,
+	waitForQueuedPanics,
+	twoWaitForOnePanics,
+	startedNotWaitedLeavesNoSlot,
+	waitCancelledByContext,
+	waitWithContextDoneStillOwns,
+	awaitWithContextDoneTouchesNothing,
+	awaitPingPongOfMany,
+	awaitPingPongWithSpin,
+	queuePingPongWithSpin,
+	queuePingPong,
+	spinningLeaderHearsNews,
+	awaitReturnsOwnClosed,
 }
+
+func awaitPingPongOfMany(e *env) { awaitTalks(e, nil) }
+
+func awaitPingPongWithSpin(e *env) { awaitTalks(e, spin) }
+
+func queuePingPongWithSpin(e *env) { queueTalks(e, spin) }
+
+func queuePingPong(e *env) { queueTalks(e, nil) }
 
 var spin = &completion.Config{SpinWait: 50 * time.Microsecond}
 
@@ -50,7 +58,7 @@ func startThenWait(e *env) {
 	}
 }
 
-func waitTwice(e *env) {
+func waitTwiceReturnsTheSame(e *env) {
 	p := e.port(nil)
 	s, other := e.pair(p)
 	other.closeWrite()
@@ -66,7 +74,7 @@ func waitTwice(e *env) {
 	}
 }
 
-func waitElsewhere(e *env) {
+func waitElsewhereThanStart(e *env) {
 	p := e.port(nil)
 	s, other := e.pair(p)
 	for range 100 {
@@ -80,7 +88,7 @@ func waitElsewhere(e *env) {
 	}
 }
 
-func waitWithoutStart(e *env) {
+func waitWithoutStartPanics(e *env) {
 	p := e.port(nil)
 	message := panics(e, func() { p.Wait(e.ctx, &ops.Timer{}) })
 	if !strings.Contains(message, "not started") {
@@ -89,7 +97,7 @@ func waitWithoutStart(e *env) {
 	othersGoOn(e, p)
 }
 
-func waitForQueued(e *env) {
+func waitForQueuedPanics(e *env) {
 	p := e.port(nil)
 	s, other := e.pair(p)
 	read := &ops.Read{From: s, Buf: own(8)}
@@ -103,8 +111,8 @@ func waitForQueued(e *env) {
 	othersGoOn(e, p)
 }
 
-// twoWaitForOne: the second is told, the first gets the outcome.
-func twoWaitForOne(e *env) {
+// twoWaitForOnePanics: the second is told, the first gets the outcome.
+func twoWaitForOnePanics(e *env) {
 	p := e.port(nil)
 	s, other := e.pair(p)
 	for range 100 {
@@ -132,7 +140,7 @@ func twoWaitForOne(e *env) {
 	othersGoOn(e, p)
 }
 
-func startedNotWaited(e *env) {
+func startedNotWaitedLeavesNoSlot(e *env) {
 	p := e.port(nil)
 	s, other := e.pair(p)
 	for range 1000 {
@@ -176,7 +184,7 @@ func waitCancelledByContext(e *env) {
 	e.idle(p)
 }
 
-func waitWithContextDone(e *env) {
+func waitWithContextDoneStillOwns(e *env) {
 	p := e.port(nil)
 	s, other := e.pair(p)
 	done, cancel := context.WithCancel(e.ctx)
@@ -194,7 +202,7 @@ func waitWithContextDone(e *env) {
 	equal(e, "count", read.N(), 1)
 }
 
-func awaitWithContextDone(e *env) {
+func awaitWithContextDoneTouchesNothing(e *env) {
 	p := e.port(nil)
 	s, other := e.pair(p)
 	late, cancel := context.WithTimeout(e.ctx, 0)
@@ -214,8 +222,8 @@ func awaitWithContextDone(e *env) {
 	equal(e, "read", string(read.Buf.Bytes()), "abc")
 }
 
-// pingPongOfMany: each goroutine talks over its own socket.
-func pingPongOfMany(e *env, config *completion.Config) {
+// awaitTalks: each goroutine talks over its own socket.
+func awaitTalks(e *env, config *completion.Config) {
 	p := e.port(config)
 	var sockets []*completion.Socket
 	for range 50 {
@@ -242,8 +250,8 @@ func pingPongOfMany(e *env, config *completion.Config) {
 	e.idle(p)
 }
 
-// queuePingPong is the same by one goroutine with the queue.
-func queuePingPong(e *env, config *completion.Config) {
+// queueTalks is the same by one goroutine with the queue.
+func queueTalks(e *env, config *completion.Config) {
 	p := e.port(config)
 	turns := make(map[*completion.Socket]int)
 	for range 20 {

@@ -13,12 +13,12 @@ import (
 )
 
 var waitingStressCases = []testCase{
-	{"EachCompletionGoesToOne", eachCompletionGoesToOne},
-	{"BatchesAndSinglesShareTheQueue", batchesAndSingles},
-	{"EmptiedQueueIsNoClosedPort", emptiedQueue},
-	{"DequeuersAndAwaiters", dequeuersAndAwaiters},
-	{"LeavingWaitersLoseNothing", leavingWaiters},
-	{"LeavingLeadersLoseNoReadiness", leavingLeaders},
+	eachCompletionGoesToOne,
+	batchesAndSinglesShareTheQueue,
+	emptiedQueueIsNoClosedPort,
+	dequeuersAndAwaiters,
+	leavingWaitersLoseNothing,
+	leavingLeadersLoseNoReadiness,
 }
 
 // shared is a port with consumers that take a fixed number together.
@@ -112,7 +112,7 @@ func eachCompletionGoesToOne(e *env) {
 	s.finish()
 }
 
-func batchesAndSingles(e *env) {
+func batchesAndSinglesShareTheQueue(e *env) {
 	s := newShared(e, 20_000)
 	var all sync.WaitGroup
 	for i := range 6 {
@@ -145,9 +145,9 @@ func batchesAndSingles(e *env) {
 	s.finish()
 }
 
-// emptiedQueue: a dequeuer that looks at I/O between two items may find the
+// emptiedQueueIsNoClosedPort: a dequeuer that looks at I/O between two items may find the
 // queue emptied by others meanwhile. It waits on; the port is not closed.
-func emptiedQueue(e *env) {
+func emptiedQueueIsNoClosedPort(e *env) {
 	p := e.port(nil)
 	for turn := range 2000 {
 		ctx, stop := context.WithCancel(e.ctx)
@@ -213,9 +213,9 @@ func dequeuersAndAwaiters(e *env) {
 	s.finish()
 }
 
-// leavingWaiters dequeue with contexts that end at any moment. What one that
+// leavingWaitersLoseNothing dequeue with contexts that end at any moment. What one that
 // leaves was woken for goes to another.
-func leavingWaiters(e *env) {
+func leavingWaitersLoseNothing(e *env) {
 	s := newShared(e, 8_000)
 	var all sync.WaitGroup
 	for range 8 {
@@ -245,10 +245,10 @@ func leavingWaiters(e *env) {
 	s.finish()
 }
 
-// leavingLeaders: one goroutine waits for a socket without an end in sight,
+// leavingLeadersLoseNoReadiness: one goroutine waits for a socket without an end in sight,
 // others come and go, and lead meanwhile. Whoever leads when the bytes come,
 // the read gets them.
-func leavingLeaders(e *env) {
+func leavingLeadersLoseNoReadiness(e *env) {
 	p := e.port(nil)
 	var all sync.WaitGroup
 	ctx, stop := context.WithCancel(e.ctx)
