@@ -1,0 +1,105 @@
+package house
+
+import (
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// arrows says who may import whom in this module, as folders. Tests may import what
+// they like of it.
+var arrows = map[string]string{
+	"internal/backend": "",
+	"internal/race":    "",
+	"internal/core":    "internal/backend internal/race",
+	"internal/kqueue":  "internal/backend",
+	"internal/sys":     "internal/backend internal/kqueue",
+	"internal/memory":  "internal/backend internal/kqueue internal/sys",
+	"internal/epoll":   "internal/backend internal/sys",
+	"internal/iocp":    "internal/backend internal/sys",
+
+	".": "internal/backend internal/core internal/memory internal/sys " +
+		"internal/epoll internal/iocp internal/kqueue",
+	"ops":      ". internal/backend internal/core",
+	"porttest": ". ops internal/race",
+
+	"internal/fault": "internal/backend internal/sys",
+	"internal/sim":   "internal/backend internal/core internal/kqueue",
+	"internal/house": "",
+
+	"bench":               "",
+	"bench/internal/stat": "",
+	"bench/internal/echo": ". ops bench/internal/stat",
+	"bench/hold":          "bench/internal/echo",
+	"bench/pair":          "bench/internal/echo bench/internal/stat",
+	"bench/soak":          ". ops bench/internal/stat internal/fault internal/sys",
+	"examples/echo":       ". ops",
+	"examples/tour":       ". ops",
+}
+
+// strangers says who may import what from outside of the standard library, and
+// besides him tests.
+var strangers = map[string]string{
+	"golang.org/x/sys/unix":    "internal/sys porttest bench/internal/echo",
+	"golang.org/x/sys/windows": "internal/sys porttest",
+	"go.uber.org/goleak":       "porttest",
+	"golang.org/x/net/nettest": "",
+}
+
+func TestWhoImportsWhom(t *testing.T) {
+	for _, s := range sources(t) {
+		allowed, known := arrows[s.folder]
+		if !known {
+			t.Errorf("%s: say in internal/house what %s may import", s.path, s.folder)
+		}
+		for _, i := range s.Imports {
+			name, err := strconv.Unquote(i.Path.Value)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if ours, ok := strings.CutPrefix(name, module); ok {
+				to := path.Clean("./" + ours)
+				if !s.test && !slices.Contains(strings.Fields(allowed), to) {
+					t.Errorf("%s imports %s, and %s may not", s.path, to, s.folder)
+				}
+				continue
+			}
+			if first, _, _ := strings.Cut(name, "/"); !strings.Contains(first, ".") {
+				continue // of the standard library
+			}
+			who, known := strangers[name]
+			if !known || !s.test && !slices.Contains(strings.Fields(who), s.folder) {
+				t.Errorf("%s imports %s, and %s may not", s.path, name, s.folder)
+			}
+		}
+	}
+}
+
+// TestArrowsGoDown: nobody can be imported by whom he imports, so an order of the
+// table exists. What only tests need is imported by no part of the library.
+func TestArrowsGoDown(t *testing.T) {
+	var below func(folder string, seen []string) []string
+	below = func(folder string, seen []string) []string {
+		for _, to := range strings.Fields(arrows[folder]) {
+			if _, known := arrows[to]; !known {
+				t.Errorf("%s may import %s, which is not in the table", folder, to)
+			}
+			if !slices.Contains(seen, to) {
+				seen = below(to, append(seen, to))
+			}
+		}
+		return seen
+	}
+	for folder := range arrows {
+		if slices.Contains(below(folder, nil), folder) {
+			t.Errorf("%s may import itself, by way of others", folder)
+		}
+	}
+	for _, folder := range below("ops", nil) {
+		if slices.Contains([]string{"internal/sim", "internal/fault", "internal/house", "porttest"}, folder) {
+			t.Errorf("the library may import %s, which is for tests", folder)
+		}
+	}
+}
