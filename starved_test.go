@@ -22,8 +22,9 @@ import (
 // starvedEnv makes the test binary the server of README.md, with few descriptors.
 const starvedEnv = "COMPLETION_TEST_STARVED"
 
-// patience is when a client takes the server for dead. It is no part of a check.
-const patience = time.Minute
+// patience is for how long nothing may happen before a client takes the server for
+// dead. It is no part of a check.
+const patience = 5 * time.Minute
 
 // The program in README.md goes on when it has run out of descriptors: it serves
 // those that it has, pauses before it tries to accept again, and accepts when there
@@ -162,13 +163,13 @@ func (s *starved) dial(t *testing.T) net.Conn {
 	c, err := net.Dial("tcp", s.addr)
 	must(t, err)
 	t.Cleanup(func() { c.Close() })
-	must(t, c.SetDeadline(time.Now().Add(patience)))
 	return c
 }
 
 // ping sends a few bytes and wants them back.
 func (s *starved) ping(t *testing.T, c net.Conn) {
 	t.Helper()
+	must(t, c.SetDeadline(time.Now().Add(patience)))
 	_, err := io.WriteString(c, "ping")
 	must(t, err)
 	got := make([]byte, 4)

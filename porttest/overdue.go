@@ -20,8 +20,8 @@ func arrivedBeforeTheDeadline(e *env) {
 	// On a busy machine it may take any time to send: what has not come at least so
 	// long before the deadline is sent anew with a longer one.
 	for ahead := 200 * time.Millisecond; ; ahead *= 2 {
-		deadline := completion.After(ahead)
 		end := time.Now().Add(ahead)
+		deadline := completion.At(end)
 		reads := make([]*ops.Read, pairs)
 		for i, s := range sockets {
 			reads[i] = &ops.Read{From: s, Buf: own(1), Op: completion.Op{Deadline: deadline}}
