@@ -74,6 +74,9 @@ func run(t *testing.T, program, way string) (report string, code int) {
 // build builds the program with -race, or skips the test where there is none.
 func build(t *testing.T) string {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("the program and all it imports are compiled with -race")
+	}
 	if runtime.GOOS != "linux" {
 		t.Skipf("the program is run on Linux only, not on %s", runtime.GOOS)
 	}

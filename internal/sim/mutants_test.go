@@ -84,7 +84,7 @@ func TestMutants(t *testing.T) {
 	list := slices.Concat(mutants, mutantsOfKqueue)
 	if !*allMutants {
 		list = nil
-		for i := 0; i < len(mutants); i += len(mutants)/4 + 1 {
+		for i := 0; i < len(mutants); i += len(mutants)/2 + 1 {
 			list = append(list, mutants[i])
 		}
 		list = append(list, mutantsOfKqueue[0])
