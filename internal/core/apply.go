@@ -16,21 +16,8 @@ func (h *locked) apply(d direction, s *Slot, r callResult) {
 		h.errno = uint16(r.failure.Errno)
 	}
 	h.decideOther(d)
-	if r.cut {
-		s.progress |= cutShort
-		if wanted := h.intentOf(s); wanted != noIntent {
-			r.failure = wanted.failure()
-		}
-	}
-	if r.gone {
-		// The kernel tells a reset to one call only. If one is under way in the
-		// other direction, it may be that one.
-		if other := h.queue[1-d].head(); h.errno == 0 && other != nil && other.phase() == Calling {
-			h.latch[d] |= undecided
-			r.verdict = wouldBlock
-		} else {
-			r.failure = h.whyGone(s)
-		}
+	if r.cut || r.gone {
+		h.findCause(d, s, &r)
 	}
 	switch r.verdict {
 	case ended, endedAndExhausted:
@@ -42,6 +29,28 @@ func (h *locked) apply(d direction, s *Slot, r callResult) {
 	default:
 		s.enter(Queued)
 		h.goOnWaiting(d, s, r)
+	}
+}
+
+// findCause completes the result of a write that was cut short, or of a call that found
+// the connection gone.
+func (h *locked) findCause(d direction, s *Slot, r *callResult) {
+	if r.cut {
+		s.progress |= cutShort
+		if wanted := h.intentOf(s); wanted != noIntent {
+			r.failure = wanted.failure()
+		}
+	}
+	if !r.gone {
+		return
+	}
+	// The kernel tells a reset to one call only. If one is under way in the
+	// other direction, it may be that one.
+	if other := h.queue[1-d].head(); h.errno == 0 && other != nil && other.phase() == Calling {
+		h.latch[d] |= undecided
+		r.verdict = wouldBlock
+	} else {
+		r.failure = h.whyGone(s)
 	}
 }
 
@@ -103,69 +112,6 @@ func (h *locked) decideOther(d direction) {
 		h.latch[1-d] &^= undecided
 		h.list(1 - d)
 	}
-}
-
-// complete gives s, which is in no queue any more, its outcome. What follows from
-// it for those behind it is in the state of h, and the caller sees to it.
-func (h *locked) complete(s *Slot, f *Failure) {
-	rec := s.record()
-	isShort := rec.n > 0 || s.progress&cutShort != 0
-	if s.kind == backend.Write && f != nil && isShort && h.state&closing == 0 {
-		f = h.breakOff(f)
-	}
-	rec.failure = f
-	if f != nil && f.Code == System {
-		h.failed = true
-		if s.kind == backend.Connect && f.Err == nil {
-			f.Target = s.target()
-		}
-	}
-	h.finishResult(s, rec, f)
-	s.enterDone()
-	h.ended.push(s)
-	switch {
-	case s.progress&opens != 0:
-		h.connectEnded(f)
-	case s.kind == backend.CloseWrite && f == nil:
-		h.state |= finSent
-	}
-}
-
-// finishResult fixes the count and the buffer of an operation that has its outcome.
-func (h *locked) finishResult(s *Slot, rec *Record, f *Failure) {
-	switch s.kind {
-	case backend.Read:
-		if s.flags&pooled != 0 {
-			h.deliverPooled(s, rec)
-		}
-		if rec.buffer != nil {
-			rec.buffer.n += int(rec.n)
-		}
-	case backend.Accept:
-		if f != nil {
-			s.op.Deliver(Result{})
-		}
-	case backend.Connect:
-		rec.n = 0
-	}
-}
-
-// deliverPooled delivers the buffer of a pooled read if it has bytes in it.
-func (h *locked) deliverPooled(s *Slot, rec *Record) {
-	if rec.n > 0 {
-		s.op.Deliver(Result{Buffer: rec.buffer})
-		return
-	}
-	h.putBack(rec)
-	rec.buffer = nil
-	s.op.Deliver(Result{})
-}
-
-// target is where a connect was to lead, as the program gave it.
-func (s *Slot) target() any {
-	var req Request
-	s.op.Describe(&req)
-	return req.Target
 }
 
 // whyGone says why a read brought nothing, or why a write met a broken pipe:

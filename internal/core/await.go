@@ -198,3 +198,13 @@ func (p *Port) SetDeadline(op Operation, deadline int64) bool {
 	st.schedule(t.slot)
 	return true
 }
+
+// takeQueued adds a trace of the operation that next will take. The port's lock is
+// held.
+func (st *state) takeQueued(traces []Trace) []Trace {
+	if st.finished.count == 0 {
+		return traces
+	}
+	t, _ := st.port.observer.queued.LoadAndDelete(st.finished.front().record)
+	return append(traces, t.(Trace))
+}

@@ -158,3 +158,45 @@ func (p *Port) takeTimers(tickets []Ticket, deadlines []*Slot) ([]*Slot, bool) {
 	}
 	return deadlines, true
 }
+
+// Close refuses new operations, ends those in flight and gives the descriptor
+// back when the last of them has completed. It does not wait for that. It
+// reports false if the handle was closed before.
+func (h *Handle) Close() bool {
+	if h.port == nil {
+		return false
+	}
+	l := h.lock()
+	first := l.state&closing == 0
+	l.state |= closing
+	l.endAll()
+	inside := l.abandon(in)
+	inside = l.abandon(out) || inside
+	l.unlock()
+	if inside {
+		h.port.lookAround()
+	}
+	return first
+}
+
+// drain refuses and ends everything but writes on their way.
+func (h *Handle) drain() {
+	l := h.lock()
+	l.state |= draining
+	l.endAll()
+	l.listInside(in)
+	if l.state&connecting != 0 {
+		l.listInside(out)
+	}
+	l.unlock()
+}
+
+// endAll ends what has to end in both directions. The lock is released between two
+// turns, and what has ended is published then.
+func (h *locked) endAll() {
+	for _, d := range [...]direction{in, out} {
+		for h.endDoomed(d) {
+			h.relock()
+		}
+	}
+}

@@ -150,53 +150,22 @@ func (h *locked) endUncalled(d direction, s *Slot) bool {
 	return true
 }
 
-// takeOut removes s from its queue, and from its pool's if it waits there.
-// The caller owns the outcome from here on.
-func (h *locked) takeOut(d direction, s *Slot) {
-	if d == in && h.latch[in]&wantsBuffer != 0 && s == h.queue[in].head() {
-		h.stopWaiting(s.record())
+// perform makes the one call that the head of a queue is waiting for. The
+// caller owns the direction; no lock is held.
+func (h *Handle) perform(s *Slot) callResult {
+	if h.port.native != nil {
+		return h.start(s)
 	}
-	if s.progress&lastAborted != 0 {
-		h.unmark(s)
-	}
-	h.queue[d].remove(s)
-}
-
-// getBuffer gets the pooled read s its buffer. false means that it waits for one.
-func (h *locked) getBuffer(s *Slot) bool {
-	rec := s.record()
-	if !rec.buffer.isPlaceholder() {
-		return true // a full read that has some of its bytes
-	}
-	if !rec.buffer.pool.get(h.Handle, rec) {
-		h.latch[in] |= wantsBuffer
-		return false
-	}
-	h.latch[in] &^= wantsBuffer
-	return true
-}
-
-// stopWaiting takes h out of the queue of the pool that its head waits for.
-func (h *locked) stopWaiting(rec *Record) {
-	h.latch[in] &^= wantsBuffer
-	at := rec.buffer.place
-	pool := at.placeholder.pool
-	rec.buffer = &pool.placeholder
-	if pool.leave(at) {
-		h.listed = true
-	}
-}
-
-// putBack gives the buffer of a pooled read that found no data to the next
-// in line. The read asks again at its next edge.
-func (h *locked) putBack(rec *Record) {
-	b := rec.buffer
-	if b.isPlaceholder() {
-		return
-	}
-	rec.buffer = &b.pool.placeholder
-	b.owner.Store(ownedByPool)
-	if b.pool.put(b) {
-		h.listed = true
+	switch s.kind {
+	case backend.Read:
+		return h.read(s)
+	case backend.Write:
+		return h.write(s)
+	case backend.Accept:
+		return h.accept(s)
+	case backend.Connect:
+		return h.connect(s)
+	default:
+		return h.closeWrite(s)
 	}
 }

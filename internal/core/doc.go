@@ -6,20 +6,20 @@
 //
 // # Parts
 //
-// In this order; a part uses those before it.
+// In this order: a part uses those before it, but for types that refer to each other.
 //
-//	request.go, failure.go              what an operation asks for, and why it failed
-//	phase.go, record.go, slot.go        where an operation stands, and who owns it
+//	phase.go, buffer.go, failure.go,    where an operation stands, its memory, why it
+//	record.go, slot.go                  failed; what a program and the port have of it
 //	fifo.go, heap.go, timers.go         queues, and what the clock ends
-//	buffer.go, loan.go, pool.go         memory and its owners
-//	handle.go, handles.go               a descriptor with its two queues; all of them
-//	port.go, ready.go, publish.go       the port: its parts and its lock, and outcomes
-//	                                    on their way to the program
-//	direction.go, apply.go, intent.go,  what happens in a queue: calls, their results,
-//	doom.go, perform.go, native.go      cancels and deadlines, the end of all
+//	handle.go, pool.go                  a descriptor with its two queues; a stock of
+//	                                    buffers
+//	observe.go, port.go, handles.go     the port: its parts and its lock, outcomes on
+//	                                    their way to the program, its handles
+//	queue.go, complete.go, perform.go,  what happens in a queue: how operations end,
+//	apply.go, native.go, direction.go,  calls and their results, cancels and deadlines
+//	intent.go
 //	serve.go                            what the scheduler has done: events, turns
-//	submit.go, refuse.go, await.go,     what the program calls
-//	close.go, observe.go
+//	submit.go, await.go, close.go       what the program calls
 //
 // Package scheduler, below all of these, decides who polls and who sleeps.
 //
@@ -32,11 +32,11 @@
 //  3. An event comes. The leader sets the latch of the direction; the read is Calling,
 //     the lock is released, and the call is made (serve.go, direction.go, perform.go).
 //  4. The result is applied under the lock: the read is Done, or Queued again
-//     (apply.go).
+//     (apply.go, complete.go).
 //  5. It is published: in the queue of finished operations, or to whoever waits for it.
-//     Its slot is free (publish.go).
+//     Its slot is free (port.go).
 //  6. Next or Wait delivers it. The Record's pointer is the last word written
-//     (publish.go, await.go).
+//     (port.go, await.go).
 //
 // # Locks
 //

@@ -46,3 +46,38 @@ var (
 	limitFailure        = &Failure{Code: LimitExceeded}
 	fullFailure         = &Failure{Code: BufferFull}
 )
+
+// intent is what somebody wants of an operation in flight. The first one
+// recorded stays, and never waits: if the operation is in a call, the goroutine in
+// that call sees the intent afterwards, and uses it only if the call brought no result.
+type intent uint8
+
+const (
+	noIntent      intent = iota
+	toCancel             // the context of its Wait has ended
+	toCancelAsked        // Cancel was called
+	toExpire
+	toClose
+	toFire  // a timer: ending is what it is for
+	toLimit // there are too many
+	toFull  // a read that appends has no room
+)
+
+func (i intent) failure() *Failure {
+	switch i {
+	case toCancel:
+		return contextFailure
+	case toCancelAsked:
+		return canceledFailure
+	case toExpire:
+		return deadlineFailure
+	case toFire:
+		return nil
+	case toLimit:
+		return limitFailure
+	case toFull:
+		return fullFailure
+	default:
+		return closedFailure
+	}
+}

@@ -112,53 +112,6 @@ func (h *Handle) lockMutex() {
 	h.mu.Lock()
 }
 
-// unlock unlocks the handle and publishes what has happened meanwhile.
-func (h *locked) unlock() {
-	h.release()
-	if !h.isEmpty() {
-		h.port.publish(&h.outcome)
-	}
-}
-
-// relock is unlock, and lock after it.
-func (h *locked) relock() {
-	h.unlock()
-	*h = h.Handle.lock()
-}
-
-// release unlocks the handle, and leaves it to the caller to publish. Whoever unlocks
-// a closing handle when nothing is queued any more gives the descriptor back, and what
-// was finished meanwhile is to be published after that: who is delivered the last
-// completion finds the address free. What is in a call is the head of its queue.
-func (h *locked) release() {
-	if h.failed {
-		h.explain()
-	}
-	last := h.state&(closing|closed) == closing && h.users == 0 && h.queue[in].tail == nil && h.queue[out].tail == nil
-	if last {
-		h.state |= closed
-	}
-	h.mu.Unlock()
-	if last && h.fd >= 0 {
-		h.port.giveBack(h.Handle)
-	}
-}
-
-// isBusy reports whether the kernel may be at work on the head of d, in a call or
-// inside: then only the goroutine that is in the call, or that learns of the end,
-// performs operations of d.
-func (h *locked) isBusy(d direction) bool {
-	s := h.queue[d].head()
-	return s != nil && s.phase().inCall()
-}
-
-// isInside reports whether the head of d is inside a Native kernel, and nobody in a
-// call about it.
-func (h *locked) isInside(d direction) bool {
-	s := h.queue[d].head()
-	return s != nil && s.phase() == Inside
-}
-
 // Acquire lends the descriptor to a caller outside the engine (an option, an
 // address). ok is false once the handle is closing.
 func (h *Handle) Acquire() (fd int, ok bool) {
@@ -169,14 +122,6 @@ func (h *Handle) Acquire() (fd int, ok bool) {
 	}
 	l.users++
 	return int(l.fd), true
-}
-
-// Release ends what Acquire began.
-func (h *Handle) Release() {
-	l := h.lock()
-	assert(l.users > 0, "a handle is released more often than acquired")
-	l.users--
-	l.unlock()
 }
 
 // SetUnix notes that the handle is a unix socket, which its descriptor can't tell
@@ -200,34 +145,44 @@ func (h *Handle) Past() (wasConnected, isUnix bool) {
 // between Acquire and Release.
 func (h *Handle) Kernel() backend.Kernel { return h.port.kernel }
 
-// Close refuses new operations, ends those in flight and gives the descriptor
-// back when the last of them has completed. It does not wait for that. It
-// reports false if the handle was closed before.
-func (h *Handle) Close() bool {
-	if h.port == nil {
-		return false
-	}
+// mend is called when the write that has broken h is delivered. What is still
+// queued was submitted before that, and is aborted all the same: the last of it
+// is marked. No lock is held.
+//
+// A Submit that runs at the same time comes before or after it as a whole, as
+// all of its operations are queued under one hold of the lock.
+func (h *Handle) mend() {
 	l := h.lock()
-	first := l.state&closing == 0
-	l.state |= closing
-	l.endAll()
-	inside := l.abandon(in)
-	inside = l.abandon(out) || inside
-	l.unlock()
-	if inside {
-		h.port.lookAround()
+	if last := l.queue[out].tail; last != nil {
+		last.progress |= lastAborted
+	} else {
+		l.state &^= broken
 	}
-	return first
+	l.mu.Unlock()
 }
 
-// drain refuses and ends everything but writes on their way.
-func (h *Handle) drain() {
-	l := h.lock()
-	l.state |= draining
-	l.endAll()
-	l.listInside(in)
-	if l.state&connecting != 0 {
-		l.listInside(out)
+// handles are those of a port, but for the table that finds them.
+type handles struct {
+	count      int
+	generation uint32 // of the last one
+	atClose    map[*Handle]func()
+}
+
+// newGeneration tells the next handle from all others. A poller's own events carry 0.
+func (t *handles) newGeneration() uint32 {
+	if t.generation++; t.generation == 0 {
+		t.generation = 1
 	}
-	l.unlock()
+	return t.generation
+}
+
+func (t *handles) setAtClose(h *Handle, f func()) {
+	if f == nil {
+		delete(t.atClose, h)
+		return
+	}
+	if t.atClose == nil {
+		t.atClose = make(map[*Handle]func())
+	}
+	t.atClose[h] = f
 }

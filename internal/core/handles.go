@@ -1,30 +1,10 @@
 package core
 
-// handles are those of a port, but for the table that finds them.
-type handles struct {
-	count      int
-	generation uint32 // of the last one
-	atClose    map[*Handle]func()
-}
+import (
+	"math"
 
-// newGeneration tells the next handle from all others. A poller's own events carry 0.
-func (t *handles) newGeneration() uint32 {
-	if t.generation++; t.generation == 0 {
-		t.generation = 1
-	}
-	return t.generation
-}
-
-func (t *handles) setAtClose(h *Handle, f func()) {
-	if f == nil {
-		delete(t.atClose, h)
-		return
-	}
-	if t.atClose == nil {
-		t.atClose = make(map[*Handle]func())
-	}
-	t.atClose[h] = f
-}
+	"github.com/completionport/completion/internal/assert"
+)
 
 // AddHandle makes fd the port's, whether it succeeds or not: a descriptor that
 // can't be armed is closed. Sockets begin as connected, unless they are still
@@ -153,4 +133,75 @@ func (h *Handle) HasAtClose() bool {
 	st := h.port.lock()
 	defer st.unlockQuietly()
 	return st.handles.atClose[h] != nil
+}
+
+// explain has the errors of failures made that the system has caused. Nobody
+// else knows of these operations yet, and users keeps the descriptor from being
+// closed and its number from going to another while it is asked for its
+// addresses. The lock is released in between.
+func (h *locked) explain() {
+	h.failed = false
+	explain := h.port.explain
+	if explain == nil {
+		return
+	}
+	fd, isOpen := -1, h.state&closed == 0 && h.users < math.MaxUint16
+	if isOpen {
+		fd = int(h.fd)
+		h.users++
+	}
+	h.mu.Unlock()
+	for s := h.ended.head(); ; s = s.next {
+		// One failure may be that of several, of those that wait for a connect.
+		if f := s.record().failure; f != nil && f.Code == System && f.Err == nil {
+			f.Err = explain(f, fd)
+		}
+		if s == h.ended.tail {
+			break
+		}
+	}
+	h.lockMutex()
+	if isOpen {
+		h.users--
+	}
+}
+
+// unlock unlocks the handle and publishes what has happened meanwhile.
+func (h *locked) unlock() {
+	h.release()
+	if !h.isEmpty() {
+		h.port.publish(&h.outcome)
+	}
+}
+
+// relock is unlock, and lock after it.
+func (h *locked) relock() {
+	h.unlock()
+	*h = h.Handle.lock()
+}
+
+// release unlocks the handle, and leaves it to the caller to publish. Whoever unlocks
+// a closing handle when nothing is queued any more gives the descriptor back, and what
+// was finished meanwhile is to be published after that: who is delivered the last
+// completion finds the address free. What is in a call is the head of its queue.
+func (h *locked) release() {
+	if h.failed {
+		h.explain()
+	}
+	last := h.state&(closing|closed) == closing && h.users == 0 && h.queue[in].tail == nil && h.queue[out].tail == nil
+	if last {
+		h.state |= closed
+	}
+	h.mu.Unlock()
+	if last && h.fd >= 0 {
+		h.port.giveBack(h.Handle)
+	}
+}
+
+// Release ends what Acquire began.
+func (h *Handle) Release() {
+	l := h.lock()
+	assert.That(l.users > 0, "a handle is released more often than acquired")
+	l.users--
+	l.unlock()
 }

@@ -2,6 +2,16 @@ package core
 
 import "github.com/completionport/completion/internal/backend"
 
+// timerEntry says that slot wants a look at when. There is at most one per
+// slot, and it is corrected lazily: moving a deadline back, or ending the
+// operation, leaves the entry where it is, to be put right when it surfaces.
+// A connection that reads again and again with a deadline of its own thus
+// mostly costs the heap nothing.
+type timerEntry struct {
+	when int64
+	slot *Slot
+}
+
 // timerHeap orders the entries by when they want a look. It has four children per
 // node: fewer levels than two, and siblings that share a cache line. Its memory is
 // in chunks: growing copies none of it, whatever the number of timers, and what a

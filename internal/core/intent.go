@@ -2,49 +2,6 @@ package core
 
 import "github.com/completionport/completion/internal/backend"
 
-// intent is what somebody wants of an operation in flight. The first one
-// recorded stays, and never waits: if the operation is in a call, the goroutine in
-// that call sees the intent afterwards, and uses it only if the call brought no result.
-type intent uint8
-
-const (
-	noIntent      intent = iota
-	toCancel             // the context of its Wait has ended
-	toCancelAsked        // Cancel was called
-	toExpire
-	toClose
-	toFire  // a timer: ending is what it is for
-	toLimit // there are too many
-	toFull  // a read that appends has no room
-)
-
-func (i intent) failure() *Failure {
-	switch i {
-	case toCancel:
-		return contextFailure
-	case toCancelAsked:
-		return canceledFailure
-	case toExpire:
-		return deadlineFailure
-	case toFire:
-		return nil
-	case toLimit:
-		return limitFailure
-	case toFull:
-		return fullFailure
-	default:
-		return closedFailure
-	}
-}
-
-// intentOf is what was recorded of s, or else of all that is queued with it.
-func (h *locked) intentOf(s *Slot) intent {
-	if s.intent == noIntent && s.phase() != Accepted && s.kind != backend.Timer && h.closes(directionOf(s.kind)) {
-		return toClose
-	}
-	return s.intent
-}
-
 // record notes an intent on the operation that a ticket names. It reports
 // whether it was recorded while the operation was in flight. An operation that is in no
 // call is completed at once. No lock is held.

@@ -43,21 +43,6 @@ func (h *Handle) start(s *Slot) callResult {
 	return h.outcomeOf(s, n, errno)
 }
 
-// hasBuffer reports whether s is not a pooled read that waits without one.
-func (s *Slot) hasBuffer() bool { return !s.record().buffer.isPlaceholder() }
-
-// rest is the memory that is still to be filled, or written from.
-func (s *Slot) rest() []byte {
-	rec := s.record()
-	switch {
-	case s.kind == backend.Write:
-		return rec.buffer.data[rec.n:rec.buffer.n]
-	case s.kind == backend.Read && s.hasBuffer():
-		return rec.buffer.data[rec.buffer.n+int(rec.n):] // before it are those that count
-	}
-	return nil
-}
-
 // outcomeOf is what the end of an operation inside the kernel means. The caller
 // owns the direction; no lock is held.
 func (h *Handle) outcomeOf(s *Slot, n int, errno backend.Errno) callResult {
@@ -145,34 +130,6 @@ func (h *Handle) callFinish(s *Slot) callResult {
 	return h.outcomeOf(s, n, errno)
 }
 
-// takeEnds takes in that operations inside the kernel have ended, and runs what is
-// behind them. The lock is released in between.
-func (h *locked) takeEnds(which backend.Readiness) {
-	for d, bit := range [...]backend.Readiness{in: backend.EndedIn, out: backend.EndedOut} {
-		if which&bit == 0 {
-			continue
-		}
-		d := direction(d)
-		if !h.isInside(d) { // somebody is in a call about it, and goes on
-			h.latch[d] |= endedEarly
-			continue
-		}
-		h.latch[d] &^= abandoned
-		s := h.queue[d].head()
-		s.enter(Calling)
-		h.apply(d, s, h.finish(s))
-		h.run(d)
-	}
-}
-
-// listInside has the leader abandon what is inside the kernel: who records an intent
-// makes no call.
-func (h *locked) listInside(d direction) {
-	if h.isInside(d) && h.latch[d]&abandoned == 0 {
-		h.list(d)
-	}
-}
-
 // abandon ends what is inside the kernel in d if that is wanted, and reports whether it
 // was. It must not hit an operation behind: as while one is begun, who learns of
 // the end meanwhile leaves it to us. The lock is released in between.
@@ -202,12 +159,6 @@ func (h *locked) abandon(d direction) bool {
 // kernel has found nothing to abandon of. Mostly it is in the poller already, and
 // the next look brings it.
 const askAgainAfter = 1_000_000
-
-// unheard is what a Native kernel was asked to abandon and did not find.
-type unheard struct {
-	directions []readyDirection
-	slot       Slot // stands for them among the deadlines
-}
 
 // listUnheard has the leader abandon what is inside the kernel once more if its end does
 // not come soon. Nobody asks on and on meanwhile: what has ended can't be abandoned

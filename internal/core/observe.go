@@ -36,7 +36,7 @@ type Trace struct {
 // observer tells an Observe function about the steps of operations. Without one a step
 // costs a comparison.
 type observer struct {
-	port      *Port
+	kernel    backend.Kernel
 	observe   func(Trace)
 	serials   sync.Map // uint32 of the submission by *Slot
 	queued    sync.Map // Trace by *Record, of what is in the queue
@@ -46,7 +46,7 @@ type observer struct {
 // tell calls the function, with no lock held.
 func (o *observer) tell(t Trace) {
 	if t.Time == 0 {
-		t.Time = o.port.kernel.Now()
+		t.Time = o.kernel.Now()
 	}
 	o.observe(t)
 }
@@ -95,37 +95,6 @@ func (o *observer) takeAccepted() []Trace {
 // noteQueued keeps what is to be told when the operation is delivered. The port's lock
 // is held.
 func (o *observer) noteQueued(s *Slot) { o.queued.Store(s.record(), o.trace(StepDequeued, s)) }
-
-// takeQueued adds a trace of the operation that next will take. The port's lock is
-// held.
-func (st *state) takeQueued(traces []Trace) []Trace {
-	if st.finished.count == 0 {
-		return traces
-	}
-	t, _ := st.port.observer.queued.LoadAndDelete(st.finished.front().record)
-	return append(traces, t.(Trace))
-}
-
-// observedCall is call with a witness. Of a Native kernel only ends are told that
-// have brought something: an operation it has taken another may have by now.
-func (h *Handle) observedCall(s *Slot, call func(*Handle, *Slot) callResult) callResult {
-	p := h.port
-	t := p.observer.trace(StepCalled, s)
-	begin := p.kernel.Now()
-	r := call(h, s)
-	if r.verdict == begunInKernel || r.verdict == wouldBlock && p.native != nil {
-		return r
-	}
-	t.Time = p.kernel.Now()
-	t.Took, t.N = t.Time-begin, int64(r.n)
-	if r.verdict == wouldBlock {
-		t.Errno = backend.EAGAIN
-	} else if r.failure != nil {
-		t.Errno = r.failure.Errno
-	}
-	p.observer.tell(t)
-	return r
-}
 
 // tellParked tells of an operation that has been begun and must wait, if it
 // still does.

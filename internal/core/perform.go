@@ -30,26 +30,6 @@ func (r *callResult) isTransfer() bool {
 	return r.n > 0 && r.verdict <= endedAndExhausted && r.failure == nil
 }
 
-// perform makes the one call that the head of a queue is waiting for. The
-// caller owns the direction; no lock is held.
-func (h *Handle) perform(s *Slot) callResult {
-	if h.port.native != nil {
-		return h.start(s)
-	}
-	switch s.kind {
-	case backend.Read:
-		return h.read(s)
-	case backend.Write:
-		return h.write(s)
-	case backend.Accept:
-		return h.accept(s)
-	case backend.Connect:
-		return h.connect(s)
-	default:
-		return h.closeWrite(s)
-	}
-}
-
 // systemFailure is the result of a call that ended its operation with an errno. The
 // direction is owned, which keeps the descriptor open, and no lock is held.
 func (h *Handle) systemFailure(s *Slot, errno backend.Errno) callResult {
@@ -193,4 +173,40 @@ func (h *Handle) closeWrite(s *Slot) callResult {
 		return h.systemFailure(s, errno)
 	}
 	return callResult{verdict: ended}
+}
+
+// hasBuffer reports whether s is not a pooled read that waits without one.
+func (s *Slot) hasBuffer() bool { return !s.record().buffer.isPlaceholder() }
+
+// rest is the memory that is still to be filled, or written from.
+func (s *Slot) rest() []byte {
+	rec := s.record()
+	switch {
+	case s.kind == backend.Write:
+		return rec.buffer.data[rec.n:rec.buffer.n]
+	case s.kind == backend.Read && s.hasBuffer():
+		return rec.buffer.data[rec.buffer.n+int(rec.n):] // before it are those that count
+	}
+	return nil
+}
+
+// observedCall is call with a witness. Of a Native kernel only ends are told that
+// have brought something: an operation it has taken another may have by now.
+func (h *Handle) observedCall(s *Slot, call func(*Handle, *Slot) callResult) callResult {
+	p := h.port
+	t := p.observer.trace(StepCalled, s)
+	begin := p.kernel.Now()
+	r := call(h, s)
+	if r.verdict == begunInKernel || r.verdict == wouldBlock && p.native != nil {
+		return r
+	}
+	t.Time = p.kernel.Now()
+	t.Took, t.N = t.Time-begin, int64(r.n)
+	if r.verdict == wouldBlock {
+		t.Errno = backend.EAGAIN
+	} else if r.failure != nil {
+		t.Errno = r.failure.Errno
+	}
+	p.observer.tell(t)
+	return r
 }

@@ -1,6 +1,11 @@
 package core
 
-import "fmt"
+import (
+	"fmt"
+	"sync/atomic"
+
+	"github.com/completionport/completion/internal/assert"
+)
 
 // Phase says where an operation stands in its life.
 //
@@ -34,6 +39,7 @@ const (
 
 var phaseNames = [phases]string{"idle", "accepted", "queued", "calling", "inside the kernel", "done"}
 
+// String returns the name of the phase.
 func (p Phase) String() string { return phaseNames[p] }
 
 // inFlight reports whether the port has the operation and it has no outcome.
@@ -41,14 +47,6 @@ func (p Phase) inFlight() bool { return p-Accepted <= Inside-Accepted }
 
 // inCall reports whether the kernel may be at work on the operation.
 func (p Phase) inCall() bool { return p-Calling <= Inside-Calling }
-
-// PhaseOf returns the phase of an operation, for a simulator. It changes nothing.
-func PhaseOf(r *Record) Phase {
-	if s := r.slot.Load(); s != nil {
-		return s.phase()
-	}
-	return Idle
-}
 
 // mayFollow is the table at Phase, for what a slot goes through.
 var mayFollow = [phases][phases]bool{
@@ -60,9 +58,12 @@ var mayFollow = [phases][phases]bool{
 	Done:     {Idle: true},
 }
 
+// seen counts transitions in builds with assertions.
+var seen [phases][phases]atomic.Uint64
+
 // checkTransition is called in builds with assertions.
 func checkTransition(from, to Phase) {
-	assert(mayFollow[from][to], "a transition that the table of phases does not have")
+	assert.That(mayFollow[from][to], "a transition that the table of phases does not have")
 	seen[from][to].Add(1)
 }
 

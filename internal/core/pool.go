@@ -3,6 +3,7 @@ package core
 import (
 	"sync"
 
+	"github.com/completionport/completion/internal/assert"
 	"github.com/completionport/completion/internal/race"
 )
 
@@ -78,7 +79,7 @@ func (k *stock) pop() *Buffer {
 	b := k.free
 	if b == nil {
 		k.made++
-		assert(k.made <= k.pool.limit, "a pool makes more buffers than it may")
+		assert.That(k.made <= k.pool.limit, "a pool makes more buffers than it may")
 		b = &Buffer{pool: k.pool, data: make([]byte, k.pool.size)}
 		b.owner.Store(ownedByPool)
 		return b

@@ -106,7 +106,7 @@ func NewPort(o Options) *Port {
 		Steps:    o.Steps,
 	}
 	if o.Observe != nil {
-		p.observer = &observer{port: p, observe: o.Observe}
+		p.observer = &observer{kernel: o.Kernel, observe: o.Observe}
 		schedule.Observe = p.observer.tellSleep
 	}
 	st.scheduler.Init(schedule)
@@ -189,3 +189,130 @@ func (p *Port) Stats() Stats {
 		Parked:      s.Parked,
 	}
 }
+
+// readyDirection is a direction of a handle that may go on, and for which no event will
+// come. Those that the port lists are run by the leader, some at a turn.
+type readyDirection struct {
+	handle    *Handle
+	direction direction
+	isListed  bool // in the handle's state too, see locked.list
+}
+
+// list lists a direction. The lock of its handle may be held or not. list takes the
+// port's lock, but wakes nobody: that is for publish, which follows when the lock of
+// the handle is released.
+func (p *Port) list(r readyDirection) {
+	st := p.lock()
+	st.ready.push(r)
+	st.unlockQuietly()
+}
+
+// publish makes outcomes known, and tells the leader of a longer ready list. No lock is
+// held.
+func (p *Port) publish(o *outcome) {
+	if p.observer != nil {
+		p.observer.tellDone(&o.ended)
+	}
+	st := p.lock()
+	st.publish(o)
+	st.unlock()
+}
+
+// publish is Port.publish with the lock held. An observer has been told.
+func (st *state) publish(o *outcome) {
+	for s := o.ended.pop(); s != nil; s = o.ended.pop() {
+		st.finish(s)
+	}
+	if st.ready.count > 0 {
+		st.scheduler.WakeLeader()
+	}
+	st.scheduler.ItemsChanged()
+	st.scheduler.Settled()
+}
+
+// finish passes an operation that is Done to the queue, or to whoever
+// waits for it.
+func (st *state) finish(s *Slot) {
+	st.completed++
+	rec := s.record()
+	if s.kind == backend.Timer {
+		rec.n = 0 // it held the due time
+	}
+	if s.flags&started == 0 {
+		if st.port.observer != nil {
+			st.port.observer.noteQueued(s)
+		}
+		// Before the slot is free for others: whoever still finds it through the
+		// record would take their operation for this one.
+		rec.slot.Store(&inQueue)
+		st.finished.push(finished{s.op, rec})
+		st.slots.put(s)
+		return
+	}
+	number := s.waiter
+	// From here on the operation may be delivered by a Wait that needs no
+	// lock: it is not touched any more. This too comes before the slot is free.
+	rec.slot.Store(&unwaited)
+	st.slots.put(s)
+	if number != 0 {
+		st.scheduler.End(number - 1)
+	}
+}
+
+// finished is an operation in the queue.
+type finished struct {
+	op     Operation
+	record *Record
+}
+
+// next takes the first finished operation, if there is one, and notes what
+// follows from that.
+func (st *state) next(then *delivery) Operation {
+	if st.finished.count == 0 {
+		return nil
+	}
+	e := st.finished.pop()
+	op, rec := e.op, e.record
+	st.scheduler.ItemTaken()
+	if b := rec.buffer; b != nil {
+		rec.buffer = nil
+		if b.giveBack() {
+			b.next, then.orphans = then.orphans, b
+		}
+	}
+	if f := rec.failure; f != nil && f.breaks {
+		then.broken = append(then.broken, f.Handle)
+	}
+	rec.slot.Store(nil)
+	return op
+}
+
+// delivery is what follows from delivering operations, and is done without the
+// lock and before the program has them.
+type delivery struct {
+	orphans *Buffer   // shared buffers that nobody refers to any more
+	broken  []*Handle // by a write that is delivered
+}
+
+func (then *delivery) done() {
+	for then.orphans != nil {
+		b := then.orphans
+		then.orphans, b.next = b.next, nil
+		b.recycle()
+	}
+	for _, h := range then.broken {
+		h.mend()
+	}
+}
+
+// unheard is what a Native kernel was asked to abandon and did not find.
+type unheard struct {
+	directions []readyDirection
+	slot       Slot // stands for them among the deadlines
+}
+
+// endsPerTurn is how many operations are ended under one hold of a lock.
+const endsPerTurn = 128
+
+// schedule makes sure that s is looked at when it is due.
+func (st *state) schedule(s *Slot) { st.scheduler.DeadlineSet(st.timers.set(s)) }

@@ -141,5 +141,22 @@ func (p *Port) resume(r readyDirection) {
 	h.unlock()
 }
 
-// schedule makes sure that s is looked at when it is due.
-func (st *state) schedule(s *Slot) { st.scheduler.DeadlineSet(st.timers.set(s)) }
+// takeEnds takes in that operations inside the kernel have ended, and runs what is
+// behind them. The lock is released in between.
+func (h *locked) takeEnds(which backend.Readiness) {
+	for d, bit := range [...]backend.Readiness{in: backend.EndedIn, out: backend.EndedOut} {
+		if which&bit == 0 {
+			continue
+		}
+		d := direction(d)
+		if !h.isInside(d) { // somebody is in a call about it, and goes on
+			h.latch[d] |= endedEarly
+			continue
+		}
+		h.latch[d] &^= abandoned
+		s := h.queue[d].head()
+		s.enter(Calling)
+		h.apply(d, s, h.finish(s))
+		h.run(d)
+	}
+}

@@ -3,6 +3,7 @@ package core
 import (
 	"sync/atomic"
 
+	"github.com/completionport/completion/internal/assert"
 	"github.com/completionport/completion/internal/backend"
 )
 
@@ -46,7 +47,7 @@ func (s *Slot) phase() Phase { return Phase(s.word.Load() & phaseMask) }
 // enter moves the operation to its next phase.
 func (s *Slot) enter(next Phase) {
 	word := s.word.Load()
-	if assertions {
+	if assert.Enabled {
 		checkTransition(Phase(word&phaseMask), next)
 	}
 	s.word.Store(word&^phaseMask | uint32(next))
@@ -55,7 +56,7 @@ func (s *Slot) enter(next Phase) {
 // enterDone is enter(Done). Tickets of this use go stale: the generation rises.
 func (s *Slot) enterDone() {
 	word := s.word.Load()
-	if assertions {
+	if assert.Enabled {
 		checkTransition(Phase(word&phaseMask), Done)
 	}
 	s.word.Store(word&^phaseMask + 1<<phaseBits | uint32(Done))
@@ -148,8 +149,8 @@ func (l *list) head() *Slot {
 }
 
 func (l *list) push(s *Slot) {
-	if assertions {
-		assert(s.next == nil && s.prev == nil, "an operation is put in a second list")
+	if assert.Enabled {
+		assert.That(s.next == nil && s.prev == nil, "an operation is put in a second list")
 	}
 	if l.tail == nil {
 		s.next, s.prev = s, s
@@ -171,8 +172,8 @@ func (l *list) pop() *Slot {
 
 // remove takes s out, wherever it stands in l.
 func (l *list) remove(s *Slot) {
-	if assertions {
-		assert(l.contains(s), "an operation is not in the list that it is removed from")
+	if assert.Enabled {
+		assert.That(l.contains(s), "an operation is not in the list that it is removed from")
 	}
 	switch {
 	case s.next == s:
@@ -213,4 +214,9 @@ func (l *list) atMost(max int) (n int) {
 		}
 	}
 	return n
+}
+
+// endsAtOnce reports whether the operation needs neither a handle nor time.
+func (s *Slot) endsAtOnce() bool {
+	return s.intent == toFire || s.kind == backend.Post && s.intent == noIntent
 }

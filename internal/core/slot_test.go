@@ -4,6 +4,8 @@ import (
 	"math/rand/v2"
 	"slices"
 	"testing"
+
+	"github.com/completionport/completion/internal/assert"
 )
 
 // A list must stay what it is in whatever order its slots come and go.
@@ -54,7 +56,7 @@ func sameList(t *testing.T, l *list, want []*Slot) {
 // Taking a slot out looks at its neighbours and at nobody else, however long
 // the list is.
 func TestRemoveDoesNotWalk(t *testing.T) {
-	if assertions {
+	if assert.Enabled {
 		t.Skip("assertions walk")
 	}
 	var l list

@@ -7,11 +7,6 @@ import (
 	"github.com/completionport/completion/internal/backend"
 )
 
-const (
-	nilOperation      = "completion: nil operation"
-	operationInFlight = "completion: the operation is in flight: it belongs to the port until it has been handed out"
-)
-
 // Submit accepts all operations or none. With start, their outcomes go to
 // Wait, else to the queue. It reports false if the port accepts nothing any
 // more; mistakes of the programmer panic.
@@ -335,11 +330,6 @@ func (st *state) setTimer(s *Slot, now int64) {
 	}
 }
 
-// endsAtOnce reports whether the operation needs neither a handle nor time.
-func (s *Slot) endsAtOnce() bool {
-	return s.intent == toFire || s.kind == backend.Post && s.intent == noIntent
-}
-
 // begin puts an accepted operation into its queue and performs it if it can
 // be performed now. Until it is queued here, nobody else can end it: others
 // only record what they want of it. No lock is held.
@@ -389,4 +379,49 @@ func (p *Port) beginAll(slots []*Slot) {
 func byHandle(a, b *Slot) int {
 	h, i := a.handle.Load(), b.handle.Load()
 	return cmp.Or(cmp.Compare(h.fd, i.fd), cmp.Compare(h.generation, i.generation))
+}
+
+// refuse gives operations the outcome that the port is closed, so that nobody takes
+// that of an earlier use for theirs. One that is nil or in flight is a mistake all
+// the same, and then none is touched. The lock is released when it returns.
+func (st *state) refuse(ops []Operation) {
+	claimed := 0
+	defer func() {
+		for _, op := range ops[:claimed] {
+			op.self().unclaim()
+		}
+		st.unlockQuietly()
+	}()
+	for _, op := range ops {
+		rec := recordOf(op)
+		was := rec.slot.Load()
+		if was != nil && was != &waited {
+			panic(operationInFlight)
+		}
+		rec.claim(was, queuedMark(was)) // for as long as it takes
+		claimed++
+	}
+	for _, op := range ops {
+		st.refuseOne(op)
+	}
+}
+
+// refuseOne makes a claimed operation one that was closed before it moved
+// anything.
+func (st *state) refuseOne(op Operation) {
+	rec := op.self()
+	rec.n, rec.failure = 0, closedFailure
+	switch req := st.describe(op); {
+	case req.Kind == backend.Accept, req.Kind == backend.Read && req.Pool != nil:
+		op.Deliver(Result{})
+	case req.Kind == backend.Read && req.Buffer != nil:
+		// As after any read, N bytes are new in it; if it is not the caller's, that is
+		// a mistake which harms nobody here.
+		if mistake := req.Buffer.acquire(true); mistake == "" {
+			if !req.Append {
+				req.Buffer.n = 0
+			}
+			req.Buffer.giveBack()
+		}
+	}
 }

@@ -14,16 +14,6 @@ func reachable(deadline int64) int64 {
 	return deadline
 }
 
-// timerEntry says that slot wants a look at when. There is at most one per
-// slot, and it is corrected lazily: moving a deadline back, or ending the
-// operation, leaves the entry where it is, to be put right when it surfaces.
-// A connection that reads again and again with a deadline of its own thus
-// mostly costs the heap nothing.
-type timerEntry struct {
-	when int64
-	slot *Slot
-}
-
 // due is when the slot's operation ends by the clock, 0 for never.
 func (s *Slot) due() int64 {
 	if s.kind != backend.Timer || s.op == nil {

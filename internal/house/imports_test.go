@@ -13,21 +13,27 @@ import (
 var arrows = map[string]string{
 	"internal/backend": "",
 	"internal/race":    "",
-	"internal/core":    "internal/backend internal/race",
-	"internal/kqueue":  "internal/backend",
-	"internal/sys":     "internal/backend internal/kqueue",
-	"internal/memory":  "internal/backend internal/kqueue internal/sys",
-	"internal/epoll":   "internal/backend internal/sys",
-	"internal/iocp":    "internal/backend internal/sys",
+	"internal/assert":  "",
+
+	"internal/scheduler": "internal/backend",
+	"internal/core":      "internal/assert internal/backend internal/race internal/scheduler",
+
+	"internal/kqueue": "internal/backend internal/sys",
+	"internal/sys":    "internal/backend",
+	"internal/memory": "internal/backend internal/kqueue internal/sys",
+	"internal/epoll":  "internal/backend internal/sys",
+	"internal/iocp":   "internal/backend internal/sys",
 
 	".": "internal/backend internal/core internal/memory internal/sys " +
 		"internal/epoll internal/iocp internal/kqueue",
 	"ops":      ". internal/backend internal/core",
 	"porttest": ". ops internal/race",
 
-	"internal/fault": "internal/backend internal/sys",
-	"internal/sim":   "internal/backend internal/core internal/kqueue",
-	"internal/house": "",
+	"internal/fault":               "internal/backend internal/sys",
+	"internal/sim":                 "internal/backend internal/core internal/kqueue internal/scheduler",
+	"internal/house":               "",
+	"internal/strict":              "internal/sys",
+	"internal/backend/backendtest": "internal/backend",
 
 	"bench":               "",
 	"bench/internal/stat": "",
@@ -43,7 +49,7 @@ var arrows = map[string]string{
 // besides him tests.
 var strangers = map[string]string{
 	"golang.org/x/sys/unix":    "internal/sys porttest bench/internal/echo",
-	"golang.org/x/sys/windows": "internal/sys porttest",
+	"golang.org/x/sys/windows": "internal/sys internal/strict porttest",
 	"go.uber.org/goleak":       "porttest",
 	"golang.org/x/net/nettest": "",
 }

@@ -23,7 +23,7 @@ import (
 const (
 	engine       = "internal/core"
 	engineOrder  = "internal/house/testdata/order"
-	againstLimit = 54
+	againstLimit = 8
 )
 
 // TestOrderOfTheEngine counts the pairs of files of which one uses what is declared in

@@ -25,19 +25,7 @@ func (s *Scheduler) poll(w *Waiter, block bool) {
 	if s.closed {
 		return
 	}
-	s.polls++
-	s.working = true
-	s.pace.restart(0)
-	s.until, s.how = 0, backend.Look
-	if block && !s.work.Ready() {
-		s.until, s.how = s.work.Deadline(), backend.Park
-		if w.want == Item {
-			s.how = s.itemWait
-		}
-		s.parked = s.spin == 0
-	}
-	how := s.how
-	s.newsFlag.Store(false)
+	how := s.chooseWait(w, block)
 	s.Unlock()
 
 	n := s.sleep(w, how)
@@ -54,6 +42,23 @@ func (s *Scheduler) poll(w *Waiter, block bool) {
 	if n == 0 && s.work.Deadline() <= s.polled {
 		s.takeTurn(s.polled)
 	}
+}
+
+// chooseWait decides how w polls, and sets parked if it sleeps.
+func (s *Scheduler) chooseWait(w *Waiter, block bool) backend.Waiting {
+	s.polls++
+	s.working = true
+	s.pace.restart(0)
+	s.until, s.how = 0, backend.Look
+	if block && !s.work.Ready() {
+		s.until, s.how = s.work.Deadline(), backend.Park
+		if w.want == Item {
+			s.how = s.itemWait
+		}
+		s.parked = s.spin == 0
+	}
+	s.newsFlag.Store(false)
+	return s.how
 }
 
 // sleep waits for events in the way that poll has chosen. The lock is not held.

@@ -118,25 +118,31 @@ func (w *world) startAwaiter() {
 
 func (w *world) awaitOne(ctx *simContext) {
 	s := &w.scheduler
-	c := ContextOf(ctx)
-	if c.IsOver() {
+	if ContextOf(ctx).IsOver() {
 		return
 	}
 	s.Lock()
-	if s.refusing {
-		s.Unlock()
-		return
+	op := 0
+	if !s.refusing {
+		op = w.submit()
+		w.awaited[op] = -1
 	}
-	op := w.submit()
-	w.awaited[op] = -1
 	s.Unlock()
 	w.pause()
 	s.Lock()
-	if w.ended[op] {
+	if op == 0 || w.ended[op] {
 		s.Unlock()
 		return
 	}
-	waiter, released := s.Enlist(c, OneEnd)
+	w.waitFor(op, ctx)
+	s.Unlock()
+}
+
+// waitFor waits for an operation that has not ended, as the engine does. The lock is
+// held.
+func (w *world) waitFor(op int, ctx *simContext) {
+	s := &w.scheduler
+	waiter, released := s.Enlist(ContextOf(ctx), OneEnd)
 	if !released || !w.ended[op] {
 		w.awaited[op] = waiter.Number()
 		if waiter.ContextOver() {
@@ -151,7 +157,6 @@ func (w *world) awaitOne(ctx *simContext) {
 		w.awaited[op] = -1
 	}
 	s.Dismiss(waiter)
-	s.Unlock()
 }
 
 // enter and leave count who is in a call that waits.

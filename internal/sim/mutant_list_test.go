@@ -40,7 +40,7 @@ var mutants = []mutant{
 		{"p-Accepted <= Inside-Accepted", "p-Accepted <= Done-Accepted"}}},
 	{"TicketOfAFreeSlot", "phase.go", []edit{
 		{"p-Accepted <= Inside-Accepted", "p != Done"}}},
-	{"DoneBeforeItsResult", "apply.go", []edit{
+	{"DoneBeforeItsResult", "complete.go", []edit{
 		{"h.finishResult(s, rec, f)\n\ts.enterDone()", "s.enterDone()\n\th.relock()\n\th.finishResult(s, rec, f)"}}},
 	{"SecondIntentRecorded", "intent.go", []edit{
 		{"s.handle.Load() != handle || h.intentOf(s) != noIntent {", "s.handle.Load() != handle {"}}},
@@ -48,7 +48,7 @@ var mutants = []mutant{
 		{"if s.phase() == Queued {", "if s.phase() != Accepted {"}}},
 	{"OneBehindACancelledHeadForgotten", "intent.go", []edit{
 		{"if !wasHead {", "if wasHead {"}}},
-	{"AbortSkipped", "apply.go", []edit{
+	{"AbortSkipped", "complete.go", []edit{
 		{"f != nil && isShort &&", "f != nil && isShort && h.fd < 0 &&"}}},
 	{"RestOfTheBudgetForgotten", "direction.go", []edit{
 		{"if budget == 0 {", "if budget == 0 {\n\t\t\treturn\n\t\t}\n\t\tif budget < 0 {"}}},
@@ -60,11 +60,11 @@ var mutants = []mutant{
 		{"s.flags&pooled != 0 && rec.n == 0 {", "s.flags&pooled != 0 && rec.n < 0 {"}}},
 	{"EndOfStreamSharesItsEdge", "apply.go", []edit{
 		{"if h.latch[d]&stopsShort != 0 {", "if h.latch[d]&stopsShort != 0 && h.fd < 0 {"}}},
-	{"ReadsBehindAConnectForgotten", "doom.go", []edit{
+	{"ReadsBehindAConnectForgotten", "complete.go", []edit{
 		{"if h.queue[in].tail != nil {", "if h.queue[in].tail != nil && h.fd < 0 {"}}},
 	{"ReadsDontWaitForTheConnect", "direction.go", []edit{
 		{"d == in && h.state&connecting != 0:", "d == in && h.state&connecting != 0 && h.fd < 0:"}}},
-	{"ConnectFailureNotShared", "doom.go", []edit{
+	{"ConnectFailureNotShared", "complete.go", []edit{
 		{"h.state |= failed\n", "h.state |= failed\n\t\treturn\n"}}},
 	{"ResetToldToTheOtherDirection", "apply.go", []edit{
 		{"other != nil && other.phase() == Calling {", "other != nil && other.phase() == Calling && h.fd < 0 {"}}},
@@ -80,37 +80,37 @@ var mutants = []mutant{
 		{"if n == rest {", "if n > 0 {"}}},
 	{"WriteBeginsAgain", "perform.go", []edit{
 		{"rest := rec.buffer.data[rec.n:rec.buffer.n]", "rest := rec.buffer.data[:rec.buffer.n]"}}},
-	{"FullReadBeginsAgain", "native.go", []edit{
+	{"FullReadBeginsAgain", "perform.go", []edit{
 		{"rec.buffer.data[rec.buffer.n+int(rec.n):]", "rec.buffer.data[rec.buffer.n:]"}}},
 	{"ConnectAskedTwice", "perform.go", []edit{
 		{"if rec := s.record(); rec.n == 0 {", "if rec := s.record(); rec.n >= 0 {"}}},
-	{"ClosedUnderACall", "handle.go", []edit{
+	{"ClosedUnderACall", "handles.go", []edit{
 		{" && h.queue[in].tail == nil && h.queue[out].tail == nil", ""}}},
-	{"ClosedWithOperationsQueued", "handle.go", []edit{
+	{"ClosedWithOperationsQueued", "handles.go", []edit{
 		{"h.queue[in].tail == nil && h.queue[out].tail == nil", "!h.isBusy(in) && !h.isBusy(out)"}}},
-	{"ClosedWhileLent", "handle.go", []edit{
+	{"ClosedWhileLent", "handles.go", []edit{
 		{"h.users == 0 && ", ""}}},
 	{"ForgetsTheNextOwner", "handles.go", []edit{
 		{"if p.table.Get(int(h.fd)) == h {", "if h.fd >= 0 {"}}},
-	{"CloseAbortsWhatItCloses", "doom.go", []edit{
+	{"CloseAbortsWhatItCloses", "complete.go", []edit{
 		{"case h.closes(d):\n", "case h.closes(d):\n\t\tif h.state&broken != 0 || d == out {\n\t\t\treturn abortedFailure\n\t\t}\n"}}},
-	{"CloseEndsOneTurn", "doom.go", []edit{
+	{"CloseEndsOneTurn", "complete.go", []edit{
 		{"case left == 0:\n\t\t\treturn true", "case left == 0:\n\t\t\treturn false"}}},
 	{"RestOfACascadeNotListed", "direction.go", []edit{
 		{"h.list(d)\n\t\t\t\treturn nil", "return nil"}}},
-	{"RestOfTheReadsNotListed", "doom.go", []edit{
+	{"RestOfTheReadsNotListed", "complete.go", []edit{
 		{"h.endDoomed(in) {\n\t\th.list(in)", "h.endDoomed(in) {"}}},
-	{"CancelAfterTheCloseIsRecorded", "doom.go", []edit{
+	{"CancelAfterTheCloseIsRecorded", "complete.go", []edit{
 		{"return h.state&closing != 0 || ", "return h.state&closing != 0 && h.fd < 0 || "}}},
-	{"MendedWhenAllAreAborted", "doom.go", []edit{
+	{"MendedWhenAllAreAborted", "complete.go", []edit{
 		{"case s == nil:\n\t\t\treturn false", "case s == nil:\n\t\t\th.state &^= broken\n\t\t\treturn false"}}},
-	{"NeverMended", "doom.go", []edit{
+	{"NeverMended", "complete.go", []edit{
 		{"own.Handle, own.breaks = h.Handle, true", "own.Handle, own.breaks = h.Handle, h.fd < 0"}}},
-	{"MendedBehindWhatIsQueued", "doom.go", []edit{
+	{"MendedBehindWhatIsQueued", "handle.go", []edit{
 		{"last := l.queue[out].tail; last != nil {", "last := l.queue[out].tail; last != nil && l.fd < 0 {"}}},
 	{"WaitMendsNothing", "await.go", []edit{
 		{"if f := r.failure; f != nil && f.breaks {", "if f := r.failure; f != nil && f.breaks && r.n < 0 {"}}},
-	{"NextMendsNothing", "publish.go", []edit{
+	{"NextMendsNothing", "port.go", []edit{
 		{"if f := rec.failure; f != nil && f.breaks {", "if f := rec.failure; f != nil && f.breaks && rec.n < 0 {"}}},
 	{"NeighbourKeepsALinkToTheRemoved", "slot.go", []edit{
 		{"s.prev.next, s.next.prev = s.next, s.prev", "s.prev.next = s.next"}}},
@@ -122,7 +122,7 @@ var mutants = []mutant{
 		{"h.enqueue(s)\n\t\t}", "h.enqueue(s)\n\t\t\th.run(out)\n\t\t\th.relock()\n\t\t}"}}},
 	{"RefusedBatchKept", "submit.go", []edit{
 		{"st.unclaim(op.self())", "_ = op"}}},
-	{"RefusedKeepsItsLastOutcome", "refuse.go", []edit{
+	{"RefusedKeepsItsLastOutcome", "submit.go", []edit{
 		{"rec.n, rec.failure = 0, closedFailure", "rec.n = 0"}}},
 	{"PostNotOffered", "submit.go", []edit{
 		{"st.completed += uint64(len(ops))\n\t\tst.scheduler.ItemsChanged()", "st.completed += uint64(len(ops))"}}},
@@ -130,7 +130,7 @@ var mutants = []mutant{
 		{"traces := p.observer.takeAccepted()\n\tst.scheduler.ItemsChanged()", "traces := p.observer.takeAccepted()"}}},
 	{"PastDeadlineReachesTheKernel", "submit.go", []edit{
 		{"case s.deadline != 0 && s.deadline <= now:", "case s.deadline != 0 && s.deadline < 0:"}}},
-	{"GenerationNotRaised", "apply.go", []edit{
+	{"GenerationNotRaised", "complete.go", []edit{
 		{"s.enterDone()\n\th.ended.push(s)\n\tswitch", "s.enter(Done)\n\th.ended.push(s)\n\tswitch"}}},
 	{"GenerationNotRaisedByATransfer", "apply.go", []edit{
 		{"s.enterDone()\n\th.ended.push(s)\n}", "s.enter(Done)\n\th.ended.push(s)\n}"}}},
@@ -142,9 +142,9 @@ var mutants = []mutant{
 		{"(s.kind != backend.Connect || h.state&(connecting|connected) != 0)", "s.kind != backend.Connect"}}},
 	{"AwaiterNotWoken", "scheduler/wait.go", []edit{
 		{"w.ended = true\n", "w.ended = true\n\t\treturn\n"}}},
-	{"ReadyListWakesNobody", "publish.go", []edit{
+	{"ReadyListWakesNobody", "port.go", []edit{
 		{"if st.ready.count > 0 {", "if st.ready.count < 0 {"}}},
-	{"OfferLost", "publish.go", []edit{
+	{"OfferLost", "port.go", []edit{
 		{"st.scheduler.ItemsChanged()\n", "\n"}}},
 	{"LastCompletionWakesNobody", "scheduler/scheduler.go", []edit{
 		{"if s.work.InFlight() == 0 {", "if s.work.InFlight() < 0 {"}}},
@@ -201,7 +201,7 @@ var mutants = []mutant{
 		{"!s.closed && s.lookIsDue() {", "!s.closed && s.lookIsDue() && s.leader != nil {"}}},
 	{"LoopLooksByCountAlone", "scheduler/pace.go", []edit{
 		{"if spent >= TimeBetweenLooks {", "if spent < 0 {"}}},
-	{"ListedWithEachEdge", "ready.go", []edit{
+	{"ListedWithEachEdge", "queue.go", []edit{
 		{"if h.state&(listedIn<<d) != 0 {", "if h.state&(listedIn<<d) != 0 && h.fd < 0 {"}}},
 	{"ListedAndForgotten", "serve.go", []edit{
 		{"h.state &^= listedIn << r.direction", "_ = r.isListed"}}},
@@ -239,7 +239,7 @@ var mutants = []mutant{
 		{"\t\tk.last = at.prev\n", ""}}},
 	{"PoolWaiterLeavesInName", "pool.go", []edit{
 		{"\t} else {\n\t\tk.unlink(at)\n\t}\n\tk.vacate", "\t}\n\tk.vacate"}}},
-	{"BufferOfAFailedReadLost", "apply.go", []edit{
+	{"BufferOfAFailedReadLost", "complete.go", []edit{
 		{"\th.putBack(rec)\n\trec.buffer = nil", "\trec.buffer = nil"}}},
 	{"CloseDoesNotWakeTheLeader", "scheduler/scheduler.go", []edit{
 		{"s.closed, s.refusing = true, true\n\ts.WakeLeader()", "s.closed, s.refusing = true, true"}}},

@@ -38,7 +38,7 @@ var mutantsOfNative = []mutant{
 		{"s.pollClosed(backend.Look)", ""}}},
 	{"CloseForgetsWhatWasNotHeard", "close.go", []edit{
 		{"case s == &st.unheard.slot:", "case s == &st.unheard.slot && p.timer.state&closing == 0:"}}},
-	{"CancelledWriteNotCutShort", "apply.go", []edit{
+	{"CancelledWriteNotCutShort", "complete.go", []edit{
 		{" || s.progress&cutShort != 0", ""}}},
 	{"AbortedWriteBegunAnew", "native.go", []edit{
 		{"if s.kind == backend.Write {\n\t\t\tr :=", "if s.kind == backend.CloseWrite {\n\t\t\tr :="}}},

@@ -150,7 +150,7 @@ func (m mutant) compile(ctx context.Context, goTool, dir, pkg string) (binary st
 	if err := errors.Join(os.WriteFile(mutated, []byte(changed), 0o600), os.WriteFile(list, overlay, 0o600)); err != nil {
 		return "", err
 	}
-	build := exec.CommandContext(ctx, goTool, "test", "-c", "-vet=off", "-ldflags=-s -w", "-overlay", list, "-o", binary, pkg)
+	build := exec.CommandContext(ctx, goTool, "test", "-c", "-vet=off", "-tags=assertions", "-ldflags=-s -w", "-overlay", list, "-o", binary, pkg)
 	if out, err := build.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("does not compile: %s", out)
 	}

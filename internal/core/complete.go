@@ -2,6 +2,77 @@ package core
 
 import "github.com/completionport/completion/internal/backend"
 
+// complete gives s, which is in no queue any more, its outcome. What follows from
+// it for those behind it is in the state of h, and the caller sees to it.
+func (h *locked) complete(s *Slot, f *Failure) {
+	rec := s.record()
+	isShort := rec.n > 0 || s.progress&cutShort != 0
+	if s.kind == backend.Write && f != nil && isShort && h.state&closing == 0 {
+		f = h.breakOff(f)
+	}
+	rec.failure = f
+	if f != nil && f.Code == System {
+		h.failed = true
+		if s.kind == backend.Connect && f.Err == nil {
+			f.Target = s.target()
+		}
+	}
+	h.finishResult(s, rec, f)
+	s.enterDone()
+	h.ended.push(s)
+	switch {
+	case s.progress&opens != 0:
+		h.connectEnded(f)
+	case s.kind == backend.CloseWrite && f == nil:
+		h.state |= finSent
+	}
+}
+
+// finishResult fixes the count and the buffer of an operation that has its outcome.
+func (h *locked) finishResult(s *Slot, rec *Record, f *Failure) {
+	switch s.kind {
+	case backend.Read:
+		if s.flags&pooled != 0 {
+			h.deliverPooled(s, rec)
+		}
+		if rec.buffer != nil {
+			rec.buffer.n += int(rec.n)
+		}
+	case backend.Accept:
+		if f != nil {
+			s.op.Deliver(Result{})
+		}
+	case backend.Connect:
+		rec.n = 0
+	}
+}
+
+// deliverPooled delivers the buffer of a pooled read if it has bytes in it.
+func (h *locked) deliverPooled(s *Slot, rec *Record) {
+	if rec.n > 0 {
+		s.op.Deliver(Result{Buffer: rec.buffer})
+		return
+	}
+	h.putBack(rec)
+	rec.buffer = nil
+	s.op.Deliver(Result{})
+}
+
+// target is where a connect was to lead, as the program gave it.
+func (s *Slot) target() any {
+	var req Request
+	s.op.Describe(&req)
+	return req.Target
+}
+
+// intentOf is what was recorded of s, or else of all that is queued with it.
+func (h *locked) intentOf(s *Slot) intent {
+	if s.intent == noIntent && s.phase() != Accepted && s.kind != backend.Timer && h.closes(directionOf(s.kind)) {
+		return toClose
+	}
+	return s.intent
+}
+
 // What ends all operations of a handle ends them in turns. There may be any
 // number of them, and nobody holds the handle's lock, or the port's to publish
 // them, for longer than a turn takes. Until its turn comes an operation is in
@@ -15,9 +86,6 @@ import "github.com/completionport/completion/internal/backend"
 //
 // What was recorded of an operation before is how it ends. One that is inside a
 // call is left to whoever is in that call.
-
-// endsPerTurn is how many operations are ended under one hold of a lock.
-const endsPerTurn = 128
 
 // dooming are the states that may end what is queued.
 const dooming = closing | draining | failed | broken
@@ -64,28 +132,6 @@ func (h *locked) endDoomed(d direction) (more bool) {
 		}
 	}
 	return false
-}
-
-// idle returns the first operation of d that is not in a call or inside the kernel.
-func (h *locked) idle(d direction) *Slot {
-	s := h.queue[d].head()
-	if s == nil || !s.phase().inCall() {
-		return s
-	}
-	if s == h.queue[d].tail {
-		return nil
-	}
-	return s.next
-}
-
-// endAll ends what has to end in both directions. The lock is released between two
-// turns, and what has ended is published then.
-func (h *locked) endAll() {
-	for _, d := range [...]direction{in, out} {
-		for h.endDoomed(d) {
-			h.relock()
-		}
-	}
 }
 
 // connectEnded lets what waited for the first connect go on, or end as it did. A
@@ -148,30 +194,4 @@ func (h *locked) breakOff(f *Failure) *Failure {
 	own := *f // the others are shared
 	own.Handle, own.breaks = h.Handle, true
 	return &own
-}
-
-// mend is called when the write that has broken h is delivered. What is still
-// queued was submitted before that, and is aborted all the same: the last of it
-// is marked. No lock is held.
-//
-// A Submit that runs at the same time comes before or after it as a whole, as
-// all of its operations are queued under one hold of the lock.
-func (h *Handle) mend() {
-	l := h.lock()
-	if last := l.queue[out].tail; last != nil {
-		last.progress |= lastAborted
-	} else {
-		l.state &^= broken
-	}
-	l.mu.Unlock()
-}
-
-// unmark is called for the last operation that is to be aborted when it leaves
-// its queue: the one before it is the last then, or there is none any more.
-func (h *locked) unmark(s *Slot) {
-	if s == h.queue[out].head() {
-		h.state &^= broken
-	} else {
-		s.prev.progress |= lastAborted
-	}
 }

@@ -1,0 +1,6 @@
+//go:build assertions || race
+
+package assert
+
+// Enabled reports whether this build checks.
+const Enabled = true

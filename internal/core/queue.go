@@ -1,0 +1,109 @@
+package core
+
+// list lists a direction of the handle, unless it is listed: else each event that comes
+// meanwhile would add one turn, and what has the longest list of operations would leave
+// the others the fewest.
+func (h *locked) list(d direction) {
+	if h.state&(listedIn<<d) != 0 {
+		return
+	}
+	h.state |= listedIn << d
+	h.port.list(readyDirection{h.Handle, d, true})
+	h.listed = true
+}
+
+// isBusy reports whether the kernel may be at work on the head of d, in a call or
+// inside: then only the goroutine that is in the call, or that learns of the end,
+// performs operations of d.
+func (h *locked) isBusy(d direction) bool {
+	s := h.queue[d].head()
+	return s != nil && s.phase().inCall()
+}
+
+// isInside reports whether the head of d is inside a Native kernel, and nobody in a
+// call about it.
+func (h *locked) isInside(d direction) bool {
+	s := h.queue[d].head()
+	return s != nil && s.phase() == Inside
+}
+
+// takeOut removes s from its queue, and from its pool's if it waits there.
+// The caller owns the outcome from here on.
+func (h *locked) takeOut(d direction, s *Slot) {
+	if d == in && h.latch[in]&wantsBuffer != 0 && s == h.queue[in].head() {
+		h.stopWaiting(s.record())
+	}
+	if s.progress&lastAborted != 0 {
+		h.unmark(s)
+	}
+	h.queue[d].remove(s)
+}
+
+// getBuffer gets the pooled read s its buffer. false means that it waits for one.
+func (h *locked) getBuffer(s *Slot) bool {
+	rec := s.record()
+	if !rec.buffer.isPlaceholder() {
+		return true // a full read that has some of its bytes
+	}
+	if !rec.buffer.pool.get(h.Handle, rec) {
+		h.latch[in] |= wantsBuffer
+		return false
+	}
+	h.latch[in] &^= wantsBuffer
+	return true
+}
+
+// stopWaiting takes h out of the queue of the pool that its head waits for.
+func (h *locked) stopWaiting(rec *Record) {
+	h.latch[in] &^= wantsBuffer
+	at := rec.buffer.place
+	pool := at.placeholder.pool
+	rec.buffer = &pool.placeholder
+	if pool.leave(at) {
+		h.listed = true
+	}
+}
+
+// putBack gives the buffer of a pooled read that found no data to the next
+// in line. The read asks again at its next edge.
+func (h *locked) putBack(rec *Record) {
+	b := rec.buffer
+	if b.isPlaceholder() {
+		return
+	}
+	rec.buffer = &b.pool.placeholder
+	b.owner.Store(ownedByPool)
+	if b.pool.put(b) {
+		h.listed = true
+	}
+}
+
+// idle returns the first operation of d that is not in a call or inside the kernel.
+func (h *locked) idle(d direction) *Slot {
+	s := h.queue[d].head()
+	if s == nil || !s.phase().inCall() {
+		return s
+	}
+	if s == h.queue[d].tail {
+		return nil
+	}
+	return s.next
+}
+
+// unmark is called for the last operation that is to be aborted when it leaves
+// its queue: the one before it is the last then, or there is none any more.
+func (h *locked) unmark(s *Slot) {
+	if s == h.queue[out].head() {
+		h.state &^= broken
+	} else {
+		s.prev.progress |= lastAborted
+	}
+}
+
+// listInside has the leader abandon what is inside the kernel: who records an intent
+// makes no call.
+func (h *locked) listInside(d direction) {
+	if h.isInside(d) && h.latch[d]&abandoned == 0 {
+		h.list(d)
+	}
+}
