@@ -29,6 +29,7 @@ type Options struct {
 	ArmCall     string          // the system call that Poller.Arm makes
 	Steps       scheduler.Steps // nil but in a simulator
 	EndsPerTurn int             // 0 for endsPerTurn; a simulator has shorter queues
+	Processors  int             // how many goroutines can run at once, 0 to ask the runtime
 }
 
 // Port is the engine of one completion port: what is fixed when it is opened, what has
@@ -103,7 +104,7 @@ func NewPort(o Options) *Port {
 		Clock:    o.Kernel,
 		Spin:     o.SpinWait,
 		ItemWait: o.LoopWait,
-		Steps:    o.Steps,
+		Steps:    o.Steps, Processors: o.Processors,
 	}
 	if o.Observe != nil {
 		p.observer = &observer{kernel: o.Kernel, observe: o.Observe}

@@ -6,6 +6,17 @@ import (
 	"github.com/completionport/completion/internal/backend"
 )
 
+const (
+	// handful is how many events are too few to wake another goroutine for: that costs
+	// as much as working on some of them.
+	handful = 4
+	// longBody is from how many nanoseconds on the work of a woken waiter is worth a
+	// processor of its own, and mostInARow how many events the leader works on before
+	// it steps aside then.
+	longBody   = 12_000
+	mostInARow = 64
+)
+
 // timePerTurn is after how many nanoseconds the events of one poll are interrupted by
 // a turn of what is ready without one.
 const timePerTurn = 250_000
@@ -35,8 +46,8 @@ func (s *Scheduler) lead(w *Waiter) {
 	switch {
 	case len(s.pending) > 0:
 		before := s.woken
-		s.serveNext()
-		if s.woken != before && len(s.pending) > 0 && !s.satisfied(w) {
+		s.serveNext(w)
+		if s.woken != before && len(s.pending) > 0 && !s.satisfied(w) && s.stepsAsideNow() {
 			s.stepAside(w)
 		}
 	case s.standby != nil: // it is about to look
@@ -60,6 +71,9 @@ func (s *Scheduler) stepAside(w *Waiter) {
 		return
 	}
 	s.standby = w
+	if s.processors > 1 {
+		s.steppedAside = s.clock.Now()
+	}
 	s.Unlock()
 	if s.steps != nil {
 		s.steps.Step()
@@ -70,6 +84,30 @@ func (s *Scheduler) stepAside(w *Waiter) {
 	s.standby = nil
 }
 
+// stepsAsideNow reports whether the leader steps aside for the waiter that it has just
+// woken. With one processor it always does. With several it works on more events first
+// if what the woken do takes long: then each of them finds a processor, and nobody has to
+// come for the lead between two events.
+func (s *Scheduler) stepsAsideNow() bool {
+	if s.processors > 1 && s.body >= longBody {
+		if s.servedInARow++; s.servedInARow < mostInARow {
+			return false
+		}
+	}
+	s.servedInARow = 0
+	return true
+}
+
+// noteReturn is called by each waiter that comes. The first that comes after a leader has
+// stepped aside shows how long those work that are woken: about as long as it took, or
+// less where several work side by side.
+func (s *Scheduler) noteReturn() {
+	if s.steppedAside != 0 {
+		s.body += (s.clock.Now() - s.steppedAside - s.body) / 4
+		s.steppedAside = 0
+	}
+}
+
 // round works on what is possible now, I/O and deadlines, without waiting: all of
 // it, or as much as one turn allows. w has the lead. The lock is released in between.
 func (s *Scheduler) round(w *Waiter) {
@@ -78,7 +116,7 @@ func (s *Scheduler) round(w *Waiter) {
 	}
 	now := s.clock.Now()
 	for end := now + timePerTurn; len(s.pending) > 0 && !s.closed && now < end; now = s.clock.Now() {
-		s.serveNext()
+		s.serveNext(w)
 	}
 	if !s.closed {
 		s.takeTurn(now)
@@ -86,17 +124,17 @@ func (s *Scheduler) round(w *Waiter) {
 	s.pace.restart(s.clock.Now())
 }
 
-// serveNext works on the first of the pending events. It is called by the leader. The
+// serveNext works on the first of the pending events. w is the leader, or a helper. The
 // lock is released in between.
-func (s *Scheduler) serveNext() {
+func (s *Scheduler) serveNext(w *Waiter) {
 	e := s.pending[0]
 	s.pending = s.pending[1:]
 	s.pace.restart(0)
-	s.working = true
+	s.workers++
 	s.work.Serve(e)
-	s.working = false
+	s.workers--
 	s.Settled()
-	if !s.closed && s.work.Deadline() != backend.Never {
+	if !s.closed && s.leader == w && s.work.Deadline() != backend.Never {
 		s.lookAtDeadlines()
 	}
 }
@@ -118,8 +156,8 @@ func (s *Scheduler) lookAtDeadlines() {
 // takeTurn takes a turn of the work. It is called by the leader. The lock is released
 // in between.
 func (s *Scheduler) takeTurn(now int64) {
-	s.working = true
+	s.workers++
 	s.work.Turn(now)
-	s.working = false
+	s.workers--
 	s.Settled()
 }

@@ -31,8 +31,10 @@ func (s *Scheduler) poll(w *Waiter, block bool) {
 	n := s.sleep(w, how)
 
 	s.Lock()
-	s.parked, s.working = false, false
+	s.parked = false
+	s.workers--
 	s.pending = s.events[:n]
+	s.countProcessors()
 	s.Settled()
 	s.polled = 0
 	if s.closed || s.work.Deadline() == backend.Never {
@@ -47,7 +49,7 @@ func (s *Scheduler) poll(w *Waiter, block bool) {
 // chooseWait decides how w polls, and sets parked if it sleeps.
 func (s *Scheduler) chooseWait(w *Waiter, block bool) backend.Waiting {
 	s.polls++
-	s.working = true
+	s.workers++
 	s.pace.restart(0)
 	s.until, s.how = 0, backend.Look
 	if block && !s.work.Ready() {
@@ -59,6 +61,17 @@ func (s *Scheduler) chooseWait(w *Waiter, block bool) backend.Waiting {
 	}
 	s.newsFlag.Store(false)
 	return s.how
+}
+
+// countProcessors asks how many goroutines can run at once, now and then, and only if it
+// matters: when a poll has brought many events.
+func (s *Scheduler) countProcessors() {
+	if len(s.pending) <= handful || s.fixed {
+		return
+	}
+	if s.counted++; s.counted%64 == 1 {
+		s.processors = runtime.GOMAXPROCS(0)
+	}
 }
 
 // sleep waits for events in the way that poll has chosen. The lock is not held.
@@ -157,7 +170,7 @@ func (s *Scheduler) look(w *Waiter, how backend.Waiting) (int, backend.Waiting) 
 // Drain works on whatever ends until done reports true, for a port that is closed. It
 // waits until nobody else is in the poller. The lock is released in between.
 func (s *Scheduler) Drain(done func() bool) {
-	for s.working {
+	for s.workers > 0 {
 		s.AwaitChange()
 	}
 	w := &Waiter{scheduler: s, want: AllEnds}
@@ -165,7 +178,7 @@ func (s *Scheduler) Drain(done func() bool) {
 	for !done() {
 		switch {
 		case len(s.pending) > 0:
-			s.serveNext()
+			s.serveNext(w)
 		case s.work.Ready() || s.work.Deadline() <= s.clock.Now():
 			// And then a look, whatever is left: when the calls take long, there is
 			// always something to ask again, whose end waits in the poller.
@@ -183,7 +196,8 @@ func (s *Scheduler) Drain(done func() bool) {
 func (s *Scheduler) pollClosed(how backend.Waiting) {
 	s.polls++
 	s.until, s.how = s.work.Deadline(), how
-	s.working, s.parked = true, how != backend.Look
+	s.workers++
+	s.parked = how != backend.Look
 	until := s.until
 	s.Unlock()
 	if how != backend.Look {
@@ -191,6 +205,7 @@ func (s *Scheduler) pollClosed(how backend.Waiting) {
 	}
 	n, _ := s.poller.Wait(how, s.events, func(n int) (int, bool) { return n, false })
 	s.Lock()
-	s.parked, s.working = false, false
+	s.parked = false
+	s.workers--
 	s.pending = s.events[:n]
 }

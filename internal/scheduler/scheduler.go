@@ -42,6 +42,8 @@ type Options struct {
 	// held; afterwards with the number of events. It is nil mostly.
 	Observe func(awake bool, events int)
 	Steps   Steps // nil but in a simulator
+	// Processors is how many goroutines can run at once. 0 asks the runtime.
+	Processors int
 }
 
 // Scheduler belongs to one port.
@@ -71,8 +73,17 @@ type Scheduler struct {
 	pace      pace
 	pending   []backend.Event // brought by a poll and not worked on yet
 
+	// Several processors.
+	helpers      int   // who work on an event beside the leader
+	processors   int   // how many goroutines can run at once
+	fixed        bool  // by Options
+	counted      int   // how often countProcessors was called
+	body         int64 // about how many nanoseconds those work that are woken
+	steppedAside int64 // when, if nobody has come since
+	servedInARow int   // events, since the leader has stepped aside
+
 	// The leader in the poller.
-	working  bool            // the leader is in the poller, or works with the lock released
+	workers  int             // in the poller, or at work with the lock released
 	parked   bool            // the leader may be asleep: news for it wake it
 	how      backend.Waiting // and this is how
 	until    int64           // until when
@@ -103,6 +114,7 @@ func (s *Scheduler) Init(o Options) {
 	}
 	s.events = make([]backend.Event, eventsPerPoll)
 	s.timeout = backend.Never
+	s.processors, s.fixed = max(o.Processors, 1), o.Processors > 0
 	s.transient.scheduler = s
 	s.changed.L = &s.mu
 	s.serve = s.serveAsleep
@@ -177,4 +189,4 @@ func (s *Scheduler) notifyChange() {
 
 // Busy reports whether somebody is in the poller or works, or a callback of a context
 // has not ended.
-func (s *Scheduler) Busy() bool { return s.working || s.callbacks > 0 }
+func (s *Scheduler) Busy() bool { return s.workers > 0 || s.callbacks > 0 }

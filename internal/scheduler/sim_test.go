@@ -276,8 +276,8 @@ func (w *world) close() {
 		for w.inFlight > 0 || s.Busy() {
 			s.AwaitChange()
 		}
-		if w.polling || w.called > 0 {
-			w.fail("closed while somebody polls, or while %d callbacks run", w.called)
+		if w.polling || w.serving > 0 || w.called > 0 {
+			w.fail("closed while somebody polls, %d work, or %d callbacks run", w.serving, w.called)
 		}
 		s.WakeAll()
 		s.Unlock()

@@ -14,7 +14,7 @@ func (s *Scheduler) AwaitItems(ctx Context, room int) {
 			s.takeTurn(0)
 		}
 		if len(s.pending) > 0 && !s.closed {
-			s.serveNext()
+			s.serveNext(&s.transient)
 		}
 		s.handOff(&s.transient)
 	}
@@ -57,6 +57,7 @@ func (s *Scheduler) LookAround() {
 // Whoever waits polls: if nobody has the lead, it takes it. The lock is released in
 // between.
 func (s *Scheduler) Wait(w *Waiter) {
+	s.noteReturn()
 	for !s.satisfied(w) || s.hasMore(w) {
 		switch {
 		case s.closed: // Close ends what is in flight, and wakes us after it
@@ -66,6 +67,10 @@ func (s *Scheduler) Wait(w *Waiter) {
 			s.lead(w)
 		case s.leader == nil:
 			s.leader = w
+		case s.canHelp(w):
+			s.helpers++
+			s.serveNext(w)
+			s.helpers--
 		default:
 			s.park(w)
 		}
@@ -87,12 +92,23 @@ func (s *Scheduler) satisfied(w *Waiter) bool {
 
 // hasMore reports whether a leader that has its item works on the next event before it
 // leaves: because it wants more items, or because others sleep that wait for the event
-// while the item is worked on.
+// while the item is worked on. If there are more events than a handful and more
+// processors than one, it leaves at once and wakes one of those: that one works on the
+// events side by side with the body for this item.
 func (s *Scheduler) hasMore(w *Waiter) bool {
 	if s.leader != w || w.want != Item || len(s.pending) == 0 || s.standby != nil || s.closed || w.over {
 		return false
 	}
-	return s.work.Items() < w.room || s.crowded()
+	if s.work.Items() < w.room {
+		return true
+	}
+	return s.crowded() && (s.processors == 1 || len(s.pending) <= handful)
+}
+
+// canHelp reports whether w, which is not the leader and wants an item, works on the next
+// event instead of going to sleep. One processor is the leader's.
+func (s *Scheduler) canHelp(w *Waiter) bool {
+	return w.want == Item && len(s.pending) > 0 && s.helpers < s.processors-1
 }
 
 // crowded reports whether others sleep.

@@ -16,8 +16,9 @@ type world struct {
 	steps   int
 	failure string
 
-	scheduler Scheduler
-	now       int64
+	scheduler  Scheduler
+	now        int64
+	processors int
 
 	// The work.
 	items    int // in the queue
@@ -35,8 +36,10 @@ type world struct {
 	woken    bool
 	until    int64
 	dequeued int
-	waiting  int // goroutines in a call that waits
-	called   int // callbacks of contexts that run
+	waiting  int  // goroutines in a call that waits
+	serving  int  // goroutines that work on an event
+	turning  bool // somebody takes a turn
+	called   int  // callbacks of contexts that run
 	contexts map[*simContext]bool
 }
 
@@ -49,7 +52,8 @@ var (
 func (w *world) options() {
 	w.ended, w.awaited, w.canceled = map[int]bool{}, map[int]int32{}, map[int]bool{}
 	w.contexts = map[*simContext]bool{}
-	o := Options{Work: w, Poller: &poller{w}, Clock: w.clock(), Steps: steps{w}}
+	w.processors = 1 + w.random.IntN(3)
+	o := Options{Work: w, Poller: &poller{w}, Clock: w.clock(), Steps: steps{w}, Processors: w.processors}
 	if w.random.IntN(5) == 0 {
 		o.Spin = 3
 	}
@@ -84,7 +88,11 @@ func (w *world) Deadline() int64 {
 // Serve ends the operation of the event, and may find something ready.
 func (w *world) Serve(e backend.Event) {
 	w.scheduler.Unlock()
+	if w.serving++; w.serving > w.processors {
+		w.fail("%d work on events, on %d processors", w.serving, w.processors)
+	}
 	w.pause()
+	w.serving--
 	w.scheduler.Lock()
 	w.finish(e.FD)
 	if w.random.IntN(4) == 0 {
@@ -110,6 +118,10 @@ func (w *world) finish(op int) {
 
 // Turn makes items of what is ready, and ends what is due.
 func (w *world) Turn(now int64) {
+	if w.turning {
+		w.fail("two take a turn")
+	}
+	w.turning = true
 	for n := min(w.ready, 2); n > 0; n-- {
 		w.ready--
 		w.scheduler.Unlock()
@@ -125,6 +137,7 @@ func (w *world) Turn(now int64) {
 		w.due = append(w.due[:i], w.due[i+1:]...)
 		w.publishItem()
 	}
+	w.turning = false
 }
 
 func (w *world) publishItem() {

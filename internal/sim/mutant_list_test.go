@@ -184,7 +184,7 @@ var mutants = []mutant{
 	{"SpinnerMissesNews", "scheduler/poll.go", []edit{
 		{"if s.satisfied(w) || s.newsFlag.Load() || s.until", "if s.satisfied(w) || s.until"}}},
 	{"CloseUnderAWait", "scheduler/poll.go", []edit{
-		{"s.working = true\n\ts.pace.restart(0)\n\ts.until", "s.working = false\n\ts.pace.restart(0)\n\ts.until"}}},
+		{"how := s.chooseWait(w, block)\n\ts.Unlock()\n\n\tn := s.sleep(w, how)\n\n\ts.Lock()", "how := s.chooseWait(w, block)\n\ts.workers--\n\ts.Unlock()\n\n\tn := s.sleep(w, how)\n\n\ts.Lock()\n\ts.workers++"}}},
 	{"ServesAndForgetsTheClock", "scheduler/poll.go", []edit{
 		{"return deadline == backend.Never || deadline > s.clock.Now()", "return true"}}},
 	{"NoClockBetweenEvents", "scheduler/lead.go", []edit{
@@ -244,9 +244,36 @@ var mutants = []mutant{
 	{"CloseDoesNotWakeTheLeader", "scheduler/scheduler.go", []edit{
 		{"s.closed, s.refusing = true, true\n\ts.WakeLeader()", "s.closed, s.refusing = true, true"}}},
 	{"CloseDoesNotWaitForThePoller", "scheduler/scheduler.go", []edit{
-		{"return s.working || s.callbacks > 0", "return s.callbacks > 0"}}},
+		{"return s.workers > 0 || s.callbacks > 0", "return s.callbacks > 0"}}},
 	{"CloseDoesNotWaitForCallbacks", "scheduler/scheduler.go", []edit{
-		{"return s.working || s.callbacks > 0", "return s.working"}}},
+		{"return s.workers > 0 || s.callbacks > 0", "return s.workers > 0"}}},
+}
+
+// mutantsOfScheduler are what the simulation of the scheduler alone must catch, beside
+// those of its files above that caughtAlone names.
+var mutantsOfScheduler = []mutant{
+	{"MoreHelpersThanProcessors", "scheduler/wait.go", []edit{
+		{" && s.helpers < s.processors-1", ""}}},
+	{"HelperTakesATurn", "scheduler/lead.go", []edit{
+		{"if !s.closed && s.leader == w && s", "if !s.closed && s"}}},
+	{"CloseDoesNotWaitForHelpers", "scheduler/lead.go", []edit{
+		{"s.workers++\n\ts.work.Serve(e)\n\ts.workers--", "s.work.Serve(e)"}}},
+	{"OneStandsByForEver", "scheduler/lead.go", []edit{
+		{"s.Lock()\n\ts.standby = nil", "s.Lock()"}}},
+	{"TwoPoll", "scheduler/wait.go", []edit{
+		{"case s.leader == nil:", "case s.leader == nil || s.parked:"}}},
+	{"LeavesWithTheLead", "scheduler/wait.go", []edit{
+		{"\t\t}\n\t}\n\ts.handOff(w)\n", "\t\t}\n\t}\n"}}},
+}
+
+// caughtAlone are mutants of the scheduler that its own simulation catches, too.
+var caughtAlone = []string{
+	"AwaiterNotWoken", "LastCompletionWakesNobody", "EarlierTimerWithoutWake", "LeaderNotParked",
+	"NewsDuringSetTimeoutMissed", "ReadyListNotLookedAt", "TimerNotArmedAnew", "ServesAndMissesTheReadyList",
+	"ServesAndMissesItsOwn", "ServesAndMissesAnEarlierTimer", "ServesAndIsNotParked", "StandbyNeverEnds",
+	"CloseUnderAWait", "ReadyListBehindAllEvents", "LeadNotHandedOn", "HeirNotWoken", "HintNeverTakenBack",
+	"ParkedLeaderNotOffered", "WakeUpClearedTooEarly", "CallbackOfAnotherContext", "ContextCancelsNothing",
+	"ContextWakesNobody", "CloseDoesNotWakeTheLeader", "CloseDoesNotWaitForThePoller",
 }
 
 // mutantsOfKqueue are what the simulator must catch in the poller and the waker

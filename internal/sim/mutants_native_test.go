@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"regexp"
+	"slices"
 	"testing"
 	"time"
 )
@@ -73,15 +74,52 @@ func TestMutantsOfNative(t *testing.T) {
 	}
 }
 
-// tryNative compiles the engine's tests with the mutant and runs those that have such
-// a kernel.
+// TestMutantsOfScheduler: every one is caught by the scheduler's own simulation. Without
+// -sim.mutants only one is tried.
+func TestMutantsOfScheduler(t *testing.T) {
+	if testing.Short() {
+		t.Skip("each mutant is compiled")
+	}
+	goTool, err := exec.LookPath("go")
+	if err != nil {
+		t.Skip("no go command: mutants can't be compiled")
+	}
+	list := mutantsOfScheduler
+	for _, m := range mutants {
+		if slices.Contains(caughtAlone, m.name) {
+			list = append(list, m)
+		}
+	}
+	if len(list) != len(mutantsOfScheduler)+len(caughtAlone) {
+		t.Error("caughtAlone names a mutant that is not there")
+	}
+	if !*allMutants {
+		list = list[:1]
+	}
+	for _, m := range list {
+		source(t, m)
+		how, caught := m.tryPackage(t.Context(), goTool, t.TempDir(), "../scheduler", "-test.run=^TestSchedules$", "-schedules=100000", "-test.timeout=5m")
+		if caught {
+			t.Logf("%-32s %s", m.name, how)
+		} else {
+			t.Errorf("%-32s %s", m.name, how)
+		}
+	}
+}
+
+// tryNative runs those of the engine's tests that have such a kernel.
 func (m mutant) tryNative(ctx context.Context, goTool, dir string) (how string, caught bool) {
-	binary, err := m.compile(ctx, goTool, dir, "../core")
+	return m.tryPackage(ctx, goTool, dir, "../core", "-test.run=^TestNative", "-test.timeout=20s")
+}
+
+// tryPackage compiles the tests of a package with the mutant and runs them.
+func (m mutant) tryPackage(ctx context.Context, goTool, dir, pkg string, args ...string) (how string, caught bool) {
+	binary, err := m.compile(ctx, goTool, dir, pkg)
 	if err != nil {
 		return err.Error(), false
 	}
 	defer os.Remove(binary)
-	out, err := exec.CommandContext(ctx, binary, "-test.run=^TestNative", "-test.timeout=20s").CombinedOutput()
+	out, err := exec.CommandContext(ctx, binary, args...).CombinedOutput()
 	var exit *exec.ExitError
 	switch {
 	case err == nil:

@@ -57,7 +57,7 @@ func TestMutantsApply(t *testing.T) {
 		t.Errorf("%d mutants of the engine, %d of package kqueue", len(mutants), len(mutantsOfKqueue))
 	}
 	names := map[string]bool{}
-	for _, m := range slices.Concat(mutants, mutantsOfKqueue, mutantsOfNative) {
+	for _, m := range slices.Concat(mutants, mutantsOfKqueue, mutantsOfNative, mutantsOfScheduler) {
 		if names[m.name] {
 			t.Errorf("two mutants are called %q", m.name)
 		}

@@ -93,7 +93,7 @@ func newWorld(st *stable, t *totals, p *plan, schedule choices, how strategy, tr
 	options := core.Options{
 		Poller: w.newPoller(), Kernel: w.kernel, SpinWait: p.spin, MaxInFlight: p.maxInFlight, Steps: w,
 		Explain: w.explain, ArmCall: armCall,
-		EndsPerTurn: 2,
+		EndsPerTurn: 2, Processors: 1 + (p.activity+p.visitors)%3, // no choice of its own, which would make kept schedules others
 	}
 	if p.block {
 		options.LoopWait = backend.Block
