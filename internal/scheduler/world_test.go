@@ -19,6 +19,7 @@ type world struct {
 	scheduler  Scheduler
 	now        int64
 	processors int
+	pace       int64 // by which time moves: little, or more than a long body
 
 	// The work.
 	items    int // in the queue
@@ -53,6 +54,10 @@ func (w *world) options() {
 	w.ended, w.awaited, w.canceled = map[int]bool{}, map[int]int32{}, map[int]bool{}
 	w.contexts = map[*simContext]bool{}
 	w.processors = 1 + w.random.IntN(3)
+	w.pace = 1
+	if w.random.IntN(3) == 0 {
+		w.pace = 2 * longBody
+	}
 	o := Options{Work: w, Poller: &poller{w}, Clock: w.clock(), Steps: steps{w}, Processors: w.processors}
 	if w.random.IntN(5) == 0 {
 		o.Spin = 3
@@ -67,7 +72,7 @@ func (w *world) clock() clock { return clock{w} }
 
 func (c clock) Now() int64 {
 	if c.random.IntN(4) == 0 {
-		c.now++
+		c.now += c.pace
 	}
 	return c.now
 }
