@@ -96,6 +96,10 @@ func (h *locked) call(d direction, s *Slot) (r callResult) {
 		r = h.observedCall(s, (*Handle).perform)
 	}
 	h.lockMutex()
+	h.counts.calls++
+	if r.verdict == wouldBlock {
+		h.counts.wouldBlocks++
+	}
 	return r
 }
 

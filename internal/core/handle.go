@@ -94,9 +94,19 @@ type outcome struct {
 	ended  list // operations that are Done
 	failed bool // one of them by an error of the system, which has no error value yet
 	listed bool // the ready list has grown
+	counts counts
 }
 
-func (o *outcome) isEmpty() bool { return o.ended.tail == nil && !o.listed }
+// counts are for Stats. They are added up when an outcome is published.
+type counts struct {
+	calls       uint32 // to the kernel about an operation
+	wouldBlocks uint32 // of these have found nothing to do
+	poolWaits   uint32 // pooled reads that had data and found their pool empty
+}
+
+func (o *outcome) isEmpty() bool {
+	return o.ended.tail == nil && !o.listed && o.counts == counts{}
+}
 
 // lock locks the handle.
 func (h *Handle) lock() locked {

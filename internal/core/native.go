@@ -194,6 +194,7 @@ func (h *locked) callAbout(d direction, s *Slot, call func() (ended bool)) bool 
 	h.mu.Unlock()
 	ended := call()
 	h.lockMutex()
+	h.counts.calls++
 	if ended {
 		h.latch[d] |= endedEarly
 	}

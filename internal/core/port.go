@@ -75,7 +75,8 @@ type state struct {
 	refusing  bool     // accepts nothing any more
 	closed    bool
 
-	submitted, completed uint64
+	submitted, completed          uint64
+	calls, wouldBlocks, poolWaits uint64
 }
 
 // NewPort makes a port that performs operations with the given backend.
@@ -168,6 +169,8 @@ type Stats struct {
 	Handles, Waiting          int
 	Polls, Wakes, StaleEvents uint64
 	Leading, Parked           bool
+
+	Calls, WouldBlocks, PoolWaits uint64 // see counts
 }
 
 // Stats returns the counters as they are at one moment.
@@ -188,6 +191,9 @@ func (p *Port) Stats() Stats {
 		StaleEvents: p.stale.Load(),
 		Leading:     s.Leading,
 		Parked:      s.Parked,
+		Calls:       st.calls,
+		WouldBlocks: st.wouldBlocks,
+		PoolWaits:   st.poolWaits,
 	}
 }
 
@@ -221,6 +227,9 @@ func (p *Port) publish(o *outcome) {
 
 // publish is Port.publish with the lock held. An observer has been told.
 func (st *state) publish(o *outcome) {
+	st.calls += uint64(o.counts.calls)
+	st.wouldBlocks += uint64(o.counts.wouldBlocks)
+	st.poolWaits += uint64(o.counts.poolWaits)
 	for s := o.ended.pop(); s != nil; s = o.ended.pop() {
 		st.finish(s)
 	}

@@ -46,6 +46,9 @@ func (h *locked) getBuffer(s *Slot) bool {
 		return true // a full read that has some of its bytes
 	}
 	if !rec.buffer.pool.get(h.Handle, rec) {
+		if h.latch[in]&wantsBuffer == 0 {
+			h.counts.poolWaits++
+		}
 		h.latch[in] |= wantsBuffer
 		return false
 	}

@@ -14,7 +14,7 @@ type edit struct{ old, new string }
 var mutants = []mutant{
 	{"LatchClearedAfterTheCall", "direction.go", []edit{
 		{"h.latch[d] &^= ready | stopsShort\n", "h.latch[d] &^= stopsShort\n"},
-		{"h.lockMutex()\n\treturn r", "h.lockMutex()\n\th.latch[d] &^= ready\n\treturn r"}}},
+		{"h.lockMutex()\n\th.counts.calls++", "h.lockMutex()\n\th.latch[d] &^= ready\n\th.counts.calls++"}}},
 	{"ShortReadTakenForTheLast", "serve.go", []edit{
 		{"if r&(backend.HungUp|backend.StopsShort) != 0 {", "if r&backend.HungUp != 0 {"}}},
 	{"StopsShortOnce", "direction.go", []edit{
