@@ -1,11 +1,11 @@
-// Package completion brings I/O completion ports to Go, on every system that
-// has a backend.
+// Package completion provides I/O completion ports for Go, on every system that has a
+// backend: epoll on Linux, kqueue on macOS and the BSDs, IOCP on Windows.
 //
-// A program gives a port operations, together with the buffers they need, and
-// gets both back when they are finished. It does not wait for readiness and
-// then make calls; it says what it wants done. One goroutine can serve any
-// number of connections, and an idle connection holds neither a goroutine nor
-// a buffer.
+// A program submits operations to a port, together with the buffers they need. The
+// port performs the operations and returns each of them when it is complete. The
+// program does not wait for readiness to make its own calls. One goroutine can serve
+// any number of connections. An idle connection holds neither a goroutine nor a
+// buffer.
 //
 //	port, err := completion.Open(nil)
 //	ln, err := port.Listen("tcp", "127.0.0.1:7000")
@@ -18,159 +18,206 @@
 //		}
 //	}
 //
-// The operations are in package ops. There are two ways to use them: Submit,
-// and then Next, NextBatch or Completions, for loops that handle whatever is
-// finished; Await, or Start and then Wait, for a goroutine that wants one
-// operation done.
+// The operations are in package ops. There are two ways to use them:
+//
+//   - Submit, and then Next, NextBatch or Completions: for a loop that handles every
+//     operation that is complete.
+//   - Await, or Start and then Wait: for a goroutine that needs one operation.
 //
 // # Who runs the port
 //
-// There is no hidden goroutine. A goroutine that waits in Next, NextBatch,
-// Completions, Wait, Await or Shutdown does the port's work: one of them has
-// the lead and polls, performs what has become possible, and passes the lead on
-// when it leaves. With nobody in them I/O and deadlines may be late, but are
-// never lost. Submit may make the first system call of an operation itself.
+// A port has no background goroutine. The goroutines that wait in Next, NextBatch,
+// Completions, Wait, Await or Shutdown do the port's work. One of them leads: it polls
+// the system, and hands off the lead when it leaves. The leader performs the operations
+// that have become possible; other waiting goroutines may help it.
+//
+// While no goroutine waits in one of these methods, I/O and deadlines may be late, but
+// none is lost. Submit may make the first system call of an operation itself.
 //
 // # Fairness
 //
-// While the bodies of a loop run, the port looks at I/O and at the clock about
-// every 100 µs, or after each body if one takes longer. Bodies that suddenly take
-// longer are noticed after at most 16 of them. The port's own work holds its lock,
-// and keeps other waiters waiting, for about a millisecond at most, whatever the
-// number of timers that are due, operations that are queued or connections that are
-// ready. Not bounded so: one Submit or NextBatch holds the lock for all its operations,
-// and the port looks at I/O again only after the batch that it has handed out.
+// While the bodies of a loop run, the port checks I/O and the clock about every 100 µs,
+// or after each body if a body takes longer. If bodies suddenly take longer, the port
+// notices it after at most 16 bodies.
+//
+// The port's own work holds the port's lock, and makes other waiting goroutines wait,
+// for about 1 ms at most. This limit does not depend on the number of timers that are
+// due, of operations that are queued, or of connections that are ready. It does not
+// cover two cases:
+//
+//   - One Submit or one NextBatch holds the lock for all its operations.
+//   - After NextBatch has delivered a batch, the port checks I/O again only after the
+//     program has handled the batch.
 //
 // # Exactly once
 //
-// Every operation that Submit or Start has accepted completes exactly once:
-// with its result, an error, or because it was cancelled, overdue, or its
-// handle or port was closed. A completion goes to one goroutine.
+// Every operation that Submit or Start accepts completes exactly once. It completes
+// with its result, with an error, or because it was cancelled, it timed out, or its
+// handle or its port was closed. Each completion is delivered to one goroutine.
 //
 // # Ownership
 //
-// From an accepted Submit until they are handed out, an operation and its
-// buffers belong to the port. Using a Buffer one does not own panics, and so
-// does asking an operation in flight for its outcome. Operations and buffers
-// that were handed out can be used again.
+// Once Submit or Start accepts an operation, the port owns the operation and its
+// buffers until the operation is delivered. Next, NextBatch and Completions deliver a
+// submitted operation; Wait and Await deliver a started one. A use of a Buffer that
+// the program does not own panics. N and Err panic while the port owns the operation.
+// The program can use a delivered operation and its buffers again.
 //
-// Mistakes of the programmer panic, and nothing is accepted: a nil operation,
-// one that is in flight, a handle or pool of another port, a buffer that is
-// lent, a read with both or neither of Buf and Pool, a read into no memory, Wait
-// for an operation that was not started or by two goroutines at once. Everything
-// else is an outcome, a closed handle included. An operation that a closed port
-// refuses has one, too: net.ErrClosed.
+// A mistake of the program panics, and the port accepts no operation of that call.
+// Mistakes are:
 //
-// A pool's buffer that was released and is used all the same panics while it is in
-// the pool. When the pool has lent it again, only -race and the setting
-// check=buffers (see Debugging) find that out: see Buffer.Release.
+//   - an operation that is nil, that is not one of package ops, or that the port owns;
+//   - an operation without a handle, or with a handle or a pool of another port;
+//   - a buffer that the program does not own, or a Read into a shared buffer;
+//   - a Read with both or neither of Buf and Pool, a Read into a Buf without memory, or
+//     a pooled read with Append;
+//   - a Write without a Buf;
+//   - Wait for an operation that was not started, or not on this port;
+//   - two goroutines that wait for one operation at the same time.
+//
+// Everything else is an outcome of the operation, a closed handle included. An
+// operation that a closed port refuses has the outcome net.ErrClosed.
+//
+// A use of a pool's buffer after its release panics while the buffer is in the pool.
+// After the pool has given the buffer to the next owner, only -race and the setting
+// check=buffers (see Debugging) detect such a use: see Buffer.Release.
 //
 // # Order
 //
-// Operations of one direction of one handle (Accept and Read; Connect, Write
-// and CloseWrite) are performed in the order they were submitted. Reads and
-// writes don't wait for each other, but both wait for a Connect before them and
-// share its failure. Which goroutine handles which completion first is not
-// promised.
+// A handle has two directions: one for Accept and Read, one for Connect, Write and
+// CloseWrite. The operations of one direction are performed in the order in which they
+// were submitted. Reads and writes do not wait for each other. Both wait for a Connect
+// that was submitted before them, and share its failure. If several goroutines handle
+// completions, the order in which they do so is not promised.
 //
-// A write sends all its bytes or ends with an error and the number sent. A write
-// that ends after some of its bytes breaks its direction until it is delivered:
-// by Next, NextBatch or Completions, or by Wait or Await if it was started. What is
-// queued behind it in its direction (writes, CloseWrites, also a Connect), and what is
-// submitted there before it is delivered, ends with ErrWriteAborted and sends nothing,
-// unless it was cancelled, overdue, closed or above Config.MaxInFlight first. So no
-// program sends into the middle of a message before it can know that the message is
-// broken. What is submitted after that is sent.
+// A Write sends all its bytes, or it ends with an error and the number of bytes sent. A
+// Write that ends after some of its bytes, but not all, breaks its direction until that
+// Write is delivered. While a direction is broken:
 //
-// On Windows a write that is cancelled, overdue or closed while the system has it
-// counts as one that ends after some of its bytes, and its number is a lower bound:
-// the system does not report what it had sent.
+//   - Operations that were queued there behind the Write end with ErrWriteAborted,
+//     and so do operations that are submitted there: a Write, a CloseWrite, and a
+//     Connect, too. They send nothing.
+//   - An operation ends with its own error instead if, before it was aborted, it was
+//     cancelled, timed out, was closed, or was above Config.MaxInFlight.
+//
+// So no program sends into the middle of a message before it can know that the message
+// is broken. Operations that are submitted after the delivery of the Write are
+// performed.
+//
+// On Windows, a Write that is cancelled, times out or is closed while the system has it
+// counts as one that ends after some of its bytes. Its N is a lower bound, since the
+// system does not report the number of bytes that it sent.
 //
 // # Data
 //
-// A read ends when there is data, whatever made an earlier call of the system
-// stop short of it: urgent data of TCP, descriptors or credentials on a unix
-// socket. The last urgent byte that was sent is not part of the stream, unless the
-// socket has SO_OOBINLINE. An earlier one is, if the later one came before reads had
-// passed it. Descriptors that come with data are closed.
+// A Read ends when there is data, whatever made an earlier system call stop before that
+// data: urgent data of TCP, or descriptors or credentials on a unix socket. The last
+// urgent byte that was sent is not part of the stream, unless the socket has
+// SO_OOBINLINE. An earlier urgent byte is part of the stream if a later one arrived
+// before reads had passed the earlier one. The port closes descriptors that arrive with
+// data.
 //
 // # Cancelling
 //
-// Cancelling is a request; the completion is the fact. The operation ends with
-// its natural result, if that comes first, or with ErrCanceled and the bytes
-// moved so far. What arrived before the deadline of a read, accept or connect is
-// its result, however late the port looks, but not for a late read that finds its
-// pool empty, and on Windows only for the first operation of a queue. A write ends
-// at its deadline, whatever room there is. The first of cancel, deadline and close to be
-// recorded decides the error. What a cancelled operation had already produced, a
-// connection or a pool's buffer, is handed out or released. Neither Cancel nor
-// SetDeadline nor Buffer.Release makes a system call on a connection.
+// Cancel requests cancellation. The operation completes once: with its natural result
+// if that came first, otherwise with ErrCanceled and the number of bytes moved so
+// far.
+//
+// A Read, Accept or Connect ends with what arrived before its deadline, however late
+// the port checks I/O. This does not cover two cases:
+//
+//   - a pooled read that finds its pool empty;
+//   - on Windows, an operation that is not the first of its queue.
+//
+// A Write ends at its deadline, even if the system has room for more bytes.
+//
+// Cancel, deadline and close: the one that is recorded first decides the error. If a
+// cancelled operation has already got a connection or a pool's buffer, the port
+// delivers it or releases it. Cancel, SetDeadline and Buffer.Release make no system
+// call on a connection.
 //
 // # Closing
 //
-// Closing a handle ends its operations with net.ErrClosed; when the last has
-// ended, the descriptor goes back to the system. Closing a port closes its
-// handles. What is finished can still be dequeued. Shutdown finishes queued
-// writes first.
+// Closing a handle ends its operations with net.ErrClosed. When the last of them has
+// ended, the descriptor is returned to the system. Closing a port closes its handles.
+// Operations that are complete can still be dequeued. Shutdown performs the queued
+// writes before it closes the port.
 //
 // # Errors
 //
-// All errors answer errors.Is with Go's own values:
+// All errors match Go's own values with errors.Is:
 //
 //	io.EOF                    the end of the stream, with 0 bytes
-//	io.ErrUnexpectedEOF       the end of the stream within a Full read
+//	io.ErrUnexpectedEOF       the end of the stream, after some bytes of a Full Read
 //	net.ErrClosed             the handle or the port was closed
-//	os.ErrDeadlineExceeded    the deadline passed
-//	ErrCanceled               cancelled; matches context.Canceled
-//	ErrWriteAborted           a write before this one ended half-way, and was
-//	                          not delivered when this one was submitted
-//	ErrLimit                  more than Config.MaxInFlight
+//	os.ErrDeadlineExceeded    the operation timed out: its deadline passed
+//	ErrCanceled               the operation was cancelled; matches context.Canceled
+//	ErrWriteAborted           an earlier Write ended after some of its bytes, and was
+//	                          not delivered when this operation was submitted
+//	ErrLimit                  more operations in flight than Config.MaxInFlight
 //	io.ErrShortBuffer         a Read with Append, and no room in its Buf
 //	errors.ErrUnsupported     not on this system, or not for this kind
 //
-// Any other error is the system's: a *net.OpError, in which errors.As finds an
-// *os.SyscallError and a syscall.Errno. Its Source is the local address and its
-// Addr the remote one; for an Accept, Addr is the address listened on, and for a
-// failed Connect, and for what waited for it, the address that was not reached.
-// They are noted when the operation fails, and not nil for a connection: see
-// Socket.RemoteAddr. Timeout and Temporary are right on every system: a lack of
-// descriptors or memory (EMFILE, ENFILE, ENOBUFS, ENOMEM), or of registrations with
-// epoll (ENOSPC), is temporary. On Windows the errno is Winsock's, and errors.Is finds
-// the POSIX name, too. Err and Wait return the same error value each time. A reset is
-// never reported as io.EOF.
+// Any other error comes from the system. It is a *net.OpError, in which errors.As finds
+// an *os.SyscallError and a syscall.Errno:
+//
+//   - Source is the local address. Addr is the remote address. For an Accept, Addr is
+//     the listener's address. For a failed Connect, and for operations that waited for
+//     it, Addr is the address that was not reached.
+//   - The addresses are recorded when the operation fails. For a connection they are
+//     not nil: see Socket.RemoteAddr.
+//   - Timeout and Temporary are correct on every system. A lack of descriptors or
+//     memory (EMFILE, ENFILE, ENOBUFS, ENOMEM), or of registrations with epoll
+//     (ENOSPC), is temporary.
+//   - On Windows the errno is Winsock's. errors.Is matches the POSIX name, too.
+//
+// Err and Wait return the same error value each time. A reset is never reported as
+// io.EOF.
 //
 // # The race detector
 //
-// With -race a program learns of memory that it uses while the port owns it,
-// whichever goroutine does, and whichever made the system call: writing or
-// reading the memory of a read, or changing the bytes of a write, between the
-// Submit that accepted the operation and its being handed out; using memory of
-// a pool's buffer that was released; changing a shared buffer before its last
-// write was handed out. The report's "created at" shows where the memory was
-// given away. Each use of a *Buffer that was released panics, whoever has its
-// memory by now. Not found are: reading the bytes of a write, which harms nobody;
-// memory outside Go's heap and variables; the fields of an operation, unless two
-// goroutines use them at once; and now and then a use among many, since the
-// detector keeps only the last few uses of each place.
+// With -race, the race detector reports memory that the program uses while the port
+// owns it. Any goroutine may use the memory, and any goroutine may have made the
+// system call: the use is reported. The line "created at" of the report shows where
+// the program gave the memory away.
+//
+// Detected:
+//
+//   - writing or reading the memory of a Read, or changing the bytes of a Write,
+//     between the Submit that accepted the operation and the delivery of the
+//     operation;
+//   - using the memory of a pool's buffer after the release of that buffer;
+//   - changing a shared buffer before its last Write is delivered;
+//   - each use of a *Buffer after its release: it panics, whoever owns the memory by
+//     then.
+//
+// Not detected:
+//
+//   - reading the bytes of a Write, which does no harm;
+//   - memory outside Go's heap and variables;
+//   - the fields of an operation, unless two goroutines use them at the same time;
+//   - occasionally one use among many, since the detector keeps only the last few uses
+//     of each place.
 //
 // # Limits
 //
-// The number of operations is bounded by the program's own objects, or by
-// Config.MaxInFlight. Data is never read without an operation that waits for
-// it.
+// The number of operations in flight is unlimited, unless Config.MaxInFlight limits it.
+// The port reads data only for an operation that waits for it.
 //
 // # Testing
 //
-// A port whose Config names a Memory has its sockets in that network inside the
-// process: a test holds the other ends, orders faults, and works with the clock
-// of a testing/synctest bubble.
+// If the Config of a port names a Memory, the port's sockets are in that network
+// inside the process. A test holds the other ends, orders faults, and works with the
+// clock of a testing/synctest bubble.
 //
 // # Debugging
 //
-// COMPLETIONDEBUG is a list of settings with commas between. The setting
-// backend=NAME chooses the backend of ports whose Config names none;
-// wait=park or wait=block says how a loop that waits for completions sleeps: as
-// a goroutine, or in a system call. With check=buffers a pool lends a new *Buffer
-// each time, at the cost of an allocation, so that every use of one that was
-// released panics; it is the one setting that concerns ports on a Memory, too.
+// The environment variable COMPLETIONDEBUG is a list of settings, separated by commas:
+//
+//   - backend=NAME selects the backend of ports whose Config names none.
+//   - wait=park or wait=block selects how a loop that waits for completions sleeps:
+//     as a goroutine, or in a system call.
+//   - check=buffers makes a pool use a new *Buffer for each owner, at the cost of one
+//     allocation, so that every use of a released *Buffer panics. It is the only
+//     setting that applies to ports on a Memory, too.
 package completion
