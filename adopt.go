@@ -9,34 +9,39 @@ import (
 	"github.com/completionport/completion/internal/core"
 )
 
-// AdoptConn takes over a connection of package net: the port gets a descriptor
-// of its own for it, and c is closed without the connection noticing. It must
-// be a TCP or unix stream; others, a *tls.Conn or one of AF_VSOCK for instance, return
-// errors.ErrUnsupported. On Windows the system moves the socket from the completion
-// port of Go's runtime to this one: a system that can't (before Windows 8.1, and
-// Wine) returns errors.ErrUnsupported, and one where an operation on c is under way
-// refuses. What net.FileConn has made of a socket that was never connected is taken
-// as one from Port.Socket. If AdoptConn fails, c is as it was and still the
-// caller's. No other goroutine may be reading or writing c. A port on a Memory
-// adopts what that Memory has dialled or accepted, and nothing else.
+// AdoptConn takes over a connection of package net. The port gets its own descriptor of
+// the connection. AdoptConn then closes conn, and the connection stays open. No other
+// goroutine may read or write conn meanwhile. If AdoptConn fails, conn is unchanged and
+// the caller still owns it.
 //
-// The connection may be shared, with what (*net.TCPConn).File has returned or with
-// a child process. If others make it blocking, the port goes on as before; on macOS
-// alone its writes may block then.
-func (p *Port) AdoptConn(c net.Conn) (*Socket, error) {
-	fd, err := p.kernel.Adopt(c, false)
+// The connection must be a TCP or unix stream. For any other, a *tls.Conn or one of
+// AF_VSOCK for instance, AdoptConn returns an error that matches
+// errors.ErrUnsupported. A connection that net.FileConn made of a socket that was
+// never connected becomes a socket as from Port.Socket. A port on a Memory adopts
+// only connections that this Memory has dialled or accepted.
+//
+// On Windows, the system moves the socket from the completion port of Go's runtime to
+// this one. Before Windows 8.1 and on Wine, the system cannot do this, and AdoptConn
+// returns an error that matches errors.ErrUnsupported. AdoptConn fails if an
+// operation on conn is under way.
+//
+// The connection may be shared with the result of (*net.TCPConn).File or with a child
+// process. If these make it blocking, the port works as before, except on macOS: there
+// the port's writes may block.
+func (p *Port) AdoptConn(conn net.Conn) (*Socket, error) {
+	fd, err := p.kernel.Adopt(conn, false)
 	if err != nil {
 		return nil, opError("adopt", nil, nil, err)
 	}
-	local := c.LocalAddr()
+	local := conn.LocalAddr()
 	// Package net makes a connection of any stream socket. Where the system has
 	// forgotten with whom one was that has been reset, package net has not.
-	connected := p.kernel.RemoteAddr(fd) != nil || c.RemoteAddr() != nil
+	connected := p.kernel.RemoteAddr(fd) != nil || conn.RemoteAddr() != nil
 	h, err := p.addAdopted(fd, local != nil && local.Network() == "unix", connected, nil)
 	if err != nil {
 		return nil, err
 	}
-	c.Close()
+	conn.Close()
 	return (*Socket)(h), nil
 }
 
@@ -47,37 +52,40 @@ func (p *Port) addAdopted(fd int, isUnix, isConnected bool, atClose func()) (*co
 	return p.added("adopt", h, failure, isUnix)
 }
 
-// AdoptListener takes over a TCP or unix stream listener of package net in the
-// same way. Connections that wait in its backlog are not lost. When the adopted
-// listener is closed it removes its file if l would have: the file of a listener
-// from net.FileListener, or after SetUnlinkOnClose(false), stays.
+// AdoptListener takes over a TCP or unix stream listener of package net, as AdoptConn
+// takes over a connection. Connections that wait in its backlog are not lost. When
+// the adopted listener is closed, it removes its file if listener would have removed
+// it. The file of a listener from net.FileListener, or after SetUnlinkOnClose(false),
+// stays.
 //
-// A type of the program's that embeds a *net.UnixListener is adopted as that is. One
-// that has its methods otherwise must have SetUnlinkOnClose, too, or its file would go
-// when l is closed: without it AdoptListener returns errors.ErrUnsupported. With it
-// the file stays, also in the end, since l can't be asked: see
-// Listener.SetUnlinkOnClose.
+// A type of the program that embeds a *net.UnixListener is adopted in the same way. A
+// type that implements the methods of a unix listener otherwise must have
+// SetUnlinkOnClose, too: without that method, closing listener would remove the file,
+// and AdoptListener returns an error that matches errors.ErrUnsupported. With that
+// method, the file stays, also when the adopted listener is closed: listener does not
+// report whether it would have removed the file. See Listener.SetUnlinkOnClose.
 //
-// The listener may be shared in the same way: os/exec makes it blocking when it
-// hands it to a child process, and accepts go on as before. But while it is
-// blocking, and another process accepts from it, too, an accept that comes second
-// blocks, and holds up the port, until the next connection.
-func (p *Port) AdoptListener(l net.Listener) (*Listener, error) {
-	fd, err := p.kernel.Adopt(l, true)
+// The listener may be shared, as a connection may. os/exec makes a listener blocking
+// when it passes the listener to a child process: accepts work as before. If the
+// listener is blocking and another process accepts from it, too, an accept may find
+// that the other process took the connection. That accept blocks, and blocks the
+// port, until the next connection.
+func (p *Port) AdoptListener(listener net.Listener) (*Listener, error) {
+	fd, err := p.kernel.Adopt(listener, true)
 	if err != nil {
 		return nil, opError("adopt", nil, nil, err)
 	}
 	local := p.kernel.LocalAddr(fd)
 	unix, isUnix := local.(*net.UnixAddr)
-	keeper, keeps := l.(interface{ SetUnlinkOnClose(bool) })
+	keeper, keeps := listener.(interface{ SetUnlinkOnClose(bool) })
 	var remove func()
 	if path := fileOf(unix); path != "" {
 		if !keeps {
 			p.kernel.Disown(fd)
-			err = fmt.Errorf("%T would remove its file: it has no SetUnlinkOnClose: %w", l, errors.ErrUnsupported)
+			err = fmt.Errorf("%T would remove its file: it has no SetUnlinkOnClose: %w", listener, errors.ErrUnsupported)
 			return nil, opError("adopt", nil, local, err)
 		}
-		if unlinksOnClose(l) {
+		if unlinksOnClose(listener) {
 			remove = p.kernel.FileRemover(path)
 		}
 	}
@@ -91,7 +99,7 @@ func (p *Port) AdoptListener(l net.Listener) (*Listener, error) {
 	if keeps { // what becomes of the file is the adopted one's business
 		keeper.SetUnlinkOnClose(false)
 	}
-	l.Close()
+	listener.Close()
 	return (*Listener)(h), nil
 }
 

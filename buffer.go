@@ -2,93 +2,100 @@ package completion
 
 import "github.com/completionport/completion/internal/core"
 
-// Buffer is memory with one owner at a time: you, the port while an operation
-// that uses it is in flight, or the pool it came from. Using a buffer that one
-// does not own panics and says who does.
+// Buffer is memory with one owner at a time: the program, the port, or the pool that
+// it came from. The port owns a buffer from the Submit that accepts its operation
+// until that operation is delivered. Using a buffer that the program does not own
+// panics, and the panic names the owner.
 //
-// Release a pool's buffer once, when you are done with its bytes: after Take or
-// after the read that has brought it, or, if it is written, after the write was
-// handed out; a shared buffer may be released as soon as the last write of it was
-// submitted.
+// Call Release once for each buffer of a pool and for each shared buffer, when the
+// program no longer needs the bytes and every Write of the buffer was delivered (for a
+// shared buffer: was submitted).
 //
-// It has a fixed memory, all of which a read may fill, and a number of bytes
-// that count: those a write sends, and those a read has brought.
+// A Buffer has memory of a fixed size and a length. A Read may fill the whole memory.
+// The length is the number of bytes, from the start of the memory, that a Write sends
+// and that a Read has delivered.
 //
-// The zero Buffer has no memory; Set gives it some. A Buffer must not be
-// copied. The methods are not for several goroutines at once, but a shared
-// buffer may be read, submitted and released by any number of them.
+// The zero Buffer has no memory: Set gives it some. A Buffer must not be copied. Its
+// methods are not safe for concurrent use, with one exception: any number of goroutines
+// may read, submit and release a shared buffer.
 type Buffer core.Buffer
 
 func (b *Buffer) core() *core.Buffer { return (*core.Buffer)(b) }
 
-// Own returns a buffer that stands for p, all of which counts. p must not be
-// touched while the port owns the buffer.
-func Own(p []byte) *Buffer {
+// Own returns a buffer for memory that the program has made. The length of the buffer is
+// len(memory). Own copies nothing. The program must not use memory while the port owns
+// the buffer.
+func Own(memory []byte) *Buffer {
 	b := new(Buffer)
-	b.Set(p)
+	b.Set(memory)
 	return b
 }
 
-// Set makes b stand for p, all of which counts. It allocates nothing. It
-// panics for a buffer of a pool.
-func (b *Buffer) Set(p []byte) { b.core().Set(p) }
+// Set replaces the memory of the buffer, and sets the length of the buffer to
+// len(memory). It copies and allocates nothing. It panics for a buffer of a pool.
+func (b *Buffer) Set(memory []byte) { b.core().Set(memory) }
 
-// Bytes returns the bytes that count. They are yours as long as the buffer is.
+// Bytes returns the memory up to the length of the buffer. The program may use it as
+// long as it owns the buffer.
 func (b *Buffer) Bytes() []byte { return b.core().Bytes() }
 
-// Len is the number of bytes that count.
+// Len returns the length of the buffer in bytes.
 func (b *Buffer) Len() int { return len(b.core().Bytes()) }
 
-// Memory returns the whole memory, to be filled before Resize and a write.
+// Memory returns the whole memory, for the program to fill before Resize and a Write.
+// The program may use it as long as it owns the buffer.
 func (b *Buffer) Memory() []byte { return b.core().Memory() }
 
-// Resize says how many bytes count, counted from the start of the memory. It
-// panics if there are not as many.
+// Resize sets the length of the buffer to n bytes. It panics if n is negative or above
+// the size of the memory.
 func (b *Buffer) Resize(n int) { b.core().Resize(n) }
 
-// Share freezes the buffer, so that any number of writes may send its bytes at
-// the same time. Sharing a shared buffer changes nothing. It stays frozen
-// until Release has been called and the last of those writes was handed out;
-// then a pool's buffer is back in its pool and your own memory is yours again.
+// Share freezes the buffer, so that any number of Writes may send its bytes at the same
+// time. Sharing a shared buffer changes nothing. The buffer stays frozen until Release
+// was called and the last of those Writes is delivered. Then a pool's buffer is back in
+// its pool, and the program owns a buffer of its own memory again.
 func (b *Buffer) Share() { b.core().Share() }
 
-// Release gives the buffer back to its pool, where the read that has waited
-// longest gets it. Your own memory has no pool: there Release does nothing but
-// end a Share. Release makes no system call. It panics if the buffer is the port's
-// or has been released.
+// Release returns the buffer to its pool. The pooled read that has waited longest
+// acquires it. For a buffer without a pool, Release ends a Share and does nothing
+// else. Release makes no system call on a connection. It panics if the port owns the
+// buffer, or if the buffer was released.
 //
-// A *Buffer that was released must not be used any more, not even to release it
-// again. Such a use panics as long as the buffer is in the pool. Then the pool
-// lends the same *Buffer to the next owner, and the use is taken for that owner's:
-// it may read other data, or give the buffer away a second time. With -race, or with
-// COMPLETIONDEBUG=check=buffers, a pool lends a new *Buffer each time, which is one
-// allocation, and the old one stays released: then every such use panics.
+// The program must not use a *Buffer after its release, not even to release it again.
+// Such a use panics as long as the buffer is in the pool. After the pool has given
+// the same *Buffer to the next owner, such a use counts as one of that owner: it may
+// read other data, or release the buffer a second time. With -race, or with
+// COMPLETIONDEBUG=check=buffers, every such use panics: the pool makes a new *Buffer
+// for each owner, which costs one allocation, and the old *Buffer stays released.
 func (b *Buffer) Release() { b.core().Release() }
 
-// Pool is a bounded stock of buffers of one size, for reads that take their
-// buffer when data is there. It belongs to one port. Memory is made as it is
-// first needed and kept until the pool is garbage.
+// Pool is a bounded stock of buffers of one size, for pooled reads: a pooled read
+// acquires its buffer when data is there. A Pool belongs to one port and comes from
+// Port.NewPool. It allocates a buffer when that is first needed, and keeps it until the
+// pool is garbage.
 //
-// A pool is as large as the number of messages being worked on, not as the
-// number of connections. Peers that send and never read can hold every buffer
-// in writes that don't end: give writes a deadline.
+// Choose the number of buffers by the number of messages that the program works on at a
+// time, not by the number of connections. Peers that send and never read can hold every
+// buffer in Writes that do not end: give Writes a deadline.
 type Pool core.Pool
 
 func (p *Pool) core() *core.Pool { return (*core.Pool)(p) }
 
-// NewPool returns a pool of at most count buffers of size bytes each. It
-// panics if either is below 1.
+// NewPool returns a pool of at most count buffers of size bytes each. It panics if size
+// or count is below 1.
 func (p *Port) NewPool(size, count int) *Pool {
 	if size < 1 || count < 1 {
-		panic("completion: NewPool needs a size and a count above 0")
+		panic("completion: NewPool: size and count must be above 0")
 	}
 	return (*Pool)(p.core.NewPool(size, count))
 }
 
-// Take returns a buffer of the pool, all of which counts, or nil if there is
-// none to spare. It never waits, and takes none away from a read that does.
+// Take acquires a buffer from the pool. The length of the buffer is its whole size.
+// Take returns nil if the pool has no buffer to spare: it never waits, and does not
+// take a buffer away from a pooled read that waits. Take panics if the pool is not
+// from NewPool.
 func (p *Pool) Take() *Buffer { return (*Buffer)(p.core().Take()) }
 
-// Lent is the number of buffers that are not in the pool at the moment: with
-// the port or with the program.
+// Lent returns the number of buffers that are not in the pool at the moment: those that
+// the port or the program owns. It panics if the pool is not from NewPool.
 func (p *Pool) Lent() int { return p.core().Lent() }

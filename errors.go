@@ -15,17 +15,17 @@ import (
 	"github.com/completionport/completion/internal/sys"
 )
 
-// ErrCanceled is the outcome of an operation that was cancelled. It matches
-// context.Canceled, too.
+// ErrCanceled is the error of an operation that was cancelled. errors.Is also matches
+// it with context.Canceled.
 var ErrCanceled error = canceledError{}
 
-// ErrWriteAborted is the outcome of writes, of a CloseWrite and of a Connect that were
-// submitted behind a write which ended after some of its bytes, before that
-// write was delivered: they would have started in the middle of its message. None
-// of their bytes were sent.
-var ErrWriteAborted = errors.New("completion: write aborted: the one before it ended half-way")
+// ErrWriteAborted is the error of a Write, a CloseWrite or a Connect that was
+// submitted behind a Write that ended after some of its bytes, and before that Write
+// was delivered. The aborted operation would have started in the middle of a message.
+// None of its bytes were sent.
+var ErrWriteAborted = errors.New("completion: write aborted: an earlier write ended after some of its bytes")
 
-// ErrLimit is the outcome of an operation above Config.MaxInFlight.
+// ErrLimit is the error of an operation above Config.MaxInFlight.
 var ErrLimit = errors.New("completion: too many operations in flight")
 
 type canceledError struct{}

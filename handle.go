@@ -14,17 +14,18 @@ import (
 
 var _ syscall.Conn = (*Socket)(nil)
 
-// Socket is a stream socket that belongs to a port for its whole life: TCP
-// over IPv4 or IPv6, or unix. It comes from an Accept, from Port.Socket to be
-// connected, or from Port.AdoptConn.
+// Socket is a stream socket of a port: TCP over IPv4 or IPv6, or unix. It belongs to
+// that port for its whole life. It comes from an Accept, from Port.Socket (to be
+// connected), or from Port.AdoptConn.
 type Socket core.Handle
 
 func (s *Socket) core() *core.Handle { return (*core.Handle)(s) }
 
-// Socket returns a socket that is not connected yet, for a Connect. The
-// networks are "tcp", "tcp4", "tcp6" and "unix"; a "tcp" socket can connect to
-// addresses of both families, but on OpenBSD and DragonFly to IPv4 only, where
-// one socket does not speak both. Nagle's algorithm is off, as in package net.
+// Socket returns a socket that is not connected yet, for a Connect. The networks are
+// "tcp", "tcp4", "tcp6" and "unix". A "tcp" socket can connect to IPv4 and IPv6
+// addresses. On OpenBSD and DragonFly, one socket does not support both: there a
+// "tcp" socket can connect to IPv4 addresses only. Nagle's algorithm is off, as in
+// package net.
 func (p *Port) Socket(network string) (*Socket, error) {
 	family := sys.FamilyOf(network, nil)
 	if family == 0 {
@@ -60,22 +61,26 @@ func (p *Port) added(what string, h *core.Handle, failure *core.Failure, isUnix 
 	return nil, errorOf(failure)
 }
 
-// Close refuses new operations and ends those in flight with net.ErrClosed. It
-// never blocks: the descriptor goes back to the system when the last of them
-// has ended, which is before that one can be dequeued. What was written and not
-// sent yet is sent in the background, unless input was left unread: then the system
-// sends a reset, and the rest is lost. To be safe submit a CloseWrite, read to the end
-// of the stream, and close then. A positive SO_LINGER, for which closing would
-// have to wait, is turned off: for all who share the socket, with what
-// (*net.TCPConn).File has returned for instance, as the option belongs to the socket
-// and not to the descriptor. Closing again returns net.ErrClosed.
+// Close ends the operations of the socket with net.ErrClosed: those in flight, and
+// those that are submitted later. Close never blocks. The descriptor is returned to
+// the system when the last operation has ended, before that operation can be
+// dequeued. Closing again returns net.ErrClosed.
+//
+// After Close, the system sends the bytes that it accepted and has not sent yet,
+// unless input was left unread. With unread input the system sends a reset, and those
+// bytes are lost. To lose nothing, submit a CloseWrite, read to the end of the
+// stream, and then close.
+//
+// Close turns off a positive SO_LINGER, since closing would block. The option belongs
+// to the socket, not to the descriptor: it is also off for all others that share the
+// socket, for instance with the result of (*net.TCPConn).File.
 func (s *Socket) Close() error { return closedUnless(s.core().Close()) }
 
-// LocalAddr returns this side's address. It asks the system each time. It is never
-// nil for a socket that is connected or has been: when that is closed, and the
-// system can't be asked any more, LocalAddr returns an address without content, a
-// &net.TCPAddr{} or a &net.UnixAddr{Net: "unix"}. A socket that was never connected
-// has nil once it is closed.
+// LocalAddr returns the local address. It makes a system call each time. The result
+// is never nil for a socket that is or was connected: after Close, when the system
+// does not know the address any more, it is an empty address, &net.TCPAddr{} or
+// &net.UnixAddr{Net: "unix"}. For a socket that was never connected, LocalAddr
+// returns nil after Close.
 func (s *Socket) LocalAddr() net.Addr {
 	wasConnected, isUnix := s.core().Past()
 	local := ask(s.core(), kernel.LocalAddr)
@@ -85,11 +90,12 @@ func (s *Socket) LocalAddr() net.Addr {
 	return local
 }
 
-// RemoteAddr returns the other side's address. It asks the system each time. It is
-// nil for a socket that was never connected, and never nil for one that is or has
-// been. After a reset Linux still knows the address, the BSDs and macOS don't, and
-// nobody does after Close: then RemoteAddr returns an address without content, as
-// LocalAddr. Who needs the address at the end keeps it from the beginning.
+// RemoteAddr returns the remote address. It makes a system call each time. The result
+// is nil for a socket that was never connected, and never nil for a socket that is or
+// was connected. After a reset, Linux still knows the address, and the BSDs and macOS
+// do not. After Close, no system does. If the system does not know the address,
+// RemoteAddr returns an empty address, as LocalAddr does. A program that needs the
+// address later must keep it.
 func (s *Socket) RemoteAddr() net.Addr {
 	wasConnected, isUnix := s.core().Past()
 	if !wasConnected {
@@ -119,38 +125,40 @@ func noAddr(isUnix bool) net.Addr {
 	return &net.TCPAddr{}
 }
 
-// SyscallConn gives access to the descriptor, for options this package does
-// not know. Its Read and Write return errors.ErrUnsupported: waiting is the
-// port's. So is receiving, also of urgent data (MSG_OOB): what is received behind
-// the port's back may take along the event that a read waits for.
+// SyscallConn returns access to the descriptor, for socket options that this package
+// does not support. The Read and Write methods of the result return
+// errors.ErrUnsupported: only the port waits for readiness. The program must not
+// receive from the descriptor, and must not receive urgent data (MSG_OOB): that can
+// consume the event that a Read waits for.
 func (s *Socket) SyscallConn() (syscall.RawConn, error) { return rawConn{s.core()}, nil }
 
-// SetNoDelay turns Nagle's algorithm off (true, the default) or on.
-func (s *Socket) SetNoDelay(on bool) error {
-	return s.set("set no delay", func(k kernel, fd int) error { return k.SetNoDelay(fd, on) })
+// SetNoDelay turns Nagle's algorithm off (noDelay is true, the default) or on (false).
+func (s *Socket) SetNoDelay(noDelay bool) error {
+	return s.set("set no delay", func(k kernel, fd int) error { return k.SetNoDelay(fd, noDelay) })
 }
 
-// SetKeepAlive makes the system probe a silent peer after idle, and at that
-// interval from then on, in whole seconds rounded up. Zero or less turns it
-// off, the default. If the system refuses so long a time, nothing changes.
+// SetKeepAlive makes the system probe a silent peer after idle, and then again after
+// each interval of the same length. The system gets idle in whole seconds, rounded
+// up. If idle is zero or negative, SetKeepAlive turns keep-alive off, which is the
+// default. If the system refuses so long a time, nothing changes.
 func (s *Socket) SetKeepAlive(idle time.Duration) error {
 	return s.set("set keep-alive", func(k kernel, fd int) error { return k.SetKeepAlive(fd, idle) })
 }
 
-// SetReadBuffer sets the size of the system's receive buffer.
+// SetReadBuffer sets the size of the system's receive buffer, in bytes.
 func (s *Socket) SetReadBuffer(bytes int) error {
 	return s.set("set read buffer", func(k kernel, fd int) error { return k.SetReadBuffer(fd, bytes) })
 }
 
-// SetWriteBuffer sets the size of the system's send buffer.
+// SetWriteBuffer sets the size of the system's send buffer, in bytes.
 func (s *Socket) SetWriteBuffer(bytes int) error {
 	return s.set("set write buffer", func(k kernel, fd int) error { return k.SetWriteBuffer(fd, bytes) })
 }
 
-// SetResetOnClose makes closing drop what was not sent yet and send a reset:
-// linger with zero seconds.
-func (s *Socket) SetResetOnClose(on bool) error {
-	return s.set("set linger", func(k kernel, fd int) error { return k.SetResetOnClose(fd, on) })
+// SetResetOnClose selects whether Close drops the bytes that were not sent yet and
+// sends a reset: SO_LINGER with 0 seconds. The default is false.
+func (s *Socket) SetResetOnClose(reset bool) error {
+	return s.set("set linger", func(k kernel, fd int) error { return k.SetResetOnClose(fd, reset) })
 }
 
 func (s *Socket) set(what string, f func(k kernel, fd int) error) error {

@@ -12,53 +12,58 @@ import (
 
 var _ syscall.Conn = (*Listener)(nil)
 
-// Listener accepts connections of stream sockets. It comes from Port.Listen or
-// Port.AdoptListener and belongs to its port for its whole life.
+// Listener accepts connections of stream sockets. It belongs to its port for its whole
+// life. It comes from Port.Listen, ListenConfig.Listen or Port.AdoptListener.
 type Listener core.Handle
 
 func (l *Listener) core() *core.Handle { return (*core.Handle)(l) }
 
-// ListenConfig says how a listener is to be. The zero ListenConfig is that of
-// Port.Listen.
+// ListenConfig configures a Listener. The zero value selects the defaults, which
+// Port.Listen uses.
 type ListenConfig struct {
-	// Backlog is the number of connections that may wait to be accepted. Zero
-	// means as many as the system allows.
+	// Backlog is the number of connections that may wait to be accepted. Zero means
+	// as many as the system allows.
 	Backlog int
 
-	// ReusePort lets several listeners share one TCP port; the system spreads the
-	// connections. Where it would give all to one of them (macOS, NetBSD, OpenBSD,
-	// FreeBSD before 12) or has no such option (Windows), Listen returns
-	// errors.ErrUnsupported.
+	// ReusePort lets several listeners share one TCP port. The system distributes the
+	// connections among them. Listen returns an error that matches
+	// errors.ErrUnsupported where the system would give all connections to one
+	// listener (macOS, NetBSD, OpenBSD, FreeBSD before 12), or has no such option
+	// (Windows).
 	ReusePort bool
 }
 
-// Listen returns a listener on the address, in the words of package net. The
-// networks are "tcp", "tcp4", "tcp6" and "unix". As in package net, "tcp" without
-// a host, or with an unspecified one (0.0.0.0 or [::]), listens on IPv4 and IPv6,
-// where a socket speaks both. Where none does, on OpenBSD and DragonFly, [::] means
-// IPv6 alone, and the others IPv4. Resolving a host's name may block. The file of a
-// unix listener is removed when it is closed, unless SetUnlinkOnClose says otherwise.
-// To a unix listener with an empty address Linux gives a name of the abstract
-// namespace; other systems refuse it with EAFNOSUPPORT.
+// Listen returns a listener on an address. The networks are "tcp", "tcp4", "tcp6" and
+// "unix". The address has the form that package net uses. Resolving the name of a host
+// may block.
+//
+// As in package net, "tcp" without a host, or with an unspecified one (0.0.0.0 or
+// [::]), listens on IPv4 and IPv6 where one socket supports both. Where no socket
+// does, on OpenBSD and DragonFly, [::] means IPv6 only, and no host or 0.0.0.0 means
+// IPv4 only.
+//
+// When a unix listener is closed, its file is removed, unless SetUnlinkOnClose(false)
+// was called. For an empty unix address, Linux chooses a name in the abstract
+// namespace, and the other systems return EAFNOSUPPORT.
 func (p *Port) Listen(network, address string) (*Listener, error) {
 	return ListenConfig{}.Listen(p, network, address)
 }
 
-// Listen is Port.Listen with this configuration.
-func (c ListenConfig) Listen(p *Port, network, address string) (*Listener, error) {
-	addr, resolved, family, err := resolveListen(network, address, p.kernel.MapsIPv4())
+// Listen returns a listener of port, as Port.Listen does, with this configuration.
+func (c ListenConfig) Listen(port *Port, network, address string) (*Listener, error) {
+	addr, resolved, family, err := resolveListen(network, address, port.kernel.MapsIPv4())
 	if err != nil {
 		return nil, opErrorOn("listen", network, nil, err)
 	}
-	fd, err := p.kernel.Listen(family, resolved, backend.ListenOptions{Backlog: c.Backlog, ReusePort: c.ReusePort})
+	fd, err := port.kernel.Listen(family, resolved, backend.ListenOptions{Backlog: c.Backlog, ReusePort: c.ReusePort})
 	if err != nil {
 		return nil, opErrorOn("listen", network, addr, err)
 	}
 	var remove func()
 	if path := fileOf(addr); path != "" {
-		remove = p.kernel.FileRemover(path)
+		remove = port.kernel.FileRemover(path)
 	}
-	l, err := p.addListener(fd, family == backend.Unix, remove)
+	l, err := port.addListener(fd, family == backend.Unix, remove)
 	if err != nil && remove != nil {
 		remove()
 	}
@@ -126,14 +131,14 @@ func resolve(network, address string) (net.Addr, backend.Address, error) {
 	return nil, backend.Address{}, net.UnknownNetworkError(network)
 }
 
-// Close refuses new accepts and ends those in flight with net.ErrClosed. It
-// never blocks: the address is free again when the last of them has ended,
-// which is before that one can be dequeued. Closing again returns
+// Close ends the Accepts of the listener with net.ErrClosed: those in flight, and those
+// that are submitted later. Close never blocks. The address is free again when the last
+// Accept has ended, before that Accept can be dequeued. Closing again returns
 // net.ErrClosed.
 func (l *Listener) Close() error { return closedUnless(l.core().Close()) }
 
-// Addr returns the address listened on. It asks the system each time, and is never nil:
-// when the listener is closed it returns an address without content, as
+// Addr returns the address of the listener. It makes a system call each time. The
+// result is never nil: after Close it is an empty address, as that of
 // Socket.LocalAddr.
 func (l *Listener) Addr() net.Addr {
 	if at := ask(l.core(), kernel.LocalAddr); at != nil {
@@ -143,15 +148,17 @@ func (l *Listener) Addr() net.Addr {
 	return noAddr(isUnix)
 }
 
-// SetUnlinkOnClose says whether the file of a unix listener is removed when the
-// listener is closed. By default it is, if Listen has made it; an adopted listener
-// does what package net's would have done. Only the listener's own file is
-// removed: one that has taken its place, say of a new server, stays. For an
-// adopted listener, and after SetUnlinkOnClose(false), the file at its address is
-// taken for its own.
+// SetUnlinkOnClose selects whether closing a unix listener removes its file. The
+// default is true for a listener from Listen. For an adopted listener, the default is
+// that of the listener of package net.
 //
-// There is no effect on a listener without a file, of TCP or of the abstract
-// namespace or on a Memory, or on one that is closed.
+// Only the listener's own file is removed. Another file that has replaced it, for
+// instance that of a new server, stays. SetUnlinkOnClose(true) on an adopted
+// listener, or after SetUnlinkOnClose(false), takes the present file at the address
+// for the listener's own.
+//
+// SetUnlinkOnClose does nothing for a listener that is closed, and for one without a
+// file: a TCP listener, one in the abstract namespace, or one on a Memory.
 func (l *Listener) SetUnlinkOnClose(unlink bool) {
 	h := l.core()
 	fd, ok := h.Acquire()
@@ -169,5 +176,5 @@ func (l *Listener) SetUnlinkOnClose(unlink bool) {
 	}
 }
 
-// SyscallConn is Socket.SyscallConn.
+// SyscallConn returns access to the descriptor, as Socket.SyscallConn does.
 func (l *Listener) SyscallConn() (syscall.RawConn, error) { return rawConn{l.core()}, nil }

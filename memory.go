@@ -11,42 +11,41 @@ import (
 	"github.com/completionport/completion/internal/sys"
 )
 
-// Memory is a network inside the process, for tests: ports that are opened with
-// it as their Config.Memory have sockets without a system underneath, on every
-// system alike. A test talks to them through Dial and Listen, and orders the
-// faults that it wants to see handled. The zero Memory is ready to use; it must
-// not be copied. Several ports may share one.
+// Memory is a network inside the process, for tests. A port that is opened with a
+// Memory as its Config.Memory has its sockets in that network and makes no system
+// calls for them, on every system alike. A test connects to the port through Dial and
+// Listen, and orders the faults that it tests. The zero Memory is ready to use. A
+// Memory must not be copied. Several ports may share one.
 //
 //	var network completion.Memory
 //	port, err := completion.Open(&completion.Config{Memory: &network})
 //	ln, err := port.Listen("tcp", "10.0.0.1:7000")
 //	conn, err := network.Dial("tcp", "10.0.0.1:7000")
 //
-// It behaves as TCP does on Linux over the loopback, with the error numbers of
-// the system that the test runs on: see each fault for what it imitates. Every
-// IP address is there. Addresses should be given in numbers, since names are
-// looked up outside. The network "unix" takes any text for an address and makes
-// no file. Two things depend on nothing but the calls made: how many bytes a
-// call moves, and in which order edges come. What several goroutines do at once
-// is as random as ever.
+// A Memory behaves as TCP does on Linux over the loopback, with the error numbers of
+// the system that the test runs on. Each fault documents what it imitates. Every IP
+// address exists. Use numeric addresses: names are resolved outside the Memory. The
+// network "unix" accepts any text as an address and creates no file.
 //
-// Within a bubble of testing/synctest everything works with the bubble's clock:
-// deadlines and delays pass when all goroutines wait. Open ports and make
-// deadlines inside the bubble, then. A port on the system's own backend does not work
-// in a bubble: there a goroutine that waits for the system keeps the clock from
-// moving.
+// The number of bytes that a call moves and the order of readiness events depend only
+// on the calls made. The order of several goroutines that run at once stays random.
 //
-// It starts no goroutine. A Memory needs no closing; its ports and connections
-// do.
+// In a bubble of testing/synctest, everything uses the clock of the bubble: deadlines
+// and delays pass when all goroutines wait. Open the ports and make the deadlines
+// inside the bubble. A port on a backend of the system does not work in a bubble,
+// since a goroutine that waits for the system stops the clock.
+//
+// A Memory starts no goroutine. It need not be closed, but its ports and connections
+// must be.
 type Memory struct{ network memory.Network }
 
 // memoryBackend is the name of the backend that Memory is.
 const memoryBackend = memory.Name
 
-// Dial returns the test's own end of a connection to an address, on which a port
-// of this Memory listens, or the test itself. It is a net.Conn that blocks, with
-// deadlines, and has CloseWrite, SetLinger, SetReadBuffer and SetWriteBuffer, as
-// *net.TCPConn does. Dial waits for room in the backlog, but for no Accept.
+// Dial connects to an address on which a port of this Memory, or the test, listens. It
+// returns the test's end of the connection: a net.Conn that blocks, supports deadlines,
+// and has the methods CloseWrite, SetLinger, SetReadBuffer and SetWriteBuffer, as
+// *net.TCPConn has. Dial waits for room in the backlog, but not for an Accept.
 func (m *Memory) Dial(network, address string) (net.Conn, error) {
 	addr, resolved, err := resolve(network, address)
 	if err == nil {
@@ -58,8 +57,8 @@ func (m *Memory) Dial(network, address string) (net.Conn, error) {
 	return nil, &net.OpError{Op: "dial", Net: network, Addr: addr, Err: err}
 }
 
-// Listen returns the test's own listener, for ports that connect. What it
-// accepts is as from Dial.
+// Listen returns a listener of the test, for ports that connect. The connections that
+// it accepts are as those from Dial.
 func (m *Memory) Listen(network, address string) (net.Listener, error) {
 	addr, resolved, family, err := resolveListen(network, address, true)
 	if err == nil {
@@ -71,19 +70,19 @@ func (m *Memory) Listen(network, address string) (net.Listener, error) {
 	return nil, &net.OpError{Op: "listen", Net: network, Addr: addr, Err: err}
 }
 
-// LimitTransfer lets no system call of a port move more than so many bytes, so
-// that reads are short and writes take several calls. What is left is ready at
-// once. Zero means no limit, the default. The test's own ends are not limited.
+// LimitTransfer limits the number of bytes that one system call of a port moves, so
+// that reads are short and writes take several calls. The remaining bytes are ready
+// at once. Zero, the default, means no limit. The test's ends of connections are not
+// limited.
 func (m *Memory) LimitTransfer(bytes int) { m.network.LimitTransfer(max(bytes, 0)) }
 
-// Delay makes everything sent from now on arrive d later: bytes, ends of streams,
-// resets, requests for a connection and refusals. Nothing overtakes what was
-// sent before it on the same connection. Zero, the default, means at once.
-func (m *Memory) Delay(d time.Duration) { m.network.SetDelay(max(d, 0)) }
+// Delay makes everything that is sent from now on arrive later by delay: bytes, ends of
+// streams, resets, requests for a connection and refusals. The order on each connection
+// is kept. Zero, the default, means no delay.
+func (m *Memory) Delay(delay time.Duration) { m.network.SetDelay(max(delay, 0)) }
 
-// Refuse makes connects to an address fail with ECONNREFUSED (for "unix" with
-// ENOENT), whoever listens there, until Restore. Connections that are there
-// stay.
+// Refuse makes connects to an address fail with ECONNREFUSED (for "unix" with ENOENT)
+// until Restore, even if there is a listener. Existing connections stay.
 func (m *Memory) Refuse(network, address string) error {
 	_, at, err := resolve(network, address)
 	if err == nil {
@@ -92,9 +91,8 @@ func (m *Memory) Refuse(network, address string) error {
 	return err
 }
 
-// Ignore leaves connects to an address without an answer, until Restore: they
-// wait until they are cancelled or overdue. Those that have begun to wait go on
-// doing so.
+// Ignore leaves connects to an address without an answer until Restore. Such a connect
+// waits until it is cancelled or timed out, also after Restore.
 func (m *Memory) Ignore(network, address string) error {
 	_, at, err := resolve(network, address)
 	if err == nil {
@@ -112,30 +110,38 @@ func (m *Memory) Restore(network, address string) error {
 	return err
 }
 
-// Reset closes a connection from Dial, or one that a listener of Listen has
-// accepted, with a reset instead of an end. The other side can still read what
-// has arrived. Any other net.Conn returns errors.ErrUnsupported.
-func (m *Memory) Reset(c net.Conn) error { return m.network.Reset(c) }
+// Reset closes a connection with a reset instead of the end of the stream. The other
+// side can still read what has arrived. conn comes from Dial, or from a listener of
+// Memory.Listen. For any other net.Conn, Reset returns an error that matches
+// errors.ErrUnsupported.
+func (m *Memory) Reset(conn net.Conn) error { return m.network.Reset(conn) }
 
-// Fail makes system calls of ports fail: the next so many of that kind, or all
-// of them if times is negative; zero takes back what was ordered. The calls are
-// "socket", "listen", "accept", "connect", "read", "write" and "closewrite"; any
-// other panics. The error is one that package syscall defines, such as
-// syscall.EMFILE: a syscall.Errno where the system has these; any other panics. A
-// call that fails does nothing, and its connection stays as it was: what the port
-// concludes from the error is what matters. EMFILE for "accept" is a process
-// without descriptors. EINTR for "accept", "connect", "read" and "write", and EAGAIN
-// for these but "connect", go unnoticed: a system interrupts such calls, or finds
-// nothing to do. From other calls, which no system answers so, they come through as
-// any error does. EAGAIN for "connect" says on Linux that the backlog of a unix
-// listener is full, and ends the Connect.
+// Fail makes the next system calls of one kind fail in all ports of the Memory. times
+// is the number of calls that fail. If times is negative, all of them fail from now
+// on. If times is zero, Fail removes all earlier orders for this kind of call.
+//
+// call is "socket", "listen", "accept", "connect", "read", "write" or "closewrite". Any
+// other panics. err is an error that package syscall defines, such as syscall.EMFILE: a
+// syscall.Errno on systems that use these. Any other panics, unless times is zero.
+//
+// A call that fails does nothing, and its connection stays as it was: the test shows
+// what the port concludes from the error. EMFILE for "accept" imitates a process
+// without free descriptors. Some errors are special:
+//
+//   - EINTR for "accept", "connect", "read" and "write", and EAGAIN for "accept",
+//     "read" and "write", have no effect on the operation: a system interrupts such
+//     calls, or has nothing for them to do.
+//   - EINTR and EAGAIN for other calls are reported as any other error: no system
+//     returns them there.
+//   - EAGAIN for "connect" ends the Connect. On Linux it means that the backlog of a
+//     unix listener is full.
 func (m *Memory) Fail(call string, err error, times int) {
 	if !slices.Contains(memory.Calls, call) {
-		panic(fmt.Sprintf("completion: Memory.Fail of %q, not one of %q", call, memory.Calls))
+		panic(fmt.Sprintf("completion: Memory.Fail: unknown call %q, not one of %q", call, memory.Calls))
 	}
 	errno := backend.ErrnoOf(err)
 	if errno == 0 && times != 0 {
-		panic(fmt.Sprintf("completion: Memory.Fail with %v, which is no system call's error", err))
+		panic(fmt.Sprintf("completion: Memory.Fail: %v is not an error of a system call", err))
 	}
 	m.network.Fail(call, errno, times)
 }

@@ -11,45 +11,45 @@ import (
 	"github.com/completionport/completion/internal/core"
 )
 
-// Observer is told what the port does, step by step, as it happens. Each call is
-// made on a goroutine of its own, several at once, while the goroutine that makes
-// the step waits for it without a lock. It must not block and must not call the
-// port. Its steps cost time, about a microsecond each: without an observer, each
-// is one comparison.
+// Observer is a function that the port calls for each step of its work, while the
+// step happens. Each call runs on its own goroutine, and several calls may run at
+// once. The goroutine that makes the step waits for the call, without holding a lock.
+// An Observer must not block and must not call the port. Each step with an observer
+// costs about 1 µs; without an observer, a step costs one comparison.
 //
-// If an observer panics or ends its goroutine, as (*testing.T).Fatal does, the
-// port goes on, that is written to standard error, and the observer is not called
-// again.
+// If an observer panics or ends its goroutine, as (*testing.T).Fatal does, the port
+// writes that to standard error, goes on, and does not call the observer again.
 type Observer func(Event)
 
-// Step is a point in the life of an operation, or in the work of the goroutine
-// that leads.
+// Step is a point in the life of an operation, or in the work of the leader, the
+// goroutine that polls.
 type Step uint8
 
 const (
 	// StepSubmitted: the port has accepted the operation.
 	StepSubmitted = Step(core.StepSubmitted)
-	// StepParked: it waits in its queue, as nothing could be done yet.
+	// StepParked: the operation waits in its queue, since it could not be performed
+	// yet.
 	StepParked = Step(core.StepParked)
 	// StepReady: the system reported readiness of a descriptor.
 	StepReady = Step(core.StepReady)
-	// StepCalled: a system call was made for it. EAGAIN means that it would have
-	// blocked.
+	// StepCalled: a system call was made for the operation. EAGAIN means that the call
+	// would have blocked.
 	StepCalled = Step(core.StepCalled)
-	// StepCompleted: it has its outcome.
+	// StepCompleted: the operation is complete: it has its outcome.
 	StepCompleted = Step(core.StepCompleted)
-	// StepDequeued: it was handed out from the queue. Operations that were
-	// started don't have this step.
+	// StepDequeued: the operation was delivered from the queue. Operations that were
+	// started do not have this step.
 	StepDequeued = Step(core.StepDequeued)
-	// StepAsleep and StepAwake: the leader goes to sleep, and is back with N
-	// events.
+	// StepAsleep and StepAwake: the leader goes to sleep in the poller, and returns
+	// from it with N events.
 	StepAsleep = Step(core.StepAsleep)
 	StepAwake  = Step(core.StepAwake)
 )
 
 var stepNames = [...]string{"", "submitted", "parked", "ready", "called", "completed", "dequeued", "asleep", "awake"}
 
-// String is the step in one word.
+// String returns the name of the step in one word.
 func (s Step) String() string {
 	if int(s) < len(stepNames) {
 		return stepNames[s]
@@ -57,17 +57,17 @@ func (s Step) String() string {
 	return fmt.Sprintf("Step(%d)", uint8(s))
 }
 
-// Event is one step. Events of one operation carry its number; those of
-// different goroutines may arrive out of order, and Time says which was first.
+// Event is one step. All events of one use of an operation have the same number in
+// Operation. Events of different goroutines may arrive out of order: Time orders them.
 type Event struct {
 	Step      Step
 	Operation uint32        // number of the submission, 0 for none
 	Kind      string        // "read", "write", …, empty for none
 	FD        int           // descriptor, -1 for none
-	Time      Deadline      // when the step was over
-	Took      time.Duration // of a system call
-	N         int           // bytes; of StepAwake, events
-	Err       error         // of a call or a completion
+	Time      Deadline      // end of the step
+	Took      time.Duration // duration of the system call
+	N         int           // number of bytes; for StepAwake, of events
+	Err       error         // of the call or of the completion
 }
 
 // trace makes the engine's observer of the program's. The engine's must return:

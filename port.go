@@ -12,46 +12,47 @@ import (
 	"github.com/completionport/completion/internal/core"
 )
 
-// Config says how a port is to be. The zero Config is a good one.
+// Config configures a Port. The zero value selects the defaults.
 type Config struct {
-	// Backend is the name of the backend to use: "epoll" on Linux, "kqueue" on
-	// macOS and the BSDs, "iocp" on Windows. Empty means the best one here, or what
-	// COMPLETIONDEBUG=backend=NAME says.
+	// Backend is the name of the backend: "epoll" on Linux, "kqueue" on macOS and the
+	// BSDs, "iocp" on Windows. Empty selects the backend that COMPLETIONDEBUG names
+	// (backend=NAME), or else the best one on this system.
 	Backend string
 
-	// Memory, if not nil, is the network of the port: it opens its sockets there
-	// and not in the system. That is for tests. Backend may then be empty or
-	// "memory"; SpinWait has no effect then, and of COMPLETIONDEBUG only check.
+	// Memory, if not nil, is the network of the port, for tests: the port opens its
+	// sockets there and not in the system. Backend must then be empty or "memory".
+	// SpinWait then has no effect, and of COMPLETIONDEBUG only check has one.
 	Memory *Memory
 
-	// SpinWait is how long a goroutine that waits looks for events before it
-	// sleeps. It burns a processor to save the time of falling asleep and waking
-	// up. Zero, the default, means not at all.
+	// SpinWait is how long a goroutine that waits polls before it sleeps. Polling uses
+	// a processor, and saves the time to fall asleep and to wake up. Zero, the default,
+	// means that the goroutine sleeps at once. A negative SpinWait is an error of Open.
 	SpinWait time.Duration
 
-	// MaxInFlight bounds the operations in flight. One above it is accepted and
-	// ends with ErrLimit. Zero means no bound but the program's own objects.
+	// MaxInFlight limits the number of operations in flight. The port accepts an
+	// operation above the limit, and completes it with ErrLimit. Zero, the default,
+	// means unlimited. A negative MaxInFlight is an error of Open.
 	MaxInFlight int
 
-	// Observer, if not nil, is told of every step the port makes.
+	// Observer, if not nil, receives every step that the port makes.
 	Observer Observer
 
 	loopWait     backend.Waiting // how a loop sleeps
 	checkBuffers bool            // pools lend a fresh Buffer each time
 }
 
-// Port is an I/O completion port. All its methods may be called by any number
-// of goroutines at any time.
+// Port is an I/O completion port. All its methods are safe for concurrent use by any
+// number of goroutines.
 type Port struct {
 	core    *core.Port
 	kernel  kernel
 	backend string
 }
 
-// Open returns a new port; nil is the zero Config. A backend that does not
-// exist, or not on this system, is an error that matches
-// errors.ErrUnsupported. In what the system refuses, a descriptor for instance,
-// errors.As finds a *net.OpError.
+// Open returns a new port. A nil config means the zero Config. If the backend does
+// not exist, or not on this system, Open returns an error that matches
+// errors.ErrUnsupported. If the system refuses a call, for lack of descriptors for
+// instance, errors.As finds a *net.OpError in the error.
 func Open(config *Config) (*Port, error) {
 	var c Config
 	if config != nil {
@@ -101,7 +102,7 @@ func (c *Config) check() error {
 	case c.MaxInFlight < 0:
 		return &configError{"MaxInFlight is negative"}
 	case c.Memory != nil && c.Backend != "" && c.Backend != memoryBackend:
-		return &configError{"a Memory is no backend " + c.Backend}
+		return &configError{"a port on a Memory cannot have the backend " + c.Backend}
 	case c.Memory == nil && c.Backend == memoryBackend:
 		return &configError{"the backend memory needs a Memory"}
 	case c.Memory != nil:
@@ -144,52 +145,56 @@ func (c *Config) debug(settings string) error {
 	return nil
 }
 
-// Backend returns the name of the backend in use.
+// Backend returns the name of the backend of the port: "epoll", "kqueue", "iocp", or
+// "memory".
 func (p *Port) Backend() string { return p.backend }
 
-// Submit gives operations to the port: all of them, or none and an error. The
-// one error is net.ErrClosed, from a port that is closed or shutting down. Then
-// the caller still owns everything, and each operation has that outcome: N is 0,
-// Err is net.ErrClosed, and what an earlier use brought is gone (the bytes of a
-// Read's own Buf, the Buf of a late Read, the Conn of an Accept).
+// Submit submits operations to the port. The port accepts all of them, or none and
+// Submit returns an error. The only error is net.ErrClosed, if the port is closed or
+// is shutting down. In that case the caller still owns the operations and their
+// buffers, and each operation has that outcome: N is 0, and Err is net.ErrClosed. The
+// results of an earlier use are gone: the length of a Read's own Buf is 0 (without
+// Append), and the Buf of a pooled read and the Conn of an Accept are nil.
 //
-// Mistakes of the programmer panic, and nothing was accepted. To a port that
-// accepts nothing, only an operation that is nil or in flight is a mistake.
-// Whatever else is wrong, a closed handle included, is the operation's outcome.
+// A mistake of the program panics, and the port accepts none of the operations: see
+// Ownership in the package documentation. If the port is closed or is shutting down,
+// only an operation that is nil or that a port owns is a mistake. Everything else
+// that is wrong, a closed handle included, is an outcome of the operation.
 //
-// Submit never blocks, and never hands an operation out: an immediate result
-// goes through the queue like any other. It may make the system call.
-// Operations of one direction of one handle are performed in the order they
-// are given in.
+// Submit never blocks and never delivers an operation: an immediate result also goes
+// through the queue. Submit may make the system call of an operation. The operations of
+// one direction of one handle are performed in the order of the arguments.
 func (p *Port) Submit(operations ...Operation) error {
 	return closedUnless(p.core.Submit(operations, false))
 }
 
-// Start is Submit for one operation whose outcome goes to Wait and not to the
-// queue. One that is refused has the outcome net.ErrClosed, as with Submit.
+// Start submits one operation that Wait delivers, and not the queue. If the port
+// refuses the operation, Start returns net.ErrClosed and the operation has that
+// outcome, as with Submit.
 func (p *Port) Start(op Operation) error {
 	one := [1]Operation{op}
 	return closedUnless(p.core.Submit(one[:], true))
 }
 
-// Wait waits for an operation that was started, hands it out and returns its
-// error; waiting again returns the same error, and so does Err. If ctx ends first,
-// the operation is cancelled and waited for all the same: when Wait returns, the
-// caller owns operation and buffer. The error then matches ErrCanceled and the
-// context's, unless the operation had its natural result first, or was cancelled or
-// overdue.
+// Wait waits until an operation that was started is complete, delivers it, and returns
+// its error. Another Wait returns the same error, and so does Err.
 //
-// Waiting for an operation that was not started, or by two goroutines at once,
-// panics. One that is never waited for is lost when it is garbage, and if it
-// is a late read, so is its pool's buffer.
+// If ctx ends first, Wait cancels the operation, and still waits until it is
+// complete: when Wait returns, the caller owns the operation and its buffer. The
+// error then matches ErrCanceled and the error of ctx, unless the operation first had
+// its natural result, was cancelled in another way, or timed out.
+//
+// Wait panics if the operation was not started, or not on this port, or if another
+// goroutine waits for it. An operation that no goroutine waits for is lost when it is
+// garbage. If it is a pooled read, its buffer is lost, too.
 func (p *Port) Wait(ctx context.Context, op Operation) error {
 	p.core.Wait(ctx, op)
 	return outcome(op)
 }
 
-// Await is Start and Wait in one, and returns the operation's error. A port that
-// accepts nothing makes that net.ErrClosed, as with Submit. With a context that
-// has ended already, nothing is given to the system.
+// Await is Start and then Wait. It returns the error of the operation. If the port is
+// closed or is shutting down, that is net.ErrClosed, as with Submit. If ctx has ended
+// already, the system gets nothing of the operation.
 func (p *Port) Await(ctx context.Context, op Operation) error {
 	if !p.core.Await(ctx, op) {
 		return net.ErrClosed
@@ -199,9 +204,9 @@ func (p *Port) Await(ctx context.Context, op Operation) error {
 
 func outcome(op Operation) error { return errorOf(core.FailureOf(op)) }
 
-// Next returns the next finished operation, and waits for one if need be. It
-// returns ctx.Err() when ctx has ended, and net.ErrClosed when the port is
-// closed and everything was handed out.
+// Next delivers the next operation that is complete, and waits for one if there is
+// none. It returns ctx.Err() when ctx has ended, and net.ErrClosed when the port is
+// closed and all operations were delivered.
 func (p *Port) Next(ctx context.Context) (Operation, error) {
 	if op := p.core.Next(ctx); op != nil {
 		return op, nil
@@ -209,9 +214,9 @@ func (p *Port) Next(ctx context.Context) (Operation, error) {
 	return nil, endOf(ctx)
 }
 
-// NextBatch fills into with finished operations and returns how many there
-// are. It waits for the first; the others are those there already. Its errors
-// are those of Next. An empty slice takes nothing and returns 0 at once.
+// NextBatch delivers operations that are complete: it stores them in into, and
+// returns their number. It waits for the first one only. Its errors are those of
+// Next. If into is empty, NextBatch delivers nothing and returns 0 at once.
 func (p *Port) NextBatch(ctx context.Context, into []Operation) (int, error) {
 	if len(into) == 0 {
 		return 0, nil
@@ -222,10 +227,10 @@ func (p *Port) NextBatch(ctx context.Context, into []Operation) (int, error) {
 	return 0, endOf(ctx)
 }
 
-// Completions returns the finished operations as they come, one at a time from
-// the queue that all share: a body that blocks, breaks or panics strands
-// nothing. It ends when ctx has, or the port is closed and everything was
-// handed out.
+// Completions returns an iterator that delivers operations that are complete. It takes
+// one operation at a time from the queue of the port: a body that blocks, breaks or
+// panics keeps no other operation from being delivered. The iteration ends when ctx has
+// ended, or when the port is closed and all operations were delivered.
 func (p *Port) Completions(ctx context.Context) iter.Seq[Operation] {
 	return func(yield func(Operation) bool) {
 		for {
@@ -237,34 +242,37 @@ func (p *Port) Completions(ctx context.Context) iter.Seq[Operation] {
 	}
 }
 
-// Cancel asks for the end of an operation. It reports whether the wish was
-// recorded while the operation was in flight and nothing had ended it yet; the
-// completion tells what became of it. Cancel makes no system call and waits
-// for nothing. See Ticket for cancels that may come late.
+// Cancel requests cancellation of an operation. It returns true if the request was
+// recorded while the operation was in flight, before anything else had ended it. The
+// outcome of the operation may still be its natural result. Cancel makes no system
+// call on a connection, and does not wait. A goroutine that may cancel after the
+// operation was used again needs a Ticket.
 func (p *Port) Cancel(op Operation) bool { return p.core.Cancel(op) }
 
-// CancelTicket is Cancel for one use of an operation: if that use is over, it
-// does nothing and reports false, whatever the operation does now.
-func (p *Port) CancelTicket(t Ticket) bool { return p.core.CancelTicket(t.ticket) }
+// CancelTicket requests cancellation of one use of an operation, as Cancel does. If
+// that use is over, CancelTicket does nothing and returns false, even if the
+// operation is in flight again.
+func (p *Port) CancelTicket(ticket Ticket) bool { return p.core.CancelTicket(ticket.ticket) }
 
-// SetDeadline moves the deadline of an operation in flight; zero clears it. It
-// reports false, and does nothing, if the operation has ended already.
-func (p *Port) SetDeadline(op Operation, t Deadline) bool {
-	return p.core.SetDeadline(op, int64(t))
+// SetDeadline changes the deadline of an operation in flight, and returns true. Zero
+// removes the deadline. If the operation is not in flight on this port any more,
+// SetDeadline does nothing and returns false.
+func (p *Port) SetDeadline(op Operation, deadline Deadline) bool {
+	return p.core.SetDeadline(op, int64(deadline))
 }
 
-// Close refuses new operations, ends those in flight with net.ErrClosed,
-// closes all handles, and returns when no goroutine is in a system call of the
-// port any more. It does not wait for the bodies of loops, and may be called
-// from one. What is finished can still be dequeued. Closing again returns
+// Close refuses new operations, ends the operations in flight with net.ErrClosed,
+// closes all handles, and returns when no goroutine is in a system call of the port
+// any more. It does not wait for the bodies of loops, and a body may call it.
+// Operations that are complete can still be dequeued. Closing again returns
 // net.ErrClosed.
 func (p *Port) Close() error { return closedUnless(p.core.Close()) }
 
-// Shutdown refuses new operations and ends accepts, connects, reads and timers
-// with net.ErrClosed. It then performs what is left of the queued writes, by
-// itself if nobody else polls, until there is none or ctx has ended, and
-// closes the port as Close does. It returns ctx's error if that cut it short,
-// and net.ErrClosed if the port was closed already.
+// Shutdown refuses new operations, and ends Accepts, Connects, Reads and Timers with
+// net.ErrClosed. It then performs the queued Writes that are left, by itself if no
+// other goroutine polls, until there is none or ctx has ended. Then it closes the
+// port as Close does. Shutdown returns ctx.Err() if ctx ended before all Writes were
+// performed, and net.ErrClosed if the port was closed already.
 func (p *Port) Shutdown(ctx context.Context) error {
 	all, open := p.core.Shutdown(ctx)
 	if open && !all {
@@ -273,25 +281,25 @@ func (p *Port) Shutdown(ctx context.Context) error {
 	return closedUnless(open)
 }
 
-// Stats are the counters of a port at one moment. Submitted and Completed are
-// counted as operations come and go, InFlight and Slots by the records in use;
-// Submitted == Completed + InFlight says that none was lost.
+// Stats are the counters of a port at one moment. Submitted and Completed count the
+// operations, InFlight and Slots count the records in use. If Submitted equals
+// Completed plus InFlight, no operation was lost.
 type Stats struct {
 	Submitted uint64 // operations accepted
-	Completed uint64 // operations that have ended
-	InFlight  int    // accepted and not ended
-	Queued    int    // ended and not dequeued
+	Completed uint64 // operations that are complete, delivered or not
+	InFlight  int    // operations accepted and not complete
+	Queued    int    // operations complete and not dequeued
 	Slots     int    // operations that the port holds, counted by its records
 	Handles   int    // open handles
-	Waiting   int    // goroutines asleep, besides the one that polls
-	Leading   bool   // some goroutine has the lead: it polls for all
-	Parked    bool   // that one is asleep in the poller
-	Polls     uint64 // looks at the poller
-	Wakes     uint64 // times the leader was woken for other reasons than readiness
-	Stale     uint64 // events that came too late for their handle
+	Waiting   int    // goroutines asleep, without the leader
+	Leading   bool   // a goroutine leads: it polls for all
+	Parked    bool   // the leader is asleep in the poller
+	Polls     uint64 // calls of the poller
+	Wakes     uint64 // times that the leader was woken for a reason other than readiness
+	Stale     uint64 // events of a handle that was closed before they were handled
 }
 
-// Stats returns the port's counters.
+// Stats returns the counters of the port.
 func (p *Port) Stats() Stats {
 	s := p.core.Stats()
 	return Stats{

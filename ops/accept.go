@@ -10,16 +10,18 @@ var (
 	_ completion.Operation = (*Accept)(nil)
 )
 
-// Accept waits for a connection, as accept(2). A connection that died in the
-// backlog is passed over. A lack of descriptors or memory ends the Accept with a
-// *net.OpError whose Temporary method returns true, and leaves the listener as it
-// was. Submitted again at once, the Accept would fail again: wait with a Timer.
+// Accept accepts one connection, as accept(2). It ignores a connection that died in the
+// backlog. A lack of descriptors or memory ends the Accept with a *net.OpError whose
+// Temporary method returns true, and does not change the listener. An Accept that is
+// submitted again at once would fail again: wait with a Timer first.
 type Accept struct {
 	completion.Op
+
+	// On is the listener.
 	On *completion.Listener
 
-	// Conn is the connection, nil if the Accept failed. It belongs to the
-	// listener's port. If the port was closed meanwhile, so is the connection.
+	// Conn is the connection, or nil if the Accept failed. It belongs to the port of
+	// the listener. If that port was closed meanwhile, the connection is closed, too.
 	Conn *completion.Socket
 }
 

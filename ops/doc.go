@@ -1,16 +1,18 @@
-// Package ops holds the operations that a port performs, one file for each
-// family.
+// Package ops contains the operations that a port performs, one file for each family.
 //
-// An operation is a struct that the caller fills in, submits, and gets back
-// finished. It can be embedded in a struct of the caller's own, which then
-// comes back as that type if the outer struct is what was submitted: of
+// An operation is a struct. The program sets its fields and submits it, and the port
+// delivers it when it is complete. A program can embed an operation in a struct of its
+// own. The port delivers the pointer that was submitted, with its type. With
 //
 //	type request struct {
 //		ops.Read
 //		client *client
 //	}
 //
-// Submit(r) hands out a *request, and Submit(&r.Read) an *ops.Read, which no case
-// *request matches. If two operations are embedded, submit them one by one. All of
-// them have Deadline, Value, N, Err and Ticket from completion.Op.
+// the port delivers a *request after Submit(r), and a *ops.Read after Submit(&r.Read),
+// which does not match the case *request of a type switch. If a struct embeds two
+// operations, submit each of them by its own pointer.
+//
+// All operations have the fields Deadline, Timeout and Value, and the methods N, Err
+// and Ticket, from completion.Op.
 package ops

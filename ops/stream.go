@@ -12,35 +12,37 @@ var (
 	_ completion.Operation = (*CloseWrite)(nil)
 )
 
-// Read reads from a stream, as read(2). It ends when some bytes have come, or
-// with Full when the whole memory of the buffer is filled.
+// Read reads from a stream, as read(2). It ends when some bytes have arrived. With Full
+// it ends when the whole memory of the buffer is filled.
 //
-// The end of the stream is io.EOF with 0 bytes; if it comes when a Full read
-// has some of its bytes, io.ErrUnexpectedEOF. A reset is never taken for the
-// end of the stream.
+// At the end of the stream, a Read ends with io.EOF and 0 bytes. A Full Read that
+// already has some of its bytes ends with io.ErrUnexpectedEOF. A reset is never
+// reported as the end of the stream.
 type Read struct {
 	completion.Op
+
+	// From is the socket.
 	From *completion.Socket
 
-	// Buf is filled from its start, or with Append from its end; without Append its
-	// length becomes N. Either Buf or Pool
-	// must be set, not both. A Buf without memory is a mistake: Submit panics.
+	// Buf is the buffer to read into, from the start of its memory. Its length becomes
+	// N. With Append, the Read begins at the length of Buf, and N is added to that
+	// length. Set either Buf or Pool, not both. A Buf without memory is a mistake:
+	// Submit panics.
 	Buf *completion.Buffer
 
-	// Pool makes it a late read: it takes a buffer when there is data, so one
-	// that waits holds none. The buffer comes back in Buf exactly if N is above 0,
-	// and is then the caller's; else Buf is nil, also after a Submit that a closed
-	// port refused. Release gives the buffer back and makes the read ready for its
-	// next use. If the pool is empty, the read waits for its turn.
+	// Pool makes the Read a pooled read: it acquires a buffer of the pool when there
+	// is data. A pooled read that waits holds no buffer. If N is above 0, Buf is the
+	// buffer, and the program owns it. If N is 0, Buf is nil, also after a Submit
+	// that a closed port refused. Release returns the buffer and makes the Read ready
+	// for its next use. If the pool is empty, the Read waits for its turn.
 	Pool *completion.Pool
 
-	// Full makes the read go on until the buffer is full.
+	// Full makes the Read go on until the buffer is full.
 	Full bool
 
-	// Append puts what comes behind the bytes of Buf that count, and N more count
-	// then: a parser keeps the rest of what it has, and needs no second buffer. If
-	// there is no room, the read ends with io.ErrShortBuffer. It is for a Buf, and
-	// not for a Pool.
+	// Append keeps the bytes that Buf has, up to its length, and reads behind them. A
+	// parser needs no second buffer for the rest of its input. If Buf has no room, the
+	// Read ends with io.ErrShortBuffer. Append with a Pool is a mistake: Submit panics.
 	Append bool
 }
 
@@ -51,11 +53,11 @@ func (o *Read) Describe(r *core.Request) {
 	r.Buffer, r.Pool = (*core.Buffer)(o.Buf), (*core.Pool)(o.Pool)
 }
 
-// Release gives the buffer that a late read has brought back to its pool, and
-// forgets it: Buf is nil, and the read may be submitted again. It does nothing if
-// there is no such buffer: if the read brought none, if Buf was handed on and set
-// to nil, or if there is no Pool and Buf is the caller's own. It panics while the
-// port owns the read or the buffer.
+// Release returns the buffer of a pooled read to its pool and sets Buf to nil. The
+// Read may then be submitted again. Release does nothing if Buf is nil: if the Read
+// acquired no buffer, or the program passed the buffer on and set Buf to nil. Release
+// does nothing if Pool is nil, since Buf then is the program's own. It panics while
+// the port owns the Read or the buffer.
 func (o *Read) Release() {
 	o.N() // panics while the port owns the read
 	if o.Pool == nil || o.Buf == nil {
@@ -68,16 +70,23 @@ func (o *Read) Release() {
 // Deliver is for the port.
 func (o *Read) Deliver(r core.Result) { o.Buf = (*completion.Buffer)(r.Buffer) }
 
-// Write sends the bytes of a buffer on a stream, as send(2): all of them, or it
-// ends with an error and the number sent.
+// Write sends all bytes of a buffer on a stream, as send(2), or it ends with an error
+// and the number of bytes sent.
 //
-// If it ends after some of its bytes but not all, because of an error, a cancel
-// or a deadline, the direction is broken until this Write is delivered: whatever
-// is queued behind it, or submitted before it is delivered, ends with
-// completion.ErrWriteAborted and sends nothing.
+// If a Write ends after some of its bytes, but not all, because of an error, a cancel
+// or a deadline, the direction is broken until this Write is delivered. Operations
+// that are queued behind it, or that are submitted before it is delivered, end with
+// completion.ErrWriteAborted and send nothing. The package documentation of
+// completion lists the exceptions, under Order.
 type Write struct {
 	completion.Op
-	To  *completion.Socket
+
+	// To is the socket.
+	To *completion.Socket
+
+	// Buf is the buffer to send, up to its length. The program must not change its
+	// bytes until the Write is delivered. A Write without a Buf is a mistake: Submit
+	// panics.
 	Buf *completion.Buffer
 }
 
@@ -87,11 +96,13 @@ func (o *Write) Describe(r *core.Request) {
 	r.Kind, r.Handle, r.Buffer = backend.Write, (*core.Handle)(o.To), (*core.Buffer)(o.Buf)
 }
 
-// CloseWrite tells the peer that no more bytes will come, as shutdown(2) of the
-// sending side. It waits for the writes before it, and ends as they do with
-// completion.ErrWriteAborted behind one that ended half-way.
+// CloseWrite sends the end of the stream to the peer, as shutdown(2) of the sending
+// side. It waits for the Writes before it. Behind a Write that ended after some of
+// its bytes, it ends with completion.ErrWriteAborted, as a Write does.
 type CloseWrite struct {
 	completion.Op
+
+	// On is the socket.
 	On *completion.Socket
 }
 

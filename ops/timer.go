@@ -13,11 +13,14 @@ var (
 	_ completion.Operation = (*Post)(nil)
 )
 
-// Timer ends when After has gone by since it was submitted, at once if that is
-// zero or negative. Timers that have to wait end in the order in which they are
-// due. Its Deadline, if that comes first, ends it with an error.
+// Timer ends when After has passed since its Submit. If After is zero or negative, it
+// ends at once. Timers that have to wait end in the order in which they are due. If
+// the Deadline or the Timeout of a Timer comes first, the Timer ends with
+// os.ErrDeadlineExceeded.
 type Timer struct {
 	completion.Op
+
+	// After is the duration from Submit to the end of the Timer.
 	After time.Duration
 }
 
@@ -30,8 +33,8 @@ func (o *Timer) Describe(r *core.Request) {
 	}
 }
 
-// Post ends at once. It carries its Value, or the type that embeds it, to
-// whoever dequeues it, as PostQueuedCompletionStatus does.
+// Post ends at once. It carries its Value, or the struct that embeds it, to the
+// goroutine that dequeues it, as PostQueuedCompletionStatus does.
 type Post struct{ completion.Op }
 
 // Describe is for the port.
