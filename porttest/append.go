@@ -101,7 +101,7 @@ func appendWithAPoolPanics(e *env) {
 	p := e.port(nil)
 	s, _ := e.pair(p)
 	r := &ops.Read{From: s, Pool: e.pool(p, 8, 1), Append: true}
-	submitSentence(e, panics(e, func() { p.Submit(r) }), "late read with Append")
+	submitSentence(e, panics(e, func() { p.Submit(r) }), "pooled read with Append")
 	r.Append = false
 	e.submit(p, r)
 	p.Cancel(r)

@@ -29,10 +29,10 @@ const (
 
 // Sentences for wrong use; they say who owns the buffer.
 const (
-	lentBuffer     = "completion: the buffer belongs to the port until its operation has been handed out"
+	lentBuffer     = "completion: the buffer belongs to the port until its operation is delivered"
 	releasedBuffer = "completion: the buffer belongs to its pool: it has been released"
 	sharedAway     = "completion: the buffer belongs to the writes that share it: it has been released"
-	frozenBuffer   = "completion: the buffer is shared and can only be read and written from"
+	frozenBuffer   = "completion: the buffer is shared: it can only be read and written from"
 )
 
 // check panics unless the caller owns the buffer; shared buffers pass if

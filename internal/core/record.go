@@ -160,5 +160,5 @@ func PhaseOf(r *Record) Phase {
 
 const (
 	nilOperation      = "completion: nil operation"
-	operationInFlight = "completion: the operation is in flight: it belongs to the port until it has been handed out"
+	operationInFlight = "completion: the operation is in flight: it belongs to the port until it is delivered"
 )

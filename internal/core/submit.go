@@ -180,11 +180,11 @@ func (st *state) acquireBuffer(req *Request) (flags slotFlags) {
 	case req.Buffer == nil && req.Pool == nil:
 		panic("completion: a read with neither a buffer nor a pool")
 	case req.Buffer != nil && req.Pool != nil:
-		panic("completion: a read with both a buffer and a pool; if Buf holds what its last use brought, call Release or set Buf to nil")
+		panic("completion: a read with both a buffer and a pool; if Buf holds the buffer of its last use, call Release or set Buf to nil")
 	case req.Pool != nil && req.Pool.port != st.port:
 		panic("completion: the pool belongs to another port")
 	case req.Pool != nil && req.Append:
-		panic("completion: a late read with Append: a buffer from the pool has nothing to append to")
+		panic("completion: a pooled read with Append: a buffer from the pool has nothing to append to")
 	case req.Pool != nil:
 		return flags | pooled
 	}
@@ -193,7 +193,7 @@ func (st *state) acquireBuffer(req *Request) (flags slotFlags) {
 	}
 	if req.Kind == backend.Read && len(req.Buffer.data) == 0 {
 		req.Buffer.giveBack()
-		panic("completion: a read into no memory, which would end at once and bring nothing")
+		panic("completion: a read into a buffer without memory: it would end at once with no data")
 	}
 	return flags | lent
 }
