@@ -223,7 +223,7 @@ func ExamplePort_SetDeadline() {
 }
 
 // A broadcast: a shared buffer is frozen, and any number of writes send its
-// bytes. It is the caller's again when the last of them was handed out.
+// bytes. It is the caller's again when the last of them was delivered.
 func ExampleBuffer_Share() {
 	port, err := completion.Open(nil)
 	if err != nil {

@@ -182,7 +182,7 @@ func (w *world) handOut(op completion.Operation) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if !w.outstanding[op] {
-		w.Errorf("%T was handed out twice, or never submitted", op)
+		w.Errorf("%T was delivered twice, or never submitted", op)
 	}
 	delete(w.outstanding, op)
 	if w.came && errors.Is(op.Err(), w.fault.Errno) {
@@ -193,7 +193,7 @@ func (w *world) handOut(op completion.Operation) {
 	}
 }
 
-// takeLate checks what a late read has brought, and releases its buffer at
+// takeLate checks what a pooled read has delivered, and releases its buffer at
 // once: others may be waiting for it.
 func (w *world) takeLate(read *ops.Read) {
 	w.Helper()
@@ -207,7 +207,7 @@ func (w *world) takeLate(read *ops.Read) {
 	}
 }
 
-// until dequeues until op is handed out, and judges its error.
+// until dequeues until op is delivered, and judges its error.
 func (w *world) until(op completion.Operation, want error) bool {
 	w.Helper()
 	for w.isOut(op) {
@@ -229,7 +229,7 @@ func (w *world) isOut(op completion.Operation) bool {
 // poll lets the port look at I/O.
 func (w *world) poll() {
 	w.Helper()
-	for range 70 { // more than are handed out between two looks
+	for range 70 { // more than are delivered between two polls
 		post := &ops.Post{}
 		w.submit(post)
 		w.until(post, nil)
@@ -258,7 +258,7 @@ func (w *world) finish() {
 		}
 	}
 	for op := range w.outstanding {
-		w.Errorf("%T was never handed out", op)
+		w.Errorf("%T was never delivered", op)
 	}
 	for _, pool := range w.pools {
 		if n := pool.Lent(); n != 0 {
@@ -336,7 +336,7 @@ func (w *world) drain(c net.Conn) (all func() []byte) {
 	}
 }
 
-// holds checks the bytes of a buffer that was handed out.
+// holds checks the bytes of a buffer that was delivered.
 func (w *world) holds(b *completion.Buffer, want string) {
 	w.Helper()
 	if got := string(b.Bytes()); got != want {

@@ -300,7 +300,7 @@ func acceptConnectionResetInBacklog(e *env) {
 	e.submit(p, a)
 	e.expect(p, a, nil)
 	if a.Conn.RemoteAddr() == nil || a.Conn.RemoteAddr().String() != living.LocalAddr().String() {
-		// This system hands dead connections out.
+		// This system accepts dead connections.
 		r := &ops.Read{From: a.Conn, Buf: own(1)}
 		e.submit(p, r)
 		e.expect(p, r, errnoReset)

@@ -7,11 +7,11 @@ import (
 	"github.com/completionport/completion"
 )
 
-// backends are those that some system has.
+// backends are the names of all backends, on any system.
 var backends = []string{"epoll", "kqueue", "iocp"}
 
-// EachBackend runs f as a subtest for every backend of this system. Those that
-// other systems have say so and are skipped.
+// EachBackend runs f as a subtest for each backend of this system. It skips the
+// subtests of backends that this system does not have.
 func EachBackend(t *testing.T, f func(t *testing.T, open Open)) {
 	for _, backend := range backends {
 		t.Run(backend, func(t *testing.T) {

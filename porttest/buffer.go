@@ -130,7 +130,7 @@ func lentBufferNamesThePort(e *env) {
 	e.submit(p, r)
 	bufferRefuses(e, r.Buf, "port")
 	c.send("ab")
-	bufferRefuses(e, r.Buf, "port") // finished or not, it was not handed out
+	bufferRefuses(e, r.Buf, "port") // finished or not, it was not delivered
 	e.expect(p, r, nil)
 	equal(e, "bytes", string(r.Buf.Bytes()), "ab")
 	pooled := e.pool(p, 2, 1).Take()
@@ -311,7 +311,7 @@ func poolBufferReadAndWritten(e *env) {
 	r.Deadline = completion.After(-time.Second) // it brings nothing
 	e.submit(p, r)
 	if e.next(p) != completion.Operation(r) || r.Err() == nil {
-		e.Fatal("a read that was overdue")
+		e.Fatal("a read that has timed out")
 	}
 	equal(e, "length", b.Len(), 0)
 	b.Release()

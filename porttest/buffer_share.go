@@ -89,7 +89,7 @@ func sharedMemoryUsableAgain(e *env) {
 	e.submit(p, &writes[2])
 	b.Release()
 	for i := range writes {
-		panics(e, func() { b.Set(nil) }) // frozen until the last is handed out
+		panics(e, func() { b.Set(nil) }) // frozen until the last is delivered
 		e.expect(p, &writes[i], nil)
 	}
 	equal(e, "peer's bytes", c.receive(6), "ababab")

@@ -215,7 +215,7 @@ func cancelReadAlreadyDone(e *env) {
 	r := &ops.Read{From: s, Buf: own(1)}
 	e.start(p, r)
 	e.untilEnded(p)
-	equal(e, "Cancel", p.Cancel(r), false) // done, though not handed out
+	equal(e, "Cancel", p.Cancel(r), false) // done, though not delivered
 	equal(e, "SetDeadline", p.SetDeadline(r, long), false)
 	is(e, p.Wait(e.ctx, r), nil)
 	post := newPost(nil)
@@ -350,7 +350,7 @@ func ticketOfIdleOperation(e *env) {
 	peer.send("x")
 	is(e, p.Await(e.ctx, r), nil)
 	if r.Ticket() != (completion.Ticket{}) {
-		e.Fatal("an operation handed out has a ticket")
+		e.Fatal("a delivered operation has a ticket")
 	}
 }
 

@@ -202,7 +202,7 @@ func waitErrorStaysTheSame(e *env) {
 	}
 }
 
-// laterContextIsNotToBlame: what was cancelled by Cancel, or is overdue, was not
+// laterContextIsNotToBlame: what was cancelled by Cancel, or has timed out, was not
 // ended by a context, and one that has ended since changes nothing.
 func laterContextIsNotToBlame(e *env) {
 	p := e.port(nil)

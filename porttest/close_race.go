@@ -133,7 +133,7 @@ func atRest(e *env, p *completion.Port) {
 }
 
 // closeListenerRaces: a connection that arrives while its listener closes is
-// handed out or closed, never lost.
+// delivered or closed, never lost.
 func closeListenerRaces(e *env) {
 	p := e.port(nil)
 	for range 200 {
@@ -235,7 +235,7 @@ func (k *link) pair(p *completion.Port) (*completion.Socket, net.Conn) {
 }
 
 // lastCompletionsReachDequeuersDuringClose: a dequeuer is told that the port is closed
-// only when nothing is left to hand out, so all together take everything.
+// only when nothing is left to deliver, so all together take everything.
 func lastCompletionsReachDequeuersDuringClose(e *env) {
 	link := newLink(e)
 	for range 100 {

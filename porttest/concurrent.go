@@ -48,7 +48,7 @@ func (e *env) work(p *completion.Port, n int) {
 	}
 }
 
-// ledger checks that each operation is handed out exactly once, whoever takes
+// ledger checks that each operation is delivered exactly once, whoever takes
 // it.
 type ledger struct {
 	mu   sync.Mutex
@@ -75,19 +75,19 @@ func (l *ledger) submit(p *completion.Port, operations ...completion.Operation) 
 	defer l.mu.Unlock()
 	for _, op := range operations {
 		if !l.left[op] {
-			l.e.Errorf("%T %p was refused and handed out", op, op)
+			l.e.Errorf("%T %p was refused and delivered", op, op)
 		}
 		delete(l.left, op)
 	}
 	return false
 }
 
-// take notes that an operation was handed out.
+// take notes that an operation was delivered.
 func (l *ledger) take(op completion.Operation) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if !l.left[op] {
-		l.e.Errorf("%T %p was handed out twice, or never submitted", op, op)
+		l.e.Errorf("%T %p was delivered twice, or never submitted", op, op)
 	}
 	delete(l.left, op)
 }
@@ -98,6 +98,6 @@ func (l *ledger) settled() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for op := range l.left {
-		l.e.Errorf("%T %p was never handed out", op, op)
+		l.e.Errorf("%T %p was never delivered", op, op)
 	}
 }

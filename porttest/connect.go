@@ -221,7 +221,7 @@ func batchBehindConnectSharesFailure(e *env) {
 	}
 	late := waiting[1].(*ops.Read)
 	if late.Buf != nil {
-		e.Fatal("a failed late read has a buffer")
+		e.Fatal("a failed pooled read has a buffer")
 	}
 }
 

@@ -43,7 +43,7 @@ func deadlinesInOrder(e *env) {
 	want := make([]completion.Operation, len(all))
 	for i, place := range rand.Perm(len(all)) {
 		want[place] = all[i]
-		// Half of them will be found overdue at the first look.
+		// Half of them will have timed out at the first poll.
 		equal(e, "SetDeadline", p.SetDeadline(all[i], base+completion.Deadline(place*2000)), true)
 	}
 	for _, op := range want {

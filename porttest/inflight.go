@@ -104,13 +104,13 @@ func (e *env) narrow(p *completion.Port) (*completion.Socket, *peer) {
 // timer adds one that never fires.
 func (f *flight) timer() { f.e.Helper(); f.add(0, &ops.Timer{After: time.Hour}) }
 
-// landed checks one of them after it was handed out: the first time, closed,
+// landed checks one of them after it was delivered: the first time, closed,
 // and with the right count.
 func (f *flight) landed(op completion.Operation) {
 	f.e.Helper()
 	want, there := f.counts[op]
 	if !there {
-		f.e.Fatalf("%T %p was handed out, not expected or twice", op, op)
+		f.e.Fatalf("%T %p was delivered, not expected or twice", op, op)
 	}
 	delete(f.counts, op)
 	f.e.outcome(op, net.ErrClosed)
@@ -135,7 +135,7 @@ func (f *flight) landed(op completion.Operation) {
 // done checks that all have landed, and gives back what was taken for them.
 func (f *flight) done() {
 	f.e.Helper()
-	equal(f.e, "operations not handed out", len(f.counts), 0)
+	equal(f.e, "operations not delivered", len(f.counts), 0)
 	for _, b := range f.taken {
 		b.Release()
 	}

@@ -37,7 +37,7 @@ var lateCases = append([]testCase{
 	releaseWakesParkedDequeuer,
 }, lateManyCases...)
 
-// starved is a pool with one buffer, which the case holds, and late reads that
+// starved is a pool with one buffer, which the case holds, and pooled reads that
 // have data and wait for it, longest first.
 type starved struct {
 	pool    *completion.Pool
@@ -54,7 +54,7 @@ func newStarved(e *env, p *completion.Port, n int) *starved {
 	w.held = w.pool.Take()
 	for i := range n {
 		s, c := e.pair(p)
-		// Once the read before it has ended, the late one has been tried.
+		// Once the read before it has ended, the pooled one has been tried.
 		first := &ops.Read{From: s, Buf: own(1), Full: true}
 		late := &ops.Read{From: s, Pool: w.pool, Full: true}
 		e.submit(p, first, late)
@@ -77,7 +77,7 @@ func (w *starved) served(e *env, p *completion.Port, i int) {
 	w.held = w.reads[i].Buf
 }
 
-// lateNothing checks that a late read came back with that error and without a
+// lateNothing checks that a pooled read came back with that error and without a
 // buffer.
 func lateNothing(e *env, r *ops.Read, want error) {
 	e.Helper()
@@ -85,7 +85,7 @@ func lateNothing(e *env, r *ops.Read, want error) {
 	lateEmpty(e, r)
 }
 
-// lateEmpty checks that a late read came back without a buffer.
+// lateEmpty checks that a pooled read came back without a buffer.
 func lateEmpty(e *env, r *ops.Read) {
 	e.Helper()
 	equal(e, "N", r.N(), 0)
@@ -126,7 +126,7 @@ func bothBufferAndPoolPanics(e *env) {
 	s, c := e.pair(p)
 	pool := e.pool(p, 4, 1)
 	submitRefused(e, p, "both", &ops.Read{From: s, Pool: pool, Buf: own(1)})
-	// So does a late read that was handed out and still has its buffer.
+	// So does a pooled read that was delivered and still has its buffer.
 	r := &ops.Read{From: s, Pool: pool}
 	c.send("x")
 	e.submit(p, r)

@@ -20,7 +20,7 @@ var lateManyCases = []testCase{
 	releasedAndCancelledByMany,
 }
 
-// lateConns are connections with a late read each.
+// lateConns are connections with a pooled read each.
 type lateConns struct {
 	pool    *completion.Pool
 	sockets []*completion.Socket
@@ -72,8 +72,8 @@ func waitingReadsHoldNoBuffer(e *env) {
 	equal(e, "lent", l.pool.Lent(), 0)
 }
 
-// poolSmallerThanConnections has all connections send at once, round after round, with two
-// buffers for all of them.
+// poolSmallerThanConnections has all connections send at once, round after round,
+// with two buffers for all of them.
 func poolSmallerThanConnections(e *env) {
 	const conns, rounds = 100, 5
 	p := e.port(nil)

@@ -6,24 +6,25 @@ import (
 	"testing"
 )
 
-// Network makes the other ends of connections, which are not the port's. The
-// suite uses the system's, unless it is told otherwise. What Dial and Accept
-// return must have CloseWrite, SetLinger and SetReadBuffer, as *net.TCPConn
-// does, and a port must be able to adopt it.
+// Network makes the peers of the ports: the other ends of their connections. The
+// suite uses the network of the system, unless OnNetwork selects another. The
+// connections from Dial and Accept must have the methods CloseWrite, SetLinger and
+// SetReadBuffer, as *net.TCPConn has, and a port must be able to adopt them.
 type Network interface {
 	Dial(network, address string) (net.Conn, error)
 	Listen(network, address string) (net.Listener, error)
 }
 
-// Option changes what the suite is run on.
+// Option configures a run of the suite.
 type Option func(*setting)
 
-// OnNetwork runs the suite for a backend with a network of its own. Cases about
-// the system itself are skipped.
-func OnNetwork(n Network) Option { return func(s *setting) { s.network = n } }
+// OnNetwork selects the network of the peers, for a backend that has its own network.
+// The suite then skips cases about the system.
+func OnNetwork(network Network) Option { return func(s *setting) { s.network = network } }
 
-// Within runs each case inside of wrap, which calls run once: synctest.Test puts
-// it into a bubble of its own. Cases that need real time are skipped.
+// Within runs each case inside a call of wrap, which must call run once. With
+// synctest.Test as wrap, each case runs in its own bubble. The suite then skips cases
+// that need real time.
 func Within(wrap func(t *testing.T, run func(t *testing.T))) Option {
 	return func(s *setting) { s.wrap = wrap }
 }

@@ -48,7 +48,7 @@ func overduePostSparesStrangers(e *env) {
 		post := newPost(1)
 		post.Deadline = completion.After(time.Microsecond)
 		e.submit(p, post)
-		// Whoever polls for another operation finds the deadline overdue.
+		// Whoever polls for another operation finds that the deadline has passed.
 		is(e, p.Await(context.Background(), &ops.Timer{After: 20 * time.Microsecond}), nil)
 		e.next(p) // the post, however it has ended
 		read := &ops.Read{From: s, Buf: own(1)}

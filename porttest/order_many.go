@@ -130,7 +130,7 @@ func orderCheckRecords(c *peer, writers, records, size int) error {
 	return nil
 }
 
-// abortReachesTheWholeBatch has a write end half-way while the Submit that brought it is
+// abortReachesTheWholeBatch has a write end half-way while its Submit is
 // still at work on the rest of its batch: those behind it in the batch were
 // submitted behind it all the same. Overdue timers keep that Submit at work.
 func abortReachesTheWholeBatch(e *env) {
@@ -259,7 +259,7 @@ func cancelRacesWithWrites(e *env) {
 }
 
 // orderCancelAfter lets the peer read all, and cancels a write when it has got
-// so many bytes. The write may have been handed out by then.
+// so many bytes. The write may have been delivered by then.
 func orderCancelAfter(p *completion.Port, c *peer, victim completion.Operation, bytes int) (all []byte) {
 	buf := make([]byte, 16<<10)
 	for cancelled := false; ; {

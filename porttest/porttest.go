@@ -1,6 +1,6 @@
-// Package porttest is the conformance suite of package completion: what the
-// contract promises, as named cases that every backend must pass. A test of
-// behaviour belongs here, not to a backend.
+// Package porttest is the conformance suite of package completion. Each promise of the
+// contract is a named case that every backend must pass. A test of behaviour belongs
+// here, and not in the tests of a backend.
 package porttest
 
 import (
@@ -19,7 +19,8 @@ import (
 	"go.uber.org/goleak"
 )
 
-// Open opens a port of the backend to be tested.
+// Open opens a port of the backend that is tested, as completion.Open does. config
+// may be nil.
 type Open func(config *completion.Config) (*completion.Port, error)
 
 // families are the cases by the point of the contract they belong to. Each is
@@ -46,9 +47,9 @@ var families = []family{
 	{"Observer", observerCases},
 }
 
-// Run runs the whole suite. Every case opens its ports anew, and afterwards
-// nothing may be left: no goroutine, no descriptor, no lent buffer, no
-// operation.
+// Run runs the whole suite as subtests of t. Each case opens its own ports. A case
+// fails if it leaves anything behind: a goroutine, a descriptor, a pool's buffer that
+// was not released, or an operation.
 func Run(t *testing.T, open Open, options ...Option) {
 	s := newSetting(open, options)
 	s.warmUp(t)
@@ -376,7 +377,7 @@ func (e *env) expectAll(p *completion.Port, err error, want ...completion.Operat
 	}
 }
 
-// outcome checks the error of an operation that was handed out.
+// outcome checks the error of an operation that was delivered.
 func (e *env) outcome(op completion.Operation, want error) {
 	e.Helper()
 	is(e, op.Err(), want)
@@ -418,7 +419,7 @@ func panics(e *env, f func()) (message string) {
 // meanwhile fails the case.
 func (e *env) poll(p *completion.Port) {
 	e.Helper()
-	// More posts than are handed out between two polls.
+	// More posts than are delivered between two polls.
 	for i := range 200 {
 		marker := newPost(i)
 		err := p.Submit(marker)

@@ -25,10 +25,10 @@ const (
 	stressOwned      = 32 // operations of one submitter
 )
 
-// Stress looks for lost wake-ups: goroutines await, submit and post, cancel and
-// move deadlines, and dequeue on one port, all at once, until so many
-// operations have ended. If none ends any more, the watchdog prints the port's
-// state and panics.
+// Stress tests for lost wake-ups. On one port, goroutines await, submit, post, cancel,
+// change deadlines and dequeue, all at once, until the given number of operations has
+// ended. If no operation ends any more, the watchdog prints the state of the port and
+// panics.
 func Stress(t *testing.T, open Open, operations int, options ...Option) {
 	setting := newSetting(open, options)
 	setting.warmUp(t)
@@ -169,7 +169,7 @@ func (s *stress) ownTwins() (a, b *completion.Socket) {
 	return a, accept.Conn
 }
 
-// submitter keeps posts, timers, writes and late reads of its own in flight.
+// submitter keeps posts, timers, writes and pooled reads of its own in flight.
 func (s *stress) submitter(seed uint64) func() {
 	owner := make(chan *target, stressOwned)
 	from, to := s.twins()
@@ -273,7 +273,7 @@ func (s *stress) giveBack(op completion.Operation) {
 	case *ops.Read:
 		o = &op.Op
 		if (op.Buf != nil) != (op.N() > 0) {
-			s.Errorf("a late read of %d bytes has buffer %v", op.N(), op.Buf)
+			s.Errorf("a pooled read of %d bytes has buffer %v", op.N(), op.Buf)
 		}
 		if op.Buf != nil {
 			op.Buf.Release()

@@ -273,7 +273,7 @@ func outcomeInFlightPanics(e *env) {
 		submitSentence(e, panics(e, f), "in flight")
 	}
 	equal(e, "cancelled", p.Cancel(r), true)
-	panics(e, func() { r.Err() }) // ended, but not handed out
+	panics(e, func() { r.Err() }) // ended, but not delivered
 	e.expect(p, r, completion.ErrCanceled)
 	equal(e, "cancelled", p.Cancel(started), true)
 	panics(e, func() { started.Err() })

@@ -93,7 +93,7 @@ func (b *submitBatch) ours(e *env, outcome error) {
 	b.writeBuf.Resize(4)
 	equal(e, "lent by the pool", b.pool.Lent(), 0)
 	if b.late.Buf != nil {
-		e.Fatal("a late read has a buffer")
+		e.Fatal("a pooled read has a buffer")
 	}
 }
 
