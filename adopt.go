@@ -34,8 +34,8 @@ func (p *Port) AdoptConn(conn net.Conn) (*Socket, error) {
 		return nil, opError("adopt", nil, nil, err)
 	}
 	local := conn.LocalAddr()
-	// Package net makes a connection of any stream socket. Where the system has
-	// forgotten with whom one was that has been reset, package net has not.
+	// Package net makes a connection of any stream socket. After a reset, package net
+	// still knows the remote address, even where the system does not.
 	connected := p.kernel.RemoteAddr(fd) != nil || conn.RemoteAddr() != nil
 	h, err := p.addAdopted(fd, local != nil && local.Network() == "unix", connected, nil)
 	if err != nil {
@@ -45,8 +45,8 @@ func (p *Port) AdoptConn(conn net.Conn) (*Socket, error) {
 	return (*Socket)(h), nil
 }
 
-// addAdopted makes a descriptor of Adopt the port's, or closes it and nothing else: the
-// socket is its owner's still. So nothing is changed on it before.
+// addAdopted adds a descriptor of Adopt to the port, or closes that descriptor only. In
+// that case the socket still belongs to its owner, so nothing was changed on it before.
 func (p *Port) addAdopted(fd int, isUnix, isConnected bool, atClose func()) (*core.Handle, error) {
 	h, failure := p.core.AddShared(fd, isConnected, atClose, p.kernel.Disown)
 	return p.added("adopt", h, failure, isUnix)
@@ -96,7 +96,7 @@ func (p *Port) AdoptListener(listener net.Listener) (*Listener, error) {
 	if !isUnix {
 		acceptNoDelay(h)
 	}
-	if keeps { // what becomes of the file is the adopted one's business
+	if keeps { // from now on the adopted listener removes the file, or not
 		keeper.SetUnlinkOnClose(false)
 	}
 	listener.Close()
@@ -118,11 +118,11 @@ func acceptNoDelay(h *core.Handle) {
 	}
 }
 
-// unlinksOnClose tells whether closing a listener removes its file. Package net keeps
-// that to itself, and can't be asked but by closing, when the file would be gone. So
-// its field is looked at, which package reflect allows, in what l is or embeds. If
-// there is none, the file is kept: one left over is in the way, one missing cuts a
-// server off.
+// unlinksOnClose reports whether closing a listener removes its file. Package net
+// does not export that, and closing to find out would remove the file. So package
+// reflect reads the field of l, or of the listener that l embeds. If there is no such
+// field, the file is kept: a file too many is in the way, a missing one cuts a server
+// off.
 func unlinksOnClose(l net.Listener) bool { return unlinks(reflect.ValueOf(l)) }
 
 func unlinks(l reflect.Value) bool {

@@ -35,8 +35,7 @@ func (canceledError) Error() string { return "completion: operation canceled" }
 // Is makes errors.Is(err, context.Canceled) true.
 func (canceledError) Is(target error) bool { return target == context.Canceled }
 
-// errorOf puts an outcome into Go's words. It returns the same error each time
-// it is asked about one failure.
+// errorOf returns the Go error of a failure, the same value each time.
 func errorOf(f *core.Failure) error {
 	if f == nil {
 		return nil
@@ -65,9 +64,9 @@ func errorOf(f *core.Failure) error {
 	return f.Err
 }
 
-// explain makes the error of a failure that the system has caused. The engine
-// asks for it once, when an operation has failed and nobody knows of it yet: its
-// descriptor, if it has one, is still open.
+// explain makes the error of a failure of a system call. The engine calls it once,
+// after an operation has failed and before it is delivered: the descriptor, if there
+// is one, is still open.
 func (p *Port) explain(f *core.Failure, fd int) error {
 	err := os.NewSyscallError(callOf(f), sys.ErrorOf(f.Errno))
 	op := f.Kind.String()
@@ -86,9 +85,9 @@ func (p *Port) explain(f *core.Failure, fd int) error {
 	return opError(op, nil, p.kernel.LocalAddr(fd), err)
 }
 
-// addressesOf are both addresses of a socket for an error. As those that a Socket
-// tells, they are not nil if it is or was connected: who writes a log asks them for
-// their text. fd is negative if the system can't be asked any more.
+// addressesOf returns both addresses of a socket for an error. As those that a Socket
+// returns, they are not nil if the socket is or was connected: a program that logs them
+// calls their String method. fd is negative if the system does not know them any more.
 func addressesOf(h *core.Handle, k kernel, fd int) (local, remote net.Addr) {
 	wasConnected, isUnix := h.Past()
 	if fd >= 0 {
@@ -117,9 +116,10 @@ func callOf(f *core.Failure) string {
 	return sys.CallName(f.Kind)
 }
 
-// copyOf copies an address, which its owner may change later. A nil pointer is no
-// address. One of a program's own type stays as it is, and is asked for nothing: its
-// methods are the program's, and a goroutine that is to end operations must come back.
+// copyOf copies an address, since its owner may change it later. A nil pointer is no
+// address. An address of the program's own type is not copied, and none of its
+// methods is called: a method might not return to a goroutine that must end
+// operations.
 func copyOf(a net.Addr) net.Addr {
 	if v := reflect.ValueOf(a); v.Kind() == reflect.Pointer && v.IsNil() {
 		return nil
@@ -133,8 +133,8 @@ func copyOf(a net.Addr) net.Addr {
 	return a
 }
 
-// networkOf is the network of an address that copyOf or the system has returned, ""
-// if that is the program's secret.
+// networkOf returns the network of an address from copyOf or from the system, or "" for
+// an address of the program's own type.
 func networkOf(a net.Addr) string {
 	switch a := a.(type) {
 	case *net.TCPAddr, *net.UnixAddr, *net.UDPAddr, *net.IPAddr, *net.IPNet:
@@ -163,8 +163,8 @@ func opErrorOn(op, network string, addr net.Addr, err error) *net.OpError {
 	return e
 }
 
-// canceledBy says that a wait's context ended and its operation was cancelled for
-// it: it matches ErrCanceled and the context's own error.
+// canceledBy returns the error of an operation that was cancelled because the context
+// of its Wait ended. It matches ErrCanceled and the error of the context.
 func canceledBy(ctx context.Context) error {
 	err := ctx.Err()
 	if err == nil { // it was another Wait's, which was a mistake
@@ -176,7 +176,7 @@ func canceledBy(ctx context.Context) error {
 	return fmt.Errorf("%w: %w", ErrCanceled, err)
 }
 
-// configError is a setting that makes no sense.
+// configError is the error of an invalid setting.
 type configError struct{ reason string }
 
 func (e *configError) Error() string { return "completion: " + e.reason }

@@ -46,8 +46,8 @@ func (p *Port) Socket(network string) (*Socket, error) {
 	return (*Socket)(added), err
 }
 
-// added returns a handle that the engine has made, or says why it hasn't. what is
-// being done by it.
+// added returns a handle that the engine has made, or the error of its failure. what
+// names the call for that error.
 func (p *Port) added(what string, h *core.Handle, failure *core.Failure, isUnix bool) (*core.Handle, error) {
 	switch {
 	case failure == nil && isUnix:
@@ -107,7 +107,7 @@ func (s *Socket) RemoteAddr() net.Addr {
 	return noAddr(isUnix)
 }
 
-// ask asks for an address of an open handle.
+// ask returns an address of an open handle, or nil if the handle is closed.
 func ask(h *core.Handle, which func(kernel, int) net.Addr) net.Addr {
 	fd, ok := h.Acquire()
 	if !ok {
@@ -117,7 +117,7 @@ func ask(h *core.Handle, which func(kernel, int) net.Addr) net.Addr {
 	return which(kernelOf(h), fd)
 }
 
-// noAddr stands for an address that nobody knows any more.
+// noAddr returns the empty address, for an address that the system does not know.
 func noAddr(isUnix bool) net.Addr {
 	if isUnix {
 		return &net.UnixAddr{Net: "unix"}
@@ -180,11 +180,12 @@ func control(h *core.Handle, what string, f func(k kernel, fd int) error) error 
 	return nil
 }
 
-// rawConn is a handle's descriptor, lent out.
+// rawConn gives access to the descriptor of a handle.
 type rawConn struct{ handle *core.Handle }
 
-// Control runs f while the descriptor is kept open. f must not close the port.
-// Where there is no descriptor, on a Memory, it returns errors.ErrUnsupported.
+// Control runs f and keeps the descriptor open meanwhile. f must not close the port.
+// On a Memory there is no descriptor, and Control returns an error that matches
+// errors.ErrUnsupported.
 func (r rawConn) Control(f func(fd uintptr)) error {
 	fd, ok := r.handle.Acquire()
 	if !ok {

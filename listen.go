@@ -70,8 +70,8 @@ func (c ListenConfig) Listen(port *Port, network, address string) (*Listener, er
 	return l, err
 }
 
-// addListener makes a listening descriptor the port's, or closes it. remove, if not
-// nil, removes its file in the end.
+// addListener adds a listening descriptor to the port, or closes the descriptor.
+// remove, if not nil, removes the file of the listener when it is closed.
 func (p *Port) addListener(fd int, isUnix bool, remove func()) (*Listener, error) {
 	if !isUnix {
 		// What it accepts inherits this, which saves a call per connection.
@@ -98,7 +98,7 @@ func fileOf(addr net.Addr) string {
 func resolveListen(network, address string, mapsIPv4 bool) (net.Addr, backend.Address, backend.Family, error) {
 	addr, resolved, err := resolve(network, address)
 	family := sys.ListenFamily(network, addr, mapsIPv4)
-	if family == backend.Dual { // in the words of the family that speaks both
+	if family == backend.Dual { // as an address of IPv6, whose sockets support both
 		resolved.Inet = netip.AddrPortFrom(netip.IPv6Unspecified(), resolved.Inet.Port())
 	}
 	return addr, resolved, family, err
@@ -153,9 +153,9 @@ func (l *Listener) Addr() net.Addr {
 // that of the listener of package net.
 //
 // Only the listener's own file is removed. Another file that has replaced it, for
-// instance that of a new server, stays. SetUnlinkOnClose(true) on an adopted
-// listener, or after SetUnlinkOnClose(false), takes the present file at the address
-// for the listener's own.
+// instance that of a new server, stays. An adopted listener takes the file at its
+// address for its own, and so does SetUnlinkOnClose(true) after
+// SetUnlinkOnClose(false).
 //
 // SetUnlinkOnClose does nothing for a listener that is closed, and for one without a
 // file: a TCP listener, one in the abstract namespace, or one on a Memory.

@@ -70,10 +70,10 @@ type Event struct {
 	Err       error         // of the call or of the completion
 }
 
-// trace makes the engine's observer of the program's. The engine's must return:
-// whoever calls it has the lead, or owns a direction, or has operations in hand
-// that nobody else knows of. So the program's is called where ending its goroutine
-// ends nothing else.
+// trace returns the function that the engine calls for an observer of the program. That
+// function must return: the goroutine that calls it may lead, own a direction, or hold
+// operations that no other goroutine has. So each call of the observer runs on its own
+// goroutine, which the observer may end without harm.
 func (o Observer) trace() func(core.Trace) {
 	if o == nil {
 		return nil
@@ -127,15 +127,15 @@ func (c *observerCall) make() {
 	returned = true
 }
 
-// report says why the observer is not called again. r is nil if it has ended its
-// goroutine.
+// report writes why the observer is not called again. r is nil if the observer has
+// ended its goroutine.
 func (c *observerCall) report(r any) {
 	if r == nil {
 		fmt.Fprintf(os.Stderr, "completion: the observer ended its goroutine and is not called again\n")
 		return
 	}
-	// What it has panicked with is the program's, and so is the method that makes a
-	// text of it.
+	// The value of the panic is the program's, and so is its String or Error method,
+	// which may panic or end the goroutine, too.
 	text, stack := fmt.Sprintf("a %T whose text ended the goroutine", r), debug.Stack()
 	defer func() {
 		fmt.Fprintf(os.Stderr, "completion: the observer panicked and is not called again: %s\n%s", text, stack)

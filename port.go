@@ -38,7 +38,7 @@ type Config struct {
 	Observer Observer
 
 	loopWait     backend.Waiting // how a loop sleeps
-	checkBuffers bool            // pools lend a fresh Buffer each time
+	checkBuffers bool            // pools make a new Buffer for each owner
 }
 
 // Port is an I/O completion port. All its methods are safe for concurrent use by any
@@ -94,7 +94,7 @@ func (c *Config) open() (backend.Backend, error) {
 	return openBackend(c.Backend)
 }
 
-// check completes the configuration and refuses what makes no sense.
+// check completes the configuration, and returns an error for an invalid setting.
 func (c *Config) check() error {
 	switch {
 	case c.SpinWait < 0:
@@ -106,15 +106,15 @@ func (c *Config) check() error {
 	case c.Memory == nil && c.Backend == memoryBackend:
 		return &configError{"the backend memory needs a Memory"}
 	case c.Memory != nil:
-		// In a bubble the clock stands still while anybody runs: spinning would
+		// In a bubble the clock stands still while any goroutine runs: spinning would
 		// never end.
 		c.SpinWait = 0
 	}
 	return c.debug(os.Getenv("COMPLETIONDEBUG"))
 }
 
-// debug takes over the settings of COMPLETIONDEBUG. Those about the system do
-// not concern a Memory.
+// debug applies the settings of COMPLETIONDEBUG. Settings about the system do not
+// apply to a Memory.
 func (c *Config) debug(settings string) error {
 	for setting := range strings.SplitSeq(settings, ",") {
 		key, value, _ := strings.Cut(setting, "=")
@@ -325,7 +325,7 @@ func closedUnless(ok bool) error {
 	return net.ErrClosed
 }
 
-// endOf says why nothing was dequeued.
+// endOf returns the error of a Next that delivers nothing.
 func endOf(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
