@@ -10,9 +10,9 @@ import (
 	"github.com/completionport/completion/ops"
 )
 
-// serveAwait serves every client on a goroutine of its own, until the port is
-// closed.
-func serveAwait(s *server) {
+// serveAwait serves every client of a shard on a goroutine of its own, until the
+// port is closed.
+func serveAwait(s *shard) {
 	ctx := context.Background()
 	accept := &ops.Accept{On: s.listener}
 	var clients sync.WaitGroup
@@ -34,7 +34,7 @@ func serveAwait(s *server) {
 }
 
 // echo serves one client, and returns why it ended: io.EOF if all went well.
-func (s *server) echo(ctx context.Context, socket *completion.Socket) error {
+func (s *shard) echo(ctx context.Context, socket *completion.Socket) error {
 	read := &ops.Read{From: socket, Pool: s.pool}
 	write := &ops.Write{To: socket}
 	for {

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"io"
-	"net"
 	"os"
 	"strings"
 	"testing"
@@ -51,6 +50,16 @@ var badUse = []struct {
 	{"Style", `"thread"`, []string{"-style", "thread"}, true},
 	{"ZeroTimeout", "0s", []string{"-timeout", "0s"}, true},
 	{"NoDuration", "soon", []string{"-timeout", "soon"}, true},
+	{"NoWorkers", "-workers 0", []string{"-workers", "0"}, true},
+	{"ManyWorkers", "-workers 1001", []string{"-workers", "1001"}, true},
+	{"HalfAWorker", "0.5", []string{"-workers", "0.5"}, true},
+	{"WorkersAwaited", "-workers 2", []string{"-workers", "2", "-style", "await"}, true},
+	{"NoPorts", "-ports 0", []string{"-ports", "0"}, true},
+	{"ManyPorts", "-ports 1001", []string{"-ports", "1001"}, true},
+	{"PortsNotHere", "192.0.2.1:1", []string{"-ports", "2", "-listen", "192.0.2.1:1"}, false},
+	{"NoBuffer", "-buffer -1", []string{"-buffer", "-1"}, true},
+	{"HugeBuffer", "-buffer 1073741825", []string{"-buffer", "1073741825"}, true},
+	{"BufferInUnits", "64K", []string{"-buffer", "64K"}, true},
 	{"Backend", `"abacus"`, []string{"-backend", "abacus"}, true},
 	{"NoPort", "missing port", []string{"-listen", "nowhere"}, false},
 	{"BadPort", "99999", []string{"-listen", "127.0.0.1:99999"}, false},
@@ -90,7 +99,7 @@ func TestHelp(t *testing.T) {
 	if status := run([]string{"-h"}, &stdout, &stderr); status != 0 || stderr.Len() > 0 {
 		t.Errorf("status %d, stderr %q", status, &stderr)
 	}
-	for _, name := range []string{"-listen", "-backend", "-style", "-timeout"} {
+	for _, name := range []string{"-listen", "-backend", "-style", "-workers", "-ports", "-buffer", "-timeout"} {
 		if !strings.Contains(stdout.String(), name) {
 			t.Errorf("help has no %s", name)
 		}
@@ -100,20 +109,10 @@ func TestHelp(t *testing.T) {
 // TestRoundTripAllocatesNothing counts the allocations of server and client
 // together.
 func TestRoundTripAllocatesNothing(t *testing.T) {
-	needBackend(t)
-	for _, style := range []string{"queue", "await"} {
-		t.Run(style, func(t *testing.T) {
-			s, err := open([]string{"-listen", "127.0.0.1:0", "-style", style}, io.Discard)
-			if err != nil {
-				t.Fatal(err)
-			}
-			s.stderr = io.Discard
-			served := make(chan struct{})
-			go func() { s.serve(s); close(served) }()
-			c, err := net.Dial("tcp", s.listener.Addr().String())
-			if err != nil {
-				t.Fatal(err)
-			}
+	for _, args := range [][]string{{"-style", "queue"}, {"-style", "await"}, {"-workers", "2"}} {
+		t.Run(strings.Join(args, " "), func(t *testing.T) {
+			s := serveHere(t, args...)
+			c := s.dial()
 			message := make([]byte, 100)
 			roundTrip := func() {
 				if _, err := c.Write(message); err != nil {
@@ -131,13 +130,7 @@ func TestRoundTripAllocatesNothing(t *testing.T) {
 				t.Errorf("%v allocations per round trip", n)
 			}
 			c.Close()
-			if err := s.drain(); err != nil {
-				t.Error(err)
-			}
-			<-served
-			if n := s.pool.Lent(); n != 0 {
-				t.Errorf("%d buffers still lent", n)
-			}
+			s.stop()
 		})
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"sync"
 
 	"github.com/completionport/completion"
 	"github.com/completionport/completion/ops"
@@ -17,13 +18,22 @@ type connection struct {
 	write ops.Write
 }
 
-// serveQueue serves all clients on the calling goroutine, until the port is
-// closed and everything was handed out.
-func serveQueue(s *server) {
-	accept := &ops.Accept{On: s.listener}
-	pause := &ops.Timer{After: acceptPause}
+// serveQueue serves the clients of a shard on as many goroutines as there are to
+// be, until the port is closed and everything was handed out.
+func serveQueue(s *shard) {
 	// Submit's one error is a port that closes: then no client is waited for.
-	s.port.Submit(accept)
+	s.port.Submit(&ops.Accept{On: s.listener})
+	var workers sync.WaitGroup
+	for range s.workers {
+		workers.Go(s.work)
+	}
+	workers.Wait()
+}
+
+// work handles completions. Others may do so at the same time: an operation that
+// was handed out, and the connection it is part of, are this goroutine's until it
+// submits one of them.
+func (s *shard) work() {
 	for op := range s.port.Completions(context.Background()) {
 		switch op := op.(type) {
 		case *ops.Accept:
@@ -31,13 +41,13 @@ func serveQueue(s *server) {
 			case err == nil:
 				s.accepted.Add(1)
 				s.welcome(op.Conn)
-				s.port.Submit(accept)
+				s.port.Submit(op)
 			case !errors.Is(err, net.ErrClosed):
 				s.warn(err)
-				s.port.Submit(pause)
+				s.port.Submit(&ops.Timer{After: acceptPause, Op: completion.Op{Value: op}})
 			}
 		case *ops.Timer:
-			s.port.Submit(accept)
+			s.port.Submit(op.Value.(*ops.Accept))
 		case *ops.Read:
 			s.received(op.Value.(*connection))
 		case *ops.Write:
@@ -47,7 +57,7 @@ func serveQueue(s *server) {
 }
 
 // welcome begins to serve a client.
-func (s *server) welcome(socket *completion.Socket) {
+func (s *shard) welcome(socket *completion.Socket) {
 	c := new(connection)
 	c.read.From, c.read.Pool, c.read.Value = socket, s.pool, c
 	c.write.To, c.write.Value = socket, c
@@ -57,7 +67,7 @@ func (s *server) welcome(socket *completion.Socket) {
 }
 
 // received sends back what the client sent.
-func (s *server) received(c *connection) {
+func (s *shard) received(c *connection) {
 	if err := c.read.Err(); err != nil {
 		s.hangUp(c.read.From, err)
 		return
@@ -71,7 +81,7 @@ func (s *server) received(c *connection) {
 }
 
 // sent waits for more from the client.
-func (s *server) sent(c *connection) {
+func (s *shard) sent(c *connection) {
 	s.echoed.Add(int64(c.write.N()))
 	c.write.Buf.Release()
 	err := c.write.Err()
