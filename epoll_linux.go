@@ -28,7 +28,8 @@ import "github.com/completionport/completion/internal/epoll"
 // Wait and Wake: a leader that parks does so in Go's poller, to which the epoll
 // descriptor was added, and epoll_pwait with a time-out of 0 takes the events. Its
 // time-out is a deadline of that file, and Wake is a deadline in the past, which stays
-// until a leader sets another: so it ends the next wait if none is under way. A leader
+// until a leader sets another: so it ends the next wait if none is under way. A leader that
+// serves others in there (Park) goes back to sleep without another epoll_pwait. A leader
 // that blocks is in epoll_pwait, its time-out rounded up to milliseconds. Wake writes to
 // an eventfd, whose edge stays until epoll_pwait reports it. A lock keeps that write and
 // the close of the eventfd apart. None of this allocates.

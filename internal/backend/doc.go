@@ -30,8 +30,9 @@
 //
 // # Promises of the engine
 //
-//   - SetTimeout and Wait are called by one goroutine at a time. Arm, Disarm and Wake
-//     are called by any goroutine at any time, Wake also while the poller closes.
+//   - SetTimeout, Wait and Parker.Park are called by one goroutine at a time. Arm, Disarm
+//     and Wake are called by any goroutine at any time, Wake also while the poller
+//     closes.
 //   - In each direction of a descriptor there is at most one call at a time, and
 //     inside a Native kernel at most one operation that the engine has started.
 //   - A descriptor is disarmed before it is closed, and neither happens during a call

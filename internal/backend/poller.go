@@ -12,20 +12,29 @@ type Poller interface {
 	Arm(fd int, generation uint32) Errno
 	// Disarm ends what Arm began. It is called before fd is closed.
 	Disarm(fd int)
-	// SetTimeout sets the time until which the next Wait may last, Never for no
-	// limit. A Wake that comes after SetTimeout has returned ends that Wait.
+	// SetTimeout sets the time until which a Wait may last, Never for no limit. It
+	// holds for each Wait until one has timed out. A Wake that comes after SetTimeout
+	// has returned ends a Wait.
 	SetTimeout(until int64)
 	// Wait fills in events, and waits for the first in the given way.
 	// timedOut reports that the time has passed or was cut short by Wake: it
-	// must be set again before the next Wait. A Wait that has waited, or was to,
-	// calls serve with the number of events before it returns. serve returns how
-	// many of them are left for the caller, and whether to wait again in the same
-	// way.
-	Wait(how Waiting, events []Event, serve func(n int) (left int, again bool)) (n int, timedOut bool)
+	// must be set again before the next Wait.
+	Wait(how Waiting, events []Event) (n int, timedOut bool)
 	// Wake ends the Wait of that way that is under way, or the next. It may come too
 	// late, and it may come during and after Close. It allocates nothing.
 	Wake(how Waiting)
 	Close() error
+}
+
+// Parker is a Poller in which a leader saves something if it works on events without
+// leaving. Go's own poller looks for events each time before it lets a goroutine sleep,
+// but not when the goroutine goes back to sleep inside of it.
+type Parker interface {
+	Poller
+	// Park is a Wait with Park that calls serve with the number of events as soon as
+	// there are some, unless the time is over. serve returns how many of them are left
+	// for the caller, and whether to wait again: then none are left.
+	Park(events []Event, serve func(n int) (left int, again bool)) (n int, timedOut bool)
 }
 
 // Waiting is a way to wait for events.

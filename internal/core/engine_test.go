@@ -86,7 +86,7 @@ func (k *script) Arm(int, uint32) syscall.Errno { return 0 }
 func (k *script) Disarm(int)                    {}
 func (k *script) SetTimeout(int64)              {}
 func (k *script) Wake(backend.Waiting)          { k.woken = true }
-func (k *script) Wait(how backend.Waiting, events []backend.Event, _ func(int) (int, bool)) (int, bool) {
+func (k *script) Wait(how backend.Waiting, events []backend.Event) (int, bool) {
 	if f := k.onWait; f != nil {
 		k.onWait = nil
 		f()

@@ -202,7 +202,7 @@ func (k nativePoller) Wake(backend.Waiting) {
 	k.news.Broadcast()
 	k.mu.Unlock()
 }
-func (k nativePoller) Wait(how backend.Waiting, events []backend.Event, _ func(int) (int, bool)) (int, bool) {
+func (k nativePoller) Wait(how backend.Waiting, events []backend.Event) (int, bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	for how != backend.Look && len(k.events)+len(k.held) == 0 && !k.woken {

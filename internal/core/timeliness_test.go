@@ -2,6 +2,7 @@ package core
 
 import (
 	"context"
+	"fmt"
 	"syscall"
 	"testing"
 
@@ -18,22 +19,27 @@ type busyPoller struct {
 	waits int // how many events it may bring
 }
 
-func (b *busyPoller) Wait(how backend.Waiting, events []backend.Event, serve func(int) (int, bool)) (n int, timedOut bool) {
+func (b *busyPoller) Wait(_ backend.Waiting, events []backend.Event) (int, bool) {
+	if b.waits--; b.waits < 0 {
+		b.t.Fatal("the deadline does not get its turn")
+	}
+	b.now += b.step
+	events[0] = b.event
+	return 1, false
+}
+
+// busyParker keeps the leader in.
+type busyParker struct{ *busyPoller }
+
+func (b busyParker) Park(events []backend.Event, serve func(int) (int, bool)) (n int, timedOut bool) {
 	for again := true; again; {
-		if b.waits--; b.waits < 0 {
-			b.t.Fatal("the deadline does not get its turn")
-		}
-		b.now += b.step
-		events[0] = b.event
-		if how == backend.Look {
-			return 1, false
-		}
+		b.Wait(backend.Park, events)
 		n, again = serve(1)
 	}
 	return n, false
 }
 
-// Deadlines get their turn while a leader serves others without leaving the poller.
+// Deadlines get their turn while a leader serves others without an end.
 func TestServingOthersLooksAtTheClock(t *testing.T) {
 	for _, style := range []struct {
 		name string
@@ -45,18 +51,24 @@ func TestServingOthersLooksAtTheClock(t *testing.T) {
 			p.Next(context.Background())
 		}},
 	} {
-		t.Run(style.name, func(t *testing.T) {
-			k := &script{t: t, now: 1}
-			poller := &busyPoller{pollerOf: pollerOf{k}, step: 1000, waits: 50}
-			p := NewPort(Options{Kernel: k, Poller: poller})
-			h, _ := p.AddHandle(7, true, nil)
-			poller.event = backend.Event{FD: 7, Generation: h.generation, Ready: backend.Writable}
-			timer := &operation{kind: backend.Timer, due: 20_000}
-			style.wait(p, timer)
-			if _, f, ok := Outcome(&timer.Record); !ok || f != nil {
-				t.Errorf("the timer has ended: %v, with %v", ok, f)
-			}
-		})
+		for _, parks := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s/%v", style.name, parks), func(t *testing.T) {
+				k := &script{t: t, now: 1}
+				busy := &busyPoller{pollerOf: pollerOf{k}, step: 1000, waits: 50}
+				poller := backend.Poller(busy)
+				if parks {
+					poller = busyParker{busy}
+				}
+				p := NewPort(Options{Kernel: k, Poller: poller})
+				h, _ := p.AddHandle(7, true, nil)
+				busy.event = backend.Event{FD: 7, Generation: h.generation, Ready: backend.Writable}
+				timer := &operation{kind: backend.Timer, due: 20_000}
+				style.wait(p, timer)
+				if _, f, ok := Outcome(&timer.Record); !ok || f != nil {
+					t.Errorf("the timer has ended: %v, with %v", ok, f)
+				}
+			})
+		}
 	}
 }
 
@@ -66,7 +78,7 @@ type quietPoller struct {
 	step int64
 }
 
-func (q *quietPoller) Wait(how backend.Waiting, _ []backend.Event, _ func(int) (int, bool)) (int, bool) {
+func (q *quietPoller) Wait(how backend.Waiting, _ []backend.Event) (int, bool) {
 	if how != backend.Look {
 		q.t.Fatal("the leader goes to sleep, and something is due")
 	}

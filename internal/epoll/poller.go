@@ -12,7 +12,7 @@ import (
 	"github.com/completionport/completion/internal/sys"
 )
 
-var _ backend.Poller = (*Poller)(nil)
+var _ backend.Parker = (*Poller)(nil)
 
 // Poller is the poller of one port.
 type Poller struct {
@@ -31,7 +31,7 @@ type Poller struct {
 	buffer []sys.EpollEvent
 	events []backend.Event
 	n      int
-	serve  func(int) (int, bool)
+	serve  func(int) (int, bool) // of the Park under way
 }
 
 // Arm is EPOLL_CTL_ADD.
@@ -67,46 +67,58 @@ func (p *Poller) Wake(how backend.Waiting) {
 }
 
 // Wait takes events, and sleeps until there is one.
-func (p *Poller) Wait(how backend.Waiting, events []backend.Event, serve func(int) (int, bool)) (n int, timedOut bool) {
+func (p *Poller) Wait(how backend.Waiting, events []backend.Event) (n int, timedOut bool) {
+	switch how {
+	case backend.Look:
+		p.begin(events)
+		p.look()
+	case backend.Block:
+		p.begin(events)
+		timedOut = p.block()
+	default:
+		return p.Park(events, leave)
+	}
+	return p.n, timedOut
+}
+
+// leave serves nobody.
+func leave(n int) (left int, again bool) { return n, false }
+
+// begin prepares for a wait.
+func (p *Poller) begin(events []backend.Event) {
 	if len(p.buffer) < len(events) {
 		p.buffer = make([]sys.EpollEvent, len(events))
 	}
-	p.events, p.n, p.serve = events, 0, serve
-	switch how {
-	case backend.Look:
+	p.events, p.n = events, 0
+}
+
+// Park sleeps in Go's poller. A leader that works on an event in there goes back to
+// sleep at once: one that left and came back would call epoll_wait before.
+func (p *Poller) Park(events []backend.Event, serve func(int) (int, bool)) (n int, timedOut bool) {
+	p.begin(events)
+	p.serve = serve
+	// Go's poller calls wait after it has made itself ready for the next edge and
+	// before it parks, so an event between the two is not lost. It calls wait
+	// again after each edge, without making itself ready again: it keeps an edge
+	// that comes from then on.
+	if err := p.raw.Read(p.wait); err != nil {
+		// The time-out. Go's poller has not called wait then; with steady
+		// wake-ups it never would.
 		p.look()
-	case backend.Block:
-		timedOut = p.block()
-		for p.served() {
-			timedOut = p.block()
-		}
-	default:
-		// Go's poller calls wait after it has made itself ready for the next edge and
-		// before it parks, so an event between the two is not lost. It calls wait
-		// again after each edge, without making itself ready again: it keeps an edge
-		// that comes from then on.
-		if err := p.raw.Read(p.wait); err != nil {
-			// The time-out. Go's poller has not called wait then; with steady
-			// wake-ups it never would.
-			p.look()
-			return p.n, true
-		}
+		return p.n, true
 	}
-	return p.n, timedOut
+	return p.n, false
 }
 
 // attempt is called by Go's poller and returns whether the wait is over.
 func (p *Poller) attempt(uintptr) (over bool) {
 	p.look()
-	return p.n > 0 && !p.served()
-}
-
-// served lets the leader serve others. It returns whether the leader waits again.
-func (p *Poller) served() (again bool) {
-	if p.n > 0 {
-		p.n, again = p.serve(p.n)
+	if p.n == 0 {
+		return false
 	}
-	return again
+	var again bool
+	p.n, again = p.serve(p.n)
+	return !again
 }
 
 // look takes the events that are there.

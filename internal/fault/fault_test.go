@@ -21,7 +21,7 @@ type calm struct{ calls }
 func (quiet) Arm(int, uint32) syscall.Errno { return 0 }
 func (q quiet) Wake(how backend.Waiting)    { q.wakes <- how }
 
-func (q quiet) Wait(how backend.Waiting, _ []backend.Event, _ func(int) (int, bool)) (int, bool) {
+func (q quiet) Wait(how backend.Waiting, _ []backend.Event) (int, bool) {
 	return 0, how != backend.Look && <-q.wakes == how
 }
 
@@ -49,12 +49,12 @@ func TestOwedEdge(t *testing.T) {
 	if n, errno := k.Read(5, nil); n != 0 || errno != syscall.EAGAIN {
 		t.Errorf("read: %d, %v", n, errno)
 	}
-	n, _ := p.Wait(backend.Look, events, nil)
+	n, _ := p.Wait(backend.Look, events)
 	check(n)
 
 	waited := make(chan int)
 	go func() {
-		n, _ := p.Wait(backend.Park, events, nil)
+		n, _ := p.Wait(backend.Park, events)
 		waited <- n
 	}()
 	k.Read(5, nil) // whether the other waits already or not

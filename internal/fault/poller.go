@@ -51,9 +51,9 @@ func (p *poller) Disarm(fd int) {
 	p.Poller.Disarm(fd)
 }
 
-// Wait hands what is owed to the leader when it returns: serve is for what a
-// leader that stays asleep may do, and these events are too rare for that.
-func (p *poller) Wait(how backend.Waiting, events []backend.Event, serve func(int) (int, bool)) (n int, timedOut bool) {
+// Wait hands what is owed to the leader when it returns. That is why the poller is no
+// Parker, whatever the other one is: who stays in there would be told too late.
+func (p *poller) Wait(how backend.Waiting, events []backend.Event) (n int, timedOut bool) {
 	if p.choose(Wait, -1) != nil {
 		return 0, false
 	}
@@ -65,7 +65,7 @@ func (p *poller) Wait(how backend.Waiting, events []backend.Event, serve func(in
 	// Whoever owes an edge from here on wakes us.
 	p.waiting = how
 	p.mu.Unlock()
-	n, timedOut = p.Poller.Wait(how, events, serve)
+	n, timedOut = p.Poller.Wait(how, events)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.waiting = backend.Look

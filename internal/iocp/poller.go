@@ -85,18 +85,12 @@ func (p *Poller) wakeLater() {
 }
 
 // Wait takes packets, and blocks until there is one that means something.
-func (p *Poller) Wait(how backend.Waiting, events []backend.Event, serve func(int) (int, bool)) (n int, timedOut bool) {
+func (p *Poller) Wait(how backend.Waiting, events []backend.Event) (n int, timedOut bool) {
 	if how == backend.Look {
 		return p.take(events, 0), false
 	}
-	for again := true; again; {
-		n = p.take(events, p.milliseconds())
-		if n == 0 {
-			return 0, p.until != backend.Never
-		}
-		n, again = serve(n)
-	}
-	return n, false
+	n = p.take(events, p.milliseconds())
+	return n, n == 0 && p.until != backend.Never
 }
 
 // milliseconds returns the time-out of the next wait, rounded up. Where the system has

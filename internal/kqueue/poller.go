@@ -77,17 +77,14 @@ func (p *Poller) Wake(backend.Waiting) {
 }
 
 // Wait takes events, and sleeps until there is one.
-func (p *Poller) Wait(how backend.Waiting, events []backend.Event, serve func(int) (int, bool)) (n int, timedOut bool) {
+func (p *Poller) Wait(how backend.Waiting, events []backend.Event) (n int, timedOut bool) {
 	if how == backend.Look {
 		return p.take(events, 0), false
 	}
-	for again := true; again; {
-		if n = p.take(events, p.left()); n == 0 {
-			// The time has passed, or we were woken: the engine knows which, if it
-			// looks at its clock and sets the time-out anew.
-			return 0, p.until != backend.Never
-		}
-		n, again = serve(n)
+	if n = p.take(events, p.left()); n == 0 {
+		// The time has passed, or we were woken: the engine knows which, if it
+		// looks at its clock and sets the time-out anew.
+		return 0, p.until != backend.Never
 	}
 	return n, false
 }

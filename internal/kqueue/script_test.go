@@ -96,10 +96,10 @@ func open(t *testing.T, s *script) *kqueue.Poller {
 	return p
 }
 
-// wait makes one wait that serves nobody.
+// wait makes one wait.
 func wait(p *kqueue.Poller, how backend.Waiting) (events []backend.Event, timedOut bool) {
 	events = make([]backend.Event, 16)
-	n, timedOut := p.Wait(how, events, func(n int) (int, bool) { return n, false })
+	n, timedOut := p.Wait(how, events)
 	return events[:n], timedOut
 }
 
@@ -249,21 +249,6 @@ func TestFiltersOfADescriptorAreOneEvent(t *testing.T) {
 		backend.Event{FD: 6, Generation: 9, Ready: r | w},
 		backend.Event{FD: 7, Generation: 1, Ready: r},
 		backend.Event{FD: 7, Generation: 2, Ready: w})
-}
-
-// A leader that is asked to goes on waiting in the poller.
-func TestLeaderWaitsAgain(t *testing.T) {
-	one := []kqueue.Event{{Ident: 5, Filter: kqueue.Read, Generation: 9}}
-	s := &script{answers: [][]kqueue.Event{one, one, one}}
-	p := open(t, s)
-	served := 0
-	n, timedOut := p.Wait(backend.Park, make([]backend.Event, 4), func(n int) (int, bool) {
-		served++
-		return n, served < 3
-	})
-	if n != 1 || timedOut || served != 3 {
-		t.Errorf("%d events, timed out is %v, served %d times", n, timedOut, served)
-	}
 }
 
 // A kernel without User events, and one that has them for show only, get a pipe.

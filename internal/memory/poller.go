@@ -63,7 +63,7 @@ func (p *Poller) Wake(backend.Waiting) {
 }
 
 // Wait collects edges, and sleeps until there is one.
-func (p *Poller) Wait(how backend.Waiting, events []backend.Event, serve func(int) (int, bool)) (n int, timedOut bool) {
+func (p *Poller) Wait(how backend.Waiting, events []backend.Event) (n int, timedOut bool) {
 	for {
 		p.network.lock()
 		n = p.watcher.Collect(events)
@@ -76,14 +76,8 @@ func (p *Poller) Wait(how backend.Waiting, events []backend.Event, serve func(in
 		woken := p.woken
 		p.woken = false
 		p.network.mu.Unlock()
-		switch again := false; {
-		case n > 0:
-			if n, again = serve(n); !again {
-				return n, false
-			}
-			continue
-		case woken:
-			return 0, false
+		if n > 0 || woken {
+			return n, false
 		}
 		now := int64(0)
 		if p.until != Never || arrival != Never {

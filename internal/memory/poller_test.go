@@ -33,65 +33,55 @@ func leader(t *testing.T) (p *Poller, fd int, peer *Conn) {
 		b.Close()
 	})
 	events := make([]backend.Event, 4)
-	if got, _ := p.Wait(backend.Look, events, nil); got != 1 { // writable
+	if got, _ := p.Wait(backend.Look, events); got != 1 { // writable
 		t.Fatalf("%d edges at first", got)
 	}
 	return p, fd, b.(*Conn)
-}
-
-// again says that the leader goes on waiting, so many times.
-func again(times int) func(int) (int, bool) {
-	return func(n int) (int, bool) {
-		if times--; times >= 0 {
-			return 0, true
-		}
-		return n, false
-	}
 }
 
 func TestWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p, fd, peer := leader(t)
 		events := make([]backend.Event, 4)
-		wait := func(how backend.Waiting, times, wantN int, wantTimedOut bool) {
+		wait := func(how backend.Waiting, wantN int, wantTimedOut bool) {
 			t.Helper()
-			if n, timedOut := p.Wait(how, events, again(times)); n != wantN || timedOut != wantTimedOut {
+			if n, timedOut := p.Wait(how, events); n != wantN || timedOut != wantTimedOut {
 				t.Fatalf("Wait: %d, %t, want %d, %t", n, timedOut, wantN, wantTimedOut)
 			}
 		}
 		later := func(f func()) { time.AfterFunc(time.Hour, f) }
 
-		wait(backend.Look, 0, 0, false)
+		wait(backend.Look, 0, false)
 		begun := time.Now()
 		later(func() { peer.Write([]byte("a")) })
-		wait(backend.Park, 0, 1, false)
+		wait(backend.Park, 1, false)
 		if events[0] != (backend.Event{FD: fd, Generation: 7, Ready: backend.Readable | backend.Writable}) {
 			t.Errorf("event %+v", events[0])
 		}
-		// Served in there, the first leaves it waiting.
 		later(func() { peer.Write([]byte("b")) })
 		time.AfterFunc(2*time.Hour, func() { peer.Write([]byte("c")) })
-		wait(backend.Block, 1, 1, false)
+		wait(backend.Block, 1, false)
+		wait(backend.Block, 1, false)
 
 		later(func() { p.Wake(backend.Park) })
-		wait(backend.Park, 0, 0, false)
+		wait(backend.Park, 0, false)
 		if d := time.Since(begun); d != 4*time.Hour {
 			t.Errorf("waited for %v", d)
 		}
 		p.Wake(backend.Park) // ends the next one that waits
-		wait(backend.Look, 0, 0, false)
-		wait(backend.Park, 0, 0, false)
+		wait(backend.Look, 0, false)
+		wait(backend.Park, 0, false)
 
 		p.SetTimeout(sys.Now() + int64(time.Minute))
 		begun = time.Now()
-		wait(backend.Park, 0, 0, true)
-		wait(backend.Park, 0, 0, true) // it is still over
+		wait(backend.Park, 0, true)
+		wait(backend.Park, 0, true) // it is still over
 		if d := time.Since(begun); d != time.Minute {
 			t.Errorf("timed out after %v", d)
 		}
 		p.SetTimeout(backend.Never)
 		later(func() { p.Wake(backend.Park) })
-		wait(backend.Park, 0, 0, false)
+		wait(backend.Park, 0, false)
 	})
 }
 
@@ -110,7 +100,7 @@ func TestWaitTakesWhatFits(t *testing.T) {
 	var got []int
 	events := make([]backend.Event, 2)
 	for {
-		n, _ := p.Wait(backend.Look, events, nil)
+		n, _ := p.Wait(backend.Look, events)
 		if n == 0 {
 			break
 		}

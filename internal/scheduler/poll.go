@@ -85,7 +85,12 @@ func (s *Scheduler) sleep(w *Waiter, how backend.Waiting) (n int) {
 	}
 	if n == 0 {
 		var timedOut bool
-		if n, timedOut = s.poller.Wait(how, s.events, s.serve); timedOut {
+		if how == backend.Park && s.parker != nil {
+			n, timedOut = s.parker.Park(s.events, s.serve)
+		} else {
+			n, timedOut = s.waitOn(how)
+		}
+		if timedOut {
 			s.timeout = unknownTimeout
 		}
 	}
@@ -95,10 +100,23 @@ func (s *Scheduler) sleep(w *Waiter, how backend.Waiting) (n int) {
 	return n
 }
 
-// serveAsleep works on a single event while the leader is in the poller, and
-// returns how many are left for it and whether it goes on waiting there: then the
-// poller need not look again before it sleeps. That is how a leader serves
-// others that await. It keeps to the protocol of poll. The lock is not held.
+// waitOn waits in the given way, and again for as long as serveAsleep says so. The lock
+// is not held.
+func (s *Scheduler) waitOn(how backend.Waiting) (n int, timedOut bool) {
+	for again := true; again; {
+		n, timedOut = s.poller.Wait(how, s.events)
+		if n == 0 || timedOut || how == backend.Look {
+			break
+		}
+		n, again = s.serveAsleep(n)
+	}
+	return n, timedOut
+}
+
+// serveAsleep works on a single event while the leader is asleep, as far as others can
+// see, and returns how many are left for it and whether it goes on waiting. That is how
+// a leader serves others that await: it chooses nothing anew, and a Parker need not look
+// again before it sleeps. It keeps to the protocol of poll. The lock is not held.
 func (s *Scheduler) serveAsleep(n int) (left int, again bool) {
 	if n != 1 || s.spin > 0 || s.observe != nil {
 		return n, false
@@ -148,7 +166,7 @@ func (s *Scheduler) setTimeout(w *Waiter) bool {
 // is not held.
 func (s *Scheduler) look(w *Waiter, how backend.Waiting) (int, backend.Waiting) {
 	for end := min(s.clock.Now()+s.spin, s.until); ; {
-		n, _ := s.poller.Wait(backend.Look, s.events, nil)
+		n, _ := s.poller.Wait(backend.Look, s.events)
 		if n > 0 || s.newsFlag.Load() {
 			return n, backend.Look
 		}
@@ -203,7 +221,7 @@ func (s *Scheduler) pollClosed(how backend.Waiting) {
 	if how != backend.Look {
 		s.poller.SetTimeout(until)
 	}
-	n, _ := s.poller.Wait(how, s.events, func(n int) (int, bool) { return n, false })
+	n, _ := s.poller.Wait(how, s.events)
 	s.Lock()
 	s.parked = false
 	s.workers--

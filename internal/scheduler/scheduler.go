@@ -50,6 +50,7 @@ type Options struct {
 type Scheduler struct {
 	work     Work
 	poller   backend.Poller
+	parker   backend.Parker // the poller, if it is one
 	clock    interface{ Now() int64 }
 	spin     int64
 	itemWait backend.Waiting
@@ -117,6 +118,7 @@ func (s *Scheduler) Init(o Options) {
 	s.processors, s.fixed = max(o.Processors, 1), o.Processors > 0
 	s.transient.scheduler = s
 	s.changed.L = &s.mu
+	s.parker, _ = o.Poller.(backend.Parker)
 	s.serve = s.serveAsleep
 }
 

@@ -47,6 +47,7 @@ type world struct {
 var (
 	_ Work           = (*world)(nil)
 	_ backend.Poller = (*poller)(nil)
+	_ backend.Parker = parker{}
 )
 
 // options draws the scheduler's options.
@@ -58,7 +59,7 @@ func (w *world) options() {
 	if w.random.IntN(3) == 0 {
 		w.pace = 2 * longBody
 	}
-	o := Options{Work: w, Poller: &poller{w}, Clock: w.clock(), Steps: steps{w}, Processors: w.processors}
+	o := Options{Work: w, Poller: w.poller(), Clock: w.clock(), Steps: steps{w}, Processors: w.processors}
 	if w.random.IntN(5) == 0 {
 		o.Spin = 3
 	}
@@ -164,8 +165,20 @@ func (w *world) ContextEnded(number int) {
 	}
 }
 
-// poller is the one of a world.
-type poller struct{ *world }
+// poller is the one of a world, and parker another, which keeps the leader in.
+type (
+	poller struct{ *world }
+	parker struct{ *poller }
+)
+
+// poller draws which of the two the world has.
+func (w *world) poller() backend.Poller {
+	p := &poller{w}
+	if w.random.IntN(2) == 0 {
+		return parker{p}
+	}
+	return p
+}
 
 func (p *poller) Arm(int, uint32) backend.Errno { return 0 }
 func (p *poller) Disarm(int)                    {}
@@ -177,28 +190,39 @@ func (p *poller) Wake(backend.Waiting) {
 	p.woken = true
 }
 
-func (p *poller) Wait(how backend.Waiting, events []backend.Event, serve func(int) (int, bool)) (n int, timedOut bool) {
-	if p.polling {
-		p.fail("two are in the poller")
-	}
-	p.polling = true
-	n, timedOut = p.wait(how, events, serve)
+func (p *poller) Wait(how backend.Waiting, events []backend.Event) (n int, timedOut bool) {
+	p.enterPoller()
+	n, timedOut = p.wait(how, events)
 	p.polling = false
 	return n, timedOut
 }
 
-func (p *poller) wait(how backend.Waiting, events []backend.Event, serve func(int) (int, bool)) (n int, timedOut bool) {
+func (p parker) Park(events []backend.Event, serve func(int) (int, bool)) (n int, timedOut bool) {
+	p.enterPoller()
+	for again := true; again; {
+		if n, timedOut = p.wait(backend.Park, events); timedOut {
+			break
+		}
+		n, again = serve(n)
+	}
+	p.polling = false
+	return n, timedOut
+}
+
+func (p *poller) enterPoller() {
+	if p.polling {
+		p.fail("two are in the poller")
+	}
+	p.polling = true
+}
+
+func (p *poller) wait(how backend.Waiting, events []backend.Event) (n int, timedOut bool) {
 	for {
 		p.pause()
 		n = p.take(events)
-		if how == backend.Look {
+		switch {
+		case n > 0 || how == backend.Look:
 			return n, false
-		}
-		switch again := false; {
-		case n > 0:
-			if n, again = serve(n); !again {
-				return n, false
-			}
 		case p.woken || p.until <= p.now:
 			p.woken = false
 			return 0, true

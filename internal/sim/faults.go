@@ -33,7 +33,7 @@ const (
 	spuriousWakeUp  // a wait that ends for nothing
 	overdueWakeUp   // a wait that ends later than its time-out
 	wakeUpInFlight  // somebody else goes on between a wake-up's reason and the wake-up
-	servedAsleep    // a leader that serves others without leaving the poller
+	servedAsleep    // a leader that serves others without leaving a Parker
 	timedOutAndEdge // a wait whose time-out and whose event come together
 	halfClosed
 	dataAndFin // one edge for data and the end of the stream
@@ -85,7 +85,7 @@ var backendNames = [backends]string{"epoll", "kqueue"}
 // on tells whether there is such a fault with a backend.
 func (f fault) on(s semantics) bool {
 	switch {
-	case f == spuriousEvent || f == spuriousWakeUp:
+	case f == spuriousEvent || f == spuriousWakeUp || f == servedAsleep:
 		return s == onEpoll
 	case f >= refusedHalfWay:
 		return s == onKqueue

@@ -11,16 +11,13 @@ var _ backend.Poller = (*kqueuePoller)(nil)
 // watches what goes in and out. Its steps are those of its queue.
 type kqueuePoller struct {
 	*kqueue.Poller
-	queue  *queue
-	serve  func(int) (int, bool) // of the wait under way
-	served func(int) (int, bool) // the method, bound once
+	queue *queue
 }
 
 // newKqueuePoller opens a queue. It belongs to the kernel from then on.
 func newKqueuePoller(k *kernel, h habits) *kqueuePoller {
 	k.queue = &queue{k: k, w: k.w, habits: h}
 	p := &kqueuePoller{queue: k.queue}
-	p.served = p.serveOthers
 	var err error
 	if p.Poller, err = kqueue.New(p.queue); err != nil {
 		k.w.fail("the poller can't be opened: %v", err)
@@ -62,30 +59,20 @@ func (p *kqueuePoller) Wake(how backend.Waiting) {
 	}
 }
 
-func (p *kqueuePoller) Wait(how backend.Waiting, events []backend.Event, serve func(int) (int, bool)) (n int, timedOut bool) {
+func (p *kqueuePoller) Wait(how backend.Waiting, events []backend.Event) (n int, timedOut bool) {
 	k, w := p.queue.k, p.queue.w
 	w.tracePoint(waitings[how])
 	if k.sleepers++; k.sleepers > 1 {
 		w.fail("two leaders in the poller")
 	}
 	k.looking = how == backend.Look
-	p.serve = serve
 	w.turned()
-	n, timedOut = p.Poller.Wait(how, events, p.served)
+	n, timedOut = p.Poller.Wait(how, events)
 	k.looking = false
 	k.sleepers--
 	w.mix(uint64(n))
 	w.trace("the wait brings %d events, timed out: %v", n, timedOut)
 	return n, timedOut
-}
-
-func (p *kqueuePoller) serveOthers(n int) (left int, again bool) {
-	left, again = p.serve(n)
-	if again {
-		p.queue.w.fired[servedAsleep]++
-		p.queue.w.trace("served, and waits on")
-	}
-	return left, again
 }
 
 // Close waits for the poller's own lock in the world's way.

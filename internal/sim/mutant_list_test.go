@@ -306,7 +306,7 @@ var mutantsOfKqueue = []mutant{
 	{"EventBehindAWakeUpLost", "kqueue/poller.go", []edit{
 		{"p.waker.woken(p.system, e)\n\t\t\tcontinue", "p.waker.woken(p.system, e)\n\t\t\tbreak"}}},
 	{"WakeUpForgottenBeforeTheWait", "kqueue/poller.go", []edit{
-		{"for again := true; again; {", "p.waker.woken(p.system, &Event{Filter: Read})\n\tfor again := true; again; {"}}},
+		{"if n = p.take(events, p.left()); n == 0 {", "p.waker.woken(p.system, &Event{Filter: Read})\n\tif n = p.take(events, p.left()); n == 0 {"}}},
 	{"LookSleeps", "kqueue/poller.go", []edit{
 		{"return p.take(events, 0), false", "return p.take(events, p.left()), false"}}},
 	{"TimeOutIgnored", "kqueue/poller.go", []edit{

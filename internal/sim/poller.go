@@ -7,7 +7,7 @@ import (
 	"github.com/completionport/completion/internal/backend"
 )
 
-var _ backend.Poller = (*poller)(nil)
+var _ backend.Parker = poller{}
 
 // poller is epoll, edge-triggered, with its two ways to sleep. Parked, its
 // time-out is a time that SetTimeout sets and Wake overwrites with the past; it
@@ -78,7 +78,29 @@ func (k poller) Wake(how backend.Waiting) {
 
 var waitings = [...]string{"looking", "parked", "blocked"}
 
-func (k poller) Wait(how backend.Waiting, events []backend.Event, serve func(int) (int, bool)) (n int, timedOut bool) {
+func (k poller) Wait(how backend.Waiting, events []backend.Event) (n int, timedOut bool) {
+	k.enterWait(how)
+	switch how {
+	case backend.Look:
+		k.w.keepBusy()
+		n = k.harvest(events)
+	case backend.Block:
+		n, timedOut = k.block(events)
+	default:
+		k.w.fail("a Parker is told to park, and serves nobody")
+	}
+	k.leaveWait(n, timedOut)
+	return n, timedOut
+}
+
+func (k poller) Park(events []backend.Event, serve func(int) (int, bool)) (n int, timedOut bool) {
+	k.enterWait(backend.Park)
+	n, timedOut = k.park(events, serve)
+	k.leaveWait(n, timedOut)
+	return n, timedOut
+}
+
+func (k poller) enterWait(how backend.Waiting) {
 	k.w.tracePoint(waitings[how])
 	if k.closed {
 		k.w.fail("a wait after the poller was closed")
@@ -91,36 +113,12 @@ func (k poller) Wait(how backend.Waiting, events []backend.Event, serve func(int
 	k.w.turned()
 	k.w.pause()
 	k.looking = false
-	again := true
-	switch how {
-	case backend.Look:
-		k.w.keepBusy()
-		n = k.harvest(events)
-	case backend.Block:
-		for again {
-			n, timedOut = k.block(events)
-			n, again = k.served(n, serve)
-		}
-	default:
-		n, timedOut = k.park(events, serve)
-	}
+}
+
+func (k poller) leaveWait(n int, timedOut bool) {
 	k.sleepers--
 	k.w.mix(uint64(n))
 	k.w.trace("the wait brings %d events, timed out: %v", n, timedOut)
-	return n, timedOut
-}
-
-// served lets the leader serve others with what was harvested.
-func (k poller) served(n int, serve func(int) (int, bool)) (left int, again bool) {
-	if n == 0 {
-		return 0, false
-	}
-	left, again = serve(n)
-	if again {
-		k.w.fired[servedAsleep]++
-		k.w.trace("served, and waits on")
-	}
-	return left, again
 }
 
 // block is epoll_wait.
@@ -143,9 +141,11 @@ func (k poller) park(events []backend.Event, serve func(int) (int, bool)) (n int
 	for inTime := k.now < k.until; inTime; {
 		if n = k.harvest(events); n > 0 {
 			var again bool
-			if n, again = k.served(n, serve); !again {
+			if n, again = serve(n); !again {
 				return n, false
 			}
+			k.w.fired[servedAsleep]++
+			k.w.trace("served, and waits on")
 		} else if k.w.fires(spuriousWakeUp) {
 			return 0, false
 		}

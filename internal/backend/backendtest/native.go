@@ -12,7 +12,7 @@ var nativeTests = []test{
 	{"AbandonOfWhatMayHaveEnded", testAbandonLate},
 	{"AcceptAhead", testAcceptAhead},
 	{"CloseWithAcceptsAhead", testCloseAhead},
-	{"ServedWaitsAgain", testNativeServe},
+	{"WaitsAgain", testNativeAgain},
 }
 
 // operation is one that the kernel was given.
@@ -204,38 +204,24 @@ func testCloseAhead(w *world) {
 	}
 }
 
-// A leader that has served others waits again, until it is to return.
-func testNativeServe(w *world) {
-	events := make([]backend.Event, 8)
+// A leader that has taken the events of one operation waits for the next, until the
+// same time.
+func testNativeAgain(w *world) {
 	for name, how := range ways {
-		var ones, others []int
-		var all []*operation
+		w.Poller.SetTimeout(w.Kernel.Now() + limit)
 		for range 3 {
 			one, other := w.pair()
-			ones, others = append(ones, one), append(others, other)
-			all = append(all, w.wantPending(one, make([]byte, 8)))
-		}
-		send := func() {
-			all = append(all, w.start(others[0], backend.Write, []byte("x"), nil))
-			others = others[1:]
-		}
-		send()
-		over := func() bool { return w.seen[ones[2]]&backend.EndedIn != 0 }
-		for until := w.Kernel.Now() + limit; !over(); w.spin(until) {
-			w.Poller.SetTimeout(until)
-			w.Poller.Wait(how, events, func(n int) (int, bool) {
-				for _, e := range events[:n] {
-					w.seen[e.FD] |= e.Ready
+			read := w.wantPending(one, make([]byte, 8))
+			write := w.start(other, backend.Write, []byte("x"), nil)
+			for timedOut := false; w.seen[one]&backend.EndedIn == 0; {
+				if _, timedOut = w.wait(how); timedOut {
+					w.Fatalf("%s: timed out", name)
 				}
-				if len(others) > 0 && w.seen[ones[2-len(others)]]&backend.EndedIn != 0 {
-					send()
+			}
+			for _, o := range []*operation{read, write} {
+				if n, errno := w.result(o); n != 1 || errno != 0 {
+					w.Errorf("%s: %v of %d: %d bytes, %v", name, o.kind, o.fd, n, errno)
 				}
-				return 0, !over()
-			})
-		}
-		for _, o := range all {
-			if n, errno := w.result(o); n != 1 || errno != 0 {
-				w.Errorf("%s: %v of %d: %d bytes, %v", name, o.kind, o.fd, n, errno)
 			}
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/netip"
 	"runtime"
+	"slices"
 	"testing"
 
 	"github.com/completionport/completion/internal/backend"
@@ -14,12 +15,13 @@ import (
 // Run runs all tests that concern the kind of the backend that open returns. Each test
 // opens one and closes it.
 func Run(t *testing.T, open func() (backend.Backend, error)) {
-	all := pollerTests
 	w := newWorld(t, open)
+	all := slices.Concat(pollerTests, readinessTests)
 	if w.direct() == nil {
-		all = append(all[:len(all):len(all)], nativeTests...)
-	} else {
-		all = append(all[:len(all):len(all)], readinessTests...)
+		all = slices.Concat(pollerTests, nativeTests)
+	}
+	if _, ok := w.Poller.(backend.Parker); ok {
+		all = append(all, parkerTests...)
 	}
 	w.close()
 	for _, test := range all {
@@ -106,7 +108,7 @@ func (w *world) closeFD(fd int) {
 func (w *world) wait(how backend.Waiting) (n int, timedOut bool) {
 	w.Helper()
 	events := make([]backend.Event, 8)
-	n, timedOut = w.Poller.Wait(how, events, func(n int) (int, bool) { return n, false })
+	n, timedOut = w.Poller.Wait(how, events)
 	for _, e := range events[:n] {
 		if generation, ok := w.armed[e.FD]; !ok || generation != e.Generation {
 			w.Errorf("event %+v, armed are %v", e, w.armed)

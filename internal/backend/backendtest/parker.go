@@ -1,0 +1,66 @@
+package backendtest
+
+import "github.com/completionport/completion/internal/backend"
+
+// parkerTests are those of a Parker. They want a kernel of readiness.
+var parkerTests = []test{
+	{"ServedParksAgain", testParkAgain},
+	{"ParkTimesOut", testParkTimesOut},
+	{"WakeEndsPark", testWakeEndsPark},
+}
+
+// A leader that has served others parks again, until it is to return.
+func testParkAgain(w *world) {
+	p := w.Poller.(backend.Parker)
+	one, other := w.pair()
+	w.takeAll()
+	served, got := 0, 0
+	w.send(other, []byte("x"))
+	for until := w.Kernel.Now() + limit; served < 3; w.spin(until) {
+		p.SetTimeout(until)
+		got, _ = p.Park(make([]backend.Event, 8), func(n int) (int, bool) {
+			if served++; served == 3 {
+				return n, false
+			}
+			w.send(other, []byte("x"))
+			return 0, true
+		})
+	}
+	if got == 0 || served != 3 {
+		w.Errorf("%d events, served %d times", got, served)
+	}
+	w.closeFD(one)
+	w.closeFD(other)
+}
+
+// park parks, and serves nobody.
+func (w *world) park() (n int, timedOut bool) {
+	return w.Poller.(backend.Parker).Park(make([]backend.Event, 8), func(n int) (int, bool) { return n, false })
+}
+
+// Events that are there when the time has passed are left to the leader.
+func testParkTimesOut(w *world) {
+	w.Poller.SetTimeout(w.Kernel.Now() - 1)
+	if n, timedOut := w.park(); n != 0 || !timedOut {
+		w.Errorf("%d events, timed out is %v", n, timedOut)
+	}
+	w.pair()
+	w.Poller.SetTimeout(w.Kernel.Now() - 1)
+	if n, timedOut := w.park(); n == 0 || !timedOut {
+		w.Errorf("%d events of a pair, timed out is %v", n, timedOut)
+	}
+}
+
+// A wake ends a leader that waits again after it has served.
+func testWakeEndsPark(w *world) {
+	p := w.Poller.(backend.Parker)
+	w.pair()
+	p.SetTimeout(backend.Never)
+	n, timedOut := p.Park(make([]backend.Event, 8), func(int) (int, bool) {
+		p.Wake(backend.Park)
+		return 0, true
+	})
+	if n != 0 || !timedOut {
+		w.Errorf("%d events, timed out is %v", n, timedOut)
+	}
+}
