@@ -17,8 +17,9 @@ import "github.com/completionport/completion/internal/epoll"
 // each time that room appears in a full send buffer, whether what came before has been
 // read or not. A short read of TCP has taken all there was, unless it stopped at urgent
 // data, and EPOLLPRI reports that as StopsShort. A read of a unix socket may stop at the
-// end of a message without an event for the rest, so all its events have StopsShort. Only
-// EPOLLRDHUP is HungUp: a socket that was never connected has EPOLLHUP, too.
+// end of a message without an event for the rest, so all its events have StopsShort. The
+// end of the stream may share an event with the data before it, which EPOLLRDHUP reports
+// as StopsShort; EPOLLHUP does not, since a socket that was never connected has it, too.
 //
 // No call blocks: recv and send have MSG_DONTWAIT, since others may share the socket and
 // clear its O_NONBLOCK. accept4 has no such flag: for a listener that is shared, poll(2)

@@ -17,8 +17,8 @@ import "github.com/completionport/completion/internal/kqueue"
 // Never too seldom: with EV_CLEAR, a filter reports each arrival of data and each time
 // that there is room again. There may be events without a reason. No event says that a
 // read stops at urgent data or at the end of a message, so all events of EVFILT_READ have
-// StopsShort, and reads go on until EAGAIN. EV_EOF of EVFILT_READ is HungUp; that of
-// EVFILT_WRITE also follows a half close of our own.
+// StopsShort, and reads go on until EAGAIN or the end of the stream. So EV_EOF of
+// EVFILT_READ is not needed; that of EVFILT_WRITE also follows a half close of our own.
 //
 // No call blocks: recv and send have MSG_DONTWAIT, with MSG_NBIO besides on NetBSD. macOS
 // ignores it in send, and accept has no such flag: for a listener that is shared, poll(2)

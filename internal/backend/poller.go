@@ -65,11 +65,9 @@ type Readiness uint8
 const (
 	Readable Readiness = 1 << iota
 	Writable
-	// HungUp: no more data will come after what is there now. It is not taken
-	// back, and it comes with Readable or means it.
-	HungUp
 	// StopsShort: a read may end before the last of what is there, at urgent data
-	// or at the end of a message, and no event comes for the rest. Every event of
+	// or at the end of a message, and no event comes for the rest. The end of the
+	// stream is such a rest: what came before it may share its event. Every event of
 	// the descriptor has it for as long as it is so. It does not mean Readable.
 	StopsShort
 	// EndedIn and EndedOut come from a Native kernel alone: the operation that was

@@ -22,7 +22,7 @@ func FuzzEdges(f *testing.F) {
 			e := backend.Event{
 				FD:         int(int32(binary.LittleEndian.Uint32(data))),
 				Generation: uint32(data[4]),
-				Ready:      backend.Readiness(data[5]) & (backend.Readable | backend.Writable | backend.HungUp),
+				Ready:      backend.Readiness(data[5]) & (backend.Readable | backend.Writable | backend.StopsShort),
 			}
 			if e.FD != 7 || e.Generation != h.generation {
 				stale++

@@ -235,7 +235,7 @@ func TestShortReadAfterHangUpReadsOn(t *testing.T) {
 	k, p, h := newScript(t)
 	one, two := newOperation(backend.Read, h, 8), newOperation(backend.Read, h, 8)
 	p.Submit([]Operation{one, two}, false)
-	k.edge(h, backend.Readable|backend.HungUp) // data and the end of the stream share an edge
+	k.edge(h, backend.Readable|backend.StopsShort) // data and the end of the stream share an edge
 	k.read = append(k.read, gives(5, 0), gives(0, 0))
 	ends(t, p, one, 5, nil)
 	ends(t, p, two, 0, endOfFile)
@@ -361,7 +361,7 @@ func TestResetToldToTheOtherDirection(t *testing.T) {
 		p.Submit([]Operation{read}, false)
 		k.read = append(k.read, gives(0, 0), gives(0, 0))
 		k.write = append(k.write, func([]byte) (int, syscall.Errno) {
-			edgeOf(p, backend.Event{FD: 7, Generation: h.generation, Ready: backend.Readable | backend.HungUp})
+			edgeOf(p, backend.Event{FD: 7, Generation: h.generation, Ready: backend.Readable | backend.StopsShort})
 			return 0, errReset
 		})
 		p.Submit([]Operation{write}, false)

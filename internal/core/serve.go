@@ -80,10 +80,10 @@ func (p *Port) serve(e backend.Event) outcome {
 // takeEdge notes what has become ready, and performs it. The lock is released in
 // between.
 func (h *locked) takeEdge(r backend.Readiness) {
-	if r&(backend.Readable|backend.HungUp) != 0 {
+	if r&backend.Readable != 0 {
 		h.latch[in] |= ready
 	}
-	if r&(backend.HungUp|backend.StopsShort) != 0 {
+	if r&backend.StopsShort != 0 {
 		h.latch[in] |= stopsShort
 	}
 	if r&backend.Writable != 0 {

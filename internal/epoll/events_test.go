@@ -59,7 +59,7 @@ func meaning(bits uint32) (r backend.Readiness) {
 		r |= backend.Writable
 	}
 	if bits&8192 != 0 {
-		r |= backend.HungUp
+		r |= backend.Readable | backend.StopsShort
 	}
 	return r
 }

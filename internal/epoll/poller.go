@@ -161,8 +161,8 @@ func readiness(bits uint32) backend.Readiness {
 	if bits&(sys.EpollOut|sys.EpollFailed) != 0 {
 		r |= backend.Writable
 	}
-	if bits&sys.EpollHangUp != 0 {
-		r |= backend.HungUp
+	if bits&sys.EpollHangUp != 0 { // with data left to read, or without
+		r |= backend.Readable | backend.StopsShort
 	}
 	if bits&sys.EpollUrgent != 0 {
 		sys.SawUrgent()

@@ -143,11 +143,9 @@ func readiness(e *Event) (r backend.Readiness) {
 	switch e.Filter {
 	case Read:
 		// No event tells of urgent data, or of the end of a message, and Clear
-		// brings none for what is behind it.
+		// brings none for what is behind it. EOF tells of the end of the stream, with
+		// data left to read or without: reads go on until they find it anyway.
 		r = backend.Readable | backend.StopsShort
-		if e.Flags&EOF != 0 { // with data left to read, or without
-			r |= backend.HungUp
-		}
 	case Write:
 		// Its EOF also follows a half close of our own, and says nothing of reads.
 		r = backend.Writable

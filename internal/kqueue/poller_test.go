@@ -19,7 +19,6 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 const (
 	r = backend.Readable | backend.StopsShort
 	w = backend.Writable
-	h = backend.HungUp
 )
 
 // kernels are the habits that the tests of sockets are run with.
@@ -161,7 +160,7 @@ func TestEndWithDataLeft(t *testing.T) {
 		world.arm(fd, 9)
 		peer.Write([]byte("abc"))
 		peer.Close()
-		world.want("data and end", world.ready(fd, 9), r|h)
+		world.want("data and end", world.ready(fd, 9), r)
 		if n, errno := world.kernel.Read(fd, make([]byte, 20)); n != 3 || errno != 0 {
 			world.Errorf("read %d, %v", n, errno)
 		}
@@ -174,7 +173,7 @@ func TestResetWakesBothDirections(t *testing.T) {
 		fd, peer := world.pair()
 		world.arm(fd, 9)
 		world.network.Reset(peer)
-		world.want("reset", world.ready(fd, 9), r|w|h)
+		world.want("reset", world.ready(fd, 9), r|w)
 		if _, errno := world.kernel.Read(fd, make([]byte, 1)); errno != memory.Native(syscall.ECONNRESET) {
 			world.Errorf("read: %v", errno)
 		}

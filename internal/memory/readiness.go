@@ -130,11 +130,8 @@ func (k *Socket) Ready() (r backend.Readiness) {
 		if k.room() > 0 || k.finSent || k.dead {
 			r |= backend.Writable
 		}
-		if k.in.ended || k.dead {
-			r |= backend.HungUp
-		}
-		// As on Linux: urgent data is told of, ends of messages are not.
-		if k.family == backend.Unix || k.in.marked() {
+		// As on Linux: urgent data and the end are told of, ends of messages are not.
+		if k.family == backend.Unix || k.in.marked() || k.in.ended || k.dead {
 			r |= backend.StopsShort
 		}
 	}

@@ -104,7 +104,7 @@ func TestEdges(t *testing.T) {
 	ready(t, w, b, backend.Readable|backend.Writable)
 	s.Read(b, full[:6])
 	s.CloseWrite(a)
-	ready(t, w, b, backend.Readable|backend.Writable|backend.HungUp)
+	ready(t, w, b, backend.Readable|backend.Writable|backend.StopsShort)
 	s.Write(a, nil)
 	w.Disarm(b)
 	s.Close(a)
@@ -122,7 +122,7 @@ func TestReset(t *testing.T) {
 	s.Write(a, []byte("abc"))
 	s.Write(b, []byte("unread")) // makes the close a reset
 	s.Close(a)
-	ready(t, w, b, backend.Readable|backend.Writable|backend.HungUp)
+	ready(t, w, b, backend.Readable|backend.Writable|backend.StopsShort)
 	p := make([]byte, 8)
 	if n, _ := s.Read(b, p); n != 3 {
 		t.Fatalf("read %d of what had arrived", n)

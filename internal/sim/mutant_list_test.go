@@ -16,7 +16,7 @@ var mutants = []mutant{
 		{"h.latch[d] &^= ready | stopsShort\n", "h.latch[d] &^= stopsShort\n"},
 		{"h.lockMutex()\n\th.counts.calls++", "h.lockMutex()\n\th.latch[d] &^= ready\n\th.counts.calls++"}}},
 	{"ShortReadTakenForTheLast", "serve.go", []edit{
-		{"if r&(backend.HungUp|backend.StopsShort) != 0 {", "if r&backend.HungUp != 0 {"}}},
+		{"if r&backend.StopsShort != 0 {", "if r&backend.StopsShort != 0 && h.fd < 0 {"}}},
 	{"StopsShortOnce", "direction.go", []edit{
 		{"if r.verdict != wouldBlock {", "if r.verdict > begunInKernel {"}}},
 	{"StopsShortClearedAfterTheCall", "direction.go", []edit{
@@ -25,7 +25,7 @@ var mutants = []mutant{
 	{"AdoptedSocketTakenForNew", "handles.go", []edit{
 		{"known = stopsShort", "known = 0"}}},
 	{"EdgeToReadDuringCallLost", "serve.go", []edit{
-		{"if r&(backend.Readable|backend.HungUp) != 0 {", "if r&(backend.Readable|backend.HungUp) != 0 && !h.isBusy(in) {"}}},
+		{"if r&backend.Readable != 0 {", "if r&backend.Readable != 0 && !h.isBusy(in) {"}}},
 	{"EdgeToWriteDuringCallLost", "serve.go", []edit{
 		{"if r&backend.Writable != 0 {", "if r&backend.Writable != 0 && !h.isBusy(out) {"}}},
 	{"TwoOwnersOfADirection", "direction.go", []edit{
@@ -292,13 +292,13 @@ var mutantsOfKqueue = []mutant{
 	{"InterruptedChangeTakenForMade", "kqueue/poller.go", []edit{
 		{"\t\tif errno != backend.EINTR {", "\t\tif errno == backend.EINTR {\n\t\t\treturn 0\n\t\t} else {"}}},
 	{"ReadsDontStopShort", "kqueue/poller.go", []edit{
-		{"r = backend.Readable | backend.StopsShort\n\t\tif", "r = backend.Readable\n\t\tif"}}},
+		{"r = backend.Readable | backend.StopsShort\n\tcase", "r = backend.Readable\n\tcase"}}},
 	{"EndOfWritesTakenForHangUp", "kqueue/poller.go", []edit{
-		{"\t\tr = backend.Writable\n", "\t\tr = backend.Writable\n\t\tif e.Flags&EOF != 0 {\n\t\t\tr |= backend.HungUp\n\t\t}\n"}}},
+		{"\t\tr = backend.Writable\n", "\t\tr = backend.Writable\n\t\tif e.Flags&EOF != 0 {\n\t\t\tr |= backend.Readable | backend.StopsShort\n\t\t}\n"}}},
 	{"EndOfWritesDropped", "kqueue/poller.go", []edit{
 		{"\t\tr = backend.Writable\n", "\t\tif e.Flags&EOF == 0 {\n\t\t\tr = backend.Writable\n\t\t}\n"}}},
 	{"ReadsWithoutDataDropped", "kqueue/poller.go", []edit{
-		{"\t\tr = backend.Readable | backend.StopsShort\n\t\tif e.Flags", "\t\tif e.Data > 0 {\n\t\t\tr = backend.Readable | backend.StopsShort\n\t\t}\n\t\tif e.Data > 0 && e.Flags"}}},
+		{"\t\tr = backend.Readable | backend.StopsShort\n\tcase", "\t\tif e.Data > 0 {\n\t\t\tr = backend.Readable | backend.StopsShort\n\t\t}\n\tcase"}}},
 	{"ErrorEventIgnored", "kqueue/poller.go", []edit{
 		{"if e.Flags&Error != 0 {", "if e.Flags&Error != 0 && e.Filter == User {"}}},
 	{"OneFilterOfTwoSeen", "kqueue/poller.go", []edit{

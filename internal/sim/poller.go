@@ -42,7 +42,7 @@ func (k poller) Disarm(fd int) {
 		return
 	}
 	if k.w.fires(staleEvent) { // a duplicated description would send such
-		k.ghosts = append(k.ghosts, backend.Event{FD: fd, Generation: s.generation, Ready: backend.Readable | backend.Writable | backend.HungUp})
+		k.ghosts = append(k.ghosts, backend.Event{FD: fd, Generation: s.generation, Ready: backend.Readable | backend.Writable | backend.StopsShort})
 	}
 	s.armed, s.listed = false, false
 	k.ready = remove(k.ready, s)

@@ -116,16 +116,13 @@ func (k *kernel) mask(s *socket) (r backend.Readiness) {
 	case fresh:
 		return backend.Readable | backend.Writable
 	}
-	if s.eof || s.gone || s.phase == refused {
-		r |= backend.HungUp
-	}
 	if len(s.received) > 0 || s.eof || s.gone || s.errno != 0 || s.phase == refused {
 		r |= backend.Readable
 	}
 	if s.gone || s.errno != 0 || s.shut || s.nobody || s.phase == refused || k.roomy(s) {
 		r |= backend.Writable
 	}
-	if s.stopsShort() {
+	if s.eof || s.gone || s.phase == refused || s.stopsShort() {
 		r |= backend.StopsShort
 	}
 	return r
