@@ -123,8 +123,8 @@
 // if that came first, otherwise with ErrCanceled and the number of bytes moved so
 // far.
 //
-// A Read, Accept or Connect ends with what arrived before its deadline, however late
-// the port checks I/O. This does not cover two cases:
+// What arrived before the deadline of a Read, Accept or Connect is its result, however
+// late the port checks I/O. This does not cover two cases:
 //
 //   - a pooled read that finds its pool empty;
 //   - on Windows, an operation that is not the first of its queue.
@@ -156,7 +156,7 @@
 //	                          not delivered when this operation was submitted
 //	ErrLimit                  more operations in flight than Config.MaxInFlight
 //	io.ErrShortBuffer         a Read with Append, and no room in its Buf
-//	errors.ErrUnsupported     not on this system, or not for this kind
+//	errors.ErrUnsupported     not supported on this system, or for this kind of object
 //
 // Any other error comes from the system. It is a *net.OpError, in which errors.As finds
 // an *os.SyscallError and a syscall.Errno:

@@ -281,9 +281,9 @@ func (p *Port) Shutdown(ctx context.Context) error {
 	return closedUnless(open)
 }
 
-// Stats are the counters of a port at one moment. Submitted and Completed count the
-// operations, InFlight and Slots count the records in use. If Submitted equals
-// Completed plus InFlight, no operation was lost.
+// Stats are the counters of a port at one moment. Submitted is counted when an operation
+// is accepted, Completed when it completes. InFlight and Slots are counted from the
+// records in use. Submitted == Completed + InFlight means that no operation was lost.
 type Stats struct {
 	Submitted uint64 // operations accepted
 	Completed uint64 // operations that are complete, delivered or not

@@ -54,9 +54,9 @@ func (o *Read) Describe(r *core.Request) {
 }
 
 // Release returns the buffer of a pooled read to its pool and sets Buf to nil. The
-// Read may then be submitted again. Release does nothing if Buf is nil: if the Read
-// acquired no buffer, or the program passed the buffer on and set Buf to nil. Release
-// does nothing if Pool is nil, since Buf then is the program's own. It panics while
+// Read may then be submitted again. Release does nothing if Buf is nil: the Read
+// delivered no buffer, or the program passed the buffer on and set Buf to nil. Release
+// also does nothing if Pool is nil, since Buf is then the program's own. It panics while
 // the port owns the Read or the buffer.
 func (o *Read) Release() {
 	o.N() // panics while the port owns the read
