@@ -269,7 +269,7 @@ func (w *world) finish() {
 		w.Errorf("nobody was told of the fault")
 	}
 	s := w.port.Stats()
-	if s.Submitted != s.Completed || s.InFlight != 0 || s.Queued != 0 || s.Slots != 0 || s.Handles != 0 || s.Waiting != 0 || s.Leading {
+	if s.Submitted != s.Completed || s.InFlight != 0 || s.Queued != 0 || s.Handles != 0 || s.Waiting != 0 || s.Leading {
 		w.Errorf("at rest: %+v", s)
 	}
 }

@@ -282,14 +282,13 @@ func (p *Port) Shutdown(ctx context.Context) error {
 }
 
 // Stats are the counters of a port at one moment. Submitted is counted when an operation
-// is accepted, Completed when it completes. InFlight and Slots are counted from the
-// records in use. Submitted == Completed + InFlight means that no operation was lost.
+// is accepted, Completed when it completes. InFlight is counted from the records in
+// use. Submitted == Completed + InFlight means that no operation was lost.
 type Stats struct {
 	Submitted uint64 // operations accepted
 	Completed uint64 // operations that are complete, delivered or not
 	InFlight  int    // operations accepted and not complete
 	Queued    int    // operations complete and not dequeued
-	Slots     int    // operations that the port holds, counted by its records
 	Handles   int    // open handles
 	Waiting   int    // goroutines asleep, without the leader
 	Leading   bool   // a goroutine leads: it polls for all
@@ -297,6 +296,10 @@ type Stats struct {
 	Polls     uint64 // calls of the poller
 	Wakes     uint64 // times that the leader was woken for a reason other than readiness
 	Stale     uint64 // events of a handle that was closed before they were handled
+
+	Calls       uint64 // system calls made for operations, without those of the poller
+	WouldBlocks uint64 // of these found nothing to do, and the operation went on waiting
+	PoolWaits   uint64 // pooled Reads that had data and waited for a buffer of their pool
 }
 
 // Stats returns the counters of the port.
@@ -307,7 +310,6 @@ func (p *Port) Stats() Stats {
 		Completed: s.Completed,
 		InFlight:  s.InFlight,
 		Queued:    s.Queued,
-		Slots:     s.Slots,
 		Handles:   s.Handles,
 		Waiting:   s.Waiting,
 		Leading:   s.Leading,
@@ -315,6 +317,10 @@ func (p *Port) Stats() Stats {
 		Polls:     s.Polls,
 		Wakes:     s.Wakes,
 		Stale:     s.StaleEvents,
+
+		Calls:       s.Calls,
+		WouldBlocks: s.WouldBlocks,
+		PoolWaits:   s.PoolWaits,
 	}
 }
 

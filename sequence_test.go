@@ -101,7 +101,7 @@ func (s *sequence) run(program []byte) []string {
 		ended = append(ended, s.describe(op))
 	}
 	slices.Sort(ended)
-	if st := s.port.Stats(); st.Slots != 0 || st.Handles != 0 || s.pool.Lent() != 0 {
+	if st := s.port.Stats(); st.InFlight != 0 || st.Queued != 0 || st.Handles != 0 || s.pool.Lent() != 0 {
 		s.t.Errorf("left: %+v, %d buffers lent", st, s.pool.Lent())
 	}
 	return append(s.log, ended...)

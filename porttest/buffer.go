@@ -150,7 +150,7 @@ func startedBufferIsLentUntilWait(e *env) {
 	e.start(p, w)
 	equal(e, "peer's bytes", func() string { e.poll(p); return c.receive(2) }(), "hi")
 	e.untilEnded(p)
-	equal(e, "slots", p.Stats().Slots, 0) // it has ended
+	equal(e, "held", held(p.Stats()), 0) // it has ended
 	bufferRefuses(e, w.Buf, "port")
 	is(e, p.Wait(e.ctx, w), nil)
 	equal(e, "bytes", string(w.Buf.Bytes()), "hi")

@@ -127,7 +127,7 @@ func atRest(e *env, p *completion.Port) {
 	equal(e, "submitted and not completed", s.Submitted-s.Completed, 0)
 	equal(e, "in flight", s.InFlight, 0)
 	equal(e, "queued", s.Queued, 0)
-	equal(e, "slots", s.Slots, 0)
+	equal(e, "held", held(s), 0)
 	equal(e, "waiting", s.Waiting, 0)
 	equal(e, "leading", s.Leading, false)
 }

@@ -459,7 +459,7 @@ func (e *env) cleanUp() {
 			releaseBuffer(op)
 		}
 		s := p.Stats()
-		if s.Submitted != s.Completed+uint64(s.InFlight) || s.InFlight != 0 || s.Queued != 0 || s.Slots != 0 || s.Handles != 0 || s.Waiting != 0 || s.Leading {
+		if s.Submitted != s.Completed+uint64(s.InFlight) || s.InFlight != 0 || s.Queued != 0 || s.Handles != 0 || s.Waiting != 0 || s.Leading {
 			e.Errorf("at rest: %+v", s)
 		}
 	}

@@ -57,6 +57,6 @@ func (e *env) onceEach(p *completion.Port, submitted uint64) {
 	s := p.Stats()
 	equal(e, "submitted", e.submitted(p), submitted)
 	equal(e, "completed", e.completed(p), submitted)
-	equal(e, "slots", s.Slots, 0)
+	equal(e, "held", held(s), 0)
 	e.idle(p)
 }

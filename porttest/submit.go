@@ -47,7 +47,7 @@ func submitOnly(e *env, p *completion.Port, n uint64) {
 	s := p.Stats()
 	equal(e, "submitted", e.submitted(p), n)
 	equal(e, "completed", e.completed(p), n)
-	equal(e, "slots", s.Slots, 0)
+	equal(e, "held", held(s), 0)
 	e.idle(p)
 }
 
@@ -127,11 +127,11 @@ func resultIsQueuedNeverInline(e *env) {
 	e.submit(p, op)
 	s := p.Stats()
 	equal(e, "queued", s.Queued, 1)
-	equal(e, "slots", s.Slots, 1)
+	equal(e, "held", held(s), 1)
 	equal(e, "in flight", s.InFlight, 0)
 	panics(e, func() { op.N() })
 	e.expect(p, op, nil)
-	equal(e, "slots", p.Stats().Slots, 0)
+	equal(e, "held", held(p.Stats()), 0)
 }
 
 // The read may be done as soon as Submit returns, but it is still the port's.
@@ -293,7 +293,7 @@ func closedPortAcceptsNothing(e *env) {
 		is(e, p.Submit(op), net.ErrClosed)
 	}
 	equal(e, "submitted", p.Stats().Submitted, before.Submitted)
-	equal(e, "slots", p.Stats().Slots, 0)
+	equal(e, "held", held(p.Stats()), 0)
 	batch.ours(e, net.ErrClosed)
 	// What has no handle may go to another port.
 	other := e.port(nil)

@@ -29,6 +29,7 @@ var waitingCases = append([]testCase{
 	nextBatchOfNothing,
 	completionsEndWithContext,
 	statsAtRest,
+	statsOfCalls,
 	statsOfWaiters,
 }, append(awaitCases, waitingStressCases...)...)
 
@@ -428,6 +429,35 @@ func completionsEndWithContext(e *env) {
 	othersGoOn(e, p)
 }
 
+// held is how many operations a port has: in flight, or not dequeued yet.
+func held(s completion.Stats) int { return s.InFlight + s.Queued }
+
+// statsOfCalls counts calls, and reads that have data and wait for a buffer.
+func statsOfCalls(e *env) {
+	p := e.port(nil)
+	s, c := e.pair(p)
+	t, d := e.pair(p)
+	pool := p.NewPool(8, 1)
+	equal(e, "Calls at first", p.Stats().Calls, 0)
+	first, second := &ops.Read{From: s, Pool: pool}, &ops.Read{From: t, Pool: pool}
+	e.submit(p, first, second)
+	c.send("one")
+	e.next(p)
+	d.send("two")
+	for p.Stats().PoolWaits == 0 {
+		e.poll(p)
+	}
+	first.Release()
+	e.next(p)
+	equal(e, "bytes", string(second.Buf.Bytes()), "two")
+	second.Release()
+	st := p.Stats()
+	equal(e, "PoolWaits", st.PoolWaits, 1)
+	if st.Calls < 2 || st.WouldBlocks > st.Calls {
+		e.Errorf("%d calls, of which %d would block, for two reads", st.Calls, st.WouldBlocks)
+	}
+}
+
 func statsAtRest(e *env) {
 	p := e.port(nil)
 	s, _ := e.pair(p)
@@ -438,12 +468,12 @@ func statsAtRest(e *env) {
 	equal(e, "Completed", e.completed(p), 2)
 	equal(e, "InFlight", st.InFlight, 2)
 	equal(e, "Queued", st.Queued, 2)
-	equal(e, "Slots", st.Slots, 4)
+	equal(e, "held", held(st), 4)
 	equal(e, "Handles", st.Handles, 1)
 	equal(e, "Leading", st.Leading, false)
 	e.next(p)
 	e.next(p)
-	equal(e, "Slots", p.Stats().Slots, 2)
+	equal(e, "held", held(p.Stats()), 2)
 	is(e, p.Close(), nil)
 	st = p.Stats()
 	equal(e, "Completed after Close", e.completed(p), 4)

@@ -146,13 +146,13 @@ func startedNotWaitedLeavesNoSlot(e *env) {
 	for range 1000 {
 		e.start(p, newPost(nil))
 	}
-	equal(e, "slots", p.Stats().Slots, 0)
+	equal(e, "held", held(p.Stats()), 0)
 	read := &ops.Read{From: s, Buf: own(8)}
 	e.start(p, read)
-	equal(e, "slots", p.Stats().Slots, 1)
+	equal(e, "held", held(p.Stats()), 1)
 	other.send("x")
 	e.idle(p)
-	equal(e, "slots", p.Stats().Slots, 0)
+	equal(e, "held", held(p.Stats()), 0)
 	is(e, p.Wait(e.ctx, read), nil) // its outcome is still there
 	equal(e, "count", read.N(), 1)
 }

@@ -132,7 +132,7 @@ func (w *world) close() error {
 
 func atRest(name string, port *completion.Port) error {
 	s := port.Stats()
-	if s.Submitted != s.Completed || s.InFlight != 0 || s.Queued != 0 || s.Slots != 0 || s.Handles != 0 {
+	if s.Submitted != s.Completed || s.InFlight != 0 || s.Queued != 0 || s.Handles != 0 {
 		return fmt.Errorf("the %s's port is not at rest: %+v", name, s)
 	}
 	return nil

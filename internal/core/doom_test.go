@@ -111,7 +111,7 @@ func TestCascadesInTurns(t *testing.T) {
 			if most < 2 || most > endsPerTurn+1 {
 				t.Errorf("%d operations were ended under one hold of a lock", most)
 			}
-			if s := p.Stats(); s.InFlight != 0 || s.Slots != 0 || len(k.write)+len(k.connect) != 0 {
+			if s := p.Stats(); s.InFlight != 0 || s.Queued != 0 || len(k.write)+len(k.connect) != 0 {
 				t.Errorf("left: %+v", s)
 			}
 			p.Close()

@@ -230,7 +230,7 @@ func (k *nativeKernel) atRest(p *Port) {
 	p.Close()
 	for p.Next(context.Background()) != nil {
 	}
-	if s := p.Stats(); s.InFlight != 0 || s.Slots != 0 || s.Handles != 0 || s.Leading || s.Submitted != s.Completed {
+	if s := p.Stats(); s.InFlight != 0 || s.Queued != 0 || s.Handles != 0 || s.Leading || s.Submitted != s.Completed {
 		k.t.Errorf("at rest: %+v", s)
 	}
 	if len(k.pending) != 0 {

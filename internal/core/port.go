@@ -165,7 +165,7 @@ func (p *Port) lookAround() {
 // Stats is a snapshot of a port's counters.
 type Stats struct {
 	Submitted, Completed      uint64
-	InFlight, Queued, Slots   int
+	InFlight, Queued          int
 	Handles, Waiting          int
 	Polls, Wakes, StaleEvents uint64
 	Leading, Parked           bool
@@ -183,7 +183,6 @@ func (p *Port) Stats() Stats {
 		Completed:   st.completed,
 		InFlight:    st.slots.occupied, // not from the counters: they must agree
 		Queued:      st.finished.count,
-		Slots:       st.slots.occupied + st.finished.count,
 		Handles:     st.handles.count,
 		Waiting:     s.Waiting,
 		Polls:       s.Polls,
