@@ -28,7 +28,7 @@ func main() {
 func run(args []string, out, log io.Writer) error {
 	c := contest{log: log}
 	flags := flag.NewFlagSet("pair", flag.ContinueOnError)
-	nameA := flags.String("a", "queue", "the first program: queue, await, net, floor; with settings:\nqueue,backend=epoll,spin=20us,exe=FILE")
+	nameA := flags.String("a", "queue", "the first program: queue, await, net, floor; with settings:\nqueue,backend=epoll,spin=20us,work=32768,workers=2,ports=2,exe=FILE")
 	nameB := flags.String("b", "net", "the second program")
 	matrix := flags.Bool("matrix", false, "compare all that has a target")
 	quiet := flags.Bool("q", false, "don't show the rounds")
