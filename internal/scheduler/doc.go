@@ -12,6 +12,8 @@
 //     about to take the lead.
 //   - A waiter that stands by has given up the lead to let another go first. It runs,
 //     and takes the lead if nobody has it.
+//   - With several processors, a waiter that comes takes over the lead from one that was
+//     woken for it and has not run yet.
 //   - A helper works on an event beside the leader, instead of going to sleep. There are
 //     no more than there are processors, so on one processor there is none.
 //   - All others sleep. A sleeping waiter is in one of two lists, and is woken by the

@@ -69,6 +69,7 @@ type Scheduler struct {
 	itemWakes int        // dequeuers woken for an item that have not looked yet
 	woken     int        // how many sleeps have been ended, ever
 	leader    *Waiter
+	coming    *Waiter // the leader, if it was made so in its sleep and has not run since
 	standby   *Waiter
 	transient Waiter // holds the lead for a caller that does not wait
 	pace      pace

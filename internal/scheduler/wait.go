@@ -65,8 +65,8 @@ func (s *Scheduler) Wait(w *Waiter) {
 			s.park(w)
 		case s.leader == w:
 			s.lead(w)
-		case s.leader == nil:
-			s.leader = w
+		case s.leader == nil || s.canTakeOver():
+			s.leader, s.coming = w, nil
 		case s.canHelp(w):
 			s.helpers++
 			s.serveNext(w)
@@ -105,6 +105,12 @@ func (s *Scheduler) hasMore(w *Waiter) bool {
 	return s.crowded() && (s.processors == 1 || len(s.pending) <= handful)
 }
 
+// canTakeOver reports whether the leader was made so in its sleep and has not run since. It
+// may find no processor for milliseconds while others go from an event to a body and on to
+// the next event, and the leader alone looks at deadlines and at what is ready. With one
+// processor the next to run is mostly the leader itself.
+func (s *Scheduler) canTakeOver() bool { return s.coming != nil && s.processors > 1 }
+
 // canHelp reports whether w, which is not the leader and wants an item, works on the next
 // event instead of going to sleep. One processor is the leader's.
 func (s *Scheduler) canHelp(w *Waiter) bool {
@@ -122,7 +128,7 @@ func (s *Scheduler) handOff(w *Waiter) {
 	if s.leader != nil && s.leader != w {
 		return
 	}
-	s.leader = nil
+	s.leader, s.coming = nil, nil
 	if s.closed {
 		s.Settled()
 		return
@@ -135,7 +141,7 @@ func (s *Scheduler) handOff(w *Waiter) {
 		successor = s.awaiters.tail
 	}
 	if successor != nil {
-		s.leader = successor
+		s.leader, s.coming = successor, successor
 		s.wakeWaiter(successor)
 	}
 }
@@ -149,6 +155,9 @@ func (s *Scheduler) park(w *Waiter) {
 		s.awaiters.push(w)
 	}
 	w.sleep()
+	if s.coming == w {
+		s.coming = nil
+	}
 	if w.forItem {
 		w.forItem = false
 		s.itemWakes--

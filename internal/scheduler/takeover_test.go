@@ -1,0 +1,114 @@
+package scheduler
+
+import (
+	"sync"
+	"testing"
+
+	"github.com/completionport/completion/internal/backend"
+)
+
+// busy is a work and a poller for one goroutine that runs and one that sleeps. The second
+// is given the lead and finds no processor.
+type busy struct {
+	*testing.T
+	scheduler  Scheduler
+	now        int64
+	deadline   int64
+	ready      bool
+	items      int
+	turns      int // that have ended what is due, or worked on what is ready
+	polls      int
+	successor  func()
+	hasParked  chan struct{}
+	mayComeNow chan struct{}
+}
+
+func (b *busy) Now() int64       { return b.now }
+func (b *busy) Ready() bool      { return b.ready }
+func (b *busy) Armed() bool      { return true }
+func (b *busy) Deadline() int64  { return b.deadline }
+func (b *busy) Items() int       { return b.items }
+func (b *busy) InFlight() int    { return 1 }
+func (b *busy) ContextEnded(int) {}
+
+func (b *busy) Serve(backend.Event) {
+	b.scheduler.Unlock()
+	b.scheduler.Lock()
+	b.items++
+	b.scheduler.ItemsChanged()
+}
+
+func (b *busy) Turn(now int64) {
+	if b.ready || b.deadline <= now {
+		b.turns++
+		b.ready = false
+		if b.deadline <= now {
+			b.deadline = backend.Never
+		}
+	}
+}
+
+func (b *busy) Arm(int, uint32) backend.Errno { return 0 }
+func (b *busy) Disarm(int)                    {}
+func (b *busy) SetTimeout(int64)              {}
+func (b *busy) Wake(backend.Waiting)          {}
+func (b *busy) Close() error                  { return nil }
+
+// Wait brings 20 events once the successor sleeps.
+func (b *busy) Wait(backend.Waiting, []backend.Event) (n int, timedOut bool) {
+	if b.polls++; b.polls == 1 {
+		go b.successor()
+		<-b.hasParked
+		return 20, false
+	}
+	b.Error("there is a poll before all events were worked on")
+	return 0, false
+}
+
+// busySteps hold the successor where it sleeps, also when it was woken.
+type busySteps struct{ *busy }
+
+func (b busySteps) Step()               {}
+func (b busySteps) Turn()               {}
+func (b busySteps) Lock(mu *sync.Mutex) { mu.Lock() }
+func (b busySteps) Sleep(func() bool)   { close(b.hasParked); <-b.mayComeNow }
+
+// takeOne is a turn of a loop, with a body of 60 µs.
+func (b *busy) takeOne() {
+	s := &b.scheduler
+	s.Lock()
+	s.AwaitItems(Forever, 1)
+	b.items--
+	s.ItemTaken()
+	s.ItemsChanged()
+	s.Unlock()
+	b.now += 60_000
+}
+
+// TestLeaderThatHasNotCome: the one that was given the lead sleeps, and all processors
+// are busy with bodies. A goroutine that comes between two bodies takes over: the events, and
+// what is due and ready as well, which nobody else looks at.
+func TestLeaderThatHasNotCome(t *testing.T) {
+	b := &busy{T: t, now: 1, hasParked: make(chan struct{}), mayComeNow: make(chan struct{})}
+	var wg sync.WaitGroup
+	wg.Add(1)
+	b.successor = func() { defer wg.Done(); b.takeOne() }
+	b.scheduler.Init(Options{Work: b, Poller: b, Clock: b, Steps: busySteps{b}, Processors: 2})
+	b.deadline = 150_000
+	for range 6 {
+		b.takeOne()
+	}
+	if b.turns != 1 {
+		t.Errorf("%d turns at %d ns, of which one was due at 150,000", b.turns, b.now)
+	}
+	b.ready = true
+	b.takeOne()
+	if b.ready {
+		t.Error("what is ready waits for a leader that has not come")
+	}
+	close(b.mayComeNow)
+	wg.Wait()
+	if n := len(b.scheduler.pending); n != 12 {
+		t.Errorf("%d events are left, want 12", n)
+	}
+}
