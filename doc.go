@@ -29,7 +29,8 @@
 // A port has no background goroutine. The goroutines that wait in Next, NextBatch,
 // Completions, Wait, Await or Shutdown do the port's work. One of them leads: it polls
 // the system, and hands off the lead when it leaves. The leader performs the operations
-// that have become possible; other waiting goroutines may help it.
+// that have become possible; on several processors, other goroutines that wait for any
+// completion help it.
 //
 // While no goroutine waits in one of these methods, I/O and deadlines may be late, but
 // none is lost. Submit may make the first system call of an operation itself.

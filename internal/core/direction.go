@@ -21,7 +21,7 @@ func (h *locked) enqueue(s *Slot) {
 		h.complete(s, refusal)
 	case h.state&failed != 0:
 		h.complete(s, h.notConnected(s.kind))
-	case s.kind == backend.Timer: // it waits in the heap, where commit has put it
+	case s.kind == backend.Timer: // it waits in the heap, where accept has put it
 		s.enter(Queued)
 	default:
 		if s.kind == backend.Connect && h.state&(connected|connecting) == 0 {

@@ -29,8 +29,9 @@
 //     meet, gives it a Slot. The read is Accepted (submit.go).
 //  2. begin puts it at the end of its handle's queue, Queued, and performs it if the
 //     direction is ready. Otherwise it waits (direction.go).
-//  3. An event comes. The leader sets the latch of the direction; the read is Calling,
-//     the lock is released, and the call is made (serve.go, direction.go, perform.go).
+//  3. An event comes. The leader, or a helper, sets the latch of the direction; the read
+//     is Calling, the lock is released, and the call is made (serve.go, direction.go,
+//     perform.go).
 //  4. The result is applied under the lock: the read is Done, or Queued again
 //     (apply.go, complete.go).
 //  5. It is published: in the queue of finished operations, or to whoever waits for it.

@@ -4,13 +4,14 @@ import "github.com/completionport/completion/internal/backend"
 
 // What differs with a Native kernel: an operation is not performed when
 // something is ready, but given to the kernel, which tells of its end. In
-// between its direction stays owned, for as long as it takes, and whoever
-// learns of the end goes on as after a call. Reads that take their buffer late
-// are the exception: the kernel waits for them with a read of no bytes, and
-// then all is as with an edge.
+// between it is Inside, for as long as it takes, and nothing behind it is
+// performed. Whoever learns of the end goes on as after a call. Pooled reads are
+// the exception: the kernel waits for them with a read of no bytes, and then all
+// is as with an edge.
 //
 // The end may be told before the call has returned that began it, or that asks
-// for its end. Under the handle's lock the two meet, and the second settles.
+// for its end. Under the handle's lock the two meet, and the second applies the
+// result.
 
 // start gives the head of a queue to the kernel. The caller owns the direction;
 // no lock is held. Nothing of the operation may be touched afterwards if the

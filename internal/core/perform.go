@@ -31,7 +31,7 @@ func (r *callResult) isTransfer() bool {
 }
 
 // systemFailure is the result of a call that ended its operation with an errno. The
-// direction is owned, which keeps the descriptor open, and no lock is held.
+// caller owns the direction, which keeps the descriptor open, and no lock is held.
 func (h *Handle) systemFailure(s *Slot, errno backend.Errno) callResult {
 	f := &Failure{Code: System, Kind: s.kind, Errno: errno, Handle: h}
 	if s.kind == backend.Connect && h.port.explain != nil {
@@ -149,7 +149,7 @@ func (h *Handle) haveAccepted(fd int) callResult {
 func (h *Handle) connect(s *Slot) callResult {
 	errno := backend.Errno(0)
 	if rec := s.record(); rec.n == 0 {
-		rec.n = 1 // asked; conclude resets it
+		rec.n = 1 // asked; finishResult resets it
 		var req Request
 		s.op.Describe(&req)
 		if req.Address.BadPort {

@@ -11,7 +11,7 @@ import (
 //
 //	from      to        when                                            under the lock of
 //	Idle      Accepted  Submit takes it                                 the port
-//	Idle      Done      Submit takes a post that needs no slot          the port
+//	Idle      Done      Submit takes a post, or a timer that is due     the port
 //	Accepted  Queued    it is put in its handle's queue                 the handle
 //	Accepted  Done      it ends without reaching the queue              the handle, or the port
 //	Queued    Calling   a goroutine begins a call about it              the handle

@@ -159,7 +159,7 @@ func (w *world) Step() {
 	}
 }
 
-// Turn is a point where the leader begins to work on an event.
+// Turn is a point where an actor, the leader or a helper, begins to work on an event.
 func (w *world) Turn() {
 	w.turned()
 	w.Step()
