@@ -214,7 +214,7 @@ var mutants = []mutant{
 	{"LeadNotHandedOn", "scheduler/wait.go", []edit{
 		{"if successor != nil {", "if successor != nil && successor.number < 0 {"}}},
 	{"HeirNotWoken", "scheduler/wait.go", []edit{
-		{"s.leader = successor\n\t\ts.wakeWaiter(successor)", "s.leader = successor"}}},
+		{"s.leader, s.coming = successor, successor\n\t\ts.wakeWaiter(successor)", "s.leader = successor"}}},
 	{"HintNeverTakenBack", "scheduler/wait.go", []edit{
 		{"\t\ts.itemWakes--\n", "\n"}}},
 	{"ParkedLeaderNotOffered", "scheduler/wait.go", []edit{
@@ -261,7 +261,9 @@ var mutantsOfScheduler = []mutant{
 	{"OneStandsByForEver", "scheduler/lead.go", []edit{
 		{"s.Lock()\n\ts.standby = nil", "s.Lock()"}}},
 	{"TwoPoll", "scheduler/wait.go", []edit{
-		{"case s.leader == nil:", "case s.leader == nil || s.parked:"}}},
+		{"case s.leader == nil || s.canTakeOver():", "case s.leader == nil || s.parked:"}}},
+	{"TakesOverFromOneThatRuns", "scheduler/wait.go", []edit{
+		{"\tif s.coming == w {\n\t\ts.coming = nil\n\t}\n", ""}}},
 	{"LeavesWithTheLead", "scheduler/wait.go", []edit{
 		{"\t\t}\n\t}\n\ts.handOff(w)\n", "\t\t}\n\t}\n"}}},
 }
