@@ -4,7 +4,7 @@ package scheduler
 // over, or the port is closed and nothing is in flight. There may be more items, up to
 // room, if they are at hand. The lock is released in between.
 func (s *Scheduler) AwaitItems(ctx Context, room int) {
-	if s.work.Items() > 0 && s.leader == nil && !s.closed && s.lookIsDue() {
+	if s.work.Items() > 0 && (s.leader == nil || s.canTakeOver()) && !s.closed && s.lookIsDue() {
 		s.lookAround()
 	}
 	// A consumer that is alone goes from event to event: it has nobody to tell.
@@ -32,7 +32,7 @@ func (s *Scheduler) AwaitItems(ctx Context, room int) {
 // lookAround looks at I/O and deadlines as a leader, and does not wait.
 func (s *Scheduler) lookAround() {
 	w, _ := s.Enlist(Forever, Item)
-	s.leader = w
+	s.leader, s.coming = w, nil
 	s.round(w)
 	s.handOff(w)
 	s.Dismiss(w)
