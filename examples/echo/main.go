@@ -2,7 +2,7 @@
 //
 // It shows both ways to use a port: goroutines that serve all connections from
 // the queue (queue.go), and one goroutine per connection that awaits its
-// operations (await.go). Both read with late buffers, so a silent client holds
+// operations (await.go). Both read into buffers of a pool, so a silent client holds
 // no memory but its few operations.
 //
 // A client that does not read is not read from either: its connection has one

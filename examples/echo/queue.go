@@ -19,7 +19,7 @@ type connection struct {
 }
 
 // serveQueue serves the clients of a shard on as many goroutines as there are to
-// be, until the port is closed and everything was handed out.
+// be, until the port is closed and everything was delivered.
 func serveQueue(s *shard) {
 	// Submit's one error is a port that closes: then no client is waited for.
 	s.port.Submit(&ops.Accept{On: s.listener})
@@ -31,7 +31,7 @@ func serveQueue(s *shard) {
 }
 
 // work handles completions. Others may do so at the same time: an operation that
-// was handed out, and the connection it is part of, are this goroutine's until it
+// was delivered, and the connection it is part of, are this goroutine's until it
 // submits one of them.
 func (s *shard) work() {
 	for op := range s.port.Completions(context.Background()) {
