@@ -4,7 +4,6 @@ import (
 	"context"
 	"testing"
 
-	"github.com/completionport/completion/internal/assert"
 	"github.com/completionport/completion/internal/backend"
 )
 
@@ -39,23 +38,6 @@ func TestPhases(t *testing.T) {
 	native.end(g, in, 2, 0)
 	q.Wait(context.Background(), inside)
 	isIn(inside, Idle)
-}
-
-// TestTransitions prints how often each transition of the table was seen, in builds that
-// count, and checks that what the table does not have panics there.
-func TestTransitions(t *testing.T) {
-	if !assert.Enabled {
-		t.Skip("this build has no assertions: run it with the tag assertions, or with -race")
-	}
-	for _, line := range TransitionsSeen() {
-		t.Log(line)
-	}
-	defer func() {
-		if recover() == nil {
-			t.Error("Idle to Calling goes through")
-		}
-	}()
-	new(Slot).enter(Calling)
 }
 
 // A stale ticket misses, whatever the phase of the slot by now.

@@ -1,0 +1,19 @@
+//go:build assertions || race
+
+package core
+
+import "testing"
+
+// TestTransitions prints how often each transition of the table was seen, and checks that
+// what the table does not have panics.
+func TestTransitions(t *testing.T) {
+	for _, line := range TransitionsSeen() {
+		t.Log(line)
+	}
+	defer func() {
+		if recover() == nil {
+			t.Error("Idle to Calling goes through")
+		}
+	}()
+	new(Slot).enter(Calling)
+}
