@@ -273,7 +273,9 @@ func TestTerminateWhileClientStalls(t *testing.T) {
 	inEachWay(t, func(t *testing.T, way ...string) {
 		t.Parallel()
 		c := start(t, append(way, "-timeout", aWhile.String())...)
-		stall(t, c.dial(), 1)
+		conn := c.dial()
+		c.check(ping(conn)) // else a server that is slow might stop before its first accept
+		stall(t, conn, 1)
 		report, text, stderr := c.stop(syscall.SIGTERM)
 		if !strings.HasPrefix(text, "stopped, ") || stderr != "" {
 			t.Errorf("the server said:\n%s%s", text, stderr)
