@@ -438,7 +438,7 @@ func statsOfCalls(e *env) {
 	s, c := e.pair(p)
 	t, d := e.pair(p)
 	pool := p.NewPool(8, 1)
-	equal(e, "Calls at first", p.Stats().Calls, 0)
+	before := p.Stats().Calls // where a pair takes an accept of the port
 	first, second := &ops.Read{From: s, Pool: pool}, &ops.Read{From: t, Pool: pool}
 	e.submit(p, first, second)
 	c.send("one")
@@ -453,8 +453,8 @@ func statsOfCalls(e *env) {
 	second.Release()
 	st := p.Stats()
 	equal(e, "PoolWaits", st.PoolWaits, 1)
-	if st.Calls < 2 || st.WouldBlocks > st.Calls {
-		e.Errorf("%d calls, of which %d would block, for two reads", st.Calls, st.WouldBlocks)
+	if st.Calls < before+2 || st.WouldBlocks > st.Calls {
+		e.Errorf("%d calls, of which %d would block, for two reads", st.Calls-before, st.WouldBlocks)
 	}
 }
 
