@@ -55,7 +55,7 @@ func TestUnfit(t *testing.T) {
 		`C:\Users`:                        true,
 		"see https://proxy.example:8080/": true,
 		"see https://go.dev/issue/15735":  false,
-		"internal/tmp/x and a/work/b":     false,
+		"internal/tmp/x and a/home/b":     false,
 		"127.0.0.1:0, or [::1]:0":         false,
 	} {
 		if got := unfit.MatchString(text); got != want {
