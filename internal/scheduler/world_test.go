@@ -28,7 +28,6 @@ type world struct {
 	due      []int64
 	ended    map[int]bool // operations by number
 	awaited  map[int]int32
-	canceled map[int]bool
 	next     int // number of the next operation
 
 	// The poller.
@@ -52,7 +51,7 @@ var (
 
 // options draws the scheduler's options.
 func (w *world) options() {
-	w.ended, w.awaited, w.canceled = map[int]bool{}, map[int]int32{}, map[int]bool{}
+	w.ended, w.awaited = map[int]bool{}, map[int]int32{}
 	w.contexts = map[*simContext]bool{}
 	w.processors = 1 + w.random.IntN(3)
 	w.pace = 1
@@ -158,7 +157,6 @@ func (w *world) ContextEnded(number int) {
 			w.scheduler.Unlock()
 			w.pause()
 			w.scheduler.Lock()
-			w.canceled[op] = true
 			w.finish(op)
 			return
 		}
