@@ -7,13 +7,10 @@ import (
 
 var _ scheduler.Work = (*state)(nil)
 
-const (
-	// readyPerTurn is how many directions of the ready list one turn of the leader
-	// runs, and timePerTurn after how many nanoseconds it ends early. What is left has
-	// its turn behind the next event.
-	readyPerTurn = 16
-	timePerTurn  = 250_000
-)
+// readyPerTurn is how many directions of the ready list one turn of the leader runs, if
+// scheduler.TimePerTurn does not end it early. What is left has its turn behind the next
+// event.
+const readyPerTurn = 16
 
 // Ready reports whether a direction is listed.
 func (st *state) Ready() bool { return st.ready.count > 0 }
@@ -118,7 +115,7 @@ func (st *state) Turn(now int64) {
 func (st *state) runReady() {
 	p := st.port
 	now := p.kernel.Now()
-	end := now + timePerTurn
+	end := now + scheduler.TimePerTurn
 	for n := min(st.ready.count, readyPerTurn); n > 0 && now < end; n-- {
 		r := st.ready.pop()
 		st.unlock()

@@ -17,9 +17,9 @@ const (
 	mostInARow = 64
 )
 
-// timePerTurn is after how many nanoseconds the events of one poll are interrupted by
-// a turn of what is ready without one.
-const timePerTurn = 250_000
+// TimePerTurn is after how many nanoseconds a turn ends early: of the events of one poll,
+// and of what is ready without one.
+const TimePerTurn = 250_000
 
 // lead is one step of the leader's work: work on what is known to be possible,
 // one event at a time, or else wait for more. w has the lead. The lock is released in
@@ -115,7 +115,7 @@ func (s *Scheduler) round(w *Waiter) {
 		s.poll(w, false)
 	}
 	now := s.clock.Now()
-	for end := now + timePerTurn; len(s.pending) > 0 && !s.closed && now < end; now = s.clock.Now() {
+	for end := now + TimePerTurn; len(s.pending) > 0 && !s.closed && now < end; now = s.clock.Now() {
 		s.serveNext(w)
 	}
 	if !s.closed {
