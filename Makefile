@@ -3,7 +3,7 @@
 
 .PHONY: check test deep windows bsd all
 
-check: # under a minute: gofmt, vet, short tests
+check: # about a minute: gofmt, vet, short tests
 	bash .ci/check
 
 test: # the race detector, a busy machine, 386, the examples with a real client
