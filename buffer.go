@@ -56,8 +56,8 @@ func (b *Buffer) Resize(n int) { b.core().Resize(n) }
 // its pool, and the program owns a buffer of its own memory again.
 func (b *Buffer) Share() { b.core().Share() }
 
-// Release returns the buffer to its pool. The pooled read that has waited longest
-// acquires it. For a buffer without a pool, Release ends a Share and does nothing
+// Release returns the buffer to its pool. The pooled read or ops.Borrow that has waited
+// longest acquires it. For a buffer without a pool, Release ends a Share and does nothing
 // else. Release makes no system call on a connection. It panics if the port owns the
 // buffer, or if the buffer was released.
 //
@@ -92,8 +92,8 @@ func (p *Port) NewPool(size, count int) *Pool {
 
 // Take acquires a buffer from the pool. The length of the buffer is its whole size.
 // Take returns nil if the pool has no buffer to spare: it never waits, and does not
-// take a buffer away from a pooled read that waits. Take panics if the pool is not
-// from NewPool.
+// take a buffer away from a pooled read or an ops.Borrow that waits. Take panics if the
+// pool is not from NewPool.
 func (p *Pool) Take() *Buffer { return (*Buffer)(p.core().Take()) }
 
 // Lent returns the number of buffers that are not in the pool at the moment: those that

@@ -70,6 +70,7 @@
 //   - an operation that is nil, that is not one of package ops, or that the port owns;
 //   - an operation without a handle, or with a handle or a pool of another port;
 //   - a buffer that the program does not own, or a Read into a shared buffer;
+//   - a Borrow without a pool, or an operation whose pool is not from Port.NewPool;
 //   - a Read with both or neither of Buf and Pool, a Read into a Buf without memory, or
 //     a pooled read with Append;
 //   - a Write without a Buf;

@@ -265,3 +265,26 @@ func ExampleBuffer_Share() {
 	// news <nil>
 	// news <nil>
 }
+
+// A program that answers from buffers of a pool waits for one with a Borrow where Take
+// has none to spare.
+func Example_borrow() {
+	port, err := completion.Open(nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer port.Close()
+	pool := port.NewPool(16, 1)
+	answer := pool.Take()
+	fmt.Println(pool.Take() == nil)
+
+	next := &ops.Borrow{Pool: pool, Op: completion.Op{Timeout: time.Minute}}
+	port.Submit(next)
+	answer.Release()
+	port.Next(context.Background())
+	fmt.Println(next.Buf.Len(), next.Err())
+	next.Release()
+	// Output:
+	// true
+	// 16 <nil>
+}

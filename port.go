@@ -154,7 +154,7 @@ func (p *Port) Backend() string { return p.backend }
 // is shutting down. In that case the caller still owns the operations and their
 // buffers, and each operation has that outcome: N is 0, and Err is net.ErrClosed. The
 // results of an earlier use are gone: the length of a Read's own Buf is 0 (without
-// Append), and the Buf of a pooled read and the Conn of an Accept are nil.
+// Append), and the Buf of a pooled read or a Borrow and the Conn of an Accept are nil.
 //
 // A mistake of the program panics, and the port accepts none of the operations: see
 // Ownership in the package documentation. If the port is closed or is shutting down,
@@ -299,7 +299,7 @@ type Stats struct {
 
 	Calls       uint64 // system calls made for operations, without those of the poller
 	WouldBlocks uint64 // of these found nothing to do, and the operation went on waiting
-	PoolWaits   uint64 // pooled Reads that had data and waited for a buffer of their pool
+	PoolWaits   uint64 // pooled Reads that had data, and Borrows, that waited for a buffer of their pool
 }
 
 // Stats returns the counters of the port.

@@ -30,6 +30,7 @@ var families = []family{
 	{"SubmitRefused", submitRefusedCases},
 	{"Buffers", bufferCases},
 	{"LateBuffers", lateCases},
+	{"Borrow", borrowCases},
 	{"Stream", streamCases},
 	{"ShortReads", shortReadCases},
 	{"Order", orderCases},

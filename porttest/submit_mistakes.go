@@ -226,7 +226,7 @@ func foreignPoolPanics(e *env) {
 func poolOfNoPortPanics(e *env) {
 	p := e.port(nil)
 	s, _ := e.pair(p)
-	submitRefused(e, p, "port", &ops.Read{From: s, Pool: new(completion.Pool)})
+	submitRefused(e, p, "NewPool", &ops.Read{From: s, Pool: new(completion.Pool)})
 	for _, pool := range []*completion.Pool{nil, new(completion.Pool)} {
 		for _, f := range []func(){func() { pool.Take() }, func() { pool.Lent() }} {
 			equal(e, "panic", panics(e, f), "completion: the pool is not from NewPool")

@@ -93,9 +93,10 @@ const (
 	Read
 	Write
 	CloseWrite
+	Borrow // of a buffer of a pool: no kernel is asked
 )
 
-var kindNames = [...]string{"", "post", "timer", "accept", "connect", "read", "write", "closewrite"}
+var kindNames = [...]string{"", "post", "timer", "accept", "connect", "read", "write", "closewrite", "borrow"}
 
 // String returns the word that error texts use.
 func (k Kind) String() string { return kindNames[k] }

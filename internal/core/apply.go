@@ -82,7 +82,7 @@ func (h *locked) transferred(d direction, s *Slot, r callResult) {
 	h.queue[d].pop()
 	rec := s.record()
 	rec.n += int64(r.n)
-	if s.kind == backend.Read {
+	if s.kind != backend.Write {
 		if s.flags&pooled != 0 {
 			s.op.Deliver(Result{Buffer: rec.buffer})
 		}

@@ -25,6 +25,7 @@ func (p *Port) Close() bool {
 		h.Close()
 	}
 	p.endTimers(closing)
+	p.endBorrows()
 
 	p.lock()
 	st.scheduler.ReleaseContexts()
@@ -61,6 +62,7 @@ func (p *Port) Shutdown(ctx context.Context) (all, open bool) {
 		h.drain()
 	}
 	p.endTimers(draining)
+	p.endBorrows()
 
 	p.lookAround()
 	p.lock()
@@ -157,6 +159,33 @@ func (p *Port) takeTimers(tickets []Ticket, deadlines []*Slot) ([]*Slot, bool) {
 		}
 	}
 	return deadlines, true
+}
+
+// endBorrows ends those that wait. The port refuses new ones. It does not keep its
+// pools, so they are found through the slots.
+func (p *Port) endBorrows() {
+	for i, more := 0, true; more; i++ {
+		var tickets [slotsPerChunk]Ticket
+		more = p.borrowsIn(i, &tickets)
+		for _, t := range tickets {
+			p.record(t, toClose) // of the zero Ticket, nothing
+		}
+	}
+}
+
+// borrowsIn finds the Borrows in a chunk of slots. It reports whether there may be more.
+func (p *Port) borrowsIn(chunk int, tickets *[slotsPerChunk]Ticket) bool {
+	st := p.lock()
+	defer st.unlockQuietly()
+	if !st.borrowed || chunk == len(st.slots.chunks) {
+		return false
+	}
+	for i := range st.slots.chunks[chunk] {
+		if s := &st.slots.chunks[chunk][i]; s.kind == backend.Borrow {
+			tickets[i] = s.ticket()
+		}
+	}
+	return true
 }
 
 // Close refuses new operations, ends those in flight and gives the descriptor

@@ -31,7 +31,7 @@ func (h *locked) complete(s *Slot, f *Failure) {
 // finishResult fixes the count and the buffer of an operation that has its outcome.
 func (h *locked) finishResult(s *Slot, rec *Record, f *Failure) {
 	switch s.kind {
-	case backend.Read:
+	case backend.Read, backend.Borrow:
 		if s.flags&pooled != 0 {
 			h.deliverPooled(s, rec)
 		}

@@ -79,7 +79,8 @@ func (h *locked) run(d direction) {
 	}
 }
 
-// call makes the call that the head of d waits for. The lock is released during it.
+// call makes the call that the head of d waits for. The lock is released during it. A
+// Borrow needs none.
 //
 // The latch is cleared before the call: an edge that comes during it
 // sets it again, and we try once more. Cleared after the call, that
@@ -87,6 +88,10 @@ func (h *locked) run(d direction) {
 // of short reads is the same: a call that finds nothing ends it, but not
 // what an edge has said since.
 func (h *locked) call(d direction, s *Slot) (r callResult) {
+	if s.kind == backend.Borrow { // it has its buffer
+		s.enter(Calling)
+		return callResult{verdict: ended, n: len(s.record().buffer.data)}
+	}
 	h.latch[d] &^= ready | stopsShort
 	s.enter(Calling)
 	h.mu.Unlock()

@@ -17,7 +17,8 @@ const (
 
 // directionOf is the queue of a handle that operations of this kind stand in.
 func directionOf(k backend.Kind) direction {
-	if k == backend.Accept || k == backend.Read {
+	const inward = 1<<backend.Accept | 1<<backend.Read | 1<<backend.Borrow
+	if 1<<k&inward != 0 {
 		return in
 	}
 	return out

@@ -69,9 +69,9 @@ func (h *locked) tryOnceMore(s *Slot, t Ticket) (settled bool) {
 	d := directionOf(s.kind)
 	waits := d == in && h.state&connecting != 0 // then it would only leave the latch set
 	switch {
-	case s.kind != backend.Read && s.kind != backend.Accept && s.kind != backend.Connect:
+	case s.kind == backend.Timer || s.kind == backend.Write || s.kind == backend.CloseWrite:
 		return false
-	case h.port.native != nil || s.phase() == Accepted || h.isBusy(d) || waits:
+	case h.port.native != nil && s.kind != backend.Borrow || s.phase() == Accepted || h.isBusy(d) || waits:
 		return false
 	}
 	h.latch[d] |= ready

@@ -15,6 +15,10 @@ type Pool struct {
 	limit int
 	fresh bool // each use has a header of its own, so that a stale one is found out
 
+	// handle has the Borrows of the pool in its queue: to those that wait for a buffer
+	// it is one of them.
+	handle Handle
+
 	// placeholder stands for "one of this pool" in a pooled read that has no buffer yet.
 	placeholder Buffer
 
@@ -48,6 +52,8 @@ func (p *Port) NewPool(size, limit int) *Pool {
 	pool := &Pool{port: p, size: size, limit: limit, fresh: p.checkBuffers || race.Enabled}
 	pool.placeholder.pool = pool
 	pool.guarded.pool = pool
+	pool.handle.port, pool.handle.fd = p, -1
+	pool.handle.latch[in] = ready
 	return pool
 }
 

@@ -74,6 +74,7 @@ type state struct {
 	request   Request  // filled by Describe; here, as a local would allocate
 	refusing  bool     // accepts nothing any more
 	closed    bool
+	borrowed  bool // a Borrow was submitted
 
 	submitted, completed          uint64
 	calls, wouldBlocks, poolWaits uint64

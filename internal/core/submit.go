@@ -157,6 +157,10 @@ func (st *state) handleOf(req *Request) *Handle {
 		panic("completion: not an operation: embed one of package ops")
 	case req.Kind == backend.Post || req.Kind == backend.Timer:
 		return &st.port.timer
+	case req.Kind == backend.Borrow:
+		st.checkPool(req.Pool)
+		st.borrowed = true
+		return &req.Pool.handle
 	case h == nil:
 		panic("completion: " + req.Kind.String() + " without a handle")
 	case h.port != st.port:
@@ -168,6 +172,9 @@ func (st *state) handleOf(req *Request) *Handle {
 // acquireBuffer makes the port the owner of the operation's buffer, if it has one, and
 // returns what is to be noted of it. It panics if that can't be.
 func (st *state) acquireBuffer(req *Request) (flags slotFlags) {
+	if req.Kind == backend.Borrow {
+		return pooled
+	}
 	if req.Kind != backend.Read && req.Kind != backend.Write {
 		return 0
 	}
@@ -181,11 +188,10 @@ func (st *state) acquireBuffer(req *Request) (flags slotFlags) {
 		panic("completion: a read with neither a buffer nor a pool")
 	case req.Buffer != nil && req.Pool != nil:
 		panic("completion: a read with both a buffer and a pool; if Buf holds the buffer of its last use, call Release or set Buf to nil")
-	case req.Pool != nil && req.Pool.port != st.port:
-		panic("completion: the pool belongs to another port")
 	case req.Pool != nil && req.Append:
 		panic("completion: a pooled read with Append: a buffer from the pool has nothing to append to")
 	case req.Pool != nil:
+		st.checkPool(req.Pool)
 		return flags | pooled
 	}
 	if mistake := req.Buffer.acquire(req.Kind == backend.Read); mistake != "" {
@@ -196,6 +202,17 @@ func (st *state) acquireBuffer(req *Request) (flags slotFlags) {
 		panic("completion: a read into a buffer without memory: it would end at once with no data")
 	}
 	return flags | lent
+}
+
+// checkPool panics unless the pool is one of this port.
+func (st *state) checkPool(pool *Pool) {
+	if pool == nil {
+		panic("completion: a borrow without a pool")
+	}
+	pool.check()
+	if pool.port != st.port {
+		panic("completion: the pool belongs to another port")
+	}
 }
 
 // giveBackBuffer gives back the buffer of an operation that was not accepted.
@@ -289,13 +306,13 @@ func (st *state) accept(op Operation, b *batch, again bool) *Slot {
 // fillIn notes what an operation in flight works with.
 func (st *state) fillIn(s *Slot, rec *Record, again bool) {
 	req := &st.request
-	if s.kind == backend.Timer || again && (s.kind == backend.Read || s.kind == backend.Write) {
+	if s.kind == backend.Timer || again && s.flags&(pooled|lent) != 0 {
 		req = st.describe(s.op)
 	}
 	switch s.kind {
 	case backend.Timer:
 		rec.n = reachable(req.Due)
-	case backend.Read:
+	case backend.Read, backend.Borrow:
 		rec.buffer = req.Buffer
 		switch {
 		case s.flags&pooled != 0:
@@ -412,7 +429,7 @@ func (st *state) refuseOne(op Operation) {
 	rec := op.self()
 	rec.n, rec.failure = 0, closedFailure
 	switch req := st.describe(op); {
-	case req.Kind == backend.Accept, req.Kind == backend.Read && req.Pool != nil:
+	case req.Kind == backend.Accept, req.Kind == backend.Borrow, req.Kind == backend.Read && req.Pool != nil:
 		op.Deliver(Result{})
 	case req.Kind == backend.Read && req.Buffer != nil:
 		// As after any read, N bytes are new in it; if it is not the caller's, that is

@@ -197,6 +197,12 @@ func (c *caller) operation(p *operationPlan) *operation {
 		c.operations = append(c.operations, o)
 	}
 	c.checkPoison(o)
+	c.fill(o, p, conn)
+	return o
+}
+
+// fill makes of o what is planned.
+func (c *caller) fill(o *operation, p *operationPlan, conn *connection) {
 	o.kind, o.conn, o.full = p.kind, conn, p.full
 	o.buffer, o.pool, o.late, o.accepted, o.delivered = nil, nil, nil, nil, 0
 	o.deadline, o.due = c.moment(p.deadline), 0
@@ -208,12 +214,13 @@ func (c *caller) operation(p *operationPlan) *operation {
 		}
 		o.own.Set(make([]byte, p.size))
 		o.buffer = &o.own
+	case backend.Borrow:
+		o.pool = c.pools[p.pool-1]
 	case backend.Timer:
 		o.due = c.kernel.now + p.due
 	case backend.Connect:
 		o.address.Inet = addressOf(p.target)
 	}
-	return o
 }
 
 // usedBefore takes an operation that was handed out. It never changes its kind:

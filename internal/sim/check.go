@@ -95,6 +95,10 @@ func (w *world) checkCount(u *use) {
 		if u.op.full && u.kind == backend.Read && u.failure == nil && u.moved != u.total {
 			w.fail("%v is full with %d of %d bytes", u, u.moved, u.total)
 		}
+	} else if u.kind == backend.Borrow && u.failure == nil {
+		if u.op.late == nil || u.n != int64(len(u.op.late.Bytes())) || len(u.op.late.Bytes()) != len(u.op.late.Memory()) {
+			w.fail("%v: N is %d", u, u.n)
+		}
 	} else if u.n != 0 {
 		w.fail("%v: N is %d", u, u.n)
 	}
@@ -257,7 +261,11 @@ func (w *world) checkProduct(u *use) {
 		if o.delivered != 1 {
 			w.fail("%v: Deliver was called %d times", u, o.delivered)
 		}
-		if (o.late != nil) != (u.moved > 0) {
+		has := u.moved > 0
+		if u.kind == backend.Borrow {
+			has = u.failure == nil
+		}
+		if (o.late != nil) != has {
 			w.fail("%v: a buffer without bytes, or bytes without a buffer", u)
 		}
 	case o.delivered != 0:

@@ -2,6 +2,7 @@ package sim
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/completionport/completion/internal/backend"
 	"github.com/completionport/completion/internal/core"
@@ -70,7 +71,7 @@ func (w *world) checkLent() {
 		lent += pool.Lent()
 	}
 	for _, u := range w.uses {
-		if u.late && !u.handedOut && u.moved > 0 {
+		if u.holdsBuffer() {
 			want++
 		}
 	}
@@ -131,8 +132,17 @@ func (w *world) couldProgress(u *use) string {
 	if u.op.conn != nil && u.op.conn.closed {
 		return "its handle is closed"
 	}
+	if w.shutTried && sideOf(u.kind) == 0 {
+		return "the port is shut down"
+	}
 	if why := w.timeIsUp(u); why != "" || u.kind == backend.Timer {
 		return why
+	}
+	if u.kind == backend.Borrow {
+		if w.isEmpty(u.op.pool) {
+			return ""
+		}
+		return "its pool has a buffer"
 	}
 	if u.kind == backend.Read && w.waitsForBuffer(u.socket) {
 		return ""
@@ -205,11 +215,14 @@ func (w *world) waitsForBuffer(s *socket) bool {
 		if !u.late || !u.unfinished() {
 			continue
 		}
-		for i, pool := range w.pools {
-			if u.op.pool == pool && pool.Lent() >= w.plan.pools[i].limit {
-				return true
-			}
+		if w.isEmpty(u.op.pool) {
+			return true
 		}
 	}
 	return false
+}
+
+// isEmpty tells whether all buffers of a pool are lent.
+func (w *world) isEmpty(pool *core.Pool) bool {
+	return pool.Lent() >= w.plan.pools[slices.Index(w.pools, pool)].limit
 }

@@ -233,6 +233,12 @@ var mutants = []mutant{
 		{"k.pool.port.list(readyDirection{handle: at.handle, direction: in})", ""}}},
 	{"PromiseLost", "pool.go", []edit{
 		{"\t\tk.reserved--\n\t\tlisted = k.reserve()", "\t\tk.reserved--"}}},
+	{"BorrowsNotClosed", "close.go", []edit{
+		{"p.endTimers(closing)\n\tp.endBorrows()", "p.endTimers(closing)"}}},
+	{"BorrowsNotShutDown", "close.go", []edit{
+		{"p.endTimers(draining)\n\tp.endBorrows()", "p.endTimers(draining)"}}},
+	{"BorrowsOfTheFirstTickets", "close.go", []edit{
+		{"s.kind == backend.Borrow {\n\t\t\ttickets[i]", "s.kind == backend.Borrow {\n\t\t\ttickets[0]"}}},
 	{"PoolWaiterNotWoken", "pool.go", []edit{
 		{"k.count++\n\treturn k.reserve()", "k.count++\n\treturn false"}}},
 	{"PoolQueueLosesItsEnd", "pool.go", []edit{

@@ -68,7 +68,7 @@ type use struct {
 	number int
 	kind   backend.Kind
 	late   bool
-	socket *socket // nil for a post or a timer
+	socket *socket // nil for a post, a timer or a borrow
 
 	started  bool // for Wait
 	awaited  *simContext
@@ -129,6 +129,14 @@ func (u *use) unfinished() bool {
 	return false
 }
 
+// holdsBuffer tells whether a buffer of a pool lies in the operation.
+func (u *use) holdsBuffer() bool {
+	if u.kind == backend.Borrow {
+		return !u.handedOut && u.op.late != nil
+	}
+	return u.late && !u.handedOut && u.moved > 0
+}
+
 // before tells whether u was surely submitted before v.
 func (u *use) before(v *use) bool {
 	if u.batch == v.batch {
@@ -139,7 +147,7 @@ func (u *use) before(v *use) bool {
 
 // sideOf is the direction of a kind: 0 in, 1 out.
 func sideOf(k backend.Kind) int {
-	if k == backend.Read || k == backend.Accept {
+	if k == backend.Read || k == backend.Accept || k == backend.Borrow {
 		return 0
 	}
 	return 1

@@ -275,6 +275,8 @@ func (p *plan) operation(c *choices, small bool, at int) operationPlan {
 	switch {
 	case p.theme == lateBuffers && k%3 > 0:
 		o.kind = backend.Read
+	case p.theme == lateBuffers && k%6 == 0:
+		o.kind = backend.Borrow
 	case p.theme == waitsAndTime && k%3 > 0:
 		o.kind = [...]backend.Kind{backend.Timer, backend.Timer, backend.Post}[k%3]
 	case k < n:
@@ -285,6 +287,15 @@ func (p *plan) operation(c *choices, small bool, at int) operationPlan {
 		o.kind = backend.Connect
 		o.target = uint16(c.pick(len(targets)))
 	}
+	p.detail(c, &o)
+	if c.pick(4) == 3 {
+		o.deadline = moment(c)
+	}
+	return o
+}
+
+// detail adds what operations of its kind have.
+func (p *plan) detail(c *choices, o *operationPlan) {
 	switch o.kind {
 	case backend.Read:
 		o.full = c.pick(4) == 3
@@ -299,11 +310,9 @@ func (p *plan) operation(c *choices, small bool, at int) operationPlan {
 		if c.rarely(16) && o.kind == backend.Write {
 			o.size = 0
 		}
+	case backend.Borrow:
+		o.pool = 1 + c.pick(len(p.pools))
 	case backend.Timer:
 		o.due = [...]int64{3, 0, 1, 9, -2, 25}[c.pick(6)]
 	}
-	if c.pick(4) == 3 {
-		o.deadline = moment(c)
-	}
-	return o
 }

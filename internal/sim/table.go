@@ -20,10 +20,11 @@ const (
 	lateReads
 	writes
 	closeWrites
+	borrows
 	classes
 )
 
-var classNames = [classes]string{"post", "timer", "accept", "connect", "read", "late read", "write", "closewrite"}
+var classNames = [classes]string{"post", "timer", "accept", "connect", "read", "late read", "write", "closewrite", "borrow"}
 
 func (u *use) class() class {
 	switch u.kind {
@@ -42,6 +43,8 @@ func (u *use) class() class {
 		return writes
 	case backend.CloseWrite:
 		return closeWrites
+	case backend.Borrow:
+		return borrows
 	}
 	return posts
 }
@@ -108,7 +111,7 @@ func (w *world) visitFlying(v visit) {
 
 // impossible says why an operation of a class can't meet an event in a phase.
 func impossible(c class, s core.Phase, v visit) string {
-	atHome := c == posts || c == timers
+	atHome := c == posts || c == timers || c == borrows
 	switch {
 	case s == core.Inside:
 		return "no operation is inside a kernel of readiness"

@@ -183,7 +183,7 @@ func (w *world) buffersAreOut() bool {
 		return true
 	}
 	for _, v := range w.uses {
-		if v.late && !v.handedOut && (v.moved > 0 || v.unfinished() && v.phase() == core.Calling) {
+		if v.holdsBuffer() || v.late && !v.handedOut && v.unfinished() && v.phase() == core.Calling {
 			return true
 		}
 	}
