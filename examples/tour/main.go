@@ -29,7 +29,7 @@ func tour(w io.Writer, l load) error {
 		return err
 	}
 	fmt.Fprintf(w, "\nAn echo server with %d connections, %d bytes a message, in a process\n", l.connections, messageSize)
-	fmt.Fprintf(w, "of its own; the clients are goroutines of this one.\n\n")
+	fmt.Fprintf(w, "of its own. The clients are one goroutine of this process, on a port.\n\n")
 	fmt.Fprintf(w, "  %-22s %12s %12s %14s\n", "server", "messages/s", "CPU/message", "idle connection")
 	var results [2]result
 	for i, style := range []string{stylePort, styleNet} {

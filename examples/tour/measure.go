@@ -10,8 +10,6 @@ import (
 	"os/exec"
 	"strconv"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"time"
 )
 
@@ -103,24 +101,22 @@ func measure(style string, l load) (result, error) {
 }
 
 func (l load) on(s *server, addr string) (r result, messages int64, err error) {
+	to, err := net.ResolveTCPAddr("tcp", addr)
+	if err != nil {
+		return r, 0, err
+	}
 	before, err := s.memory()
 	if err != nil {
 		return r, 0, err
 	}
-	var conns []net.Conn
-	defer func() {
-		for _, c := range conns {
-			c.Close()
-		}
-	}()
+	c, err := newClients()
+	if err != nil {
+		return r, 0, err
+	}
+	defer c.close()
 	for range l.connections {
-		c, err := net.Dial("tcp", addr)
-		if err != nil {
-			return r, 0, fmt.Errorf("after %d connections: %w", len(conns), err)
-		}
-		conns = append(conns, c)
-		if err := roundTrip(c, make([]byte, messageSize)); err != nil {
-			return r, 0, err
+		if err := c.add(to); err != nil {
+			return r, 0, fmt.Errorf("client %d: %w", len(c.all), err)
 		}
 	}
 	after, err := s.memory()
@@ -129,40 +125,8 @@ func (l load) on(s *server, addr string) (r result, messages int64, err error) {
 	}
 	r.idleBytes = (after - before) / l.connections
 
-	messages, err = pingPong(conns, l.time)
-	r.perSecond = float64(messages) / l.time.Seconds()
+	begin := time.Now()
+	messages, err = c.pingPong(l.time)
+	r.perSecond = float64(messages) / time.Since(begin).Seconds()
 	return r, messages + l.connections, err
-}
-
-// pingPong sends and receives on all connections until the time is over.
-func pingPong(conns []net.Conn, loadTime time.Duration) (messages int64, err error) {
-	var count atomic.Int64
-	var failure atomic.Value
-	var clients sync.WaitGroup
-	end := time.Now().Add(loadTime)
-	for _, c := range conns {
-		clients.Go(func() {
-			b := make([]byte, messageSize)
-			n := int64(0)
-			for time.Now().Before(end) {
-				if err := roundTrip(c, b); err != nil {
-					failure.Store(err)
-					return
-				}
-				n++
-			}
-			count.Add(n)
-		})
-	}
-	clients.Wait()
-	err, _ = failure.Load().(error)
-	return count.Load(), err
-}
-
-func roundTrip(c net.Conn, b []byte) error {
-	if _, err := c.Write(b); err != nil {
-		return err
-	}
-	_, err := io.ReadFull(c, b)
-	return err
 }
