@@ -9,6 +9,7 @@
 package main
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -48,8 +49,8 @@ func run(args []string, out, log io.Writer) error {
 	if c.b, err = echo.Parse(*nameB); err != nil {
 		return err
 	}
-	if c.rounds < 1 || c.conns < 1 || c.size < 1 || c.messages < 0 || flags.NArg() > 0 {
-		return fmt.Errorf("no such contest: %q", args)
+	if err := c.check(flags.Args()); err != nil {
+		return err
 	}
 	if *quiet || *matrix {
 		c.log = io.Discard
@@ -62,5 +63,18 @@ func run(args []string, out, log io.Writer) error {
 		return err
 	}
 	judge(rounds).report(out, c)
+	return nil
+}
+
+// check returns what is wrong with a contest.
+func (c contest) check(rest []string) error {
+	switch {
+	case len(rest) > 0:
+		return fmt.Errorf("not a flag: %q", rest[0])
+	case c.rounds < 1 || c.conns < 1 || c.size < 1 || c.messages < 0:
+		return errors.New("a number is too low")
+	case (c.a.Keys > 0 || c.b.Keys > 0) && c.size != echo.RequestSize:
+		return fmt.Errorf("requests of key-value servers have %d bytes", echo.RequestSize)
+	}
 	return nil
 }

@@ -108,9 +108,9 @@ func (c contest) calibrate(setups []*echo.Setup) ([contestants]int, error) {
 	for i, s := range setups {
 		var err error
 		if c.messages > 0 {
-			_, err = s.Measure(echo.Work{Size: c.size, Messages: c.messages})
+			_, err = s.Measure(c.work(i, c.messages))
 		} else {
-			counts[i], err = s.Calibrate(echo.Work{Size: c.size}, roundTime)
+			counts[i], err = s.Calibrate(c.work(i, 0), roundTime)
 		}
 		if err != nil {
 			return counts, err
@@ -120,6 +120,15 @@ func (c contest) calibrate(setups []*echo.Setup) ([contestants]int, error) {
 	return counts, nil
 }
 
+// work is for one of the contestants.
+func (c contest) work(contestant, messages int) echo.Work {
+	spec := c.a
+	if contestant == b {
+		spec = c.b
+	}
+	return echo.Work{Size: c.size, Messages: messages, Keys: spec.Keys}
+}
+
 func (c contest) round(setups []*echo.Setup, counts, order [contestants]int) (round, error) {
 	var r round
 	for _, i := range order {
@@ -127,7 +136,7 @@ func (c contest) round(setups []*echo.Setup, counts, order [contestants]int) (ro
 		if err != nil {
 			return r, err
 		}
-		if r.samples[i], err = setups[i].Measure(echo.Work{Size: c.size, Messages: counts[i]}); err != nil {
+		if r.samples[i], err = setups[i].Measure(c.work(i, counts[i])); err != nil {
 			return r, err
 		}
 		after, err := watch()

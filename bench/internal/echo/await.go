@@ -15,6 +15,7 @@ type await struct {
 	ports     []*completion.Port
 	listeners []*completion.Listener
 	buffer    int
+	store     *store // nil for an echo
 	running   sync.WaitGroup
 }
 
@@ -23,7 +24,7 @@ func serveAwait(s Spec, buffer int) (Serving, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &await{spec: s, ports: ports, listeners: listeners, buffer: buffer}
+	a := &await{spec: s, ports: ports, listeners: listeners, buffer: buffer, store: s.newStore()}
 	for i := range ports {
 		a.running.Go(func() { a.run(ports[i], listeners[i]) })
 	}
@@ -47,7 +48,11 @@ func (a *await) run(port *completion.Port, listener *completion.Listener) {
 			return
 		}
 		conn := accept.Conn
-		a.running.Go(func() { a.serve(port, conn) })
+		serve := a.serve
+		if a.store != nil {
+			serve = a.serveStore
+		}
+		a.running.Go(func() { serve(port, conn) })
 	}
 }
 

@@ -11,6 +11,9 @@
 //	floor  one goroutine and a bare epoll loop: the system calls of the port
 //	       without the port
 //
+// With Spec.Keys, the first three are key-value servers instead: they parse requests of
+// Redis, look the key up and answer with its value.
+//
 // A process becomes a server or a load because its environment says so: every
 // program that uses this package calls RunChild first thing in main or
 // TestMain.

@@ -11,6 +11,7 @@ type Work struct {
 	Messages int
 	Size     int
 	Verify   bool // compare every byte, against a pattern that no two messages share
+	Keys     int  // messages are requests of 64 bytes for one of so many keys; 0 for an echo
 	Renew    bool // each message on a new connection, closed after it
 }
 
@@ -33,8 +34,11 @@ func StartLoad(addr string, cpu int) (*Load, error) {
 
 // Connect makes so many connections more. One byte goes there and back on each
 // before the next is made, so afterwards the server waits on all of them.
-func (l *Load) Connect(conns int) error {
-	return l.process.ask(command{Name: "connect", Conns: conns}, nil)
+func (l *Load) Connect(conns int) error { return l.ConnectKeys(conns, 0) }
+
+// ConnectKeys is Connect to a key-value server: it sends requests instead of bytes.
+func (l *Load) ConnectKeys(conns, keys int) error {
+	return l.process.ask(command{Name: "connect", Conns: conns, Keys: keys}, nil)
 }
 
 // Run does the work on all connections.

@@ -1,6 +1,7 @@
 package echo
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -34,6 +35,7 @@ type load struct {
 	work     Work
 	left     int // messages not yet begun
 	underWay int
+	key      int // of the last request
 	latency  stat.Histogram
 }
 
@@ -63,7 +65,7 @@ func runLoad(target string) error {
 	return obey(func(c command) (any, error) {
 		switch {
 		case c.Name == "connect":
-			return nil, l.connect(c.Conns)
+			return nil, l.connect(c.Conns, c.Keys)
 		case c.Name == "run" && c.Work != nil:
 			return l.run(*c.Work)
 		}
@@ -74,8 +76,11 @@ func runLoad(target string) error {
 func (l *load) now() time.Duration { return time.Since(l.began) }
 
 // connect makes connections one after the other, each with one byte echoed.
-func (l *load) connect(count int) error {
+func (l *load) connect(count, keys int) error {
 	l.work = Work{Size: 1}
+	if keys > 0 {
+		l.work = Work{Size: RequestSize, Keys: keys}
+	}
 	l.makeRoom()
 	already := len(l.conns)
 	for range count {
@@ -92,9 +97,10 @@ func (l *load) connect(count int) error {
 	return nil
 }
 
-// first sends one byte and waits for it.
+// first sends one byte, or one request, and waits for the answer.
 func (l *load) first(fd int) error {
-	if n, err := sendto(fd, l.payload[:1]); n != 1 {
+	size := l.work.Size
+	if n, err := sendto(fd, l.payload[:size]); n != size {
 		return fmt.Errorf("the first byte: %w", os.NewSyscallError("sendto", err))
 	}
 	n, err := unix.Read(fd, l.scratch)
@@ -104,7 +110,7 @@ func (l *load) first(fd int) error {
 	switch {
 	case err != nil:
 		return fmt.Errorf("the first byte's echo: %w", os.NewSyscallError("read", err))
-	case n != 1 || l.scratch[0] != l.payload[0]:
+	case n != size || l.work.Keys == 0 && l.scratch[0] != l.payload[0]:
 		return fmt.Errorf("the first byte came back as %d bytes", n)
 	}
 	return nil
@@ -149,7 +155,10 @@ func (l *load) makeRoom() {
 	if size := l.work.Size; len(l.payload) < size {
 		l.payload, l.scratch = make([]byte, size), make([]byte, size+1)
 	}
-	if len(l.payload) > 0 {
+	switch {
+	case l.work.Keys > 0:
+		copy(l.payload, requestOf(0))
+	case len(l.payload) > 0:
 		l.payload[0] = 'x'
 	}
 }
@@ -268,6 +277,10 @@ func (l *load) send(i int) error {
 			p[k] = pattern(i, c.serial, c.sent+k)
 		}
 	}
+	if l.work.Keys > 0 && c.sent == 0 {
+		l.key = (l.key + 7919) % l.work.Keys
+		putKey(l.payload, l.key)
+	}
 	n, err := sendto(c.fd, p)
 	switch {
 	case err == unix.EAGAIN || err == unix.EINTR:
@@ -290,6 +303,9 @@ func (l *load) send(i int) error {
 
 // check compares what has come back.
 func (l *load) check(i int, got []byte) error {
+	if l.work.Keys > 0 && !bytes.HasPrefix(got, answerStart) {
+		return fmt.Errorf("the answer is %q", got)
+	}
 	if !l.work.Verify {
 		return nil
 	}

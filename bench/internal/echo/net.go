@@ -11,6 +11,7 @@ type goNet struct {
 	spec     Spec
 	listener net.Listener
 	buffer   int
+	store    *store // nil for an echo
 	running  sync.WaitGroup
 }
 
@@ -19,7 +20,7 @@ func serveNet(s Spec, buffer int) (Serving, error) {
 	if err != nil {
 		return nil, err
 	}
-	n := &goNet{spec: s, listener: listener, buffer: buffer}
+	n := &goNet{spec: s, listener: listener, buffer: buffer, store: s.newStore()}
 	n.running.Go(n.run)
 	return n, nil
 }
@@ -40,7 +41,11 @@ func (n *goNet) run() {
 			acceptFailed(err)
 			return
 		}
-		n.running.Go(func() { n.serve(conn) })
+		serve := n.serve
+		if n.store != nil {
+			serve = n.serveStore
+		}
+		n.running.Go(func() { serve(conn) })
 	}
 }
 

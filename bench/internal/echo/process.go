@@ -23,6 +23,7 @@ type role struct {
 type command struct {
 	Name  string
 	Conns int   `json:",omitempty"`
+	Keys  int   `json:",omitempty"`
 	Work  *Work `json:",omitempty"`
 	On    bool  `json:",omitempty"`
 }

@@ -29,16 +29,23 @@ type worker struct {
 	pool *completion.Pool
 	work work
 	free *reply
+
+	store  *store // nil for an echo
+	buffer int
 }
 
 // queueConn is a connection: its read, which comes back as a queueConn.
-type queueConn struct{ ops.Read }
+type queueConn struct {
+	ops.Read
+	rest []byte // of a request that is not whole
+}
 
 // reply is a write under way. There are as many as there are messages being
 // worked on, not as many as connections, so they are kept for the next.
 type reply struct {
 	ops.Write
 	to   *queueConn
+	own  *completion.Buffer // for answers, nil for an echo
 	next *reply
 }
 
@@ -48,11 +55,12 @@ func serveQueue(s Spec, buffer int) (Serving, error) {
 		return nil, err
 	}
 	q := &queue{ports: ports, listeners: listeners}
+	store := s.newStore()
 	for i, port := range ports {
 		pool := port.NewPool(buffer, queueBuffers)
 		port.Submit(&ops.Accept{On: listeners[i]})
 		for range max(s.Workers, 1) {
-			w := &worker{port: port, pool: pool, work: s.newWork()}
+			w := &worker{port: port, pool: pool, work: s.newWork(), store: store, buffer: buffer}
 			q.running.Go(w.run)
 		}
 	}
@@ -111,7 +119,7 @@ func (w *worker) accepted(a *ops.Accept) {
 		acceptFailed(err)
 		return
 	}
-	c := &queueConn{ops.Read{From: a.Conn, Pool: w.pool}}
+	c := &queueConn{Read: ops.Read{From: a.Conn, Pool: w.pool}}
 	w.port.Submit(c)
 	w.port.Submit(a)
 }
@@ -125,27 +133,44 @@ func acceptFailed(err error) {
 }
 
 func (w *worker) received(c *queueConn) {
+	if w.store != nil {
+		w.receivedStore(c)
+		return
+	}
 	if c.Err() != nil {
 		c.From.Close()
 		return
 	}
 	w.work.do()
+	r := w.newReply(c)
+	r.Buf, c.Buf = c.Buf, nil
+	w.port.Submit(r)
+}
+
+// newReply returns a reply to c that is not in use.
+func (w *worker) newReply(c *queueConn) *reply {
 	r := w.free
 	if r == nil {
 		r = new(reply)
 	} else {
 		w.free = r.next
 	}
-	r.to, r.To, r.Buf = c, c.From, c.Buf
-	c.Buf = nil
-	w.port.Submit(r)
+	r.to, r.To = c, c.From
+	return r
+}
+
+// keep keeps a reply for its next use.
+func (w *worker) keep(r *reply) {
+	r.to, r.To, r.Buf = nil, nil, nil
+	r.next, w.free = w.free, r
 }
 
 func (w *worker) sent(r *reply) {
 	c, err := r.to, r.Err()
-	r.Buf.Release()
-	r.to, r.To, r.Buf = nil, nil, nil
-	r.next, w.free = w.free, r
+	if r.Buf != r.own {
+		r.Buf.Release()
+	}
+	w.keep(r)
 	if err != nil {
 		c.From.Close()
 		return

@@ -50,7 +50,7 @@ func Open(o ServerOptions, p Place, conns int) (*Setup, error) {
 	}
 	s := &Setup{Server: server, hog: o.Hog}
 	if s.Load, err = StartLoad(server.Addr, p.Load); err == nil {
-		err = s.Load.Connect(conns)
+		err = s.Load.ConnectKeys(conns, o.Keys)
 	}
 	if err != nil {
 		return nil, errors.Join(err, s.Close())

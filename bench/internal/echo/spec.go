@@ -2,6 +2,7 @@ package echo
 
 import (
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -19,6 +20,7 @@ type Spec struct {
 	Spin    time.Duration // Config.SpinWait of the port
 	Work    int           // bytes that a handler hashes for each message, 0 for none
 	Workers int           // of queue: goroutines in Completions, on each port; 0 is 1
+	Keys    int           // the program is a key-value server of so many keys, 0 for an echo
 	Ports   int           // of queue and await: ports with a listener each; 0 is 1
 	Exe     string        // the executable to run it from, empty for this one
 }
@@ -43,12 +45,14 @@ func Parse(text string) (Spec, error) {
 			s.Work, err = strconv.Atoi(value)
 		case "workers":
 			s.Workers, err = strconv.Atoi(value)
+		case "keys":
+			s.Keys, err = strconv.Atoi(value)
 		case "ports":
 			s.Ports, err = strconv.Atoi(value)
 		case "exe":
 			s.Exe = value
 		default:
-			err = fmt.Errorf("no setting %q: there are backend, spin, work, workers, ports, exe", key)
+			err = fmt.Errorf("no setting %q: there are backend, spin, work, keys, workers, ports, exe", key)
 		}
 		if err != nil {
 			return s, fmt.Errorf("echo: %s: %w", text, err)
@@ -69,7 +73,7 @@ func (s Spec) String() string {
 	for _, n := range []struct {
 		name  string
 		value int
-	}{{"work", s.Work}, {"workers", s.Workers}, {"ports", s.Ports}} {
+	}{{"work", s.Work}, {"keys", s.Keys}, {"workers", s.Workers}, {"ports", s.Ports}} {
 		if n.value != 0 {
 			text += fmt.Sprintf(",%s=%d", n.name, n.value)
 		}
@@ -108,7 +112,10 @@ func Serve(s Spec, buffer int) (Serving, error) {
 	case "net":
 		return serveNet(s, buffer)
 	case "floor":
-		return serveFloor(buffer)
+		if s.Keys == 0 {
+			return serveFloor(buffer)
+		}
+		return nil, errors.New("echo: floor is no key-value server")
 	}
 	return nil, fmt.Errorf("echo: no program %q", s.Program)
 }
