@@ -3,6 +3,7 @@ package completion_test
 import (
 	"context"
 	"net"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -41,6 +42,7 @@ func TestAllocations(t *testing.T) {
 			{"NextSameContext", nextSameContext},
 			{"CancelAndSetDeadline", cancelAndSetDeadline},
 			{"Broadcast", broadcast},
+			{"BorrowLate", borrowAndRelease},
 		} {
 			t.Run(c.name, func(t *testing.T) {
 				p, err := open(nil)
@@ -224,4 +226,54 @@ func broadcast(t *testing.T, p *completion.Port) func() {
 			must(t, err)
 		}
 	}
+}
+
+func borrowAndRelease(t *testing.T, p *completion.Port) func() {
+	b, ctx := &ops.Borrow{Pool: p.NewPool(64, 1)}, context.Background()
+	return func() {
+		must(t, p.Await(ctx, b))
+		b.Release()
+	}
+}
+
+// What a port keeps after a burst is its records, 64 bytes for each operation that was in
+// flight, and 16 bytes for each deadline that has not passed, cancelled or not. Those of
+// the next burst are the same.
+func TestMemoryAfterBurst(t *testing.T) {
+	const n = 50_000
+	p, err := completion.Open(nil)
+	must(t, err)
+	defer p.Close()
+	before := heapInUse()
+	for range 2 {
+		burst(t, p, n)
+		if kept := heapInUse() - before; kept < n*60 || kept > n*90 {
+			t.Errorf("%d bytes are kept for each of %d timers", kept/n, n)
+		}
+	}
+	runtime.KeepAlive(p)
+}
+
+// burst has n timers in flight, cancels them, and takes them out.
+func burst(t *testing.T, p *completion.Port, n int) {
+	timers := make([]ops.Timer, n)
+	for i := range timers {
+		timers[i].After = time.Hour
+		must(t, p.Submit(&timers[i]))
+	}
+	for i := range timers {
+		p.Cancel(&timers[i])
+	}
+	for range timers {
+		_, err := p.Next(context.Background())
+		must(t, err)
+	}
+}
+
+func heapInUse() int64 {
+	runtime.GC()
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc)
 }

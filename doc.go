@@ -206,6 +206,12 @@
 // The number of operations in flight is unlimited, unless Config.MaxInFlight limits it.
 // The port reads data only for an operation that waits for it.
 //
+// The port keeps a record of 64 bytes for each operation in flight, and uses it again
+// for later ones. It keeps the records of the most operations that were in flight at the
+// same time until the port is garbage: after a burst of a million timers, 64 MB. The
+// entry of a deadline, 16 bytes, is kept until the deadline has passed, even if the
+// operation is complete before.
+//
 // # Testing
 //
 // If the Config of a port names a Memory, the port's sockets are in that network

@@ -266,6 +266,42 @@ func ExampleBuffer_Share() {
 	// news <nil>
 }
 
+// Shutdown ends a server: no new operations, the writes that are queued are sent, and
+// the loop over the completions ends.
+func ExamplePort_Shutdown() {
+	port, err := completion.Open(nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	ln, err := port.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		log.Fatal(err)
+	}
+	served := make(chan struct{})
+	go func() { serve(port, ln); close(served) }()
+	client, err := net.Dial("tcp", ln.Addr().String())
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Fprint(client, "last words")
+	answer := make([]byte, 10)
+	io.ReadFull(client, answer)
+	fmt.Printf("%s\n", answer)
+
+	// In a program: <-ctx.Done() of a signal.NotifyContext.
+	patience, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	fmt.Println("all writes sent:", port.Shutdown(patience) == nil)
+	<-served
+	rest, _ := io.ReadAll(client) // the end of the stream
+	fmt.Println(len(rest), "bytes more")
+	client.Close()
+	// Output:
+	// last words
+	// all writes sent: true
+	// 0 bytes more
+}
+
 // A program that answers from buffers of a pool waits for one with a Borrow where Take
 // has none to spare.
 func Example_borrow() {
