@@ -3,7 +3,9 @@ package completion
 import (
 	"fmt"
 	"net"
+	"net/netip"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/completionport/completion/internal/backend"
@@ -24,8 +26,8 @@ import (
 //
 // A Memory behaves as TCP does on Linux over the loopback, with the error numbers of
 // the system that the test runs on. Each fault documents what it imitates. Every IP
-// address exists. Use numeric addresses: names are resolved outside the Memory. The
-// network "unix" accepts any text as an address and creates no file.
+// address exists. Names exist for Port.Dial only, as SetHost gives them: use numeric
+// addresses elsewhere. The network "unix" accepts any text as an address and creates no file.
 //
 // The number of bytes that a call moves and the order of readiness events depend only
 // on the calls made. The order of several goroutines that run at once stays random.
@@ -37,7 +39,12 @@ import (
 //
 // A Memory starts no goroutine. It need not be closed, but its ports and connections
 // must be.
-type Memory struct{ network memory.Network }
+type Memory struct {
+	network memory.Network
+
+	hostsMu sync.Mutex
+	hosts   map[string][]netip.Addr
+}
 
 // memoryBackend is the name of the backend that Memory is.
 const memoryBackend = memory.Name
@@ -68,6 +75,22 @@ func (m *Memory) Listen(network, address string) (net.Listener, error) {
 		}
 	}
 	return nil, &net.OpError{Op: "listen", Net: network, Addr: addr, Err: err}
+}
+
+// SetHost gives a host these addresses, for Port.Dial on ports of the Memory. Without
+// addresses, the host does not exist any more. A Dial to a host that does not exist ends
+// with a *net.DNSError whose IsNotFound is true. The names of services are "http" and
+// "https".
+func (m *Memory) SetHost(name string, addresses ...netip.Addr) {
+	m.hostsMu.Lock()
+	defer m.hostsMu.Unlock()
+	if m.hosts == nil {
+		m.hosts = make(map[string][]netip.Addr)
+	}
+	m.hosts[name] = nil
+	for _, a := range addresses {
+		m.hosts[name] = append(m.hosts[name], a.Unmap())
+	}
 }
 
 // LimitTransfer limits the number of bytes that one system call of a port moves, so

@@ -47,6 +47,7 @@ type Port struct {
 	core    *core.Port
 	kernel  kernel
 	backend string
+	memory  *Memory // nil for a port with the system's sockets
 }
 
 // Open returns a new port. A nil config means the zero Config. If the backend does
@@ -70,7 +71,7 @@ func Open(config *Config) (*Port, error) {
 
 // port makes a port on an opened backend.
 func (c *Config) port(b backend.Backend) *Port {
-	p := &Port{kernel: b.Kernel, backend: b.Name}
+	p := &Port{kernel: b.Kernel, backend: b.Name, memory: c.Memory}
 	p.core = core.NewPort(core.Options{
 		Poller:       b.Poller,
 		Kernel:       b.Kernel,

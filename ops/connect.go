@@ -1,7 +1,6 @@
 package ops
 
 import (
-	"math"
 	"net"
 
 	"github.com/completionport/completion"
@@ -34,17 +33,6 @@ type Connect struct {
 func (c *Connect) Describe(r *core.Request) {
 	c.Op.Describe(r)
 	r.Kind, r.Handle = backend.Connect, (*core.Handle)(c.On)
-	c.address = backend.Address{}
+	c.address = backend.AddressOf(c.To)
 	r.Address, r.Target = &c.address, c.To
-	switch to := c.To.(type) {
-	case *net.TCPAddr:
-		if to != nil {
-			c.address.Inet = to.AddrPort() // which cuts the port to 16 bits
-			c.address.BadPort = to.Port < 0 || to.Port > math.MaxUint16
-		}
-	case *net.UnixAddr:
-		if to != nil {
-			c.address.Path = to.Name
-		}
-	}
 }

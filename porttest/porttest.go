@@ -37,6 +37,7 @@ var families = []family{
 	{"OrderWhenFull", orderFullCases},
 	{"OrderWhenBroken", orderBrokenCases},
 	{"Connect", connectCases},
+	{"Dial", dialCases},
 	{"Accept", acceptCases},
 	{"Cancel", cancelCases},
 	{"Deadlines", deadlineCases},

@@ -14,6 +14,8 @@ type Calls interface {
 	// MapsIPv4 reports whether an IPv6 socket can reach IPv4 addresses.
 	MapsIPv4() bool
 	Socket(Family) (fd int, err error)
+	// Bind binds a socket to a local address before it is connected.
+	Bind(fd int, local Address) error
 	Listen(Family, Address, ListenOptions) (fd int, err error)
 	// Adopt returns a descriptor of our own for the socket behind c, a connection or
 	// listener of package net. c stays as it is.

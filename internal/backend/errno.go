@@ -16,6 +16,8 @@ func ErrnoOf(err error) Errno {
 
 // Those that this module knows on every system.
 const (
+	EADDRNOTAVAIL = syscall.EADDRNOTAVAIL
+
 	EAGAIN   = syscall.EAGAIN
 	EINTR    = syscall.EINTR
 	EINVAL   = syscall.EINVAL

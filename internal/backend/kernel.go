@@ -1,6 +1,10 @@
 package backend
 
-import "net/netip"
+import (
+	"math"
+	"net"
+	"net/netip"
+)
 
 // Kernel performs the system calls, none of which blocks. It reports errors
 // as the system does. Classify returns what they mean.
@@ -107,4 +111,21 @@ type Address struct {
 	Path string
 	// BadPort reports that the port is no number of a port, and that Inet has another.
 	BadPort bool
+}
+
+// AddressOf returns an address of package net as an Address. An address of another type,
+// or a nil pointer, is the zero Address. No method of such a value is called.
+func AddressOf(addr net.Addr) (a Address) {
+	switch to := addr.(type) {
+	case *net.TCPAddr:
+		if to != nil {
+			a.Inet = to.AddrPort() // which cuts the port to 16 bits
+			a.BadPort = to.Port < 0 || to.Port > math.MaxUint16
+		}
+	case *net.UnixAddr:
+		if to != nil {
+			a.Path = to.Name
+		}
+	}
+	return a
 }

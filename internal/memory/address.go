@@ -150,7 +150,7 @@ func (k *Socket) hears(ip netip.Addr) bool {
 	return at == ip || at.IsUnspecified() && (at.Is4() == ip.Is4() || k.family == backend.Dual)
 }
 
-// bind gives a socket that connects both its addresses.
+// bind gives a socket that connects both its addresses. It may have a local one.
 func (b *addressBook) bind(k *Socket, to backend.Address) backend.Errno {
 	if !k.speaks(to) {
 		return errBadFamily
@@ -159,16 +159,54 @@ func (b *addressBook) bind(k *Socket, to backend.Address) backend.Errno {
 	if k.family == backend.Unix {
 		return 0
 	}
-	port := b.freePort()
-	if port == 0 {
-		return errNoAddress
+	local := k.local.Inet
+	if !k.ownsPort {
+		if errno := b.take(k, 0); errno != 0 {
+			return errno
+		}
+	}
+	if !local.IsValid() || local.Addr().IsUnspecified() {
+		k.local.Inet = netip.AddrPortFrom(k.remote.Inet.Addr(), k.local.Inet.Port())
+	}
+	return 0
+}
+
+// bindLocal gives a socket that is to connect its local address.
+func (b *addressBook) bindLocal(k *Socket, local backend.Address) backend.Errno {
+	switch {
+	case k.phase != fresh || k.local != (backend.Address{}):
+		return errInvalid
+	case !k.speaks(local):
+		return errBadFamily
+	case k.family == backend.Unix && b.paths[local.Path] != nil:
+		return errInUse
+	case k.family == backend.Unix:
+		k.local.Path = local.Path
+		return 0
+	}
+	if errno := b.take(k, local.Inet.Port()); errno != 0 {
+		return errno
+	}
+	k.local.Inet = netip.AddrPortFrom(local.Inet.Addr().Unmap().WithZone(""), k.local.Inet.Port())
+	return 0
+}
+
+// take makes a TCP port one of a socket that connects. 0 means one that is free.
+func (b *addressBook) take(k *Socket, port uint16) backend.Errno {
+	switch {
+	case port != 0 && (b.taken[port] || len(b.listeners[port]) > 0):
+		return errInUse
+	case port == 0:
+		if port = b.freePort(); port == 0 {
+			return errNoAddress
+		}
 	}
 	if b.taken == nil {
 		b.taken = make(map[uint16]bool)
 	}
 	b.taken[port] = true
 	k.ownsPort = true
-	k.local.Inet = netip.AddrPortFrom(k.remote.Inet.Addr(), port)
+	k.local.Inet = netip.AddrPortFrom(netip.IPv6Unspecified(), port)
 	return 0
 }
 

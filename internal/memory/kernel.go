@@ -145,6 +145,16 @@ func (k Kernel) Socket(family backend.Family) (int, error) {
 	return n.system.Socket(family), nil
 }
 
+// Bind gives a socket that is to be connected its local address.
+func (k Kernel) Bind(fd int, local backend.Address) error {
+	k.network.lock()
+	defer k.network.mu.Unlock()
+	if errno := k.network.system.Bind(fd, local); errno != 0 {
+		return os.NewSyscallError("bind", errno)
+	}
+	return nil
+}
+
 // Listen opens a listening socket.
 func (k Kernel) Listen(family backend.Family, at backend.Address, o backend.ListenOptions) (int, error) {
 	n, errno := k.enter("listen")

@@ -80,6 +80,14 @@ func (s *System) Accept(fd int) (int, backend.Errno) {
 	return s.Install(conn), 0
 }
 
+// Bind gives a socket that is to connect its local address.
+func (s *System) Bind(fd int, local backend.Address) backend.Errno {
+	if k := s.Lookup(fd); k != nil {
+		return s.book.bindLocal(k, local)
+	}
+	return errBadDescriptor
+}
+
 // Connect asks for a connection. The answer comes with an edge.
 func (s *System) Connect(fd int, to backend.Address) backend.Errno {
 	if k := s.Lookup(fd); k != nil {

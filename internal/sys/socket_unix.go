@@ -77,6 +77,15 @@ func (k *Kernel) Listen(family backend.Family, addr backend.Address, o backend.L
 	return -1, err
 }
 
+// Bind is bind(2) for a socket that is to be connected.
+func (*Kernel) Bind(fd int, local backend.Address) error {
+	sa, errno := sockaddr(fd, local)
+	if errno != 0 {
+		return os.NewSyscallError("bind", errno)
+	}
+	return os.NewSyscallError("bind", unix.Bind(fd, sa))
+}
+
 func bindAndListen(fd int, family backend.Family, addr backend.Address, o backend.ListenOptions) error {
 	if family != backend.Unix {
 		if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEADDR, 1); err != nil {

@@ -109,14 +109,14 @@ func isMissingFamily(errno syscall.Errno) bool {
 	return errno == windows.WSAEAFNOSUPPORT || errno == windows.WSAEPROTONOSUPPORT || errno == windows.WSAEADDRNOTAVAIL
 }
 
-// bindAndListen leaves SO_REUSEADDR alone: here it would let others take the
-// address over, and without it an address is free again at once.
-func bindAndListen(fd int, addr backend.Address, o backend.ListenOptions) error {
+// Bind is bind for a socket that is to be connected. ConnectEx wants one, and finds it
+// made.
+func (Kernel) Bind(fd int, local backend.Address) error {
 	domain, errno := addressFamily(fd)
 	if errno != 0 {
 		return os.NewSyscallError("bind", errno)
 	}
-	sa, errno := sockaddr(domain, addr)
+	sa, errno := sockaddr(domain, local)
 	if errno != 0 {
 		return os.NewSyscallError("bind", errno)
 	}
@@ -129,6 +129,15 @@ func bindAndListen(fd int, addr backend.Address, o backend.ListenOptions) error 
 	}
 	if errno != 0 {
 		return os.NewSyscallError("bind", errno)
+	}
+	return nil
+}
+
+// bindAndListen leaves SO_REUSEADDR alone: here it would let others take the
+// address over, and without it an address is free again at once.
+func bindAndListen(fd int, addr backend.Address, o backend.ListenOptions) error {
+	if err := (Kernel{}).Bind(fd, addr); err != nil {
+		return err
 	}
 	backlog := o.Backlog
 	if backlog <= 0 {

@@ -1,0 +1,232 @@
+package completion
+
+import (
+	"context"
+	"errors"
+	"net"
+	"os"
+	"time"
+
+	"github.com/completionport/completion/internal/backend"
+	"github.com/completionport/completion/internal/core"
+)
+
+// Dialer connects to addresses that may have the name of a host. The zero value selects
+// the defaults, which Port.Dial uses.
+type Dialer struct {
+	// Timeout limits the whole Dial: the lookup of the name and all connects. Zero
+	// means no limit but that of the context.
+	Timeout time.Duration
+
+	// AttemptTimeout limits the connect to each single address. Zero means no limit
+	// but those of the whole Dial and of the system.
+	AttemptTimeout time.Duration
+
+	// AttemptDelay is the time that Dial waits for a connect before it also tries the
+	// next address of the host. A connect that fails lets the next one begin at once.
+	// Zero means 250 ms, the value of RFC 8305. A negative AttemptDelay makes Dial try
+	// one address after the other.
+	AttemptDelay time.Duration
+
+	// LocalAddr is the local address, a *net.TCPAddr or a *net.UnixAddr. Only addresses
+	// of its family are tried. Nil lets the system choose.
+	LocalAddr net.Addr
+
+	// KeepAlive is the time for Socket.SetKeepAlive. Zero leaves keep-alive off.
+	KeepAlive time.Duration
+
+	// Resolver looks up names. Nil means net.DefaultResolver. A port on a Memory asks
+	// that Memory instead: see Memory.SetHost.
+	Resolver *net.Resolver
+}
+
+// Dial connects to an address and returns the socket, in await style: the calling
+// goroutine waits, and does the port's work meanwhile. The networks are "tcp", "tcp4",
+// "tcp6" and "unix". The address has the form that package net uses: "host:port", or
+// the path of a unix socket. The host may be a name and the port the name of a service.
+// No host means this machine.
+//
+// If a name has several addresses, Dial tries them as RFC 8305 ("Happy Eyeballs") says:
+// alternately of IPv6 and IPv4, the next one when the last has failed or has not
+// connected within 250 ms, until one is connected. It closes the others.
+//
+// If ctx ends, Dial ends with an error that matches the error of ctx. Any error is a
+// *net.OpError with the operation "dial". If several addresses were tried, it matches
+// the errors of all of them. A Dial whose connect reached its own socket, which the
+// system does on rare occasions if nothing listens on a local port, tries again.
+//
+// Dial ends with its connects: it leaves no goroutine behind. At most 16 lookups are
+// under way in the process, others wait.
+func (p *Port) Dial(ctx context.Context, network, address string) (*Socket, error) {
+	return Dialer{}.Dial(ctx, p, network, address)
+}
+
+// Dial connects to an address, as Port.Dial does, with this configuration.
+func (d Dialer) Dial(ctx context.Context, port *Port, network, address string) (*Socket, error) {
+	if d.Timeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, d.Timeout)
+		defer cancel()
+	}
+	t := dialing{Dialer: d, port: port, network: network}
+	socket, err := t.dial(ctx, address)
+	if err == nil {
+		return socket, nil
+	}
+	var only *net.OpError
+	if errors.As(err, &only) && err == error(only) { // of one address, which it names
+		only = &net.OpError{Op: "dial", Net: network, Source: only.Source, Addr: only.Addr, Err: only.Err}
+		return nil, only
+	}
+	return nil, &net.OpError{Op: "dial", Net: network, Source: copyOf(d.LocalAddr), Err: err}
+}
+
+// dialing is one Dial.
+type dialing struct {
+	Dialer
+	port    *Port
+	network string
+}
+
+func (t *dialing) dial(ctx context.Context, address string) (*Socket, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, endOfDial(ctx)
+	}
+	switch t.network {
+	case "unix":
+		return t.connect(ctx, &net.UnixAddr{Net: "unix", Name: address})
+	case "tcp", "tcp4", "tcp6":
+		return t.dialTCP(ctx, address)
+	}
+	return nil, net.UnknownNetworkError(t.network)
+}
+
+// connect makes a socket and connects it.
+func (t *dialing) connect(ctx context.Context, to net.Addr) (*Socket, error) {
+	const tries = 3 // as package net has them
+	for left := tries; ; left-- {
+		s, err := t.connectOnce(ctx, to)
+		switch {
+		case err == nil && left > 1 && isSelfConnected(s, t.LocalAddr):
+			s.Close()
+		case err != nil && left > 1 && t.LocalAddr == nil && isAddressTaken(err):
+		case err != nil && ctx.Err() != nil:
+			return nil, opErrorOn("connect", t.network, to, endOfDial(ctx))
+		default:
+			return s, err
+		}
+	}
+}
+
+func (t *dialing) connectOnce(ctx context.Context, to net.Addr) (*Socket, error) {
+	s, err := t.socketFor(to)
+	if err != nil {
+		return nil, err
+	}
+	connect := &connectOp{on: s, to: to}
+	if t.AttemptTimeout > 0 {
+		connect.Timeout = t.AttemptTimeout
+	}
+	if err := t.port.Await(ctx, connect); err != nil {
+		s.Close()
+		var system *net.OpError
+		if !errors.As(err, &system) {
+			err = opErrorOn("connect", t.network, to, err)
+		}
+		return nil, err
+	}
+	if t.KeepAlive > 0 {
+		s.SetKeepAlive(t.KeepAlive) // which the system may refuse: the connection is there
+	}
+	return s, nil
+}
+
+// socketFor makes a socket of the family of an address, bound to LocalAddr.
+func (t *dialing) socketFor(to net.Addr) (*Socket, error) {
+	network := t.network
+	if a, ok := to.(*net.TCPAddr); ok {
+		network = "tcp6"
+		if a.AddrPort().Addr().Unmap().Is4() {
+			network = "tcp4"
+		}
+	}
+	s, err := t.port.Socket(network)
+	if err != nil || t.LocalAddr == nil {
+		return s, err
+	}
+	local := backend.AddressOf(t.LocalAddr)
+	if err := s.set("bind", func(k kernel, fd int) error { return k.Bind(fd, local) }); err != nil {
+		s.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+// isSelfConnected reports whether a TCP socket is its own peer: the system may choose
+// for it the local port that it is to reach.
+func isSelfConnected(s *Socket, bound net.Addr) bool {
+	local, isTCP := s.LocalAddr().(*net.TCPAddr)
+	remote, _ := s.RemoteAddr().(*net.TCPAddr)
+	if b, ok := bound.(*net.TCPAddr); ok && b != nil && b.Port != 0 {
+		return false // that is what the program has asked for
+	}
+	return isTCP && remote != nil && local.Port != 0 && local.Port == remote.Port && local.IP.Equal(remote.IP)
+}
+
+// isAddressTaken reports whether the system has chosen a local port that was taken
+// meanwhile, or the one of a connection that is closing.
+func isAddressTaken(err error) bool {
+	return errors.Is(err, backend.EADDRNOTAVAIL)
+}
+
+// endOfDial is the error of a Dial whose context has ended.
+func endOfDial(ctx context.Context) error {
+	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		return dialTimeout{}
+	}
+	return canceledBy(ctx)
+}
+
+// dialTimeout matches both errors of a time that is up: that of operations and that of
+// contexts.
+type dialTimeout struct{}
+
+func (dialTimeout) Error() string   { return "i/o timeout" }
+func (dialTimeout) Timeout() bool   { return true }
+func (dialTimeout) Temporary() bool { return true }
+
+// Is makes errors.Is match them.
+func (dialTimeout) Is(target error) bool {
+	return target == os.ErrDeadlineExceeded || target == context.DeadlineExceeded
+}
+
+// connectOp is ops.Connect, which this package can't import.
+type connectOp struct {
+	Op
+	on      *Socket
+	to      net.Addr
+	address backend.Address
+}
+
+func (c *connectOp) Describe(r *core.Request) {
+	c.Op.Describe(r)
+	c.address = backend.AddressOf(c.to)
+	r.Kind, r.Handle, r.Address, r.Target = backend.Connect, c.on.core(), &c.address, c.to
+}
+
+// dialErrors are the errors of the addresses that were tried.
+type dialErrors []error
+
+func (e dialErrors) Error() string { return errors.Join(e...).Error() }
+
+func (e dialErrors) Unwrap() []error { return e }
+
+// Timeout reports whether all of them are time-outs.
+func (e dialErrors) Timeout() bool {
+	for _, err := range e {
+		if t, ok := err.(net.Error); !ok || !t.Timeout() {
+			return false
+		}
+	}
+	return true
+}

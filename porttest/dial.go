@@ -1,0 +1,166 @@
+package porttest
+
+import (
+	"context"
+	"errors"
+	"net"
+	"os"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/completionport/completion"
+)
+
+// Which addresses of a host are tried when is tested on a Memory, in the module's root.
+var dialCases = []testCase{
+	dialConnects,
+	dialOfName,
+	dialRefused,
+	dialFromLocalAddr,
+	dialCancelled,
+	dialTimesOut,
+	dialOnClosedPort,
+	dialFails,
+}
+
+func dialConnects(e *env) {
+	for _, network := range []string{"tcp4", "tcp6", "unix"} {
+		if network == "tcp6" && !e.hasIPv6() || network == "unix" && !e.unix {
+			continue
+		}
+		p := e.port(nil)
+		l, err := e.network.Listen(network, e.address(network))
+		is(e, err, nil)
+		e.closers = append(e.closers, l.Close)
+		dialed, address := network, l.Addr().String()
+		if network != "unix" {
+			dialed = "tcp"
+		}
+		s, err := completion.Dialer{KeepAlive: time.Minute}.Dial(e.ctx, p, dialed, address)
+		is(e, err, nil)
+		equal(e, "remote address", s.RemoteAddr().String(), address)
+		c, err := l.Accept()
+		is(e, err, nil)
+		e.closers = append(e.closers, c.Close)
+		_, err = c.Write([]byte("hello"))
+		is(e, err, nil)
+		got, err := streamRead(e, p, s, 5)
+		is(e, err, nil)
+		equal(e, "bytes", got, "hello")
+		is(e, s.Close(), nil)
+	}
+}
+
+// dialOfName: the addresses of a name are tried until one answers. "localhost" has one of
+// IPv6 on some systems, which the listener has not.
+func dialOfName(e *env) {
+	p := e.port(nil)
+	if !e.onSystem() {
+		e.Skip("a Memory has the names that a test gives: TestDial in the root has some")
+	}
+	l, err := e.network.Listen("tcp4", "127.0.0.1:0")
+	is(e, err, nil)
+	e.closers = append(e.closers, l.Close)
+	_, port, _ := net.SplitHostPort(l.Addr().String())
+	for range 3 {
+		s, err := p.Dial(e.ctx, "tcp", net.JoinHostPort("localhost", port))
+		is(e, err, nil)
+		equal(e, "remote address", s.RemoteAddr().String(), l.Addr().String())
+		is(e, s.Close(), nil)
+	}
+	equal(e, "in flight", p.Stats().InFlight, 0)
+	equal(e, "handles", p.Stats().Handles, 0)
+}
+
+func dialRefused(e *env) {
+	p := e.port(nil)
+	l, err := e.network.Listen("tcp4", "127.0.0.1:0")
+	is(e, err, nil)
+	address := l.Addr().String()
+	is(e, l.Close(), nil)
+	s, err := p.Dial(e.ctx, "tcp", address)
+	is(e, err, syscall.ECONNREFUSED)
+	equal(e, "no socket", s == nil, true)
+	dialError(e, err, address)
+	equal(e, "handles", p.Stats().Handles, 0)
+}
+
+// dialError checks the form of the error.
+func dialError(e *env, err error, parts ...string) {
+	e.Helper()
+	failure, ok := err.(*net.OpError)
+	if !ok || failure.Op != "dial" {
+		e.Fatalf("the error is %#v, want a *net.OpError of a dial", err)
+	}
+	for _, part := range parts {
+		if !strings.Contains(err.Error(), part) {
+			e.Fatalf("the error is %v, want %s in it", err, part)
+		}
+	}
+}
+
+func dialFromLocalAddr(e *env) {
+	p := e.port(nil)
+	l, err := e.network.Listen("tcp4", "127.0.0.1:0")
+	is(e, err, nil)
+	e.closers = append(e.closers, l.Close)
+	first, err := p.Dial(e.ctx, "tcp", l.Addr().String())
+	is(e, err, nil)
+	taken := first.LocalAddr().(*net.TCPAddr)
+	_, err = completion.Dialer{LocalAddr: taken}.Dial(e.ctx, p, "tcp", l.Addr().String())
+	dialError(e, err)
+	equal(e, "in use", errors.Is(err, syscall.EADDRINUSE) || errors.Is(err, syscall.EADDRNOTAVAIL), true)
+	free := &net.TCPAddr{IP: taken.IP} // the port is the system's choice
+	second, err := completion.Dialer{LocalAddr: free}.Dial(e.ctx, p, "tcp", l.Addr().String())
+	is(e, err, nil)
+	equal(e, "local address", second.LocalAddr().(*net.TCPAddr).IP.Equal(taken.IP), true)
+	is(e, first.Close(), nil)
+	is(e, second.Close(), nil)
+}
+
+func dialCancelled(e *env) {
+	p := e.port(nil)
+	to := e.silentAddress()
+	ctx, cancel := context.WithCancel(e.ctx)
+	go func() {
+		until(func() bool { return p.Stats().InFlight == 1 })
+		cancel()
+	}()
+	_, err := p.Dial(ctx, to.Network(), to.String())
+	is(e, err, context.Canceled)
+	is(e, err, completion.ErrCanceled)
+	dialError(e, err, to.String())
+	equal(e, "handles", p.Stats().Handles, 0)
+}
+
+func dialTimesOut(e *env) {
+	p := e.port(nil)
+	to := e.silentAddress()
+	for _, d := range []completion.Dialer{{Timeout: time.Millisecond}, {AttemptTimeout: time.Millisecond}} {
+		_, err := d.Dial(e.ctx, p, to.Network(), to.String())
+		is(e, err, os.ErrDeadlineExceeded)
+		dialError(e, err, to.String())
+		equal(e, "timeout", err.(net.Error).Timeout(), true)
+	}
+	equal(e, "handles", p.Stats().Handles, 0)
+}
+
+func dialOnClosedPort(e *env) {
+	p := e.port(nil)
+	is(e, p.Close(), nil)
+	_, err := p.Dial(e.ctx, "tcp", "127.0.0.1:1")
+	is(e, err, net.ErrClosed)
+	dialError(e, err)
+}
+
+func dialFails(e *env) {
+	p := e.port(nil)
+	for _, bad := range [][2]string{{"udp", "127.0.0.1:1"}, {"tcp", "127.0.0.1"}, {"tcp4", "[::1]:1"}, {"tcp", "127.0.0.1:70000"}} {
+		_, err := p.Dial(e.ctx, bad[0], bad[1])
+		dialError(e, err)
+	}
+	_, err := completion.Dialer{LocalAddr: &net.UnixAddr{Name: "x"}}.Dial(e.ctx, p, "tcp", "127.0.0.1:1")
+	dialError(e, err)
+	equal(e, "handles", p.Stats().Handles, 0)
+}
