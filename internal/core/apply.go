@@ -2,8 +2,8 @@ package core
 
 import "github.com/completionport/completion/internal/backend"
 
-// apply takes in what a call about s, the head of d, has done: s completes, or an
-// intent recorded meanwhile ends it, or it goes on waiting.
+// apply applies the result of a call for s, the head of d: s completes, or an intent
+// that was recorded meanwhile ends it, or it goes on waiting.
 func (h *locked) apply(d direction, s *Slot, r callResult) {
 	if r.isTransfer() && h.latch[1-d]&undecided == 0 {
 		h.transferred(d, s, r)
@@ -32,8 +32,8 @@ func (h *locked) apply(d direction, s *Slot, r callResult) {
 	}
 }
 
-// findCause completes the result of a write that was cut short, or of a call that found
-// the connection gone.
+// findCause sets the failure in the result of a write that was cut short, or of a call
+// that found the connection gone.
 func (h *locked) findCause(d direction, s *Slot, r *callResult) {
 	if r.cut {
 		s.progress |= cutShort
@@ -44,8 +44,8 @@ func (h *locked) findCause(d direction, s *Slot, r *callResult) {
 	if !r.gone {
 		return
 	}
-	// The kernel tells a reset to one call only. If one is under way in the
-	// other direction, it may be that one.
+	// The kernel reports a reset to one call only. If a call is under way in the
+	// other direction, it may be that call.
 	if other := h.queue[1-d].head(); h.errno == 0 && other != nil && other.phase() == Calling {
 		h.latch[d] |= undecided
 		r.verdict = wouldBlock
@@ -54,8 +54,8 @@ func (h *locked) findCause(d direction, s *Slot, r *callResult) {
 	}
 }
 
-// goOnWaiting is for an operation that a call has not ended: an intent recorded
-// meanwhile ends it.
+// goOnWaiting handles an operation that its call has not ended: an intent that was
+// recorded meanwhile ends it, or else it stays queued.
 func (h *locked) goOnWaiting(d direction, s *Slot, r callResult) {
 	if rec := s.record(); s.flags&pooled != 0 && rec.n == 0 {
 		h.putBack(rec)
@@ -66,15 +66,15 @@ func (h *locked) goOnWaiting(d direction, s *Slot, r callResult) {
 	}
 }
 
-// mayRead reports whether a pooled read whose time is up has just learned from a Native
-// kernel that there is data, and gets it a buffer: the read comes first, as in
+// mayRead gets a buffer for a pooled read that has timed out if a Native kernel has just
+// reported data for it, and reports whether it did: the read is made first, as in
 // tryOnceMore.
 func (h *locked) mayRead(s *Slot, r callResult) bool {
 	return h.port.native != nil && r.verdict == progressed && s.flags&pooled != 0 && !s.hasBuffer() && h.getBuffer(s)
 }
 
-// transferred is apply for what mostly happens: bytes were moved, and the
-// operation has ended well.
+// transferred is apply for the common case: the call moved bytes, and the operation
+// succeeded.
 func (h *locked) transferred(d direction, s *Slot, r callResult) {
 	if r.verdict == ended || h.latch[d]&stopsShort != 0 {
 		h.latch[d] |= ready // as in setLatch
@@ -92,21 +92,21 @@ func (h *locked) transferred(d direction, s *Slot, r callResult) {
 	h.ended.push(s)
 }
 
-// setLatch notes whether the call has exhausted its direction.
+// setLatch records whether the call has exhausted its direction.
 func (h *locked) setLatch(d direction, v verdict) {
 	switch v {
 	case ended, progressed:
 		h.latch[d] |= ready
 	case endedAndExhausted, progressedAndExhausted:
-		// A short read or write. No edge will come for what a read has left.
+		// A short read or write. With stopsShort, no edge comes for what a read left.
 		if h.latch[d]&stopsShort != 0 {
 			h.latch[d] |= ready
 		}
 	}
 }
 
-// decideOther lets the other direction look again if it has waited for the call
-// that is over now.
+// decideOther makes the other direction look again if it has waited for the end of this
+// call.
 func (h *locked) decideOther(d direction) {
 	if h.latch[1-d]&undecided != 0 {
 		h.latch[1-d] &^= undecided
@@ -114,8 +114,9 @@ func (h *locked) decideOther(d direction) {
 	}
 }
 
-// whyGone says why a read brought nothing, or why a write met a broken pipe:
-// the errno that any call of this handle met, or else what it looks like.
+// whyGone returns why a read returned no bytes, or why a write found a broken pipe: the
+// fatal errno that any call of this handle reported, or else the end of the stream for
+// the read and EPIPE for the write.
 func (h *locked) whyGone(s *Slot) *Failure {
 	rec := s.record()
 	errno := backend.Errno(h.errno)

@@ -6,16 +6,16 @@ import (
 	"github.com/completionport/completion/internal/scheduler"
 )
 
-// Next returns a finished operation, and waits for one if need be. It returns
-// nil if ctx has ended, or if the port is closed and nothing is left.
+// Next returns a finished operation, and waits for one if there is none. It returns nil
+// if ctx has ended, or if the port is closed and no operation is left.
 func (p *Port) Next(ctx context.Context) Operation {
 	var one [1]Operation
 	p.NextBatch(ctx, one[:])
 	return one[0]
 }
 
-// NextBatch fills dst with finished operations, waits for the first, and
-// returns how many there are: 0 for the reasons of Next.
+// NextBatch fills dst with finished operations and returns their number. It waits for
+// the first. It returns 0 if dst is empty, and where Next returns nil.
 func (p *Port) NextBatch(ctx context.Context, dst []Operation) (n int) {
 	c := scheduler.ContextOf(ctx)
 	if len(dst) == 0 || c.IsOver() {
@@ -45,9 +45,9 @@ func (p *Port) NextBatch(ctx context.Context, dst []Operation) (n int) {
 	return n
 }
 
-// Await starts the operation and waits for it. It reports false if the port
-// accepts nothing any more. With a context that has ended nothing reaches the
-// kernel: the operation ends as cancelled.
+// Await starts the operation and waits for it. It reports false if the port accepts no
+// operations any more. If ctx has ended before, the operation ends as cancelled, and
+// nothing reaches the kernel.
 func (p *Port) Await(ctx context.Context, op Operation) bool {
 	i := noIntent
 	if scheduler.ContextOf(ctx).IsOver() {
@@ -61,8 +61,8 @@ func (p *Port) Await(ctx context.Context, op Operation) bool {
 	return true
 }
 
-// Wait returns when the started operation has ended and delivers it. If ctx
-// ends first, the operation is cancelled, and waited for all the same.
+// Wait waits until the started operation has ended, and delivers it. If ctx ends first,
+// Wait cancels the operation, and still waits for its end.
 func (p *Port) Wait(ctx context.Context, op Operation) {
 	rec := recordOf(op)
 	p.step()
@@ -95,8 +95,8 @@ func (p *Port) Wait(ctx context.Context, op Operation) {
 	p.deliver(ctx, rec)
 }
 
-// waitable reports whether the operation is in flight and can be waited for, or
-// why that is a mistake. The port's lock is held.
+// waitable reports whether the operation is in flight and can be waited for. mistake
+// says why a Wait is a mistake, "" if it is none. The port's lock is held.
 func (p *Port) waitable(rec *Record) (inFlight bool, mistake string) {
 	switch s := rec.slot.Load(); {
 	case s == nil:
@@ -126,22 +126,22 @@ func (st *state) waitFor(w *scheduler.Waiter, rec *Record) {
 		st.awaited = append(st.awaited, Ticket{})
 	}
 	st.awaited[number] = s.ticket()
-	if w.ContextOver() { // before it could know what to cancel
+	if w.ContextOver() { // before awaited named the operation to cancel
 		st.ContextEnded(int(number))
 	}
 	st.scheduler.Wait(w)
 	st.awaited[number] = Ticket{}
 }
 
-// deliver delivers a started operation that is Done, to a Wait with that context.
-// It reports false if it is still in flight, or was never started.
+// deliver delivers a started operation that is Done to a Wait with the context ctx. It
+// reports false if the operation is still in flight, or was never started.
 func (p *Port) deliver(ctx context.Context, r *Record) bool {
 	switch s := r.slot.Load(); {
 	case s == &waited:
 		return true
 	case s != &unwaited:
 		return false
-	case !r.slot.CompareAndSwap(s, &delivering): // another Wait got in between
+	case !r.slot.CompareAndSwap(s, &delivering): // another Wait has it
 		panic("completion: two goroutines wait for one operation")
 	}
 	if b := r.buffer; b != nil {
@@ -161,11 +161,12 @@ func (p *Port) deliver(ctx context.Context, r *Record) bool {
 	return true
 }
 
-// blameContext delivers an operation that its context has ended, and fixes its error:
-// the next Wait may have another context, and the outcome must not depend on who asks.
+// blameContext delivers an operation that the context of its Wait has ended, and sets
+// its error for good: the next Wait may have another context, and the outcome must not
+// depend on the caller.
 func (p *Port) blameContext(ctx context.Context, r *Record) {
-	defer r.slot.Store(&waited) // also if the context, which is the program's, panics
-	own := *r.failure           // the others are shared
+	defer r.slot.Store(&waited) // also if the context panics: it is code of the program
+	own := *r.failure           // a copy: the failure is shared
 	own.byContext = false
 	r.failure = &own
 	if p.blame != nil {
@@ -173,8 +174,8 @@ func (p *Port) blameContext(ctx context.Context, r *Record) {
 	}
 }
 
-// Cancel records the wish to cancel op, and reports whether it was recorded
-// while op was in flight.
+// Cancel records the intent to cancel op, and reports whether it did so while op was in
+// flight.
 func (p *Port) Cancel(op Operation) bool {
 	p.step()
 	return p.record(TicketOf(recordOf(op)), toCancelAsked)
@@ -183,14 +184,14 @@ func (p *Port) Cancel(op Operation) bool {
 // CancelTicket is Cancel for one use of an operation.
 func (p *Port) CancelTicket(t Ticket) bool { return p.record(t, toCancelAsked) }
 
-// SetDeadline moves the deadline of an operation in flight; 0 clears it. It
-// reports false if the operation is not in flight any more.
+// SetDeadline moves the deadline of an operation in flight; 0 clears it. It reports
+// false if the operation is not in flight any more.
 func (p *Port) SetDeadline(op Operation, deadline int64) bool {
 	rec := recordOf(op)
 	t := TicketOf(rec)
 	st := p.lock()
 	defer st.unlock()
-	// Slots are freed under the lock only: the comparison holds until we leave.
+	// Slots are freed only under the lock: the comparison stays true until it is released.
 	if t.slot == nil || rec.slot.Load() != t.slot || !t.slot.has(t) || t.slot.handle.Load().port != p {
 		return false
 	}
@@ -199,8 +200,7 @@ func (p *Port) SetDeadline(op Operation, deadline int64) bool {
 	return true
 }
 
-// takeQueued adds a trace of the operation that next will take. The port's lock is
-// held.
+// takeQueued appends the trace of the operation that next will take.
 func (st *state) takeQueued(traces []Trace) []Trace {
 	if st.finished.count == 0 {
 		return traces

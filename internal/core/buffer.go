@@ -9,16 +9,17 @@ import (
 // Buffer is memory with one owner at a time.
 type Buffer struct {
 	loan  race.Loan
-	data  []byte // all of it
-	n     int    // how much of it counts
+	data  []byte // the whole memory
+	n     int    // the length: how many bytes of data a Write sends or a Read has delivered
 	pool  *Pool  // nil for the caller's own memory
-	place *place // of which it is the placeholder
+	place *place // of which it is the placeholder, nil if it is none
 	next  *Buffer
 	owner atomic.Int32
 }
 
-// Owners of a buffer. Above 0 it is shared: frozen, with one reference for each
-// operation it is lent to, and the caller's until it releases it.
+// Owners of a buffer. A buffer with a value above 0 is shared: it is frozen, and has one
+// reference for each operation that it is lent to, and callersShare until the caller
+// releases it.
 const (
 	ownedByCaller int32 = 0
 	ownedByPort   int32 = -1
@@ -27,7 +28,7 @@ const (
 	callersShare int32 = 1 << 30
 )
 
-// Sentences for wrong use; they say who owns the buffer.
+// Panic texts for wrong use. They name the owner of the buffer.
 const (
 	lentBuffer     = "completion: the buffer belongs to the port until its operation is delivered"
 	releasedBuffer = "completion: the buffer belongs to its pool: it has been released"
@@ -35,8 +36,8 @@ const (
 	frozenBuffer   = "completion: the buffer is shared: it can only be read and written from"
 )
 
-// check panics unless the caller owns the buffer; shared buffers pass if
-// reading is all that is asked for.
+// check panics unless the caller owns the buffer. With readOnly it accepts a buffer that
+// the caller shares, too.
 func (b *Buffer) check(readOnly bool) {
 	switch owner := b.owner.Load(); {
 	case owner == ownedByPort:
@@ -50,7 +51,7 @@ func (b *Buffer) check(readOnly bool) {
 	}
 }
 
-// Set makes the buffer stand for p, all of it counting.
+// Set makes p the memory of the buffer, and its length the length of p.
 func (b *Buffer) Set(p []byte) {
 	b.check(false)
 	if b.pool != nil {
@@ -59,19 +60,19 @@ func (b *Buffer) Set(p []byte) {
 	b.data, b.n = p[:len(p):len(p)], len(p)
 }
 
-// Bytes returns the part that counts.
+// Bytes returns the memory up to the length.
 func (b *Buffer) Bytes() []byte {
 	b.check(true)
 	return b.data[:b.n]
 }
 
-// Memory returns all of it.
+// Memory returns the whole memory.
 func (b *Buffer) Memory() []byte {
 	b.check(false)
 	return b.data
 }
 
-// Resize says how many bytes count.
+// Resize sets the length.
 func (b *Buffer) Resize(n int) {
 	b.check(false)
 	if n < 0 || n > len(b.data) {
@@ -88,8 +89,8 @@ func (b *Buffer) Share() {
 	}
 }
 
-// Release ends the caller's ownership: a pool's buffer goes back, a shared one
-// when its last operation has been handed out.
+// Release ends the caller's ownership. A pool's buffer returns to its pool; a shared one
+// does so when the last operation that it is lent to is delivered.
 func (b *Buffer) Release() {
 	b.check(true)
 	if b.owner.Load() > 0 {
@@ -99,16 +100,16 @@ func (b *Buffer) Release() {
 	if b.pool == nil {
 		return
 	}
-	// Two releases at once are a mistake; the exchange lets one of them win.
+	// Two releases at the same time are a mistake: the exchange fails for one of them.
 	if !b.owner.CompareAndSwap(ownedByCaller, ownedByPool) {
 		panic(releasedBuffer)
 	}
 	b.toPool()
 }
 
-// toPool gives a pool's buffer back that the pool owns already. In a pool that
-// lends fresh headers this one stays released for ever, and whoever still has it
-// is told so; else it is the next owner's.
+// toPool puts a buffer whose owner is the pool already back into the pool. In a pool
+// with fresh headers this header stays released for ever, so that a later use of it
+// panics. In any other pool the next owner gets the same header.
 func (b *Buffer) toPool() {
 	if b.pool.fresh {
 		b = &Buffer{pool: b.pool, data: b.data}
@@ -118,9 +119,9 @@ func (b *Buffer) toPool() {
 	b.pool.release(b)
 }
 
-// releaseShare gives the caller's own reference up. Operations may be lent and
-// handed out meanwhile; of two releases at once, one is a mistake and finds
-// the reference gone.
+// releaseShare drops the caller's own reference. Meanwhile writes of the buffer may be
+// submitted and delivered. Two releases at the same time are a mistake: one of them
+// finds the reference gone, and panics.
 func (b *Buffer) releaseShare() {
 	for {
 		owner := b.owner.Load()
@@ -136,7 +137,8 @@ func (b *Buffer) releaseShare() {
 	}
 }
 
-// recycle takes in a shared buffer that lost its last reference.
+// recycle ends the sharing of a buffer that has lost its last reference: it goes back to
+// its pool, or to the caller if it has no pool.
 func (b *Buffer) recycle() {
 	b.returnMemory()
 	if b.pool == nil {
@@ -147,7 +149,8 @@ func (b *Buffer) recycle() {
 	b.toPool()
 }
 
-// acquire makes an operation the owner of the buffer, or returns why it can't.
+// acquire makes the port the owner of the buffer, for one operation, or returns the
+// mistake that prevents it.
 func (b *Buffer) acquire(toRead bool) (mistake string) {
 	for {
 		owner := b.owner.Load()
@@ -161,7 +164,7 @@ func (b *Buffer) acquire(toRead bool) (mistake string) {
 		case owner > 0 && toRead:
 			return frozenBuffer
 		case owner > 0:
-			// Another write of the same bytes may be submitted or delivered at once.
+			// Another write of the buffer may be submitted or delivered at the same time.
 			if b.owner.CompareAndSwap(owner, owner+1) {
 				return ""
 			}
@@ -172,9 +175,9 @@ func (b *Buffer) acquire(toRead bool) (mistake string) {
 	}
 }
 
-// giveBack makes the caller the owner again. It reports true if the buffer was shared
-// and nobody refers to it any more: then it must be recycled, without the
-// port's lock.
+// giveBack makes the caller the owner again, or drops one reference of a shared buffer.
+// last reports that this was the last reference: then the caller of giveBack must
+// recycle the buffer, without the port's lock.
 func (b *Buffer) giveBack() (last bool) {
 	if b.owner.Load() == ownedByPort {
 		b.returnMemory()
@@ -184,12 +187,12 @@ func (b *Buffer) giveBack() (last bool) {
 	return b.owner.Add(-1) == 0
 }
 
-// The race detector is told who owns a buffer's memory, at the points where
-// that changes. While a buffer is shared nobody may write it: that is one loan
-// from Share to the last reference, whatever operations it is lent to.
+// lendMemory and returnMemory declare to the race detector each change of the owner of a
+// buffer's memory. While a buffer is shared nobody may write to it: that is one loan,
+// from Share until the last reference is gone, however many operations it is lent to.
 
-// lendMemory declares that the memory is not the caller's any more. written
-// tells that it may change meanwhile; without, the bytes that count are read.
+// lendMemory declares that the memory is not the caller's any more. With written, all of
+// it may change meanwhile. Without, it is only read, up to the length.
 func (b *Buffer) lendMemory(written bool) {
 	switch {
 	case !race.Enabled:

@@ -8,9 +8,9 @@ import (
 	"github.com/completionport/completion/internal/scheduler"
 )
 
-// Close refuses new operations, ends those in flight, closes all handles, and
-// returns when no goroutine is in the poller or in a system call any more. It
-// reports false if the port was closed before.
+// Close refuses new operations, ends those in flight, and closes all handles. It returns
+// when no goroutine is in the poller or in a system call any more. It reports false if
+// the port was closed before.
 func (p *Port) Close() bool {
 	st := p.lock()
 	if st.closed {
@@ -42,10 +42,10 @@ func (p *Port) Close() bool {
 	return true
 }
 
-// Shutdown refuses new operations, ends all in flight but writes, and polls
-// until those have ended or ctx has; then it closes the port. It reports
-// whether it could wait for all, and false for open if the port was closed
-// before.
+// Shutdown refuses new operations, ends those in flight except writes, and polls until
+// the writes have ended or ctx has. Then it closes the port. all reports whether the
+// close cut no operation short. open reports whether this call closed the port: it is
+// false if the port was closed before.
 func (p *Port) Shutdown(ctx context.Context) (all, open bool) {
 	c := scheduler.ContextOf(ctx)
 	over := c.IsOver()
@@ -76,9 +76,10 @@ func (p *Port) Shutdown(ctx context.Context) (all, open bool) {
 	return all, p.Close()
 }
 
-// onlyEnding reports whether nothing is in flight but what was ended already, by
-// Shutdown or before: it has to come out of a call or out of the kernel, and is cut
-// short by nobody. The port accepts nothing any more. The lock is released in between.
+// onlyEnding reports whether all operations in flight have an intent already, from
+// Shutdown or from before: these only have to leave a call or the kernel, and a close
+// does not cut them short. The port accepts no operations any more. The lock is released
+// in between.
 func (st *state) onlyEnding() bool {
 	for {
 		before := st.InFlight()
@@ -91,14 +92,14 @@ func (st *state) onlyEnding() bool {
 			ending += h.ending()
 		}
 		st.port.lock()
-		if st.InFlight() == before { // none has ended meanwhile: all that are left were counted
+		if st.InFlight() == before { // none has ended meanwhile: the count has all of them
 			return ending == before
 		}
 	}
 }
 
-// ending is how many operations of h are inside a call or the kernel and have an
-// intent. No other that has one is in flight.
+// ending returns how many operations of h have an intent and are in a call or inside the
+// kernel. No other operation in flight has an intent.
 func (h *Handle) ending() (n int) {
 	l := h.lock()
 	defer h.mu.Unlock()
@@ -110,13 +111,14 @@ func (h *Handle) ending() (n int) {
 	return n
 }
 
-// endedPerHold is how many timers are ended between two holds of the port's lock.
+// endedPerHold is how many timers or deadlines endTimers handles in one hold of the
+// port's lock.
 const endedPerHold = 128
 
-// endTimers refuses new timers and ends those that wait. Each of them has an entry
-// in the heap, or is Accepted and will be refused. The heap is taken down from
-// its last entry, which moves no other, so that the lock is held for a part at a time;
-// deadlines of operations that go on are put back.
+// endTimers refuses new timers and ends those that wait. Each of them has an entry in
+// the heap, or is Accepted and will be refused. endTimers removes the entries from the
+// last one on, which moves no other, so that it can hold the lock for a part of them at
+// a time. Then it puts the deadlines of operations that go on back.
 func (p *Port) endTimers(as handleState) {
 	h := p.timer.lock()
 	h.state |= as
@@ -127,20 +129,21 @@ func (p *Port) endTimers(as handleState) {
 		var tickets [endedPerHold]Ticket
 		deadlines, more = p.takeTimers(tickets[:], deadlines)
 		for _, t := range tickets {
-			p.record(t, toClose) // of the zero Ticket, nothing
+			p.record(t, toClose) // does nothing for the zero Ticket
 		}
 	}
 	for part := range slices.Chunk(deadlines, endedPerHold) {
 		st := p.lock()
 		for _, s := range part {
-			st.schedule(s) // its slot may have another use by now, which is right too
+			st.schedule(s) // right too if the slot has another use by now
 		}
 		st.unlock()
 	}
 }
 
-// takeTimers takes entries out of the heap, one for each of tickets, which name those
-// that are timers. Deadlines are appended. It reports whether there are more.
+// takeTimers removes entries from the heap, one for each element of tickets. It stores
+// the tickets of timers there and appends the slots of deadlines to deadlines. It
+// reports whether there are more entries.
 func (p *Port) takeTimers(tickets []Ticket, deadlines []*Slot) ([]*Slot, bool) {
 	st := p.lock()
 	defer st.unlockQuietly()
@@ -151,7 +154,7 @@ func (p *Port) takeTimers(tickets []Ticket, deadlines []*Slot) ([]*Slot, bool) {
 		switch s := st.timers.heap.dropLast(); {
 		case s == &st.unheard.slot:
 			deadlines = append(deadlines, s)
-		case s.op == nil: // over
+		case s.op == nil: // the operation has ended
 		case s.kind == backend.Timer:
 			tickets[i] = s.ticket()
 		default:
@@ -161,19 +164,20 @@ func (p *Port) takeTimers(tickets []Ticket, deadlines []*Slot) ([]*Slot, bool) {
 	return deadlines, true
 }
 
-// endBorrows ends those that wait. The port refuses new ones. It does not keep its
-// pools, so they are found through the slots.
+// endBorrows ends the Borrows that wait. The port refuses new ones. It keeps no list of
+// its pools, so endBorrows finds them through the slots.
 func (p *Port) endBorrows() {
 	for i, more := 0, true; more; i++ {
 		var tickets [slotsPerChunk]Ticket
 		more = p.borrowsIn(i, &tickets)
 		for _, t := range tickets {
-			p.record(t, toClose) // of the zero Ticket, nothing
+			p.record(t, toClose) // does nothing for the zero Ticket
 		}
 	}
 }
 
-// borrowsIn finds the Borrows in a chunk of slots. It reports whether there may be more.
+// borrowsIn stores the tickets of the Borrows in a chunk of slots, and reports whether
+// there may be more in the next.
 func (p *Port) borrowsIn(chunk int, tickets *[slotsPerChunk]Ticket) bool {
 	st := p.lock()
 	defer st.unlockQuietly()
@@ -188,9 +192,9 @@ func (p *Port) borrowsIn(chunk int, tickets *[slotsPerChunk]Ticket) bool {
 	return true
 }
 
-// Close refuses new operations, ends those in flight and gives the descriptor
-// back when the last of them has completed. It does not wait for that. It
-// reports false if the handle was closed before.
+// Close refuses new operations and ends those in flight. The descriptor returns to the
+// system when the last of them has ended; Close does not wait for that. It reports false
+// if the handle was closed before.
 func (h *Handle) Close() bool {
 	if h.port == nil {
 		return false
@@ -208,7 +212,7 @@ func (h *Handle) Close() bool {
 	return first
 }
 
-// drain refuses and ends everything but writes on their way.
+// drain ends the operations of h and refuses new ones, except writes.
 func (h *Handle) drain() {
 	l := h.lock()
 	l.state |= draining
@@ -220,8 +224,8 @@ func (h *Handle) drain() {
 	l.unlock()
 }
 
-// endAll ends what has to end in both directions. The lock is released between two
-// turns, and what has ended is published then.
+// endAll ends the operations of both directions that must end. Between two turns it
+// releases the lock and publishes the outcomes.
 func (h *locked) endAll() {
 	for _, d := range [...]direction{in, out} {
 		for h.endDoomed(d) {

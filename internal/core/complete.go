@@ -2,8 +2,8 @@ package core
 
 import "github.com/completionport/completion/internal/backend"
 
-// complete gives s, which is in no queue any more, its outcome. What follows from
-// it for those behind it is in the state of h, and the caller sees to it.
+// complete gives s, which is in no queue any more, its outcome. It records in the state
+// of h what follows for the operations behind s; the caller acts on that.
 func (h *locked) complete(s *Slot, f *Failure) {
 	rec := s.record()
 	isShort := rec.n > 0 || s.progress&cutShort != 0
@@ -28,7 +28,7 @@ func (h *locked) complete(s *Slot, f *Failure) {
 	}
 }
 
-// finishResult fixes the count and the buffer of an operation that has its outcome.
+// finishResult sets the final count and buffer of an operation that has its outcome.
 func (h *locked) finishResult(s *Slot, rec *Record, f *Failure) {
 	switch s.kind {
 	case backend.Read, backend.Borrow:
@@ -47,7 +47,8 @@ func (h *locked) finishResult(s *Slot, rec *Record, f *Failure) {
 	}
 }
 
-// deliverPooled delivers the buffer of a pooled read if it has bytes in it.
+// deliverPooled stores the buffer of a pooled read in the operation if it holds bytes,
+// and puts it back into its pool otherwise.
 func (h *locked) deliverPooled(s *Slot, rec *Record) {
 	if rec.n > 0 {
 		s.op.Deliver(Result{Buffer: rec.buffer})
@@ -58,14 +59,14 @@ func (h *locked) deliverPooled(s *Slot, rec *Record) {
 	s.op.Deliver(Result{})
 }
 
-// target is where a connect was to lead, as the program gave it.
+// target returns the address of a connect, as the program gave it.
 func (s *Slot) target() any {
 	var req Request
 	s.op.Describe(&req)
 	return req.Target
 }
 
-// intentOf is what was recorded of s, or else of all that is queued with it.
+// intentOf returns the intent that was recorded for s, or else for its whole queue.
 func (h *locked) intentOf(s *Slot) intent {
 	if s.intent == noIntent && s.phase() != Accepted && s.kind != backend.Timer && h.closes(directionOf(s.kind)) {
 		return toClose
@@ -73,24 +74,24 @@ func (h *locked) intentOf(s *Slot) intent {
 	return s.intent
 }
 
-// What ends all operations of a handle ends them in turns. There may be any
-// number of them, and nobody holds the handle's lock, or the port's to publish
-// them, for longer than a turn takes. Until its turn comes an operation is in
-// its queue and can be cancelled as ever. So it is the state of the handle that
-// says how those in a queue end, whoever gets to them:
+// Some states of a handle end all its operations. These end in turns: their number is
+// unlimited, and no goroutine holds the handle's lock, or the port's lock to publish
+// them, for longer than one turn. Until its turn comes, an operation is in its queue and
+// can be cancelled. So the state of the handle decides how the operations in a queue
+// end, whichever goroutine ends them:
 //
 //   - closing: as closed. Close itself goes on until all have ended.
-//   - draining: likewise, but for the writes of a connection that is made.
-//   - failed: as the connect that they were to wait for.
-//   - broken: as aborted, behind a write that has ended half-way.
+//   - draining: as closed, except the writes of an established connection.
+//   - failed: with the failure of the connect that they waited for.
+//   - broken: as aborted, behind a write that ended after some of its bytes.
 //
-// What was recorded of an operation before is how it ends. One that is inside a
-// call is left to whoever is in that call.
+// An operation with an intent of its own ends with that instead. An operation in a call
+// is left to the goroutine in that call.
 
-// dooming are the states that may end what is queued.
+// dooming are the states that may end queued operations.
 const dooming = closing | draining | failed | broken
 
-// doom is how what is queued in d has to end, nil if it need not.
+// doom returns the failure that ends the operations queued in d, nil if they go on.
 func (h *locked) doom(d direction) *Failure {
 	switch {
 	case h.closes(d):
@@ -103,14 +104,13 @@ func (h *locked) doom(d direction) *Failure {
 	return nil
 }
 
-// closes tells whether the intent to close is recorded for all that is queued in
-// d.
+// closes reports whether the intent to close is recorded for all operations queued in d.
 func (h *locked) closes(d direction) bool {
 	return h.state&closing != 0 || h.state&draining != 0 && (d == in || h.state&connecting != 0)
 }
 
-// endDoomed ends what has to end in d, but not more than one turn allows. It
-// reports whether there is more: then it must be called again.
+// endDoomed ends the operations of d that must end, at most as many as one turn allows.
+// It reports whether there are more: then it must be called again.
 func (h *locked) endDoomed(d direction) (more bool) {
 	f := h.doom(d)
 	for left := h.port.endsPerTurn; f != nil; left-- {
@@ -127,19 +127,19 @@ func (h *locked) endDoomed(d direction) (more bool) {
 		} else {
 			h.complete(s, f)
 		}
-		if f == abortedFailure && h.state&broken == 0 { // that was the last of them
+		if f == abortedFailure && h.state&broken == 0 { // that was the last to abort
 			return false
 		}
 	}
 	return false
 }
 
-// connectEnded lets what waited for the first connect go on, or end as it did. A
-// later connect on the same socket changes nothing. What is queued behind it in
-// its own direction is left to the caller.
+// connectEnded lets the reads that waited for the first connect go on, or ends them with
+// its failure. A later connect on the same socket changes nothing. The operations behind
+// the connect in its own direction are left to the caller.
 func (h *locked) connectEnded(f *Failure) {
 	h.state &^= connecting
-	if f == nil && h.state&draining != 0 { // begun before: what waits for it is closed
+	if f == nil && h.state&draining != 0 { // it was in a call then: what waits for it is closed
 		f = closedFailure
 	}
 	if f == nil {
@@ -149,7 +149,7 @@ func (h *locked) connectEnded(f *Failure) {
 		}
 		return
 	}
-	if f.byContext { // of the one that waits for the connect, and not of these
+	if f.byContext { // the context belongs to the connect's Wait, not to these operations
 		f = canceledFailure
 	}
 	h.state |= failed
@@ -157,41 +157,42 @@ func (h *locked) connectEnded(f *Failure) {
 		h.errno = uint16(f.Errno)
 	}
 	h.port.connectFailures.Store(h.Handle, f)
-	// A read that was begun before the connect is answered by the kernel.
+	// A read whose call began before the connect gets the kernel's answer.
 	if !h.isBusy(in) && h.endDoomed(in) {
 		h.list(in)
 	}
 }
 
-// connectFailure is what those share that waited for a connect that failed. One of
-// the system has its error since its call: nobody writes to it any more.
+// connectFailure returns the failure of a connect, which the operations that waited for
+// it share. A failure of the system got its error right after the call, so nobody writes
+// to it any more.
 func (h *locked) connectFailure() *Failure {
 	f, _ := h.port.connectFailures.Load(h.Handle)
 	return f.(*Failure)
 }
 
-// notConnected is what an operation gets that comes to a socket whose connect
-// has failed.
+// notConnected returns the failure of an operation that is submitted to a socket whose
+// connect has failed.
 func (h *locked) notConnected(k backend.Kind) *Failure {
 	errno := backend.Errno(h.errno)
 	switch {
 	case errno == 0 && h.connectFailure() == closedFailure:
 		return closedFailure
-	case errno == 0: // it was cancelled
+	case errno == 0: // no errno of the system: it was cancelled, or timed out
 		errno = backend.ENOTCONN
 	}
 	return &Failure{Code: System, Kind: k, Errno: errno, Handle: h.Handle}
 }
 
-// breakOff notes that a write has ended after some of its bytes, and returns its
-// failure: until that was delivered, whatever is queued behind it or comes
-// meanwhile would start in the middle of its message.
+// breakOff marks h as broken by a write that has ended after some of its bytes, and
+// returns the failure of that write. Until the write is delivered, an operation that is
+// queued behind it or submitted meanwhile would start in the middle of its message.
 //
-// There is one such write of a handle at a time, since none is performed before
-// mend was called for it.
+// A handle has one such write at a time: no other write is performed until mend is
+// called.
 func (h *locked) breakOff(f *Failure) *Failure {
 	h.state |= broken
-	own := *f // the others are shared
+	own := *f // a copy: f may be shared
 	own.Handle, own.breaks = h.Handle, true
 	return &own
 }

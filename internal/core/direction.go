@@ -6,14 +6,13 @@ import "github.com/completionport/completion/internal/backend"
 // turn.
 const turnBudget = 16
 
-// enqueue puts s behind the others of its direction, or completes it if it is
-// refused.
+// enqueue puts s at the end of its queue, or completes it if it is refused.
 func (h *locked) enqueue(s *Slot) {
 	d := directionOf(s.kind)
 	refusal := s.refusal()
 	switch {
 	case h.state&closing != 0, h.state&draining != 0 && s.kind != backend.Write && s.kind != backend.CloseWrite:
-		if s.intent == noIntent { // else somebody was told that it is recorded
+		if s.intent == noIntent { // else somebody recorded another, and knows that
 			s.intent = toClose
 		}
 		h.complete(s, s.intent.failure())
@@ -21,7 +20,7 @@ func (h *locked) enqueue(s *Slot) {
 		h.complete(s, refusal)
 	case h.state&failed != 0:
 		h.complete(s, h.notConnected(s.kind))
-	case s.kind == backend.Timer: // it waits in the heap, where accept has put it
+	case s.kind == backend.Timer: // it waits in the heap: accept has put it there
 		s.enter(Queued)
 	default:
 		if s.kind == backend.Connect && h.state&(connected|connecting) == 0 {
@@ -33,12 +32,13 @@ func (h *locked) enqueue(s *Slot) {
 	}
 }
 
-// noRefusal can be told from a timer's nil failure.
+// noRefusal means that nothing was refused. It differs from nil, with which a timer ends.
 var noRefusal = &Failure{}
 
-// refusal is how an operation ends that must not reach the kernel: something
-// was recorded before it was queued. The first connect of a socket is queued all
-// the same, so that what was submitted behind it shares its failure.
+// refusal returns how an operation ends that must not reach the kernel, because an
+// intent was recorded before it was queued. It returns noRefusal for any other. The first
+// connect of a socket is queued all the same, so that the operations submitted behind it
+// share its failure.
 func (s *Slot) refusal() *Failure {
 	if s.intent != noIntent {
 		return s.intent.failure()
@@ -46,10 +46,10 @@ func (s *Slot) refusal() *Failure {
 	return noRefusal
 }
 
-// run performs operations of d until none can be performed now. It does
-// nothing if another goroutine is in a call: that one will see what we
-// changed, since it looks again under the lock after each call. The lock is released
-// during each call.
+// run performs operations of d until none can be performed now. It does nothing if
+// another goroutine is in a call for d: that goroutine looks again under the lock after
+// each call, so it sees what the caller of run has changed. The lock is released during
+// each call.
 func (h *locked) run(d direction) {
 	if h.isBusy(d) && !h.acceptMore(d) {
 		return
@@ -60,7 +60,7 @@ func (h *locked) run(d direction) {
 			return
 		}
 		if budget == 0 {
-			// No new edge will come for what is left.
+			// No new edge will come for the operations that are left.
 			h.list(d)
 			return
 		}
@@ -80,15 +80,14 @@ func (h *locked) run(d direction) {
 }
 
 // call makes the call that the head of d waits for. The lock is released during it. A
-// Borrow needs none.
+// Borrow needs no call.
 //
-// The latch is cleared before the call: an edge that comes during it
-// sets it again, and we try once more. Cleared after the call, that
-// edge would be lost and the operation would sleep for ever. What it says
-// of short reads is the same: a call that finds nothing ends it, but not
-// what an edge has said since.
+// The latch is cleared before the call: an edge that arrives during the call sets it
+// again, and run tries once more. If the latch were cleared after the call, that edge
+// would be lost, and the operation would sleep for ever. The same holds for stopsShort:
+// a call that finds nothing clears it, but not if an edge has set it since.
 func (h *locked) call(d direction, s *Slot) (r callResult) {
-	if s.kind == backend.Borrow { // it has its buffer
+	if s.kind == backend.Borrow { // performable got its buffer
 		s.enter(Calling)
 		return callResult{verdict: ended, n: len(s.record().buffer.data)}
 	}
@@ -126,11 +125,11 @@ func (h *locked) performable(d direction) *Slot {
 			return nil
 		case (s.flags&vacant != 0 || s.kind == backend.Connect) && h.endUncalled(d, s):
 			continue
-		case s.kind == backend.CloseWrite: // needs no room: it never would block
+		case s.kind == backend.CloseWrite: // needs no room: it never blocks
 			return s
 		case h.latch[d]&(ready|undecided) != ready:
 			if h.port.native != nil && h.latch[d]&undecided == 0 {
-				return s // the kernel waits for what it needs
+				return s // the kernel waits for data or room
 			}
 			return nil
 		case s.flags&pooled != 0 && !h.getBuffer(s):
@@ -148,8 +147,8 @@ func (h *locked) endUncalled(d direction, s *Slot) bool {
 	case s.refusal() != noRefusal:
 		f = s.refusal()
 	case s.progress&opens == 0:
-		// Not for the kernel to say: Linux takes the second call for a question
-		// about the first.
+		// The kernel is not asked: Linux takes the second call for a question about
+		// the first.
 		f = &Failure{Code: System, Kind: backend.Connect, Errno: backend.EISCONN, Handle: h.Handle}
 	default:
 		return false
@@ -159,8 +158,8 @@ func (h *locked) endUncalled(d direction, s *Slot) bool {
 	return true
 }
 
-// perform makes the one call that the head of a queue is waiting for. The
-// caller owns the direction; no lock is held.
+// perform makes the one call that the head of a queue waits for. The caller owns the
+// direction; no lock is held.
 func (h *Handle) perform(s *Slot) callResult {
 	if h.port.native != nil {
 		return h.start(s)

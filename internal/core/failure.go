@@ -2,7 +2,7 @@ package core
 
 import "github.com/completionport/completion/internal/backend"
 
-// Code classes a failure. Every code but System stands for one error value.
+// Code is the class of a failure. Every code except System stands for one error value.
 type Code uint8
 
 const (
@@ -17,22 +17,22 @@ const (
 	System
 )
 
-// Failure is why an operation failed. Those without an errno are shared, so
-// that ending an idle operation allocates nothing; that of a write which ended
-// half-way is its own.
+// Failure describes why an operation failed. Failures without an errno are shared, so
+// that ending an idle operation allocates nothing. A write that ended after some of its
+// bytes has a copy of its own.
 type Failure struct {
 	Code   Code
-	Kind   backend.Kind  // of the operation that met it, for System
-	Call   string        // the system call, for System; empty for the one of that kind
+	Kind   backend.Kind  // for System: of the operation that failed
+	Call   string        // for System: the system call, empty for the usual one of Kind
 	Errno  backend.Errno // for System
-	Handle *Handle       // that met it, for System
-	Target any           // of a connect that met it, for its error: Request.Target
-	// Err is what Options.Explain has made of it, for System, and Options.Blame for
-	// Canceled by a context. It is written before anybody else knows of the failure,
-	// and stays.
+	Handle *Handle       // for System: of the operation that failed
+	Target any           // of a connect that failed, for its error: Request.Target
+	// Err is the error that Options.Explain made for System, or Options.Blame for an
+	// operation that a context cancelled. It is written before any other goroutine knows
+	// of the failure, and does not change.
 	Err       error
-	breaks    bool // a write's: Handle is broken until it is delivered
-	byContext bool // the context of its Wait has ended it, which is to be told: see blame
+	breaks    bool // of a write: Handle is broken until the write is delivered
+	byContext bool // the context of the operation's Wait ended it: see blameContext
 }
 
 var (
@@ -47,20 +47,20 @@ var (
 	fullFailure         = &Failure{Code: BufferFull}
 )
 
-// intent is what somebody wants of an operation in flight. The first one
-// recorded stays, and never waits: if the operation is in a call, the goroutine in
-// that call sees the intent afterwards, and uses it only if the call brought no result.
+// intent is a request to end an operation in flight. Only the first is recorded, and
+// recording it never waits: if the operation is in a call, the goroutine in that call
+// sees the intent afterwards, and uses it only if the call returned no result.
 type intent uint8
 
 const (
 	noIntent      intent = iota
 	toCancel             // the context of its Wait has ended
 	toCancelAsked        // Cancel was called
-	toExpire
-	toClose
-	toFire  // a timer: ending is what it is for
-	toLimit // there are too many
-	toFull  // a read that appends has no room
+	toExpire             // its deadline has passed
+	toClose              // its handle or its port is closed
+	toFire               // it is a timer, and due: it ends with success
+	toLimit              // more than Options.MaxInFlight are in flight
+	toFull               // a read with Append has no room
 )
 
 func (i intent) failure() *Failure {

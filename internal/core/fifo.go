@@ -1,14 +1,14 @@
 package core
 
-// fifo is a queue without a bound. It grows and shrinks by chunks: a push never
-// copies what is there already, whatever its number, and the memory of a burst goes
-// back to the heap, but for one chunk.
+// fifo is an unlimited queue. It grows and shrinks by chunks: a push never copies the
+// entries that are there, however many, and the memory of a burst goes back to Go's
+// heap, except one chunk.
 type fifo[T any] struct {
 	head, tail *fifoChunk[T]
 	first      int // index of the oldest entry in head
 	end        int // index behind the newest entry in tail
 	count      int
-	spare      *fifoChunk[T] // keeps a queue that goes to and fro from allocating
+	spare      *fifoChunk[T] // so that a queue that grows and shrinks does not allocate
 }
 
 // fifoChunkLen makes chunks of finished operations fit a size class of Go's heap.
@@ -43,7 +43,7 @@ func (q *fifo[T]) extend() {
 	q.tail, q.end = c, 0
 }
 
-// unpush takes back what was pushed last. There is such an entry.
+// unpush removes the newest entry. The queue is not empty.
 func (q *fifo[T]) unpush() {
 	q.end--
 	var none T
@@ -60,10 +60,10 @@ func (q *fifo[T]) unpush() {
 	}
 }
 
-// front returns the oldest entry. There is one.
+// front returns the oldest entry. The queue is not empty.
 func (q *fifo[T]) front() *T { return &q.head.entries[q.first] }
 
-// pop removes the oldest entry and returns it. There is one.
+// pop removes the oldest entry and returns it. The queue is not empty.
 func (q *fifo[T]) pop() T {
 	e := q.front()
 	v := *e
@@ -72,7 +72,7 @@ func (q *fifo[T]) pop() T {
 	q.first++
 	q.count--
 	switch {
-	case q.count == 0: // head is tail: its memory is used again while it is in the caches
+	case q.count == 0: // head is tail: reuse its memory while it is in the caches
 		q.first, q.end = 0, 0
 	case q.first == fifoChunkLen:
 		c := q.head

@@ -6,30 +6,29 @@ import (
 	"github.com/completionport/completion/internal/assert"
 )
 
-// AddHandle makes fd the port's, whether it succeeds or not: a descriptor that
-// can't be armed is closed. Sockets begin as connected, unless they are still
-// to be connected. atClose, if not nil, is called just before the descriptor
-// is closed, whoever closes it, but not if AddHandle fails. It must not call
-// the port.
+// AddHandle makes the port the owner of fd, also if it fails: it closes a descriptor
+// that can't be armed. isConnected is false for a socket that is still to be connected.
+// atClose, if not nil, is called just before the descriptor is closed, whoever closes
+// it, but not if AddHandle fails. It must not call the port.
 func (p *Port) AddHandle(fd int, isConnected bool, atClose func()) (*Handle, *Failure) {
 	known := latch(0)
 	if isConnected {
-		// It has been somebody else's, who may have received the urgent byte:
-		// reads still stop where it was, and no event says so.
+		// A former owner may have received the urgent byte: reads still stop where
+		// it was, and no event says so.
 		known = stopsShort
 	}
 	return p.addHandle(fd, isConnected, known, atClose, nil)
 }
 
-// AddShared is AddHandle for a descriptor of a socket that is still its former
-// owner's, too: if it fails, discard gives the descriptor back, since closing it may
-// change what is shared.
+// AddShared is AddHandle for a descriptor of a socket that its former owner shares. If it
+// fails, it passes the descriptor to discard, since closing it may change the socket for
+// the former owner.
 func (p *Port) AddShared(fd int, isConnected bool, atClose func(), discard func(fd int)) (*Handle, *Failure) {
 	return p.addHandle(fd, isConnected, stopsShort, atClose, discard)
 }
 
-// addHandle is AddHandle, with what is known of reading, and AddShared, unless discard
-// is nil.
+// addHandle is AddHandle if discard is nil, else AddShared. known is the latch for
+// reading.
 func (p *Port) addHandle(fd int, isConnected bool, known latch, atClose func(), discard func(int)) (*Handle, *Failure) {
 	h := p.newHandle(fd, isConnected, known)
 	st := p.lock()
@@ -54,12 +53,12 @@ func (p *Port) addHandle(fd int, isConnected bool, known latch, atClose func(), 
 }
 
 func (p *Port) newHandle(fd int, isConnected bool, known latch) *Handle {
-	// Counted as a user until it is armed, so that a Close of the port which
-	// finds it in the table does not free the number under our hands.
+	// The caller is a user until the handle is armed. Otherwise a Close of the port
+	// that finds the handle in the table could free the number before Arm uses it.
 	h := &Handle{port: p, fd: int32(fd), users: 1}
-	// A fresh socket can be written to: no need to wait for the edge. For
-	// reading, arming brings an edge if data is there; trying without one
-	// would cost a call that mostly finds nothing.
+	// A fresh socket can be written to: there is no need to wait for the edge. For
+	// reads, arming causes an edge if data is there; a try without an edge would cost a
+	// call that mostly finds nothing.
 	h.latch = [2]latch{in: known, out: ready}
 	if isConnected {
 		h.state = connected
@@ -67,8 +66,8 @@ func (p *Port) newHandle(fd int, isConnected bool, known latch) *Handle {
 	return h
 }
 
-// refuse gives back the descriptor of a handle that could not be armed. But for a Close
-// of the port, which finds it closed in the table, nobody knows the handle.
+// refuse gives back the descriptor of a handle that could not be armed. Nobody knows the
+// handle, except a Close of the port, which finds it in the table as closed.
 func (p *Port) refuse(h *Handle, discard func(int)) {
 	l := h.lock()
 	l.state |= closing | closed
@@ -79,7 +78,8 @@ func (p *Port) refuse(h *Handle, discard func(int)) {
 	p.forget(h)
 }
 
-// discard gives back a descriptor that no handle has got.
+// discard gives back a descriptor without a handle: it calls how, or closes fd if how is
+// nil.
 func (p *Port) discard(fd int, how func(int)) {
 	if how == nil {
 		p.kernel.Close(fd)
@@ -98,7 +98,7 @@ func (p *Port) giveBack(h *Handle) {
 	p.forget(h)
 }
 
-// takeAtClose returns what is to be called before h is closed, if anything.
+// takeAtClose removes and returns the function to call before h is closed, nil for none.
 func (p *Port) takeAtClose(h *Handle) func() {
 	st := p.lock()
 	defer st.unlockQuietly()
@@ -107,8 +107,8 @@ func (p *Port) takeAtClose(h *Handle) func() {
 	return f
 }
 
-// forget takes a closed handle out of the table. The number may have gone to
-// a new handle already, as the descriptor was closed first.
+// forget removes a closed handle from the table. A new handle may have its number
+// already, since the descriptor was closed first.
 func (p *Port) forget(h *Handle) {
 	st := p.lock()
 	if p.table.Get(int(h.fd)) == h {
@@ -120,25 +120,25 @@ func (p *Port) forget(h *Handle) {
 	p.connectFailures.Delete(h)
 }
 
-// SetAtClose replaces what is called just before the descriptor is closed, nil
-// for nothing. The caller has acquired the handle, so that is not under way.
+// SetAtClose replaces the function that is called just before the descriptor is closed;
+// nil removes it. The caller has acquired the handle, so the old one is not being called.
 func (h *Handle) SetAtClose(f func()) {
 	st := h.port.lock()
 	st.handles.setAtClose(h, f)
 	st.unlockQuietly()
 }
 
-// HasAtClose reports whether something is to be called then.
+// HasAtClose reports whether such a function is set.
 func (h *Handle) HasAtClose() bool {
 	st := h.port.lock()
 	defer st.unlockQuietly()
 	return st.handles.atClose[h] != nil
 }
 
-// explain has the errors of failures made that the system has caused. Nobody
-// else knows of these operations yet, and users keeps the descriptor from being
-// closed and its number from going to another while it is asked for its
-// addresses. The lock is released in between.
+// explain makes the errors of failures that the system has caused. Nobody else knows
+// these operations yet. Meanwhile users keeps the descriptor open, so that its number
+// does not go to another socket while the system is asked for its addresses. The lock is
+// released in between.
 func (h *locked) explain() {
 	h.failed = false
 	explain := h.port.explain
@@ -152,7 +152,7 @@ func (h *locked) explain() {
 	}
 	h.mu.Unlock()
 	for s := h.ended.head(); ; s = s.next {
-		// One failure may be that of several, of those that wait for a connect.
+		// Operations that waited for one connect share its failure.
 		if f := s.record().failure; f != nil && f.Code == System && f.Err == nil {
 			f.Err = explain(f, fd)
 		}
@@ -166,7 +166,7 @@ func (h *locked) explain() {
 	}
 }
 
-// unlock unlocks the handle and publishes what has happened meanwhile.
+// unlock unlocks the handle and publishes the outcome.
 func (h *locked) unlock() {
 	h.release()
 	if !h.isEmpty() {
@@ -174,16 +174,16 @@ func (h *locked) unlock() {
 	}
 }
 
-// relock is unlock, and lock after it.
+// relock is unlock followed by lock.
 func (h *locked) relock() {
 	h.unlock()
 	*h = h.Handle.lock()
 }
 
-// release unlocks the handle, and leaves it to the caller to publish. Whoever unlocks
-// a closing handle when nothing is queued any more gives the descriptor back, and what
-// was finished meanwhile is to be published after that: who is delivered the last
-// completion finds the address free. What is in a call is the head of its queue.
+// release unlocks the handle, and leaves it to the caller to publish the outcome. If the
+// handle is closing and its queues are empty, release gives the descriptor back. The
+// outcome is published after that, so that a program that gets the last completion finds
+// the address free. An operation in a call is still in its queue, as the head.
 func (h *locked) release() {
 	if h.failed {
 		h.explain()

@@ -2,20 +2,20 @@ package core
 
 import "github.com/completionport/completion/internal/backend"
 
-// timerEntry says that slot wants a look at when. There is at most one per
-// slot, and it is corrected lazily: moving a deadline back, or ending the
-// operation, leaves the entry where it is, to be put right when it surfaces.
-// A connection that reads again and again with a deadline of its own thus
-// mostly costs the heap nothing.
+// timerEntry says that slot must be looked at at the time when. A slot has at most one
+// entry, which is corrected lazily: if the deadline becomes later or the operation ends,
+// the entry stays where it is, and is corrected when it is the first. So a connection
+// that reads again and again, each time with a new deadline, mostly costs the heap
+// nothing.
 type timerEntry struct {
 	when int64
 	slot *Slot
 }
 
-// timerHeap orders the entries by when they want a look. It has four children per
-// node: fewer levels than two, and siblings that share a cache line. Its memory is
-// in chunks: growing copies none of it, whatever the number of timers, and what a
-// burst has needed goes back to the heap of Go.
+// timerHeap orders the entries by when. A node has four children: that makes fewer levels
+// than two children do, and siblings share a cache line. The memory is in chunks: growing
+// copies no entries, however many timers there are, and the memory of a burst goes back
+// to Go's heap.
 type timerHeap struct {
 	chunks []*timerChunk
 	count  int
@@ -29,7 +29,7 @@ func (t *timerHeap) at(i int) *timerEntry {
 	return &t.chunks[uint(i)/timersPerChunk][uint(i)%timersPerChunk]
 }
 
-// next is when the first entry wants a look.
+// next returns when the first entry must be looked at.
 func (t *timerHeap) next() int64 {
 	if t.count == 0 {
 		return backend.Never
@@ -62,7 +62,7 @@ func (t *timerHeap) dropLast() *Slot {
 	s := e.slot
 	*e = timerEntry{}
 	s.heap = 0
-	// One chunk is kept, or a heap that goes to and fro would allocate.
+	// One spare chunk is kept. Without it, a heap that grows and shrinks would allocate.
 	if spare := len(t.chunks) - 1; spare > 0 && t.count <= (spare-1)*timersPerChunk {
 		t.chunks[spare] = nil
 		t.chunks = t.chunks[:spare]

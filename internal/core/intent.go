@@ -2,16 +2,16 @@ package core
 
 import "github.com/completionport/completion/internal/backend"
 
-// record notes an intent on the operation that a ticket names. It reports
-// whether it was recorded while the operation was in flight. An operation that is in no
-// call is completed at once. No lock is held.
+// record records an intent for the operation that t names, and reports whether it did so
+// while the operation was in flight. An operation that is Queued completes at once. No
+// lock is held.
 func (p *Port) record(t Ticket, i intent) bool {
 	if t.slot == nil {
 		return false
 	}
-	// The slot may be used again any time until its handle's lock is held and
-	// its generation compared; until then h is only a guess. From then on the operation
-	// can't end before the lock is released.
+	// The slot may be reused at any time until its handle's lock is held and the ticket
+	// is compared. Until then, handle is only a guess. After that, the operation can't
+	// end before the lock is released.
 	p.step()
 	handle := t.slot.handle.Load()
 	if handle == nil || handle.port != p {
@@ -37,7 +37,8 @@ func (p *Port) record(t Ticket, i intent) bool {
 	return true
 }
 
-// endByIntent takes a queued operation out and lets the one behind it go on.
+// endByIntent completes a queued operation with its intent, and lets the operation behind
+// it go on.
 func (h *locked) endByIntent(s *Slot) {
 	if s.kind == backend.Timer {
 		h.complete(s, s.intent.failure())
@@ -52,22 +53,22 @@ func (h *locked) endByIntent(s *Slot) {
 	}
 	h.endDoomed(d)
 	if h.queue[d].tail != nil {
-		// The one behind may be performable, or has to end, and no edge will come
-		// for it. A canceller makes no call itself.
+		// The operation behind may be performable, or must end, and no edge will come
+		// for it. The leader runs it: a canceller makes no call itself.
 		h.list(d)
 	}
 }
 
-// tryOnceMore performs what has arrived for an operation whose time is up, and reports
-// whether it has ended or has its turn again. What has arrived in time is its result,
-// also if the port looks late: behind a long loop body, or because more is ready than
-// one poll reports. So the call is asked, and not the latch. A write is not tried: room
-// does not arrive, and a peer that reads nothing would have its time twice. The lock is
-// released in between: the ticket tells whether somebody else has ended the operation
-// meanwhile.
+// tryOnceMore performs an operation that has timed out once more, and reports whether it
+// has ended or gets another turn. What arrived before the deadline is the result, also if
+// the port looks late: behind a long loop body, or because more is ready than one poll
+// reports. So tryOnceMore makes the call, whatever the latch says. A write is not tried:
+// room does not arrive, and a peer that reads nothing would get the time twice. The lock
+// is released in between; the ticket shows whether another goroutine has ended the
+// operation meanwhile.
 func (h *locked) tryOnceMore(s *Slot, t Ticket) (settled bool) {
 	d := directionOf(s.kind)
-	waits := d == in && h.state&connecting != 0 // then it would only leave the latch set
+	waits := d == in && h.state&connecting != 0 // then run makes no call, and the latch stays set
 	switch {
 	case s.kind == backend.Timer || s.kind == backend.Write || s.kind == backend.CloseWrite:
 		return false
@@ -82,7 +83,7 @@ func (h *locked) tryOnceMore(s *Slot, t Ticket) (settled bool) {
 	if h.state&(listedIn<<d) == 0 || h.latch[d]&ready == 0 {
 		return false
 	}
-	// More is ahead of it than one turn performs.
+	// More operations are ahead of it than one turn performs.
 	st := h.port.lock()
 	st.schedule(s)
 	st.unlockQuietly()

@@ -2,20 +2,20 @@ package core
 
 import "github.com/completionport/completion/internal/backend"
 
-// What differs with a Native kernel: an operation is not performed when
-// something is ready, but given to the kernel, which tells of its end. In
-// between it is Inside, for as long as it takes, and nothing behind it is
-// performed. Whoever learns of the end goes on as after a call. Pooled reads are
-// the exception: the kernel waits for them with a read of no bytes, and then all
-// is as with an edge.
+// With a Native kernel, the engine does not perform an operation when its direction is
+// ready. It gives the operation to the kernel, which reports its end. In between the
+// operation is Inside, for any length of time, and no operation behind it is performed.
+// The goroutine that learns of the end goes on as after a call. Pooled reads are the
+// exception: the kernel waits for data with a read of no bytes, and its end counts as an
+// edge.
 //
-// The end may be told before the call has returned that began it, or that asks
-// for its end. Under the handle's lock the two meet, and the second applies the
-// result.
+// The end may be reported before the call returns that started the operation, or that
+// asks for its early end. Event and call meet under the handle's lock, and the second of
+// them applies the result.
 
-// start gives the head of a queue to the kernel. The caller owns the direction;
-// no lock is held. Nothing of the operation may be touched afterwards if the
-// kernel has it, but under the lock.
+// start gives the head of a queue to the kernel. The caller owns the direction; no lock
+// is held. If the kernel has taken the operation, the caller may touch it only under the
+// lock.
 func (h *Handle) start(s *Slot) callResult {
 	var data []byte
 	var to *backend.Address
@@ -33,7 +33,7 @@ func (h *Handle) start(s *Slot) callResult {
 		data = s.rest()
 	case backend.Read:
 		if s.flags&pooled != 0 && s.hasBuffer() && rec.n == 0 {
-			return h.read(s) // there is something: it got the buffer for that
+			return h.read(s) // there is data: the read got its buffer for that
 		}
 		data = s.rest()
 	}
@@ -44,8 +44,8 @@ func (h *Handle) start(s *Slot) callResult {
 	return h.outcomeOf(s, n, errno)
 }
 
-// outcomeOf is what the end of an operation inside the kernel means. The caller
-// owns the direction; no lock is held.
+// outcomeOf returns the result of an operation that a Native kernel has ended with n and
+// errno. The caller owns the direction; no lock is held.
 func (h *Handle) outcomeOf(s *Slot, n int, errno backend.Errno) callResult {
 	if errno != 0 {
 		return h.outcomeOfErrno(s, n, errno)
@@ -59,7 +59,7 @@ func (h *Handle) outcomeOf(s *Slot, n int, errno backend.Errno) callResult {
 		return haveWritten(n, len(s.rest()))
 	}
 	if !s.hasBuffer() {
-		return callResult{verdict: progressed} // as an edge
+		return callResult{verdict: progressed} // counts as an edge
 	}
 	return s.haveRead(n, len(s.rest()))
 }
@@ -86,8 +86,8 @@ func (h *Handle) outcomeOfErrno(s *Slot, n int, errno backend.Errno) callResult 
 	return r
 }
 
-// tryAgain is the result of an operation that has moved n bytes and must be begun
-// anew to move more.
+// tryAgain returns the result of an operation that has moved n bytes and must be started
+// again to move more.
 func tryAgain(n int) callResult {
 	if n > 0 {
 		return callResult{verdict: progressedAndExhausted, n: n}
@@ -95,9 +95,9 @@ func tryAgain(n int) callResult {
 	return callResult{verdict: wouldBlock}
 }
 
-// endedInCall reports whether the operation that the kernel has taken has ended
-// during a call about it, and with what result. If not, whoever learns of its end goes on
-// with the direction. The lock may be released in between.
+// endedInCall reports whether the operation that the kernel has taken ended during a call
+// for it, and then sets r to its result. Otherwise the goroutine that learns of its end
+// goes on with the direction. The lock may be released in between.
 func (h *locked) endedInCall(d direction, s *Slot, r *callResult) bool {
 	if h.latch[d]&endedEarly != 0 {
 		h.latch[d] &^= endedEarly | abandoned
@@ -105,16 +105,16 @@ func (h *locked) endedInCall(d direction, s *Slot, r *callResult) bool {
 		return true
 	}
 	s.enter(Inside)
-	// The other direction can't learn from this one for as long as it is there.
+	// While the operation is inside, the other direction can't learn from it.
 	h.decideOther(d)
-	if h.intentOf(s) != noIntent { // perhaps recorded while nobody could act on it
+	if h.intentOf(s) != noIntent { // perhaps recorded during the call: nobody has acted on it
 		h.listInside(d)
 	}
 	return false
 }
 
-// finish learns how an operation has ended. It is Calling. The lock is released in
-// between.
+// finish returns the result of an operation that has ended inside the kernel. The
+// operation is Calling. The lock is released in between.
 func (h *locked) finish(s *Slot) (r callResult) {
 	h.mu.Unlock()
 	if h.port.observer == nil {
@@ -131,9 +131,10 @@ func (h *Handle) callFinish(s *Slot) callResult {
 	return h.outcomeOf(s, n, errno)
 }
 
-// abandon ends what is inside the kernel in d if that is wanted, and reports whether it
-// was. It must not hit an operation behind: as while one is begun, who learns of
-// the end meanwhile leaves it to us. The lock is released in between.
+// abandon asks the kernel to end the operation inside it in d, if that has an intent, and
+// reports whether it asked. The request must not hit an operation behind: as during a
+// start, a goroutine that learns of the end meanwhile leaves the result to the caller.
+// The lock is released in between.
 func (h *locked) abandon(d direction) bool {
 	if !h.isInside(d) || h.latch[d]&abandoned != 0 {
 		return false
@@ -151,21 +152,21 @@ func (h *locked) abandon(d direction) bool {
 	if !hasEnded && !heard {
 		h.latch[d] &^= abandoned
 		h.port.listUnheard(h.Handle, d)
-		h.listed = true // a leader that sleeps has another time-out
+		h.listed = true // so that a leader that sleeps is woken for the new deadline
 	}
 	return true
 }
 
-// askAgainAfter is how many nanoseconds the leader waits for the end of what the
-// kernel has found nothing to abandon of. Mostly it is in the poller already, and
-// the next look brings it.
+// askAgainAfter is how many nanoseconds the leader waits for the end of an operation that
+// the kernel did not find to abandon. Mostly its event is in the poller already, and the
+// next poll returns it.
 const askAgainAfter = 1_000_000
 
-// listUnheard has the leader abandon what is inside the kernel once more if its end does
-// not come soon. Nobody asks on and on meanwhile: what has ended can't be abandoned
-// any more, and its end is heard of in the poller only. An entry may be stale when
-// its time comes; then abandon finds nothing to do, or what is to be abandoned
-// anyway. A handle's lock is held.
+// listUnheard makes the leader abandon the operation inside the kernel once more if its
+// end does not come soon. Meanwhile nobody asks again and again: an operation that has
+// ended can't be abandoned any more, and only the poller reports its end. An entry may be
+// stale when its time comes: then abandon finds nothing to do, or an operation that must
+// be abandoned anyway. A handle's lock is held.
 func (p *Port) listUnheard(h *Handle, d direction) {
 	st := p.lock()
 	u := &st.unheard
@@ -177,7 +178,8 @@ func (p *Port) listUnheard(h *Handle, d direction) {
 	st.unlockQuietly()
 }
 
-// askAgain puts what was not heard on the ready list.
+// askAgain puts the directions in which the kernel found nothing to abandon on the ready
+// list.
 func (st *state) askAgain() {
 	for _, r := range st.unheard.directions {
 		st.ready.push(r)
@@ -186,9 +188,9 @@ func (st *state) askAgain() {
 	st.unheard.directions = st.unheard.directions[:0]
 }
 
-// callAbout makes a call about the head of d, which is inside the kernel. The call
-// reports whether that has ended during it, and no event will say so. If it has ended,
-// however that was told, callAbout applies the result and reports true. The lock is
+// callAbout makes a call for the head of d, which is inside the kernel. The call reports
+// whether the head ended during it without an event. If the head has ended, as the call or
+// an event has reported, callAbout applies the result and reports true. The lock is
 // released during the call.
 func (h *locked) callAbout(d direction, s *Slot, call func() (ended bool)) bool {
 	s.enter(Calling)
@@ -207,18 +209,19 @@ func (h *locked) callAbout(d direction, s *Slot, call func() (ended bool)) bool 
 	return true
 }
 
-// acceptsAhead is how many accepts of a listener a Native kernel is told of.
+// acceptsAhead is the largest number of accepts of a listener that a Native kernel is
+// told to expect.
 const acceptsAhead = 16
 
-// acceptMore tells the kernel of the accepts that are queued behind one that is
-// inside. It reports whether that has ended meanwhile, and its result was applied. The
-// lock is released in between.
+// acceptMore tells the kernel how many accepts are queued, if the head is one that is
+// inside. It reports whether the head has ended meanwhile, and its result was applied.
+// The lock is released in between.
 func (h *locked) acceptMore(d direction) (ended bool) {
 	s := h.queue[d].head()
 	if h.port.native == nil || s == nil || s.kind != backend.Accept {
 		return false
 	}
-	// Again if there are more after the call: who queued them could not tell.
+	// Look again after the call: a goroutine that queued more meanwhile could not call.
 	for told := 1; s.phase() == Inside && h.intentOf(s) == noIntent; {
 		n := h.queue[d].atMost(acceptsAhead)
 		if n <= told {

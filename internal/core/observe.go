@@ -20,30 +20,30 @@ const (
 	StepAwake                     // the leader is back
 )
 
-// Trace is what an observer is told of one step.
+// Trace describes one step to an observer.
 type Trace struct {
 	Step    Step
 	Kind    backend.Kind
 	Serial  uint32 // of the submission, 0 for a step of no single operation
 	FD      int    // -1 for none
 	Time    int64  // when the step was over
-	Took    int64  // of a call
+	Took    int64  // nanoseconds that a call took
 	N       int64  // bytes; of StepAwake, events
 	Errno   backend.Errno
 	Failure *Failure // of StepCompleted
 }
 
-// observer tells an Observe function about the steps of operations. Without one a step
-// costs a comparison.
+// observer reports the steps of operations to an Observe function. Without an observer a
+// step costs a comparison.
 type observer struct {
 	kernel    backend.Kernel
 	observe   func(Trace)
 	serials   sync.Map // uint32 of the submission by *Slot
-	queued    sync.Map // Trace by *Record, of what is in the queue
-	submitted []Trace  // what the Submit under way has done; guarded by the port's lock
+	queued    sync.Map // Trace by *Record, of operations in the finished queue
+	submitted []Trace  // of the Submit under way; guarded by the port's lock
 }
 
-// tell calls the function, with no lock held.
+// tell reports a step. No lock is held.
 func (o *observer) tell(t Trace) {
 	if t.Time == 0 {
 		t.Time = o.kernel.Now()
@@ -57,7 +57,7 @@ func (o *observer) tellAll(traces []Trace) {
 	}
 }
 
-// tellSleep tells that the leader goes to sleep in the poller, or is back.
+// tellSleep reports that the leader goes to sleep in the poller, or is back.
 func (o *observer) tellSleep(awake bool, events int) {
 	step := StepAsleep
 	if awake {
@@ -66,14 +66,15 @@ func (o *observer) tellSleep(awake bool, events int) {
 	o.tell(Trace{Step: step, FD: -1, N: int64(events)})
 }
 
-// trace describes an operation. The caller owns it or holds a lock that keeps it.
+// trace returns the trace of a step of an operation. The caller owns the operation, or
+// holds a lock that keeps it in its slot.
 func (o *observer) trace(step Step, s *Slot) Trace {
 	serial, _ := o.serials.Load(s)
 	return Trace{Step: step, Kind: s.kind, Serial: serial.(uint32), FD: int(s.handle.Load().fd)}
 }
 
-// noteAccepted notes that an operation was accepted, and that it is Done if it
-// is. The port's lock is held.
+// noteAccepted stores a trace of an operation that was accepted, and one more if it is
+// Done at once. The port's lock is held.
 func (o *observer) noteAccepted(s *Slot, serial uint32) {
 	o.serials.Store(s, serial)
 	o.submitted = append(o.submitted, o.trace(StepSubmitted, s))
@@ -82,7 +83,8 @@ func (o *observer) noteAccepted(s *Slot, serial uint32) {
 	}
 }
 
-// takeAccepted returns what was noted since it was called last. The port's lock is held.
+// takeAccepted removes and returns the traces that noteAccepted has stored. The port's
+// lock is held.
 func (o *observer) takeAccepted() []Trace {
 	if o == nil {
 		return nil
@@ -92,12 +94,11 @@ func (o *observer) takeAccepted() []Trace {
 	return traces
 }
 
-// noteQueued keeps what is to be told when the operation is delivered. The port's lock
-// is held.
+// noteQueued stores the trace that is reported when the operation is delivered. The
+// port's lock is held.
 func (o *observer) noteQueued(s *Slot) { o.queued.Store(s.record(), o.trace(StepDequeued, s)) }
 
-// tellParked tells of an operation that has been begun and must wait, if it
-// still does.
+// tellParked reports that an operation which begin has queued waits, if it still does.
 func (o *observer) tellParked(handle *Handle, t Ticket) {
 	h := handle.lock()
 	waits := t.slot.has(t)
@@ -111,7 +112,7 @@ func (o *observer) tellParked(handle *Handle, t Ticket) {
 	}
 }
 
-// tellDone tells of outcomes before they are published: after that, others
+// tellDone reports outcomes. It is called before they are published: after that, others
 // may own the operations.
 func (o *observer) tellDone(l *list) {
 	for s := l.head(); s != nil; s = s.next {

@@ -6,37 +6,37 @@ import "github.com/completionport/completion/internal/backend"
 type verdict uint8
 
 const (
-	ended                  verdict = iota // the operation has its outcome; the direction may have more
-	endedAndExhausted                     // the same, and the next edge brings more
-	progressed                            // some of it done; more may be possible now
-	progressedAndExhausted                // some of it done; the next edge brings more
-	wouldBlock                            // nothing done; the next edge brings more
-	begunInKernel                         // a Native kernel has it, and tells of its end
+	ended                  verdict = iota // the operation has its outcome; more may be possible now
+	endedAndExhausted                     // it has its outcome; an edge comes when more is possible
+	progressed                            // part of it is done; more may be possible now
+	progressedAndExhausted                // part of it is done; an edge comes when more is possible
+	wouldBlock                            // nothing is done; an edge comes when more is possible
+	begunInKernel                         // a Native kernel has taken it, and reports its end
 )
 
-// callResult is what one system call did.
+// callResult is the result of one system call.
 type callResult struct {
 	verdict  verdict
 	fatal    bool // the connection is gone, and failure says why
-	gone     bool // it is gone (0 bytes read, EPIPE), and something else says why
-	cut      bool // a write that was cut short: n is what is known to be sent
+	gone     bool // it is gone (0 bytes read, EPIPE), and this call does not say why
+	cut      bool // a write was cut short: n bytes are known to be sent
 	n        int
 	failure  *Failure
 	accepted *Handle
 }
 
-// isTransfer tells that bytes were moved and that ended the operation.
+// isTransfer reports whether the call moved bytes and that ended the operation.
 func (r *callResult) isTransfer() bool {
 	return r.n > 0 && r.verdict <= endedAndExhausted && r.failure == nil
 }
 
-// systemFailure is the result of a call that ended its operation with an errno. The
+// systemFailure returns the result of a call that ended its operation with an errno. The
 // caller owns the direction, which keeps the descriptor open, and no lock is held.
 func (h *Handle) systemFailure(s *Slot, errno backend.Errno) callResult {
 	f := &Failure{Code: System, Kind: s.kind, Errno: errno, Handle: h}
 	if s.kind == backend.Connect && h.port.explain != nil {
-		// Now: those that wait for it share its error, in turns of which some come
-		// when the program has the Connect back, and its address.
+		// The error is made now. The operations that wait for the connect share it, and
+		// some end in a later turn, when the program owns the Connect and its address.
 		f.Target = s.target()
 		f.Err = h.port.explain(f, int(h.fd))
 		f.Target = nil
@@ -49,7 +49,7 @@ func (h *Handle) read(s *Slot) callResult {
 	space := s.rest()
 	n, errno := 0, backend.Errno(0)
 	for {
-		// A kernel that is a Go program itself writes the memory for all to see.
+		// If the kernel is Go code itself, the race detector sees it write the memory.
 		rec.buffer.returnMemory()
 		n, errno = h.port.kernel.Read(int(h.fd), space)
 		rec.buffer.lendMemory(true)
@@ -67,7 +67,7 @@ func (h *Handle) read(s *Slot) callResult {
 	return s.haveRead(n, len(space))
 }
 
-// haveRead is the result of a read that brought n bytes for so much space.
+// haveRead returns the result of a read of n bytes into memory of space bytes.
 func (s *Slot) haveRead(n, space int) callResult {
 	switch {
 	case n == 0:
@@ -75,8 +75,8 @@ func (s *Slot) haveRead(n, space int) callResult {
 	case n == space:
 		return callResult{verdict: ended, n: n}
 	case s.flags&full == 0:
-		// A short read has emptied a stream socket, unless its latch knows better:
-		// the next byte brings an edge.
+		// A short read has emptied a stream socket, unless its latch has stopsShort:
+		// the next byte causes an edge.
 		return callResult{verdict: endedAndExhausted, n: n}
 	}
 	return callResult{verdict: progressedAndExhausted, n: n}
@@ -102,18 +102,17 @@ func (h *Handle) write(s *Slot) callResult {
 	}
 }
 
-// haveWritten is the result of a write that took n bytes of so many.
+// haveWritten returns the result of a write that took n of rest bytes.
 func haveWritten(n, rest int) callResult {
 	if n == rest {
 		return callResult{verdict: ended, n: n}
 	}
-	// The socket buffer is full: room brings an edge.
+	// The socket buffer is full: room causes an edge.
 	return callResult{verdict: progressedAndExhausted, n: n}
 }
 
-// accept makes a handle of the next connection. Running out of descriptors
-// ends this accept and leaves the listener as it was: there is no retry that
-// could spin.
+// accept accepts the next connection and makes a handle for it. A lack of descriptors
+// ends this accept and leaves the listener as it was: there is no retry that could spin.
 func (h *Handle) accept(s *Slot) callResult {
 	for {
 		fd, errno := h.port.direct.Accept(int(h.fd))
@@ -130,7 +129,7 @@ func (h *Handle) accept(s *Slot) callResult {
 	}
 }
 
-// haveAccepted is the result of an accept that brought fd.
+// haveAccepted returns the result of an accept that returned fd.
 func (h *Handle) haveAccepted(fd int) callResult {
 	conn, failure := h.port.addHandle(fd, true, 0, nil, nil)
 	if failure != nil && failure.Code == System {
@@ -144,12 +143,12 @@ func (h *Handle) haveAccepted(fd int) callResult {
 	return callResult{verdict: ended, accepted: conn, failure: failure}
 }
 
-// connect asks for the connection the first time, and then how it went. It is
-// never asked for twice: a second call would start over on some systems.
+// connect starts the connect the first time, and later asks how it has ended. It never
+// starts it twice: on some systems a second call would start over.
 func (h *Handle) connect(s *Slot) callResult {
 	errno := backend.Errno(0)
 	if rec := s.record(); rec.n == 0 {
-		rec.n = 1 // asked; finishResult resets it
+		rec.n = 1 // started; finishResult resets it
 		var req Request
 		s.op.Describe(&req)
 		if req.Address.BadPort {
@@ -175,23 +174,24 @@ func (h *Handle) closeWrite(s *Slot) callResult {
 	return callResult{verdict: ended}
 }
 
-// hasBuffer reports whether s is not a pooled read that waits without one.
+// hasBuffer reports whether s has its buffer: it is no pooled read that waits without one.
 func (s *Slot) hasBuffer() bool { return !s.record().buffer.isPlaceholder() }
 
-// rest is the memory that is still to be filled, or written from.
+// rest returns the memory that is still to be filled or sent.
 func (s *Slot) rest() []byte {
 	rec := s.record()
 	switch {
 	case s.kind == backend.Write:
 		return rec.buffer.data[rec.n:rec.buffer.n]
 	case s.kind == backend.Read && s.hasBuffer():
-		return rec.buffer.data[rec.buffer.n+int(rec.n):] // before it are those that count
+		return rec.buffer.data[rec.buffer.n+int(rec.n):] // buffer.n is 0, or its old length with Append
 	}
 	return nil
 }
 
-// observedCall is call with a witness. Of a Native kernel only ends are told that
-// have brought something: an operation it has taken another may have by now.
+// observedCall makes a call and reports it to the observer. It does not report a call of
+// a Native kernel that has taken the operation or moved nothing: another goroutine may
+// own an operation that the kernel has taken.
 func (h *Handle) observedCall(s *Slot, call func(*Handle, *Slot) callResult) callResult {
 	p := h.port
 	t := p.observer.trace(StepCalled, s)

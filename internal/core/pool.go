@@ -7,16 +7,16 @@ import (
 	"github.com/completionport/completion/internal/race"
 )
 
-// Pool is a bounded stock of buffers of one size. Its memory is made when it
-// is first needed.
+// Pool is a bounded number of buffers of one size. Each is allocated when it is first
+// needed.
 type Pool struct {
 	port  *Port
 	size  int
 	limit int
-	fresh bool // each use has a header of its own, so that a stale one is found out
+	fresh bool // each owner gets a new header, so that a use of a stale one panics
 
-	// handle has the Borrows of the pool in its queue: to those that wait for a buffer
-	// it is one of them.
+	// handle has the Borrows of the pool in its queue. It waits for a buffer as the
+	// handles of pooled reads do.
 	handle Handle
 
 	// placeholder stands for "one of this pool" in a pooled read that has no buffer yet.
@@ -26,25 +26,25 @@ type Pool struct {
 	guarded stock
 }
 
-// stock is what the lock of a pool guards.
+// stock is the state of a pool that its lock guards.
 type stock struct {
 	pool        *Pool
 	made        int     // buffers that exist
-	free        *Buffer // those here
-	count       int     // how many are here
+	free        *Buffer // the buffers in the pool, linked by next
+	count       int     // how many are in the pool
 	reserved    int     // how many of the free or unmade ones are reserved for a place
 	first, last *place  // the handles that wait, longest first
-	spare       *place  // to be used again
+	spare       *place  // unused places, linked by next
 }
 
-// place is where a handle stands whose head needs a buffer of a pool that has none
-// to spare. The record of that head points to the placeholder of its place, so that the
-// handle leaves the queue without a search.
+// place is the place of a handle in the queue of a pool: its head needs a buffer, and
+// the pool had none available. The record of the head points to the placeholder of the
+// place, so that the handle leaves the queue without a search.
 type place struct {
 	placeholder Buffer
 	handle      *Handle
 	prev, next  *place // in the queue; next also in stock.spare
-	reserved    bool   // a buffer is kept for it: it is on the ready list, and in the queue no more
+	reserved    bool   // a buffer is reserved for it: it is on the ready list, and not in the queue
 }
 
 // NewPool makes a pool of at most limit buffers of size bytes.
@@ -57,7 +57,7 @@ func (p *Port) NewPool(size, limit int) *Pool {
 	return pool
 }
 
-// check panics for a pool that no port has made.
+// check panics for a pool that is not from NewPool.
 func (p *Pool) check() {
 	if p == nil || p.port == nil {
 		panic("completion: the pool is not from NewPool")
@@ -77,10 +77,10 @@ func (b *Buffer) isPlaceholder() bool {
 	return b.place != nil || b.pool != nil && b == &b.pool.placeholder
 }
 
-// available is how many buffers can be had that are reserved for nobody.
+// available returns how many buffers are free or unmade, and not reserved.
 func (k *stock) available() int { return k.count + k.pool.limit - k.made - k.reserved }
 
-// pop returns a buffer. There is one.
+// pop removes and returns a buffer. The caller knows that there is one.
 func (k *stock) pop() *Buffer {
 	b := k.free
 	if b == nil {
@@ -95,7 +95,7 @@ func (k *stock) pop() *Buffer {
 	return b
 }
 
-// Take returns a buffer to the program, or nil if there is none to spare.
+// Take returns a buffer that the program owns, or nil if none is available.
 func (p *Pool) Take() *Buffer {
 	p.check()
 	k := p.lock()
@@ -110,7 +110,7 @@ func (p *Pool) Take() *Buffer {
 	return b
 }
 
-// Lent is how many of the pool's buffers are not in it.
+// Lent returns how many of the pool's buffers are not in the pool.
 func (p *Pool) Lent() int {
 	p.check()
 	k := p.lock()
@@ -125,8 +125,8 @@ func (p *Pool) release(b *Buffer) {
 	}
 }
 
-// put puts b, whose owner is the pool already, into the stock. It reports whether a
-// direction was listed that waits for a buffer.
+// put puts b, whose owner is the pool already, into the pool. It reports whether it
+// listed a direction that waits for a buffer.
 func (p *Pool) put(b *Buffer) (listed bool) {
 	k := p.lock()
 	defer k.unlock()
@@ -135,11 +135,11 @@ func (p *Pool) put(b *Buffer) (listed bool) {
 	return k.reserve()
 }
 
-// reserve keeps a buffer that has become available for the handle that has waited
-// longest. That handle's lock may not be taken here, so its direction is only put
-// on the ready list. reserve never leaves a handle that waits beside a buffer that is
-// available: none begins to wait while there is one, and after each that comes
-// back we are here. So one is enough, and the lock is held for one step.
+// reserve reserves a buffer that has become available for the handle that has waited
+// longest. It must not take that handle's lock, so it only puts the handle's direction on
+// the ready list. No handle waits while a buffer is available: none begins to wait then,
+// and reserve is called for each buffer that comes back. So it reserves one only, and the
+// lock is held for one step.
 func (k *stock) reserve() (listed bool) {
 	at := k.first
 	if at == nil || k.available() <= 0 {
@@ -152,7 +152,7 @@ func (k *stock) reserve() (listed bool) {
 	return true
 }
 
-// enqueue puts h behind those that wait.
+// enqueue puts h at the end of the queue.
 func (k *stock) enqueue(h *Handle) *place {
 	at := k.spare
 	if at == nil {
@@ -186,14 +186,14 @@ func (k *stock) unlink(at *place) {
 	at.prev, at.next = nil, nil
 }
 
-// vacate ends the use of a place that is in the queue no more.
+// vacate ends the use of a place that is not in the queue any more.
 func (k *stock) vacate(at *place) {
 	at.handle, at.reserved = nil, false
 	at.next, k.spare = k.spare, at
 }
 
-// get finds a buffer for the head of h, or makes h wait its turn. It reports
-// whether it has found one.
+// get gets a buffer for the head of h, whose record is rec, or puts h into the queue. It
+// reports whether rec has its buffer.
 func (p *Pool) get(h *Handle, rec *Record) bool {
 	k := p.lock()
 	defer k.unlock()
@@ -214,8 +214,8 @@ func (p *Pool) get(h *Handle, rec *Record) bool {
 	return true
 }
 
-// leave ends the wait of a handle. A buffer that was reserved for it goes to the next:
-// leave reports whether that was listed.
+// leave ends the wait of a handle. A buffer that was reserved for it is reserved for the
+// next handle; leave reports whether the direction of that handle was listed.
 func (p *Pool) leave(at *place) (listed bool) {
 	k := p.lock()
 	defer k.unlock()

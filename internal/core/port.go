@@ -14,20 +14,20 @@ import (
 type Options struct {
 	Poller      backend.Poller
 	Kernel      backend.Kernel  // a backend.Direct or a backend.Native
-	SpinWait    int64           // nanoseconds the leader looks before it sleeps
-	LoopWait    backend.Waiting // how a leader sleeps that wants any finished operation
+	SpinWait    int64           // nanoseconds that the leader polls before it sleeps
+	LoopWait    backend.Waiting // how a leader that wants any finished operation sleeps
 	MaxInFlight int             // 0 for no limit
-	// CheckBuffers makes each use of a pool's buffer have a header of its own.
+	// CheckBuffers makes a pool give each owner of a buffer a new header.
 	CheckBuffers bool
-	Observe      func(Trace) // must return, whatever it calls
-	// Explain makes the error of a failure that the system has caused, see
-	// Failure.Err. It is called once for each, with no lock held. fd is open, or
-	// negative if it is not any more.
+	Observe      func(Trace) // must return, whatever the program's observer does
+	// Explain makes the error of a failure that the system has caused: see Failure.Err.
+	// It is called once for each failure, with no lock held. fd is open, or negative if
+	// the descriptor is closed.
 	Explain func(f *Failure, fd int) error
 	// Blame makes the error of an operation that the context of its Wait has ended.
 	Blame       func(ctx context.Context) error
 	ArmCall     string          // the system call that Poller.Arm makes
-	Steps       scheduler.Steps // nil but in a simulator
+	Steps       scheduler.Steps // nil except in a simulator
 	EndsPerTurn int             // 0 for endsPerTurn; a simulator has shorter queues
 	Processors  int             // how many goroutines can run at once, 0 to ask the runtime
 }
@@ -37,7 +37,7 @@ type Options struct {
 type Port struct {
 	settings
 	table           backend.Table[Handle] // handles by descriptor
-	timer           Handle                // stands for the handle of timers and posts
+	timer           Handle                // of timers and posts; it has no descriptor
 	connectFailures sync.Map              // *Failure by *Handle, of sockets whose connect failed
 	stale           atomic.Uint64         // events that came too late for their handle
 	guarded         state
@@ -60,19 +60,19 @@ type settings struct {
 }
 
 // state is the part of a port that its lock guards. A method of state is called with
-// the lock held; its comment says so where it releases the lock in between.
+// the lock held. If it releases the lock in between, its comment says so.
 type state struct {
 	port      *Port
 	scheduler scheduler.Scheduler
 	slots     slots
 	timers    timers
 	finished  fifo[finished]       // what Next delivers
-	ready     fifo[readyDirection] // to be run by the leader: no edge will come for them
+	ready     fifo[readyDirection] // the ready list: the leader runs it; no edge comes for these
 	handles   handles
 	unheard   unheard
-	awaited   []Ticket // what a waiter waits for, by its number
-	request   Request  // filled by Describe; here, as a local would allocate
-	refusing  bool     // accepts nothing any more
+	awaited   []Ticket // the operation that a waiter waits for, by the waiter's number
+	request   Request  // filled by Describe; a local variable would allocate
+	refusing  bool     // accepts no operations any more
 	closed    bool
 	borrowed  bool // a Borrow was submitted
 
@@ -125,8 +125,8 @@ func (p *Port) lock() *state {
 // unlock unlocks the port, and wakes the leader if there is news for it.
 func (st *state) unlock() { st.scheduler.Unlock() }
 
-// unlockQuietly unlocks the port and wakes nobody: what was done is no news, or the lock
-// of a handle is held and an unlock follows when that is released.
+// unlockQuietly unlocks the port and wakes nobody: either there is no news for the
+// leader, or the lock of a handle is held, and an unlock follows its release.
 func (st *state) unlockQuietly() { st.scheduler.UnlockQuietly() }
 
 // lockMutex locks a mutex of a handle or a pool.
@@ -138,7 +138,7 @@ func (p *Port) lockMutex(mu *sync.Mutex) {
 	mu.Lock()
 }
 
-// step lets others go on, in a simulator.
+// step lets other goroutines run, in a simulator.
 func (p *Port) step() {
 	if p.steps != nil {
 		p.steps.Step()
@@ -152,8 +152,8 @@ func (p *Port) turn() {
 	}
 }
 
-// lookAround works on what can be seen now if nobody else does: what was
-// abandoned has mostly ended when the call returns.
+// lookAround polls without waiting and works on the events, unless another goroutine
+// leads. An operation that a Native kernel was asked to abandon has mostly ended by then.
 func (p *Port) lookAround() {
 	if p.native == nil {
 		return
@@ -182,7 +182,7 @@ func (p *Port) Stats() Stats {
 	return Stats{
 		Submitted:   st.submitted,
 		Completed:   st.completed,
-		InFlight:    st.slots.occupied, // not from the counters: they must agree
+		InFlight:    st.slots.occupied, // not from the counters: the two must agree
 		Queued:      st.finished.count,
 		Handles:     st.handles.count,
 		Waiting:     s.Waiting,
@@ -198,24 +198,24 @@ func (p *Port) Stats() Stats {
 }
 
 // readyDirection is a direction of a handle that may go on, and for which no event will
-// come. Those that the port lists are run by the leader, some at a turn.
+// come. The leader runs those on the ready list, some in each turn.
 type readyDirection struct {
 	handle    *Handle
 	direction direction
 	isListed  bool // in the handle's state too, see locked.list
 }
 
-// list lists a direction. The lock of its handle may be held or not. list takes the
-// port's lock, but wakes nobody: that is for publish, which follows when the lock of
-// the handle is released.
+// list puts a direction on the ready list. The lock of its handle may be held or not.
+// list takes the port's lock, but wakes nobody: publish does, after the lock of the
+// handle is released.
 func (p *Port) list(r readyDirection) {
 	st := p.lock()
 	st.ready.push(r)
 	st.unlockQuietly()
 }
 
-// publish makes outcomes known, and tells the leader of a longer ready list. No lock is
-// held.
+// publish makes an outcome known, and wakes the leader if directions are on the ready
+// list. No lock is held.
 func (p *Port) publish(o *outcome) {
 	if p.observer != nil {
 		p.observer.tellDone(&o.ended)
@@ -225,7 +225,7 @@ func (p *Port) publish(o *outcome) {
 	st.unlock()
 }
 
-// publish is Port.publish with the lock held. An observer has been told.
+// publish is Port.publish with the lock held. The observer has its traces already.
 func (st *state) publish(o *outcome) {
 	st.calls += uint64(o.counts.calls)
 	st.wouldBlocks += uint64(o.counts.wouldBlocks)
@@ -240,8 +240,8 @@ func (st *state) publish(o *outcome) {
 	st.scheduler.Settled()
 }
 
-// finish passes an operation that is Done to the queue, or to whoever
-// waits for it.
+// finish passes an operation that is Done to the queue of finished operations, or to the
+// goroutine that waits for it.
 func (st *state) finish(s *Slot) {
 	st.completed++
 	rec := s.record()
@@ -252,16 +252,16 @@ func (st *state) finish(s *Slot) {
 		if st.port.observer != nil {
 			st.port.observer.noteQueued(s)
 		}
-		// Before the slot is free for others: whoever still finds it through the
-		// record would take their operation for this one.
+		// The mark is stored before the slot is free. Otherwise a goroutine that finds
+		// the slot through the record could take its next operation for this one.
 		rec.slot.Store(&inQueue)
 		st.finished.push(finished{s.op, rec})
 		st.slots.put(s)
 		return
 	}
 	number := s.waiter
-	// From here on the operation may be delivered by a Wait that needs no
-	// lock: it is not touched any more. This too comes before the slot is free.
+	// From this store on, a Wait may deliver the operation without a lock, so it must
+	// not be touched any more. This mark, too, is stored before the slot is free.
 	rec.slot.Store(&unwaited)
 	st.slots.put(s)
 	if number != 0 {
@@ -275,8 +275,8 @@ type finished struct {
 	record *Record
 }
 
-// next takes the first finished operation, if there is one, and notes what
-// follows from that.
+// next removes and returns the first finished operation, nil if there is none. It adds
+// to then what must follow.
 func (st *state) next(then *delivery) Operation {
 	if st.finished.count == 0 {
 		return nil
@@ -297,11 +297,11 @@ func (st *state) next(then *delivery) Operation {
 	return op
 }
 
-// delivery is what follows from delivering operations, and is done without the
-// lock and before the program has them.
+// delivery is the work that follows from delivering operations. It is done without the
+// lock, and before the program gets the operations.
 type delivery struct {
-	orphans *Buffer   // shared buffers that nobody refers to any more
-	broken  []*Handle // by a write that is delivered
+	orphans *Buffer   // shared buffers without references, to be recycled
+	broken  []*Handle // handles to mend: the write that broke them is delivered
 }
 
 func (then *delivery) done() {
@@ -315,10 +315,10 @@ func (then *delivery) done() {
 	}
 }
 
-// unheard is what a Native kernel was asked to abandon and did not find.
+// unheard holds the directions in which a Native kernel found nothing to abandon.
 type unheard struct {
 	directions []readyDirection
-	slot       Slot // stands for them among the deadlines
+	slot       Slot // their entry in the heap of timers
 }
 
 // endsPerTurn is how many operations are ended under one hold of a lock.

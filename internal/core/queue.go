@@ -1,8 +1,8 @@
 package core
 
-// list lists a direction of the handle, unless it is listed: else each event that comes
-// meanwhile would add one turn, and what has the longest list of operations would leave
-// the others the fewest.
+// list puts a direction of the handle on the ready list, unless it is there. Otherwise
+// each event that arrives meanwhile would add a turn, and the direction with the longest
+// queue would leave the fewest turns to the others.
 func (h *locked) list(d direction) {
 	if h.state&(listedIn<<d) != 0 {
 		return
@@ -20,15 +20,15 @@ func (h *locked) isBusy(d direction) bool {
 	return s != nil && s.phase().inCall()
 }
 
-// isInside reports whether the head of d is inside a Native kernel, and nobody in a
-// call about it.
+// isInside reports whether the head of d is inside a Native kernel, with no call for it
+// under way.
 func (h *locked) isInside(d direction) bool {
 	s := h.queue[d].head()
 	return s != nil && s.phase() == Inside
 }
 
-// takeOut removes s from its queue, and from its pool's if it waits there.
-// The caller owns the outcome from here on.
+// takeOut removes s from its queue, and the handle from the pool's queue if s waits for
+// a buffer. The caller owns the outcome from here on.
 func (h *locked) takeOut(d direction, s *Slot) {
 	if d == in && h.latch[in]&wantsBuffer != 0 && s == h.queue[in].head() {
 		h.stopWaiting(s.record())
@@ -39,7 +39,7 @@ func (h *locked) takeOut(d direction, s *Slot) {
 	h.queue[d].remove(s)
 }
 
-// getBuffer gets the pooled read s its buffer. false means that it waits for one.
+// getBuffer gets a buffer for the pooled read s. It reports false if s must wait for one.
 func (h *locked) getBuffer(s *Slot) bool {
 	rec := s.record()
 	if !rec.buffer.isPlaceholder() {
@@ -67,8 +67,8 @@ func (h *locked) stopWaiting(rec *Record) {
 	}
 }
 
-// putBack gives the buffer of a pooled read that found no data to the next
-// in line. The read asks again at its next edge.
+// putBack puts the buffer of a pooled read that found no data back into the pool, for
+// the next handle that waits. The read gets a buffer again at its next edge.
 func (h *locked) putBack(rec *Record) {
 	b := rec.buffer
 	if b.isPlaceholder() {
@@ -93,8 +93,8 @@ func (h *locked) idle(d direction) *Slot {
 	return s.next
 }
 
-// unmark is called for the last operation that is to be aborted when it leaves
-// its queue: the one before it is the last then, or there is none any more.
+// unmark is called when s, the last operation to abort, leaves its queue. Then the one
+// before it is the last, or none is left and the handle is not broken any more.
 func (h *locked) unmark(s *Slot) {
 	if s == h.queue[out].head() {
 		h.state &^= broken
@@ -103,8 +103,8 @@ func (h *locked) unmark(s *Slot) {
 	}
 }
 
-// listInside has the leader abandon what is inside the kernel: who records an intent
-// makes no call.
+// listInside makes the leader abandon the operation inside the kernel: a goroutine that
+// records an intent makes no call.
 func (h *locked) listInside(d direction) {
 	if h.isInside(d) && h.latch[d]&abandoned == 0 {
 		h.list(d)

@@ -10,26 +10,26 @@ import (
 // can't be named outside this module, and self is promoted only by embedding a
 // Record, which package completion does in its Op.
 type Operation interface {
-	// Describe fills in what is to be done. The port calls it under its lock
-	// while it accepts the operation, first to check it and then to take it, and
-	// for a connect once more when it performs it, and when it has failed: it must
-	// say the same each time.
+	// Describe fills in the request. The port calls it under its lock while it accepts
+	// the operation, first to check it and then to take it. For a connect, the port calls
+	// it again when it performs the connect, and when the connect has failed. Describe
+	// must fill in the same each time.
 	Describe(*Request)
-	// Deliver puts what the operation produced into it. It is called once,
-	// before the operation is delivered, by whoever owns the outcome.
+	// Deliver stores what the operation produced in the operation. The goroutine that
+	// owns the outcome calls it once, before the operation is delivered.
 	Deliver(Result)
-	// N and Err are the outcome. The port does not call them: they are for whoever
-	// was delivered the operation.
+	// N and Err are the outcome. The port does not call them: the program does, when
+	// the operation is delivered.
 	N() int
 	Err() error
 	self() *Record
 }
 
-// Request is an operation in the port's words.
+// Request describes an operation to the port.
 type Request struct {
 	Kind     backend.Kind
 	Full     bool             // a read that ends only when the buffer is full
-	Append   bool             // a read that goes behind the bytes that count
+	Append   bool             // a read that begins at the length of the buffer
 	Handle   *Handle          // nil for Post and Timer
 	Buffer   *Buffer          // read into, or written from
 	Pool     *Pool            // where a pooled read takes its buffer
@@ -37,7 +37,7 @@ type Request struct {
 	Target   any              // of Connect: the same address, as the program gave it
 	Due      int64            // of Timer: when, on the port's clock
 	Deadline int64            // on the port's clock, 0 for none
-	Timeout  int64            // nanoseconds from the Submit on, 0 for none
+	Timeout  int64            // nanoseconds after the Submit, 0 for none
 }
 
 // Result is what an operation produced besides its count and its failure.
@@ -46,27 +46,26 @@ type Result struct {
 	Buffer   *Buffer // of a pooled read, nil if it failed
 }
 
-// Record is the part of an operation that lives in the program's memory. The
-// port owns it while slot points to a slot of a port, or to one of the marks that are
-// Done.
+// Record is the part of an operation that lives in the program's memory. The port owns
+// it while slot points to a slot of a port, or to a mark that is Done.
 type Record struct {
-	// slot leads to the phase of the operation: nil is Idle, else it is the slot's. The
-	// slot is one of a port while the operation is in flight, and a mark otherwise. It
-	// is the last thing written when an operation is delivered, so whoever sees Idle
-	// may use the operation.
+	// slot gives the phase of the operation: Idle if it is nil, else the phase of the
+	// slot. It points to a slot of a port while the operation is in flight, and is a mark
+	// or nil otherwise. It is the last word written when an operation is delivered, so a
+	// goroutine that sees Idle may use the operation.
 	slot    atomic.Pointer[Slot]
-	n       int64    // bytes moved so far; of a timer in flight: when it is due; of a connect: 1 once asked
+	n       int64    // bytes moved so far; of a timer in flight: when it is due; of a connect: 1 once started
 	failure *Failure // nil for success
 	buffer  *Buffer  // lent to the port by this operation
 }
 
 // Marks stand in Record.slot for operations that are not in flight.
 var (
-	waited       Slot // Idle: delivered by a Wait, which may be asked again
+	waited       Slot // Idle: delivered by a Wait, which may be repeated
 	inQueue      Slot // Done: in the queue of finished operations
 	inQueueAgain Slot // Done: the same, for an operation that was waited before
-	unwaited     Slot // Done: ended, and not waited for yet
-	delivering   Slot // Done: on its way to the program
+	unwaited     Slot // Done: not waited for yet
+	delivering   Slot // Done: a Wait is delivering it
 )
 
 func init() {
@@ -75,8 +74,8 @@ func init() {
 	}
 }
 
-// queuedMark is the mark of an operation in the queue that needs no slot; was is what
-// its record had before.
+// queuedMark returns the mark of an operation that goes into the queue without a slot.
+// was is the pointer that its record had before.
 func queuedMark(was *Slot) *Slot {
 	if was == &waited {
 		return &inQueueAgain
@@ -86,8 +85,8 @@ func queuedMark(was *Slot) *Slot {
 
 func (r *Record) self() *Record { return r }
 
-// recordOf is op.self, which panics with a sentence for a nil operation, and for a
-// nil pointer in the interface.
+// recordOf returns op.self(). It panics with a text for a nil operation, and for a nil
+// pointer in the interface.
 func recordOf(op Operation) (rec *Record) {
 	defer func() {
 		if rec == nil {
@@ -98,8 +97,8 @@ func recordOf(op Operation) (rec *Record) {
 	return op.self()
 }
 
-// claim makes an operation without a slot the port's. The exchange is where two
-// submitters of the same operation meet, as in state.claim: one of them fails.
+// claim makes the port the owner of an operation without a slot. If two goroutines
+// submit one operation, the exchange fails for one of them, as in state.claim.
 func (r *Record) claim(was, mark *Slot) {
 	if !r.slot.CompareAndSwap(was, mark) {
 		panic(operationInFlight)

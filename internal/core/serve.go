@@ -8,30 +8,29 @@ import (
 var _ scheduler.Work = (*state)(nil)
 
 // readyPerTurn is how many directions of the ready list one turn of the leader runs, if
-// scheduler.TimePerTurn does not end it early. What is left has its turn behind the next
-// event.
+// scheduler.TimePerTurn does not end it early. The rest runs after the next event.
 const readyPerTurn = 16
 
 // Ready reports whether a direction is listed.
 func (st *state) Ready() bool { return st.ready.count > 0 }
 
-// Armed reports whether there are handles: without, nothing can become ready.
+// Armed reports whether there are handles: without one, nothing can become ready.
 func (st *state) Armed() bool { return st.handles.count > 0 }
 
-// Deadline is when an operation is overdue next, or a timer fires.
+// Deadline returns when the next operation times out or the next timer fires.
 func (st *state) Deadline() int64 { return st.timers.next() }
 
-// Items is how many finished operations lie in the queue.
+// Items returns how many finished operations are in the queue.
 func (st *state) Items() int { return st.finished.count }
 
-// InFlight is how many operations were accepted and have not been published as Done.
+// InFlight returns how many operations were accepted and are not published as Done yet.
 func (st *state) InFlight() int { return int(st.submitted - st.completed) }
 
-// ContextEnded cancels what the waiter of that number waits for. The lock is released
-// in between.
+// ContextEnded cancels the operation that the waiter with that number waits for. The
+// lock is released in between.
 func (st *state) ContextEnded(number int) {
 	if number >= len(st.awaited) {
-		return // it does not wait yet, and will see for itself
+		return // it does not wait yet: waitFor looks at its context
 	}
 	t := st.awaited[number]
 	st.unlock()
@@ -39,7 +38,7 @@ func (st *state) ContextEnded(number int) {
 	st.port.lock()
 }
 
-// Serve works on an event and publishes what follows. The lock is released in between.
+// Serve works on an event and publishes the outcome. The lock is released in between.
 func (st *state) Serve(e backend.Event) {
 	p := st.port
 	st.unlock()
@@ -51,12 +50,12 @@ func (st *state) Serve(e backend.Event) {
 	st.publish(&o)
 }
 
-// serve takes in what the poller saw and performs what has become possible. What
-// follows from it is left to the caller to publish. No lock is held.
+// serve takes an event of the poller and performs the operations that have become
+// possible. The caller must publish the outcome. No lock is held.
 func (p *Port) serve(e backend.Event) outcome {
 	p.turn()
 	handle := p.table.Get(e.FD)
-	// A stale event: the number went to another descriptor meanwhile.
+	// A stale event: its descriptor is closed, and the number may have a new owner.
 	if handle == nil || handle.generation != e.Generation {
 		p.stale.Add(1)
 		return outcome{}
@@ -74,8 +73,8 @@ func (p *Port) serve(e backend.Event) outcome {
 	return h.outcome
 }
 
-// takeEdge notes what has become ready, and performs it. The lock is released in
-// between.
+// takeEdge sets the latches of what has become ready, and runs both directions. The lock
+// is released in between.
 func (h *locked) takeEdge(r backend.Readiness) {
 	if r&backend.Readable != 0 {
 		h.latch[in] |= ready
@@ -92,9 +91,9 @@ func (h *locked) takeEdge(r backend.Readiness) {
 	}
 }
 
-// Turn performs what is on the ready list, and what is overdue at the time now, as
-// far as one turn allows. A direction that is listed meanwhile waits for the next.
-// The lock is released in between.
+// Turn runs the directions on the ready list and ends the operations that are due at the
+// time now, as far as one turn allows. A direction that is listed meanwhile waits for the
+// next turn. The lock is released in between.
 func (st *state) Turn(now int64) {
 	due, retried := st.timers.expired(now, &st.unheard.slot)
 	if retried {
@@ -128,7 +127,7 @@ func (st *state) runReady() {
 // resume runs a direction that was put on the ready list. No lock is held.
 func (p *Port) resume(r readyDirection) {
 	h := r.handle.lock()
-	if r.isListed { // before it is run: what comes during a call lists it again
+	if r.isListed { // before it is run: an event during a call lists it again
 		h.state &^= listedIn << r.direction
 	}
 	if p.native != nil {
@@ -138,15 +137,15 @@ func (p *Port) resume(r readyDirection) {
 	h.unlock()
 }
 
-// takeEnds takes in that operations inside the kernel have ended, and runs what is
-// behind them. The lock is released in between.
+// takeEnds applies the results of operations that have ended inside the kernel, and runs
+// the operations behind them. The lock is released in between.
 func (h *locked) takeEnds(which backend.Readiness) {
 	for d, bit := range [...]backend.Readiness{in: backend.EndedIn, out: backend.EndedOut} {
 		if which&bit == 0 {
 			continue
 		}
 		d := direction(d)
-		if !h.isInside(d) { // somebody is in a call about it, and goes on
+		if !h.isInside(d) { // a goroutine is in a call for it, and goes on
 			h.latch[d] |= endedEarly
 			continue
 		}

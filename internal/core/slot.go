@@ -7,14 +7,14 @@ import (
 	"github.com/completionport/completion/internal/backend"
 )
 
-// Slot is the port's record of one operation in flight. Slots are never given
-// back to the Go heap, so a stale pointer to one can be followed safely, and
-// its generation tells that it is stale. 64 bytes: an idle connection holds one.
+// Slot is the port's part of one operation in flight. Slots are never given back to Go's
+// heap, so a stale pointer to one can be followed safely, and the generation shows that
+// it is stale. A slot takes 64 bytes, since an idle connection holds one.
 type Slot struct {
 	op     Operation
 	handle atomic.Pointer[Handle] // the port's own handle for Timer and Post
 
-	// Neighbours in the one list the slot stands in. A free slot has next only.
+	// Neighbours in the one list that the slot is in. A free slot has next only.
 	next, prev *Slot
 
 	deadline int64 // 0 for none; guarded by the port's lock
@@ -22,7 +22,7 @@ type Slot struct {
 	// word is the generation of the slot and the phase of the operation in it. The
 	// generation rises when an operation is Done. The word is written under the port's
 	// lock until the operation is Accepted, under its handle's until it is Done, and
-	// under the port's again; anybody reads it.
+	// under the port's again. Any goroutine may read it.
 	word atomic.Uint32
 
 	heap   int32 // position in the heap of timers plus 1; guarded by the port's lock
@@ -30,8 +30,8 @@ type Slot struct {
 
 	kind  backend.Kind
 	flags slotFlags // fixed when accepted
-	// Guarded by the handle's lock while the operation is in flight, else by whoever
-	// has the slot.
+	// Guarded by the handle's lock while the operation is in flight. At other times only
+	// the goroutine that owns the slot uses them.
 	intent   intent
 	progress progress
 }
@@ -53,7 +53,8 @@ func (s *Slot) enter(next Phase) {
 	s.word.Store(word&^phaseMask | uint32(next))
 }
 
-// enterDone is enter(Done). Tickets of this use go stale: the generation rises.
+// enterDone is enter(Done). It raises the generation, so that tickets of this use are
+// stale.
 func (s *Slot) enterDone() {
 	word := s.word.Load()
 	if assert.Enabled {
@@ -68,25 +69,26 @@ const (
 	started   slotFlags = 1 << iota // its outcome goes to Wait, not to the queue
 	pooled                          // a read that takes its buffer when there is data
 	full                            // ends only when the buffer is full
-	lent                            // it was given a buffer
-	collected                       // it had been waited for before
-	vacant                          // there is nothing to move, which needs no call
+	lent                            // the program's buffer is lent to it
+	collected                       // its record had the mark waited before
+	vacant                          // a write of no bytes, which needs no call
 )
 
-// progress is what has happened to an operation on its way.
+// progress records what has happened to an operation in flight.
 type progress uint8
 
 const (
 	opens       progress = 1 << iota // the first connect of its socket
-	lastAborted                      // what is queued behind it was submitted after the broken write was delivered
+	lastAborted                      // operations behind it were submitted after the broken write was delivered
 	cutShort                         // a write that may have sent bytes that are not counted
 )
 
-// record returns the operation's. It is asked for and not kept, so that there is room
-// for prev.
+// record returns the operation's Record. The slot does not keep a pointer to it, so that
+// there is room for prev.
 func (s *Slot) record() *Record { return s.op.self() }
 
-// ticket names the operation in the slot, or nothing unless it is in flight.
+// ticket returns the ticket of the operation in the slot, the zero Ticket unless it is in
+// flight.
 func (s *Slot) ticket() Ticket {
 	if word := s.word.Load(); Phase(word & phaseMask).inFlight() {
 		return Ticket{s, word >> phaseBits}
@@ -94,15 +96,15 @@ func (s *Slot) ticket() Ticket {
 	return Ticket{}
 }
 
-// has reports whether the operation that t names is in flight. A lock is held that
-// keeps it there: its handle's, or the port's while it is Accepted.
+// has reports whether the operation that t names is in flight. The caller holds a lock
+// that keeps it in flight: its handle's, or the port's while it is Accepted.
 func (s *Slot) has(t Ticket) bool { return s.ticket() == t }
 
-// slotsPerChunk makes chunks of 8 KiB with the word that Go adds. They are of
-// one size, since doubling would waste half.
+// slotsPerChunk makes chunks of 8 KiB with the word that Go adds. All chunks have one
+// size, since doubling would waste half.
 const slotsPerChunk = 127
 
-// slots are all that a port has.
+// slots holds all slots of a port.
 type slots struct {
 	free     *Slot // linked by next
 	chunks   [][]Slot
@@ -125,8 +127,8 @@ func (t *slots) take() *Slot {
 	return s
 }
 
-// put gives the slot to its next use. Its entry in the heap of timers stays
-// and is dropped when it surfaces.
+// put makes the slot free for its next use. Its entry in the heap of timers stays, and
+// is dropped when it is the first.
 func (t *slots) put(s *Slot) {
 	if s.phase() == Done { // else it was never accepted
 		s.enter(Idle)
@@ -137,8 +139,8 @@ func (t *slots) put(s *Slot) {
 	t.occupied--
 }
 
-// list is a queue of slots, linked in a ring through the slots themselves: it is
-// kept as its tail, whose next is the head.
+// list is a queue of slots, linked in a ring through the slots themselves. tail.next is
+// the head.
 type list struct{ tail *Slot }
 
 func (l *list) head() *Slot {
@@ -187,8 +189,8 @@ func (l *list) remove(s *Slot) {
 	s.next, s.prev = nil, nil
 }
 
-// contains looks at no more than so many neighbours, and takes the rest on trust: lists
-// may be long.
+// contains reports whether s is in l. It looks at the first 16 slots at most, and assumes
+// that s is behind them: lists may be long.
 func (l *list) contains(s *Slot) bool {
 	const most = 16
 	at := l.head()
@@ -203,7 +205,7 @@ func (l *list) contains(s *Slot) bool {
 	return at != nil && s.next != nil && s.prev != nil
 }
 
-// atMost counts up to max.
+// atMost returns the length of l, at most max.
 func (l *list) atMost(max int) (n int) {
 	if l.tail == nil {
 		return 0
@@ -216,7 +218,8 @@ func (l *list) atMost(max int) (n int) {
 	return n
 }
 
-// endsAtOnce reports whether the operation needs neither a handle nor time.
+// endsAtOnce reports whether the operation ends when it is accepted: it needs neither a
+// handle nor time.
 func (s *Slot) endsAtOnce() bool {
 	return s.intent == toFire || s.kind == backend.Post && s.intent == noIntent
 }

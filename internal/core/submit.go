@@ -7,19 +7,19 @@ import (
 	"github.com/completionport/completion/internal/backend"
 )
 
-// Submit accepts all operations or none. With start, their outcomes go to
-// Wait, else to the queue. It reports false if the port accepts nothing any
-// more; mistakes of the programmer panic.
+// Submit accepts all operations or none. With start, their outcomes go to Wait, otherwise
+// to the queue. It reports false if the port accepts no operations any more. Mistakes of
+// the program panic.
 //
-// It has three steps: claim makes each operation the port's, or panics and gives all
-// back; accept puts each in flight; begin puts each in its handle's queue and performs
-// it if it can be performed now. Claim and accept have the port's lock, begin that of
-// the handle.
+// It has three steps: claim makes the port the owner of each operation, or panics and
+// gives all of them back; accept puts each in flight; begin puts each in its handle's
+// queue and performs it if it can be performed now. claim and accept hold the port's
+// lock, begin holds the handle's.
 func (p *Port) Submit(ops []Operation, start bool) bool {
 	return p.submit(ops, start, noIntent)
 }
 
-// submit also gives the operations an intent they start with.
+// submit is Submit with an intent that the operations start with.
 func (p *Port) submit(ops []Operation, start bool, i intent) bool {
 	st := p.lock()
 	if st.refusing {
@@ -49,12 +49,12 @@ func (p *Port) submit(ops []Operation, start bool, i intent) bool {
 	return true
 }
 
-// batch is what one Submit was given.
+// batch describes one Submit.
 type batch struct {
 	ops    []Operation
 	start  bool
 	intent intent
-	now    int64 // the port's clock, 0 until it was read
+	now    int64 // the time of the Submit, 0 until the clock is read
 }
 
 // submitMany is the rest of submit for more than one operation, or with an observer. The
@@ -77,8 +77,9 @@ func (st *state) submitMany(b *batch) {
 	p.beginAll(begin)
 }
 
-// claimAll makes all operations the port's. If one of them is a mistake, what
-// was claimed before it is given back and the panic goes on: then the lock is released.
+// claimAll makes the port the owner of all operations. If one of them is a mistake,
+// claimAll gives back those that it has claimed, releases the lock, and lets the panic go
+// on.
 func (st *state) claimAll(b *batch) {
 	claimed, isNil := 0, false
 	defer func() {
@@ -89,12 +90,13 @@ func (st *state) claimAll(b *batch) {
 			st.unclaim(op.self())
 		}
 		st.unlockQuietly()
-		if isNil { // a nil pointer in the interface: make a sentence of it
+		if isNil { // nil, or a nil pointer in the interface: panic with a text
 			recover()
 			panic(nilOperation)
 		}
 	}()
-	// One that ends at once, and of which nobody else is to know, needs no slot.
+	// An operation that ends at once needs no slot if no Wait, context, limit or observer
+	// concerns it.
 	slotless := !b.start && b.intent == noIntent && st.port.maxInFlight == 0 && st.port.observer == nil
 	for _, op := range b.ops {
 		isNil = true
@@ -106,15 +108,15 @@ func (st *state) claimAll(b *batch) {
 	}
 }
 
-// claim makes op the port's, and its buffer too, or panics. It leaves the rest
-// of the operation alone: if a later one of the same Submit is a mistake, this
-// one still has its last outcome.
+// claim makes the port the owner of op and its buffer, or panics. It does not change the
+// rest of op: if a later operation of the same Submit is a mistake, op still has its last
+// outcome.
 func (st *state) claim(op Operation, rec *Record, was *Slot, b *batch, slotless bool) {
 	if was != nil && was != &waited {
 		panic(operationInFlight)
 	}
 	req := st.describe(op)
-	// Nothing is written to a post without a slot, so that there is nothing to take back.
+	// Nothing is written to a post without a slot, so that there is nothing to undo.
 	if slotless && req.Kind == backend.Post && req.Deadline == 0 && req.Timeout == 0 && rec.failure == nil {
 		rec.claim(was, queuedMark(was))
 		st.finished.push(finished{op, rec})
@@ -131,10 +133,10 @@ func (st *state) claim(op Operation, rec *Record, was *Slot, b *batch, slotless 
 	s := st.slots.take()
 	s.op, s.kind, s.flags = op, req.Kind, flags
 	s.deadline = st.deadlineOf(req, b)
-	if s.handle.Load() != h { // the exchange costs more than the look
+	if s.handle.Load() != h { // a store costs more than a load
 		s.handle.Store(h)
 	}
-	// Two that submit the same operation at once meet here: one of them fails.
+	// If two goroutines submit one operation, this exchange fails for one of them.
 	if !rec.slot.CompareAndSwap(was, s) {
 		st.giveBackBuffer(s)
 		st.slots.put(s)
@@ -170,7 +172,7 @@ func (st *state) handleOf(req *Request) *Handle {
 }
 
 // acquireBuffer makes the port the owner of the operation's buffer, if it has one, and
-// returns what is to be noted of it. It panics if that can't be.
+// returns the flags that follow. It panics if the request is a mistake.
 func (st *state) acquireBuffer(req *Request) (flags slotFlags) {
 	if req.Kind == backend.Borrow {
 		return pooled
@@ -204,7 +206,7 @@ func (st *state) acquireBuffer(req *Request) (flags slotFlags) {
 	return flags | lent
 }
 
-// checkPool panics unless the pool is one of this port.
+// checkPool panics unless the pool belongs to this port.
 func (st *state) checkPool(pool *Pool) {
 	if pool == nil {
 		panic("completion: a borrow without a pool")
@@ -218,22 +220,22 @@ func (st *state) checkPool(pool *Pool) {
 // giveBackBuffer gives back the buffer of an operation that was not accepted.
 func (st *state) giveBackBuffer(s *Slot) {
 	if s.flags&lent != 0 {
-		// A shared buffer still has the caller's own reference.
+		// This is never the last reference: a shared buffer still has the caller's own.
 		st.describe(s.op).Buffer.giveBack()
 	}
 }
 
-// deadlineOf is when the time of an operation is up, 0 for never: at its deadline or
-// after its time-out, whichever comes first.
+// deadlineOf returns when an operation times out, 0 for never: at its deadline or after
+// its time-out, whichever comes first.
 func (st *state) deadlineOf(req *Request, b *batch) int64 {
 	deadline := reachable(req.Deadline)
 	if req.Timeout == 0 {
 		return deadline
 	}
 	now := st.now(b)
-	end := int64(1) // of one that is negative: it has passed
+	end := int64(1) // a negative time-out has passed
 	switch {
-	case req.Timeout >= backend.Never-now: // the sum is more than there are numbers
+	case req.Timeout >= backend.Never-now: // the sum would overflow
 		end = backend.Never
 	case req.Timeout > 0:
 		end = reachable(now + req.Timeout)
@@ -244,7 +246,7 @@ func (st *state) deadlineOf(req *Request, b *batch) int64 {
 	return min(deadline, end)
 }
 
-// now is the time of a Submit.
+// now returns the time of a Submit. It reads the clock once.
 func (st *state) now(b *batch) int64 {
 	if b.now == 0 {
 		b.now = st.port.kernel.Now()
@@ -252,7 +254,7 @@ func (st *state) now(b *batch) int64 {
 	return b.now
 }
 
-// unclaim gives an operation back as it was.
+// unclaim gives an operation back to the program, unchanged.
 func (st *state) unclaim(rec *Record) {
 	switch s := rec.slot.Load(); s {
 	case &inQueue, &inQueueAgain:
@@ -269,8 +271,8 @@ func (st *state) unclaim(rec *Record) {
 	}
 }
 
-// accept puts a claimed operation in flight. It returns nil if it has ended
-// already. again says that the port's request may be about another operation by now.
+// accept puts a claimed operation in flight and returns its slot, or nil if the operation
+// has ended already. again says that the port's request may describe another operation.
 func (st *state) accept(op Operation, b *batch, again bool) *Slot {
 	st.submitted++
 	rec := op.self()
@@ -283,8 +285,8 @@ func (st *state) accept(op Operation, b *batch, again bool) *Slot {
 	s.intent = b.intent
 	timed := s.deadline != 0 || s.kind == backend.Timer
 	if timed {
-		// Before a timer says when it is due: only those that are due at once
-		// may overtake those that others still have to poll for.
+		// Read the clock before Describe says when a timer is due. So a timer with a
+		// wait above 0 does not end here, ahead of due timers that wait for a turn.
 		st.now(b)
 	}
 	st.fillIn(s, rec, again)
@@ -299,11 +301,12 @@ func (st *state) accept(op Operation, b *batch, again bool) *Slot {
 		st.finish(s)
 		return nil
 	}
-	s.enter(Accepted) // its tickets are good from here on
+	s.enter(Accepted) // its tickets are valid from here on
 	return s
 }
 
-// fillIn notes what an operation in flight works with.
+// fillIn sets the buffer or the due time of an operation, and an intent if the operation
+// must end for want of room or above MaxInFlight.
 func (st *state) fillIn(s *Slot, rec *Record, again bool) {
 	req := &st.request
 	if s.kind == backend.Timer || again && s.flags&(pooled|lent) != 0 {
@@ -333,8 +336,7 @@ func (st *state) fillIn(s *Slot, rec *Record, again bool) {
 	}
 }
 
-// setTimer schedules a deadline or a timer, or records that it has passed
-// already.
+// setTimer schedules a deadline or a timer, or records that it has passed already.
 func (st *state) setTimer(s *Slot, now int64) {
 	switch {
 	case s.intent != noIntent:
@@ -347,9 +349,9 @@ func (st *state) setTimer(s *Slot, now int64) {
 	}
 }
 
-// begin puts an accepted operation into its queue and performs it if it can
-// be performed now. Until it is queued here, nobody else can end it: others
-// only record what they want of it. No lock is held.
+// begin puts an accepted operation into its queue and performs it if it can be performed
+// now. Until it is queued here, nobody else can end it: others only record an intent. No
+// lock is held.
 func (p *Port) begin(s *Slot) {
 	handle, d, ticket := s.handle.Load(), directionOf(s.kind), s.ticket()
 	h := handle.lock()
@@ -361,9 +363,9 @@ func (p *Port) begin(s *Slot) {
 	}
 }
 
-// beginAll begins the operations of one Submit. Those of one handle are queued
-// under one hold of its lock, before the first of them is performed: a write
-// that ends half-way must find those behind it. No lock is held.
+// beginAll begins the operations of one Submit. It queues those of one handle under one
+// hold of its lock, before it performs the first of them: a write that ends after some of
+// its bytes must find those behind it. No lock is held.
 func (p *Port) beginAll(slots []*Slot) {
 	var tickets []Ticket // for the observer
 	if p.observer != nil {
@@ -391,16 +393,16 @@ func (p *Port) beginAll(slots []*Slot) {
 	}
 }
 
-// byHandle brings the operations of one handle together. A handle that was
-// closed may have had the descriptor of another.
+// byHandle sorts operations by their handle. A closed handle may have had the same
+// descriptor as another.
 func byHandle(a, b *Slot) int {
 	h, i := a.handle.Load(), b.handle.Load()
 	return cmp.Or(cmp.Compare(h.fd, i.fd), cmp.Compare(h.generation, i.generation))
 }
 
-// refuse gives operations the outcome that the port is closed, so that nobody takes
-// that of an earlier use for theirs. One that is nil or in flight is a mistake all
-// the same, and then none is touched. The lock is released when it returns.
+// refuse gives operations the outcome of a closed port, so that nobody takes the outcome
+// of an earlier use for theirs. An operation that is nil or in flight is still a mistake;
+// then none is changed. The lock is released when refuse returns.
 func (st *state) refuse(ops []Operation) {
 	claimed := 0
 	defer func() {
@@ -415,7 +417,7 @@ func (st *state) refuse(ops []Operation) {
 		if was != nil && was != &waited {
 			panic(operationInFlight)
 		}
-		rec.claim(was, queuedMark(was)) // for as long as it takes
+		rec.claim(was, queuedMark(was)) // until refuse returns
 		claimed++
 	}
 	for _, op := range ops {
@@ -423,8 +425,8 @@ func (st *state) refuse(ops []Operation) {
 	}
 }
 
-// refuseOne makes a claimed operation one that was closed before it moved
-// anything.
+// refuseOne gives a claimed operation the outcome of one that was closed before it moved
+// any bytes.
 func (st *state) refuseOne(op Operation) {
 	rec := op.self()
 	rec.n, rec.failure = 0, closedFailure
@@ -432,8 +434,8 @@ func (st *state) refuseOne(op Operation) {
 	case req.Kind == backend.Accept, req.Kind == backend.Borrow, req.Kind == backend.Read && req.Pool != nil:
 		op.Deliver(Result{})
 	case req.Kind == backend.Read && req.Buffer != nil:
-		// As after any read, N bytes are new in it; if it is not the caller's, that is
-		// a mistake which harms nobody here.
+		// As after any read, the buffer has N new bytes. If the caller does not own it,
+		// that is a mistake, but harmless here.
 		if mistake := req.Buffer.acquire(true); mistake == "" {
 			if !req.Append {
 				req.Buffer.n = 0

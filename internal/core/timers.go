@@ -2,8 +2,8 @@ package core
 
 import "github.com/completionport/completion/internal/backend"
 
-// reachable brings a deadline into the range that clocks can handle: all of the
-// past is one moment, and what is more than a century away does not come.
+// reachable brings a deadline into the range that clocks can handle: a negative one is
+// the past, and one that is more than a century away never comes.
 func reachable(deadline int64) int64 {
 	switch {
 	case deadline < 0:
@@ -14,7 +14,7 @@ func reachable(deadline int64) int64 {
 	return deadline
 }
 
-// due is when the slot's operation ends by the clock, 0 for never.
+// due returns when the clock ends the slot's operation, 0 for never.
 func (s *Slot) due() int64 {
 	if s.kind != backend.Timer || s.op == nil {
 		return s.deadline
@@ -25,17 +25,17 @@ func (s *Slot) due() int64 {
 	return s.deadline
 }
 
-// timers order what is to be ended by the clock.
+// timers orders the operations that the clock ends.
 type timers struct {
 	heap timerHeap
-	due  []expiry // of the last call of expired, whose memory is used again
+	due  []expiry // memory for the result of expired
 }
 
-// next is when the first entry wants a look.
+// next returns when the first entry must be looked at.
 func (t *timers) next() int64 { return t.heap.next() }
 
-// set makes sure that the slot is looked at when it is due, and returns that, or
-// backend.Never if it is not due at all.
+// set makes sure that the slot is looked at when it is due. It returns when that is,
+// backend.Never if the slot is never due.
 func (t *timers) set(s *Slot) int64 {
 	due := s.due()
 	switch {
@@ -49,14 +49,14 @@ func (t *timers) set(s *Slot) int64 {
 	return due
 }
 
-// expiriesPerTurn is how many entries of the heap one turn of the leader looks at.
-// The rest has the next turn: with a million timers due at once, neither the lock
-// nor the lead is held for longer than this many take.
+// expiriesPerTurn is how many entries of the heap one turn of the leader looks at. The
+// next turns look at the rest: with a million timers due at once, neither the lock nor
+// the lead is held for longer than this number takes.
 const expiriesPerTurn = 64
 
-// expired takes out operations whose time has come, and puts right the
-// entries that surface on the way. Those that are left surface again. retry is the slot
-// that stands for no operation: retried reports that its time has come.
+// expired removes and returns operations that are due, and corrects each entry that is
+// the first but not due yet. It leaves the rest to its next call. retry is a slot without
+// an operation: retried reports that it is due.
 func (t *timers) expired(now int64, retry *Slot) (due []expiry, retried bool) {
 	due = t.due[:0]
 	for range expiriesPerTurn {
@@ -84,8 +84,8 @@ func (t *timers) expired(now int64, retry *Slot) (due []expiry, retried bool) {
 	return due, retried
 }
 
-// expiry is an operation that the clock ends: a timer that fires, or anything
-// else by its deadline.
+// expiry is an operation that the clock ends: a timer that fires, or any operation at its
+// deadline.
 type expiry struct {
 	ticket Ticket
 	fires  bool
