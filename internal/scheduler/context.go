@@ -2,29 +2,28 @@ package scheduler
 
 import "context"
 
-// registration is a callback that a context will make when it ends. A waiter
-// keeps the one it has, so that waiting again with the same context costs
-// nothing.
+// registration is a callback that a context makes when it ends. A waiter keeps its
+// registration, so that waiting again with the same context costs nothing.
 type registration struct {
 	waiter *Waiter
 	done   <-chan struct{} // of the context; two contexts with one channel end together
 	stop   func() bool
-	// ran and awaited are guarded by the lock. A callback that could not be
-	// stopped any more is awaited by Close.
+	// ran and awaited are guarded by the lock. Close waits for a callback that could
+	// not be stopped any more.
 	ran, awaited bool
 }
 
-// keptWaiters bounds the search for a record that heeds the right context.
+// keptWaiters limits the search for a record that is registered with the right context.
 const keptWaiters = 8
 
-// Context is a context with its channel. Both are asked for before the lock is taken:
+// Context is a context with its channel. The channel is read before the lock is taken:
 // the methods of a context are code of the program, which may panic.
 type Context struct {
 	context.Context
 	done <-chan struct{}
 }
 
-// ContextOf asks a context for its channel. The lock is not held.
+// ContextOf returns ctx with its channel. The lock is not held.
 func ContextOf(ctx context.Context) Context { return Context{ctx, ctx.Done()} }
 
 // Forever is a context that never ends.
@@ -33,8 +32,8 @@ var Forever = ContextOf(context.Background())
 // IsOver reports whether the context has ended. The lock is not held.
 func (c Context) IsOver() bool { return c.done != nil && c.Err() != nil }
 
-// Enlist takes a waiter record that heeds ctx. The lock is released in between if the
-// record has to change its context, since that runs code of the program.
+// Enlist returns a waiter record that is registered with ctx. The lock is released in
+// between if the record must change its context, since that runs code of the program.
 func (s *Scheduler) Enlist(ctx Context, want Want) (w *Waiter, released bool) {
 	done := ctx.done
 	w = s.takeWaiter(done)
@@ -55,7 +54,8 @@ func (s *Scheduler) Enlist(ctx Context, want Want) (w *Waiter, released bool) {
 	return w, true
 }
 
-// takeWaiter returns a free record, if possible one that heeds done already.
+// takeWaiter returns a free record, if possible one that is registered with the context
+// of done.
 func (s *Scheduler) takeWaiter(done <-chan struct{}) *Waiter {
 	at := &s.free
 	for i, link := 0, at; done != nil && *link != nil && i < keptWaiters; i++ {
@@ -75,8 +75,8 @@ func (s *Scheduler) takeWaiter(done <-chan struct{}) *Waiter {
 	return w
 }
 
-// Dismiss puts a record back. Once the port is closed it keeps no context. The lock may
-// be released in between.
+// Dismiss frees a record. Once the port is closed, free records keep no context. The lock
+// may be released in between.
 func (s *Scheduler) Dismiss(w *Waiter) {
 	w.hasContext = false
 	w.next, s.free = s.free, w
@@ -109,8 +109,8 @@ func (r *registration) contextEnded() {
 	s.Unlock()
 }
 
-// expectCallback notes that a callback could not be stopped and may still be
-// on its way.
+// expectCallback makes Close wait for a callback that could not be stopped, unless it has
+// run.
 func (s *Scheduler) expectCallback(r *registration) {
 	if !r.ran {
 		r.awaited = true

@@ -7,36 +7,36 @@ import (
 )
 
 const (
-	// handful is how many events are too few to wake another goroutine for: that costs
-	// as much as working on some of them.
+	// handful is the largest number of events for which no other goroutine is woken: a
+	// wake-up costs as much as the work on some of them.
 	handful = 4
-	// longBody is from how many nanoseconds on the work of a woken waiter is worth a
-	// processor of its own, and mostInARow how many events the leader works on before
-	// it steps aside then.
+	// longBody is the number of nanoseconds from which on the work of a woken waiter is
+	// worth a processor of its own. For such work, mostInARow is the number of events
+	// that the leader works on before it steps aside.
 	longBody   = 12_000
 	mostInARow = 64
 )
 
-// TimePerTurn is after how many nanoseconds a turn ends early: of the events of one poll,
-// and of what is ready without one.
+// TimePerTurn is the number of nanoseconds after which a turn ends early: a turn of the
+// events of one poll, or of what is ready without an event.
 const TimePerTurn = 250_000
 
-// lead is one step of the leader's work: work on what is known to be possible,
-// one event at a time, or else wait for more. w has the lead. The lock is released in
-// between.
+// lead does one step of the leader's work: it works on what is possible now, one event at
+// a time, or else waits for more. w has the lead. The lock is released in between.
 //
-// One event at a time, because what follows from it mostly concerns the same
-// connection: the reply is written while the socket is still in the caches.
+// It takes one event at a time, because what follows from an event mostly concerns the
+// same connection: the reply is written while the socket is still in the caches.
 func (s *Scheduler) lead(w *Waiter) {
 	if s.work.Ready() {
-		// One turn, and on to the events: a direction that has more than its turn
+		// One turn, and then the events: a direction that has more to do than its turn
 		// allows is on the list again.
 		s.takeTurn(0)
 		switch {
 		case s.closed:
 			return
 		case s.satisfied(w) && len(s.pending) == 0:
-			// The next leader may be satisfied in the same way, and the one after it.
+			// The next leader may be satisfied in the same way, and so on: without this
+			// look, nobody would poll.
 			if s.lookIsDueAfterTurn() {
 				s.poll(w, false)
 			}
@@ -50,7 +50,7 @@ func (s *Scheduler) lead(w *Waiter) {
 		if s.woken != before && len(s.pending) > 0 && !s.satisfied(w) && s.stepsAsideNow() {
 			s.stepAside(w)
 		}
-	case s.standby != nil: // it is about to look
+	case s.standby != nil: // it is about to take the lead
 		s.leader = nil
 		s.park(w)
 	default:
@@ -58,12 +58,11 @@ func (s *Scheduler) lead(w *Waiter) {
 	}
 }
 
-// stepAside lets a waiter that was woken go first, while its connection is
-// still in the caches: if it comes back to wait, it takes the lead and the next
-// event, and so on through all of them. Each of them may also stay away and
-// work, so the one that stepped aside stands by: it does not sleep, and takes the
-// lead when it gets its turn and nobody has it. w has the lead. The lock is released in
-// between.
+// stepAside lets a waiter that was just woken run first, while its connection is still in
+// the caches. If that waiter comes back to wait, it takes the lead and the next event, and
+// so on through all events. It may also stay away and work. So w stands by: it does not
+// sleep, and takes the lead if nobody has it when w runs again. w has the lead. The lock
+// is released in between.
 func (s *Scheduler) stepAside(w *Waiter) {
 	s.leader = nil
 	if s.standby != nil {
@@ -86,8 +85,8 @@ func (s *Scheduler) stepAside(w *Waiter) {
 
 // stepsAsideNow reports whether the leader steps aside for the waiter that it has just
 // woken. With one processor it always does. With several it works on more events first
-// if what the woken do takes long: then each of them finds a processor, and nobody has to
-// come for the lead between two events.
+// if the work of woken waiters takes long: then each of them finds a processor, and no
+// other waiter has to take the lead between two events.
 func (s *Scheduler) stepsAsideNow() bool {
 	if s.processors > 1 && s.body >= longBody {
 		if s.servedInARow++; s.servedInARow < mostInARow {
@@ -98,9 +97,9 @@ func (s *Scheduler) stepsAsideNow() bool {
 	return true
 }
 
-// noteReturn is called by each waiter that comes. The first that comes after a leader has
-// stepped aside shows how long those work that are woken: about as long as it took, or
-// less where several work side by side.
+// noteReturn is called by each waiter that arrives. The time from a leader's step aside
+// until the first waiter arrives is about how long a woken waiter works, or less if several
+// work side by side.
 func (s *Scheduler) noteReturn() {
 	if s.steppedAside != 0 {
 		s.body += (s.clock.Now() - s.steppedAside - s.body) / 4
@@ -108,8 +107,8 @@ func (s *Scheduler) noteReturn() {
 	}
 }
 
-// round works on what is possible now, I/O and deadlines, without waiting: all of
-// it, or as much as one turn allows. w has the lead. The lock is released in between.
+// round works on the I/O and the deadlines that are possible now, as far as one turn
+// allows, and does not wait. w has the lead. The lock is released in between.
 func (s *Scheduler) round(w *Waiter) {
 	if len(s.pending) == 0 && s.work.Armed() {
 		s.poll(w, false)
@@ -139,10 +138,10 @@ func (s *Scheduler) serveNext(w *Waiter) {
 	}
 }
 
-// lookAtDeadlines ends what is overdue once all events of a poll have been
-// worked on: what has arrived in time is not overdue because it is looked at late.
-// When the events, and the loop bodies between them, take long, it does not wait
-// for the last of them. The lock is released in between.
+// lookAtDeadlines ends operations that have timed out, once all events of a poll have been
+// worked on: an operation whose data arrived in time must not time out because the port
+// looks late. If the events and the loop bodies between them take TimeBetweenLooks, it
+// does not wait for the last of them. The lock is released in between.
 func (s *Scheduler) lookAtDeadlines() {
 	now := s.clock.Now()
 	if s.polled == 0 { // then nothing had a deadline

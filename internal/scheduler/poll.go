@@ -6,18 +6,17 @@ import (
 	"github.com/completionport/completion/internal/backend"
 )
 
-// unknownTimeout says that the poller's time-out has passed or was cut short:
-// it must be set before the next wait, whatever it is.
+// unknownTimeout means that the poller's time-out has passed or was cut short: it must be
+// set before the next wait, whatever the deadline is.
 const unknownTimeout = backend.Never + 1
 
-// poll waits for events or the next deadline, and notes what it saw. Without
-// block it takes one look. w has the lead, and all events that were seen before
-// have been worked on. The lock is released in between. The package's comment says why
-// no wake-up is lost.
+// poll waits for events or the next deadline, and stores the events in pending. Without
+// block it looks once and does not wait. w has the lead, and pending is empty. The lock is
+// released in between. The package's comment says why no wake-up is lost.
 func (s *Scheduler) poll(w *Waiter, block bool) {
 	deadline := s.work.Deadline()
 	if block && deadline != backend.Never && deadline <= s.clock.Now() {
-		block = false // more is overdue than one turn ends
+		block = false // more operations are due than one turn ends
 	}
 	if block && !s.setTimeout(w) {
 		return // there is news already
@@ -63,8 +62,8 @@ func (s *Scheduler) chooseWait(w *Waiter, block bool) backend.Waiting {
 	return s.how
 }
 
-// countProcessors asks how many goroutines can run at once, now and then, and only if it
-// matters: when a poll has brought many events.
+// countProcessors asks the runtime now and then how many goroutines can run at once, and
+// only when it matters: when a poll has returned many events.
 func (s *Scheduler) countProcessors() {
 	if len(s.pending) <= handful || s.fixed {
 		return
@@ -100,8 +99,8 @@ func (s *Scheduler) sleep(w *Waiter, how backend.Waiting) (n int) {
 	return n
 }
 
-// waitOn waits in the given way, and again for as long as serveAsleep says so. The lock
-// is not held.
+// waitOn waits in the given way, and again as long as serveAsleep reports so. The lock is
+// not held.
 func (s *Scheduler) waitOn(how backend.Waiting) (n int, timedOut bool) {
 	for again := true; again; {
 		n, timedOut = s.poller.Wait(how, s.events)
@@ -113,10 +112,10 @@ func (s *Scheduler) waitOn(how backend.Waiting) (n int, timedOut bool) {
 	return n, timedOut
 }
 
-// serveAsleep works on a single event while the leader is asleep, as far as others can
-// see, and returns how many are left for it and whether it goes on waiting. That is how
+// serveAsleep works on a single event for a leader that stays in the poller. It returns
+// how many events are left for the leader, and whether the leader waits again. In this way
 // a leader serves others that await: it chooses nothing anew, and a Parker need not look
-// again before it sleeps. It keeps to the protocol of poll. The lock is not held.
+// again before it sleeps. serveAsleep follows the protocol of poll. The lock is not held.
 func (s *Scheduler) serveAsleep(n int) (left int, again bool) {
 	if n != 1 || s.spin > 0 || s.observe != nil {
 		return n, false
@@ -133,20 +132,19 @@ func (s *Scheduler) serveAsleep(n int) (left int, again bool) {
 	return 0, again
 }
 
-// canSleepOn reports whether a leader in the poller has nothing to look at.
+// canSleepOn reports whether a leader in the poller has nothing to do there but sleep.
 func (s *Scheduler) canSleepOn() bool {
 	deadline := s.work.Deadline()
 	if s.closed || s.satisfied(s.leader) || s.work.Ready() || deadline < s.timeout {
 		return false
 	}
-	// The poller would look at its time-out only when it finds no event.
+	// The poller checks its time-out only when it finds no event.
 	return deadline == backend.Never || deadline > s.clock.Now()
 }
 
-// setTimeout sets the time until which the poller may wait. One that is earlier than
-// needed is left alone: it costs a look, setting it anew costs the same each
-// time. Setting it needs the lock released. If that let news in, setTimeout
-// reports false.
+// setTimeout sets the time until which the poller may wait. It keeps a time-out that is
+// earlier than needed: that costs one look, and a new time-out costs as much each time. It
+// releases the lock to set one, and reports false if there was news meanwhile.
 func (s *Scheduler) setTimeout(w *Waiter) bool {
 	until := s.work.Deadline()
 	if s.timeout <= until || s.work.Ready() {
@@ -159,11 +157,10 @@ func (s *Scheduler) setTimeout(w *Waiter) bool {
 	return !s.satisfied(w) && s.work.Deadline() >= until
 }
 
-// look spins: it polls without waiting until there is an event, news, or the
-// spin time is over. It returns how the leader waits for events after
-// that. An operation that is due before the end of the spin time ends it: until is
-// the leader's for as long as it is in the poller, and an earlier one is news. The lock
-// is not held.
+// look spins: it polls without waiting until there is an event or news, or the spin time
+// is over. It returns the number of events, and how the leader waits after that. A deadline
+// ends the spin time early. look reads until without the lock: only the leader writes it
+// while it is in the poller, and an earlier deadline is news. The lock is not held.
 func (s *Scheduler) look(w *Waiter, how backend.Waiting) (int, backend.Waiting) {
 	for end := min(s.clock.Now()+s.spin, s.until); ; {
 		n, _ := s.poller.Wait(backend.Look, s.events)
@@ -175,7 +172,7 @@ func (s *Scheduler) look(w *Waiter, how backend.Waiting) (int, backend.Waiting) 
 		}
 		runtime.Gosched()
 	}
-	// The same look as in poll: news since then must not be slept on.
+	// The same check as in poll: the leader must not sleep if there is news since then.
 	s.Lock()
 	defer s.Unlock()
 	if s.satisfied(w) || s.newsFlag.Load() || s.until <= s.clock.Now() {
@@ -185,8 +182,8 @@ func (s *Scheduler) look(w *Waiter, how backend.Waiting) (int, backend.Waiting) 
 	return 0, how
 }
 
-// Drain works on whatever ends until done reports true, for a port that is closed. It
-// waits until nobody else is in the poller. The lock is released in between.
+// Drain polls for a closed port, and works on its events until done reports true. First it
+// waits until no other goroutine polls or works. The lock is released in between.
 func (s *Scheduler) Drain(done func() bool) {
 	for s.workers > 0 {
 		s.AwaitChange()
@@ -198,8 +195,8 @@ func (s *Scheduler) Drain(done func() bool) {
 		case len(s.pending) > 0:
 			s.serveNext(w)
 		case s.work.Ready() || s.work.Deadline() <= s.clock.Now():
-			// And then a look, whatever is left: when the calls take long, there is
-			// always something to ask again, whose end waits in the poller.
+			// And then a look, even if more is ready or due. When the calls take long,
+			// there is always an operation to abandon again, and its end is in the poller.
 			s.takeTurn(s.clock.Now())
 			s.pollClosed(backend.Look)
 		default:
@@ -209,8 +206,8 @@ func (s *Scheduler) Drain(done func() bool) {
 	s.leader = nil
 }
 
-// pollClosed is poll for a port that is closed. What somebody else does
-// meanwhile that brings it nearer to its end wakes it. The lock is released in between.
+// pollClosed is poll for a closed port. Another goroutine that does something for the end
+// of the port meanwhile wakes it. The lock is released in between.
 func (s *Scheduler) pollClosed(how backend.Waiting) {
 	s.polls++
 	s.until, s.how = s.work.Deadline(), how

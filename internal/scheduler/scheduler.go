@@ -7,26 +7,27 @@ import (
 	"github.com/completionport/completion/internal/backend"
 )
 
-// Work is what the waiters of a port do for each other, and what they wait for. Its
-// methods are called with the lock held.
+// Work is the work that the waiters of a port do for each other, and what they wait for.
+// Its methods are called with the lock held.
 type Work interface {
 	// Serve works on an event. It releases the lock in between.
 	Serve(backend.Event)
-	// Turn works on what is ready without an event, and on what is due at the time
-	// now, 0 for nothing: as much as one turn allows. It releases the lock in between.
+	// Turn works on what is ready without an event, and on what is due at the time now,
+	// as far as one turn allows. At the time 0 nothing is due. It releases the lock in
+	// between.
 	Turn(now int64)
-	// Ready reports whether there is something that is ready without an event.
+	// Ready reports whether anything is ready without an event.
 	Ready() bool
 	// Armed reports whether the poller can report anything.
 	Armed() bool
 	// Deadline returns when the next deadline passes, backend.Never if there is none.
 	Deadline() int64
-	// Items returns how many items lie in the queue.
+	// Items returns how many items are in the queue.
 	Items() int
 	// InFlight returns how many operations have not ended.
 	InFlight() int
-	// ContextEnded is called when the context of a waiter has ended that wants the end
-	// of one operation: that is to be cancelled. It may release the lock in between.
+	// ContextEnded cancels the operation that a waiter waits for, when the context of the
+	// waiter has ended. It may release the lock in between.
 	ContextEnded(number int)
 }
 
@@ -36,12 +37,12 @@ type Options struct {
 	Poller backend.Poller
 	Clock  interface{ Now() int64 }
 	Spin   int64 // nanoseconds that the leader polls without sleeping before it sleeps
-	// ItemWait is how a leader sleeps that wants an item. Look means Park.
+	// ItemWait is how a leader that wants an item sleeps. Look means Park.
 	ItemWait backend.Waiting
 	// Observe is called before and after the leader sleeps in the poller, with no lock
-	// held; afterwards with the number of events. It is nil mostly.
+	// held; afterwards with the number of events. It may be nil.
 	Observe func(awake bool, events int)
-	Steps   Steps // nil but in a simulator
+	Steps   Steps // nil except in a simulator
 	// Processors is how many goroutines can run at once. 0 asks the runtime.
 	Processors int
 }
@@ -69,28 +70,28 @@ type Scheduler struct {
 	itemWakes int        // dequeuers woken for an item that have not looked yet
 	woken     int        // how many sleeps have been ended, ever
 	leader    *Waiter
-	coming    *Waiter // the leader, if it was made so in its sleep and has not run since
+	coming    *Waiter // the leader, if it became leader in its sleep and has not run since
 	standby   *Waiter
 	transient Waiter // holds the lead for a caller that does not wait
 	pace      pace
-	pending   []backend.Event // brought by a poll and not worked on yet
+	pending   []backend.Event // returned by a poll and not worked on yet
 
 	// Several processors.
-	helpers      int   // who work on an event beside the leader
+	helpers      int   // how many work on an event beside the leader
 	processors   int   // how many goroutines can run at once
-	fixed        bool  // by Options
+	fixed        bool  // processors is fixed by Options
 	counted      int   // how often countProcessors was called
-	body         int64 // about how many nanoseconds those work that are woken
-	steppedAside int64 // when, if nobody has come since
-	servedInARow int   // events, since the leader has stepped aside
+	body         int64 // about how many nanoseconds a woken waiter works
+	steppedAside int64 // when the leader stepped aside; 0 if a waiter has arrived since
+	servedInARow int   // events since the leader stepped aside
 
 	// The leader in the poller.
-	workers  int             // in the poller, or at work with the lock released
-	parked   bool            // the leader may be asleep: news for it wake it
-	how      backend.Waiting // and this is how
-	until    int64           // until when
+	workers  int             // goroutines in the poller, or at work with the lock released
+	parked   bool            // the leader may be asleep: news must wake it
+	how      backend.Waiting // how the leader waits
+	until    int64           // the deadline until which it waits
 	polled   int64           // when the last poll was over, if anything had a deadline then
-	timeout  int64           // what the poller was last told, see setTimeout
+	timeout  int64           // the time-out that the poller has, see setTimeout
 	events   []backend.Event
 	newsFlag atomic.Bool // news for a leader that spins
 	polls    uint64
@@ -101,10 +102,10 @@ type Scheduler struct {
 	closed    bool
 	changed   sync.Cond // broadcast by Settled
 	changes   uint64    // how often
-	callbacks int       // callbacks of contexts that have begun and not ended
+	callbacks int       // callbacks of contexts that could not be stopped and have not ended
 }
 
-// eventsPerPoll bounds the work between two looks at deadlines and waiters.
+// eventsPerPoll limits the work between two looks at deadlines and waiters.
 const eventsPerPoll = 128
 
 // Init prepares a scheduler for use.
@@ -123,8 +124,8 @@ func (s *Scheduler) Init(o Options) {
 	s.serve = s.serveAsleep
 }
 
-// WakeLeader has the leader look again: at what is ready, at deadlines, at what it
-// wants. Clearing parked under the lock leaves one wake for one sleep.
+// WakeLeader makes the leader look again: at what is ready, at deadlines, at what it
+// wants. parked is cleared under the lock, so one sleep gets at most one wake-up.
 func (s *Scheduler) WakeLeader() {
 	if s.leader == nil {
 		return
@@ -147,7 +148,7 @@ func (s *Scheduler) DeadlineSet(when int64) {
 
 // Stats is a snapshot of a scheduler.
 type Stats struct {
-	Waiting         int // asleep, but for the leader
+	Waiting         int // waiters that sleep, without the leader
 	Polls, Wakes    uint64
 	Leading, Parked bool
 }
@@ -163,18 +164,17 @@ func (s *Scheduler) Stats() Stats {
 	}
 }
 
-// Refuse notes that no operation is accepted any more: whoever waits for the end of all
-// may have it soon.
+// Refuse records that the port accepts no operations any more. From now on, Settled wakes
+// the waiters for the end of all operations.
 func (s *Scheduler) Refuse() { s.refusing = true }
 
-// Close notes that the port is closed: nobody polls any more, but Drain.
+// Close records that the port is closed: only Drain polls from now on.
 func (s *Scheduler) Close() {
 	s.closed, s.refusing = true, true
 	s.WakeLeader()
 }
 
-// Settled is called whenever something has ended that the end of the port may be
-// waiting for.
+// Settled is called whenever anything has ended that Close or Shutdown may wait for.
 func (s *Scheduler) Settled() {
 	if !s.refusing {
 		return
@@ -190,6 +190,6 @@ func (s *Scheduler) notifyChange() {
 	s.changed.Broadcast()
 }
 
-// Busy reports whether somebody is in the poller or works, or a callback of a context
-// has not ended.
+// Busy reports whether a goroutine polls or works, or a callback of a context that could
+// not be stopped has not ended.
 func (s *Scheduler) Busy() bool { return s.workers > 0 || s.callbacks > 0 }

@@ -5,19 +5,19 @@ import (
 	"sync"
 )
 
-// Steps decides which goroutine goes on next, at every point where another one
-// could get in between. It is how a simulator makes any schedule happen. A port
-// of a program has none, and a point costs it a comparison.
+// Steps decides which goroutine runs next, at every point where another one could
+// interleave. A simulator uses it to make any schedule happen. The port of a program has
+// none, and a point costs it a comparison.
 type Steps interface {
-	// Step is called where nothing is locked that a lock-free access relies on:
-	// others may go on before it returns.
+	// Step is called where no lock is held that a lock-free access relies on: other
+	// goroutines may run before it returns.
 	Step()
 	// Turn is Step where a goroutine begins to work on an event.
 	Turn()
 	// Lock locks mu, whose holder may be waiting in one of these methods.
 	Lock(mu *sync.Mutex)
-	// Sleep returns when awake reports true, which it does at the latest when
-	// another goroutine has done what the caller waits for.
+	// Sleep returns when awake reports true. awake does so at the latest when another
+	// goroutine has done what the caller waits for.
 	Sleep(awake func() bool)
 }
 
@@ -30,8 +30,8 @@ func (s *Scheduler) Lock() {
 	s.mu.Lock()
 }
 
-// Unlock unlocks the port, and then wakes the leader if what was done under the lock
-// is news to it: no system call is made under a lock.
+// Unlock unlocks the port, and then wakes the leader if the work under the lock is news
+// for it: no system call is made under a lock.
 func (s *Scheduler) Unlock() {
 	wake, how := s.wakeAfter, s.how
 	s.wakeAfter = false
@@ -44,8 +44,8 @@ func (s *Scheduler) Unlock() {
 // TryLock is sync.Mutex.TryLock.
 func (s *Scheduler) TryLock() bool { return s.mu.TryLock() }
 
-// UnlockQuietly unlocks the port and wakes nobody: the caller holds another lock. It
-// calls for a wake-up that a later Unlock makes.
+// UnlockQuietly unlocks the port and wakes nobody: the caller holds another lock, or has
+// no news. A wake-up that is due is left to a later Unlock.
 func (s *Scheduler) UnlockQuietly() { s.mu.Unlock() }
 
 // sleep returns when w is in no list any more. The lock is released in between.
@@ -60,14 +60,14 @@ func (w *Waiter) sleep() {
 	w.wake.Wait()
 }
 
-// conditionLock is what a condition releases while a goroutine sleeps: the lock of the
-// port, and with it the leader if there is news for it.
+// conditionLock is the lock that a condition releases while a goroutine sleeps: that of
+// the port. Its Unlock also wakes the leader if there is news for it.
 type conditionLock struct{ *Scheduler }
 
 func (l conditionLock) Lock()   { l.mu.Lock() }
 func (l conditionLock) Unlock() { l.Scheduler.Unlock() }
 
-// AwaitChange returns when Settled was called. The lock is released in between, and
+// AwaitChange returns when notifyChange was called. The lock is released in between, which
 // wakes nobody.
 func (s *Scheduler) AwaitChange() {
 	if s.steps == nil {

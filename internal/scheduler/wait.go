@@ -1,13 +1,13 @@
 package scheduler
 
 // AwaitItems returns when there is an item to take, or none will come: the context is
-// over, or the port is closed and nothing is in flight. There may be more items, up to
-// room, if they are at hand. The lock is released in between.
+// over, or the port is closed and nothing is in flight. It collects more items, up to
+// room, if that needs no wait. The lock is released in between.
 func (s *Scheduler) AwaitItems(ctx Context, room int) {
 	if s.work.Items() > 0 && (s.leader == nil || s.canTakeOver()) && !s.closed && s.lookIsDue() {
 		s.lookAround()
 	}
-	// A consumer that is alone goes from event to event: it has nobody to tell.
+	// A consumer that is alone goes from event to event: there is nobody to wake.
 	for s.work.Items() < room && len(s.pending) > 0 && s.leader == nil && !s.closed && !s.crowded() {
 		s.leader = &s.transient
 		if s.work.Ready() {
@@ -18,8 +18,8 @@ func (s *Scheduler) AwaitItems(ctx Context, room int) {
 		}
 		s.handOff(&s.transient)
 	}
-	// The lock was released, and Dismiss may release it: others may have taken what
-	// was there.
+	// The lock was released, and Dismiss may release it again: others may have taken the
+	// items.
 	for over := false; s.work.Items() == 0 && !over; {
 		w, _ := s.Enlist(ctx, Item)
 		w.room = room
@@ -29,7 +29,7 @@ func (s *Scheduler) AwaitItems(ctx Context, room int) {
 	}
 }
 
-// lookAround looks at I/O and deadlines as a leader, and does not wait.
+// lookAround looks at I/O and deadlines as the leader, and does not wait.
 func (s *Scheduler) lookAround() {
 	w, _ := s.Enlist(Forever, Item)
 	s.leader, s.coming = w, nil
@@ -38,9 +38,9 @@ func (s *Scheduler) lookAround() {
 	s.Dismiss(w)
 }
 
-// LookAround works on what is ready and on what can be seen now, unless somebody leads
-// or the port is closed. It does not wait. It is for a caller that has just caused
-// something to end.
+// LookAround works on what is ready and on the events that are there now, unless there is
+// a leader or the port is closed. It does not wait. It is for a caller that has just caused
+// an operation to end.
 func (s *Scheduler) LookAround() {
 	if s.leader != nil || s.closed {
 		return
@@ -53,14 +53,13 @@ func (s *Scheduler) LookAround() {
 	s.Dismiss(w)
 }
 
-// Wait returns when w has what it wants, and hands off the lead if w came to have it.
-// Whoever waits polls: if nobody has the lead, it takes it. The lock is released in
-// between.
+// Wait returns when w has what it wants. If nobody has the lead, w takes it and polls. Wait
+// hands off the lead before it returns, if w has it. The lock is released in between.
 func (s *Scheduler) Wait(w *Waiter) {
 	s.noteReturn()
 	for !s.satisfied(w) || s.hasMore(w) {
 		switch {
-		case s.closed: // Close ends what is in flight, and wakes us after it
+		case s.closed: // Close ends what is in flight, and then wakes all
 			s.handOff(w)
 			s.park(w)
 		case s.leader == w:
@@ -91,10 +90,10 @@ func (s *Scheduler) satisfied(w *Waiter) bool {
 }
 
 // hasMore reports whether a leader that has its item works on the next event before it
-// leaves: because it wants more items, or because others sleep that wait for the event
-// while the item is worked on. If there are more events than a handful and more
-// processors than one, it leaves at once and wakes one of those: that one works on the
-// events side by side with the body for this item.
+// leaves: because it wants more items, or because sleeping waiters would wait for the event
+// while the body for this item runs. With more than a handful of events and several
+// processors, it leaves at once and wakes one of them, which works on the events while the
+// body runs.
 func (s *Scheduler) hasMore(w *Waiter) bool {
 	if s.leader != w || w.want != Item || len(s.pending) == 0 || s.standby != nil || s.closed || w.over {
 		return false
@@ -105,10 +104,11 @@ func (s *Scheduler) hasMore(w *Waiter) bool {
 	return s.crowded() && (s.processors == 1 || len(s.pending) <= handful)
 }
 
-// canTakeOver reports whether the leader was made so in its sleep and has not run since. It
-// may find no processor for milliseconds while others go from an event to a body and on to
-// the next event, and the leader alone looks at deadlines and at what is ready. With one
-// processor the next to run is mostly the leader itself.
+// canTakeOver reports whether another waiter may take the lead from a leader that became
+// leader in its sleep and has not run since. That leader may find no processor for
+// milliseconds while others go from an event to a body and on to the next event, and only a
+// leader looks at deadlines and at what is ready. With one processor the answer is no: the
+// next to run is mostly the leader itself.
 func (s *Scheduler) canTakeOver() bool { return s.coming != nil && s.processors > 1 }
 
 // canHelp reports whether w, which is not the leader and wants an item, works on the next
@@ -117,13 +117,13 @@ func (s *Scheduler) canHelp(w *Waiter) bool {
 	return w.want == Item && len(s.pending) > 0 && s.helpers < s.processors-1
 }
 
-// crowded reports whether others sleep.
+// crowded reports whether other waiters sleep.
 func (s *Scheduler) crowded() bool { return s.dequeuers.head != nil || s.awaiters.head != nil }
 
-// handOff gives the lead, if w has it, to a sleeping waiter. A waiter that was
-// made leader while it got what it wanted hands it off here, too; and so does
-// one that stood by, if nobody has it. The successor is the one that has slept
-// longest, since it is the likeliest to wait on.
+// handOff gives the lead to a sleeping waiter, if w has it or nobody does. A waiter that
+// became leader while it got what it wanted hands it off here, too, and so does one that
+// stood by, if nobody has the lead. The successor is the waiter that has slept longest,
+// dequeuers first, since it is the likeliest to go on waiting.
 func (s *Scheduler) handOff(w *Waiter) {
 	if s.leader != nil && s.leader != w {
 		return
@@ -164,14 +164,14 @@ func (s *Scheduler) park(w *Waiter) {
 	}
 }
 
-// End notes that the operation has ended that the waiter of that number waits for.
+// End records that the operation of the waiter with that number has ended, and wakes it.
 func (s *Scheduler) End(number int32) {
 	w := s.waiters[number]
 	w.ended = true
 	s.wakeWaiter(w)
 }
 
-// wakeWaiter has w look again, wherever it sleeps.
+// wakeWaiter makes w look again, whether it sleeps in a list or leads.
 func (s *Scheduler) wakeWaiter(w *Waiter) {
 	switch {
 	case w.list != nil:
@@ -183,7 +183,7 @@ func (s *Scheduler) wakeWaiter(w *Waiter) {
 	}
 }
 
-// WakeAll has every waiter look again.
+// WakeAll makes every waiter look again.
 func (s *Scheduler) WakeAll() {
 	for s.dequeuers.head != nil {
 		s.wakeWaiter(s.dequeuers.head)
@@ -196,10 +196,9 @@ func (s *Scheduler) WakeAll() {
 	}
 }
 
-// ItemsChanged sees to it that no item lies in the queue while a waiter sleeps that
-// would take it. It is called after every change of the number of items and by every
-// dequeuer that leaves, so that the wake-up of one that left for another reason reaches
-// the next.
+// ItemsChanged makes sure that no item is in the queue while a waiter that would take it
+// sleeps. It is called after each change of the number of items, and by each dequeuer that
+// leaves, so that the wake-up of one that left for another reason reaches the next.
 func (s *Scheduler) ItemsChanged() {
 	unclaimed := s.work.Items() - s.itemWakes
 	if unclaimed <= 0 {

@@ -7,12 +7,12 @@ type Want uint8
 
 const (
 	Item    Want = iota // any item
-	OneEnd              // the end of one operation: Ended says so
+	OneEnd              // the end of one operation: End reports it
 	AllEnds             // the end of all operations
 )
 
-// Waiter is one goroutine that waits. Records are kept and used again, together with
-// the context that they last heeded.
+// Waiter is the record of a goroutine that waits. Records are reused, together with their
+// registration at the last context.
 type Waiter struct {
 	scheduler *Scheduler
 	number    int32
@@ -20,15 +20,15 @@ type Waiter struct {
 
 	want       Want
 	room       int  // how many items it can take
-	ended      bool // its operation has
-	over       bool // its context is
+	ended      bool // its operation has ended
+	over       bool // its context has ended
 	forItem    bool // woken for an item, and has not looked yet
-	hasContext bool // this use heeds its context
+	hasContext bool // its context, if it ends, ends this wait
 
-	list       *waiterList // it sleeps in
+	list       *waiterList // the list that it sleeps in, nil if it does not
 	prev, next *Waiter
 
-	registered *registration // the context it last heeded, if that is not over
+	registered *registration // at the last context, if that has not ended
 }
 
 // Number identifies the waiter among those of its scheduler, from 0.
