@@ -1,8 +1,8 @@
 package backend
 
-// Backend is an opened backend: what one port has of it.
+// Backend is an opened backend, for one port.
 type Backend struct {
-	// Name is what a program calls the backend: "epoll".
+	// Name is the name that programs use for the backend, such as "epoll".
 	Name string
 	// Poller and Kernel belong to each other. A descriptor that Kernel opens is armed
 	// with Poller and with no other.

@@ -5,9 +5,9 @@ import (
 	"time"
 )
 
-// Calls is a Kernel with the calls that handles need besides: to open and adopt
-// sockets, for addresses and options. The engine makes none of them, and none is on the
-// path of an operation.
+// Calls is a Kernel with the other calls that handles need: they open and adopt sockets,
+// return addresses and set options. The engine makes none of them, and none is on the path
+// of an operation.
 type Calls interface {
 	Kernel
 
@@ -23,14 +23,14 @@ type Calls interface {
 	// Disown closes a descriptor that Adopt has returned and leaves the socket as it
 	// is: it still belongs to c. Close might change what both share.
 	Disown(fd int)
-	// Descriptor returns the number to show to others.
+	// Descriptor returns the system's number for fd, to be shared with others.
 	Descriptor(fd int) (uintptr, error)
 	// FileRemover returns a function that removes the file of a unix listener: the
 	// file that is at path now, and none that takes its place later.
 	FileRemover(path string) (remove func())
 
-	// The addresses are nil where there is none, or none that the system knows.
-	// RemoteAddr is called for sockets that are or have been connected.
+	// LocalAddr and RemoteAddr return nil if there is no address, or none that the system
+	// knows. RemoteAddr is called for sockets that are or were connected.
 	LocalAddr(fd int) net.Addr
 	RemoteAddr(fd int) net.Addr
 
@@ -50,7 +50,7 @@ type Family uint8
 const (
 	IPv4 Family = iota + 1
 	IPv6        // v6 only
-	Dual        // v6 that takes v4 too, or v4 where there is no v6
+	Dual        // v6 that accepts v4, too, or v4 where there is no v6
 	Unix
 )
 

@@ -1,4 +1,4 @@
-// Package backend is the contract between the engine and what it stands on: epoll,
+// Package backend is the contract between the engine and the system below it: epoll,
 // kqueue, the completion port of Windows, the network in memory, or a simulator.
 //
 // A backend has two halves. Its Poller reports what has happened, and its Kernel
@@ -21,8 +21,8 @@
 //   - An event carries the descriptor and the generation that it was armed with.
 //   - Readiness may be reported too often. It is never reported too seldom: a call
 //     that returned EAGAIN, or moved less than it was asked to, is followed by an event
-//     once more can be done. Where a short read does not promise that, the events of
-//     the descriptor say StopsShort.
+//     as soon as more can be done. Where a short read does not guarantee that, the events
+//     of the descriptor have StopsShort.
 //   - No call of the kernel blocks, and the backend repeats none. Errors are reported
 //     as the system reports them.
 //   - Poller.Wake ends the wait that is under way, or the next one. It allocates
@@ -36,7 +36,7 @@
 //   - In each direction of a descriptor there is at most one call at a time, and
 //     inside a Native kernel at most one operation that the engine has started.
 //   - A descriptor is disarmed before it is closed, and neither happens during a call
-//     about it or while an operation of it is inside a Native kernel.
+//     for it or while an operation of it is inside a Native kernel.
 //   - The poller is closed when nobody waits in it any more and all descriptors are
 //     closed.
 //   - No lock of the engine is held during any call but Kernel.Now and

@@ -4,17 +4,17 @@ package backend
 
 import "syscall"
 
-// Errno is a system's number for what went wrong: that of package syscall, where it
-// has numbers.
+// Errno is a system's error number: that of package syscall, on systems where it has
+// numbers.
 type Errno = syscall.Errno
 
-// ErrnoOf returns the number that an error of package syscall is, 0 for any other.
+// ErrnoOf returns err if it is an Errno, 0 for any other error.
 func ErrnoOf(err error) Errno {
 	errno, _ := err.(Errno)
 	return errno
 }
 
-// Those that this module knows on every system.
+// The error numbers that this module uses on every system.
 const (
 	EADDRNOTAVAIL = syscall.EADDRNOTAVAIL
 

@@ -5,11 +5,11 @@ import (
 	"syscall"
 )
 
-// Errno is a number for what went wrong. Plan 9 has texts instead, and package
-// syscall no numbers: these are for a network in memory.
+// Errno is an error number. Plan 9 has texts instead, and package syscall has no numbers
+// there: these are for a network in memory.
 type Errno uintptr
 
-// The names that others have.
+// The error numbers, with the names that they have on other systems.
 const (
 	EAFNOSUPPORT Errno = iota + 1
 	EADDRINUSE
@@ -35,8 +35,8 @@ const (
 	ETIMEDOUT
 )
 
-// errnos are what they say, and the error of package syscall that means the same,
-// if there is one.
+// errnos holds the text of each error number, and the error of package syscall that means
+// the same, if there is one.
 var errnos = [...]struct {
 	text string
 	is   error
@@ -78,7 +78,7 @@ func ErrnoOf(err error) Errno {
 	return 0
 }
 
-// Error is what the others call it.
+// Error returns the text that other systems have for e.
 func (e Errno) Error() string {
 	if int(e) < len(errnos) && errnos[e].text != "" {
 		return errnos[e].text
@@ -86,13 +86,14 @@ func (e Errno) Error() string {
 	return "unknown error"
 }
 
-// Is makes errors.Is find the error of package syscall, and what that matches.
+// Is makes errors.Is match the error of package syscall that means the same as e, and all
+// errors that this one matches.
 func (e Errno) Is(target error) bool {
 	return int(e) < len(errnos) && errnos[e].is != nil && errors.Is(errnos[e].is, target)
 }
 
-// Timeout tells whether the system gave up waiting.
+// Timeout reports whether the system gave up waiting.
 func (e Errno) Timeout() bool { return e == ETIMEDOUT || e == EAGAIN }
 
-// Temporary tells of what may pass.
+// Temporary reports whether the error may pass.
 func (e Errno) Temporary() bool { return e == EINTR || e == EMFILE || e.Timeout() }

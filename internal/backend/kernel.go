@@ -11,13 +11,13 @@ import (
 type Kernel interface {
 	// Now is the port's clock: nanoseconds, monotonic, above 0.
 	Now() int64
-	// Read moves bytes into p. A Native kernel is asked only after a read of no bytes
-	// has ended.
+	// Read moves bytes into p. For a Native kernel, it is called only after a read of no
+	// bytes has ended.
 	Read(fd int, p []byte) (int, Errno)
 	CloseWrite(fd int) Errno
 	Close(fd int) Errno
-	// Classify returns what an errno means that a call for an operation of this kind
-	// has met.
+	// Classify returns what an errno means that a call for an operation of this kind has
+	// returned.
 	Classify(Kind, Errno) Class
 }
 
@@ -26,8 +26,8 @@ type Direct interface {
 	Kernel
 	Write(fd int, p []byte) (int, Errno)
 	Accept(fd int) (int, Errno)
-	// Connect begins a connect. An errno of the class WouldBlock says that it is under
-	// way.
+	// Connect begins a connect. An errno of the class WouldBlock means that the connect is
+	// under way.
 	Connect(fd int, to Address) Errno
 	// Connected returns how a connect under way has ended: 0 for success, an errno of
 	// the class WouldBlock if it has not ended.
@@ -37,34 +37,32 @@ type Direct interface {
 // Native is a kernel that performs operations by itself and reports their end.
 type Native interface {
 	Kernel
-	// Start begins an Accept, a Connect (to an address), a Read or a Write. A
-	// read of no bytes ends when there is something to read, be it the end of the
-	// stream, and takes nothing.
+	// Start begins an Accept, a Connect (to an address), a Read or a Write. A read of no
+	// bytes ends when there is data or the end of the stream, and takes nothing.
 	//
-	// If the operation is pending, an event reports its end, possibly before Start
-	// has returned, and Finish returns its result. Otherwise it has ended as n and
-	// errno say, and there is neither an event nor anything to finish.
+	// If the operation is pending, an event reports its end, possibly before Start has
+	// returned, and Finish returns its result. Otherwise it has ended with n and errno:
+	// no event follows, and Finish is not called.
 	//
-	// n is the number of bytes moved, also beside an errno; of an accept it is the
-	// new descriptor. The data is the kernel's while the operation is inside it.
+	// n is the number of bytes moved, also beside an errno; for an accept it is the new
+	// descriptor. The kernel owns data while the operation is inside it.
 	Start(fd int, kind Kind, data []byte, to *Address) (n int, errno Errno, pending bool)
-	// Finish returns the result of a pending operation whose event has come.
+	// Finish returns the result of a pending operation whose event has arrived.
 	Finish(fd int, kind Kind) (n int, errno Errno)
 	// Abandon asks once for the early end of a pending operation that has not been
-	// finished. The engine makes one such call about a direction at a time. The
-	// event comes all the same, at any time. An operation that was ended by Abandon
-	// and by nothing else has an errno of the class Again; of a write, the count may
-	// be too low then.
+	// finished. The engine makes one such call for a direction at a time. The event
+	// arrives all the same, at any time. An operation that ended because of Abandon alone
+	// has an errno of the class Again; the count of a write may be too low then.
 	//
-	// heard is false if the kernel has found nothing to end: the operation has ended
-	// and its event is still to come, or the kernel is busy with it just now. The
-	// engine asks again if no event comes.
+	// heard is false if the kernel has found nothing to end: the operation has ended and
+	// its event is still to arrive, or the kernel is busy with it just now. The engine asks
+	// again if no event arrives.
 	Abandon(fd int, kind Kind) (heard bool)
-	// AcceptAhead says that n Accepts of fd are to be expected, the pending one
-	// among them, so that as many connections can be taken at once: the results
-	// of the others are for the next Starts. It may be called again and for nothing.
-	// ended reports that the pending accept has ended during the call and has no
-	// event to come. It is called as Abandon is.
+	// AcceptAhead tells the kernel to expect n Accepts of fd, including the pending one, so
+	// that it can accept as many connections at once: the next Starts return the others. It
+	// may be called repeatedly, and without need. ended reports that the pending accept has
+	// ended during the call, and that no event follows. The rules of Abandon for calls hold
+	// for AcceptAhead, too.
 	AcceptAhead(fd, n int) (ended bool)
 }
 
@@ -82,7 +80,8 @@ const (
 	Again
 	// Fatal ends the operation and the connection: the handle remembers it.
 	Fatal
-	// BrokenPipe: the write side is gone (EPIPE). An earlier error said why.
+	// BrokenPipe: the write side is gone (EPIPE). If another call has returned a Fatal
+	// errno, that says why.
 	BrokenPipe
 )
 
@@ -97,7 +96,7 @@ const (
 	Read
 	Write
 	CloseWrite
-	Borrow // of a buffer of a pool: no kernel is asked
+	Borrow // waits for a buffer of a pool: no kernel is called
 )
 
 var kindNames = [...]string{"", "post", "timer", "accept", "connect", "read", "write", "closewrite", "borrow"}
@@ -109,7 +108,7 @@ func (k Kind) String() string { return kindNames[k] }
 type Address struct {
 	Inet netip.AddrPort
 	Path string
-	// BadPort reports that the port is no number of a port, and that Inet has another.
+	// BadPort reports that the port number is out of range. Inet has another one then.
 	BadPort bool
 }
 

@@ -1,14 +1,14 @@
 package backend
 
-// Never is a time that does not come.
+// Never is a time that never comes.
 const Never = int64(1<<63 - 2)
 
 // Poller reports which descriptors have become ready, or whose operations have ended.
 type Poller interface {
-	// Arm registers fd for both directions, edge-triggered, for its whole life.
-	// What is ready already counts as an edge. Every event of fd carries the
-	// generation, so that a late one does not reach the next owner of the
-	// descriptor's number. Generations are above 0.
+	// Arm registers fd for both directions, edge-triggered, until Disarm. What is ready
+	// already counts as an edge. Every event of fd carries the generation, so that a late
+	// one does not reach the next owner of the descriptor's number. Generations are above
+	// 0.
 	Arm(fd int, generation uint32) Errno
 	// Disarm ends what Arm began. It is called before fd is closed.
 	Disarm(fd int)
@@ -20,15 +20,15 @@ type Poller interface {
 	// timedOut reports that the time has passed or was cut short by Wake: it
 	// must be set again before the next Wait.
 	Wait(how Waiting, events []Event) (n int, timedOut bool)
-	// Wake ends the Wait of that way that is under way, or the next. It may come too
-	// late, and it may come during and after Close. It allocates nothing.
+	// Wake ends the Wait in the given way that is under way, or the next one. It may come
+	// too late, and it may come during and after Close. It allocates nothing.
 	Wake(how Waiting)
 	Close() error
 }
 
-// Parker is a Poller in which a leader saves something if it works on events without
-// leaving. Go's own poller looks for events each time before it lets a goroutine sleep,
-// but not when the goroutine goes back to sleep inside of it.
+// Parker is a Poller in which a leader saves work if it serves events without leaving.
+// Go's own poller looks for events each time before it lets a goroutine sleep, but not
+// when the goroutine goes back to sleep inside the poller.
 type Parker interface {
 	Poller
 	// Park is a Wait with Park that calls serve with the number of events as soon as
@@ -46,9 +46,9 @@ const (
 	// Park sleeps as a goroutine. It leaves the thread to others, which suits one of
 	// many goroutines that await.
 	Park
-	// Block sleeps in a system call. It wakes up without Go's scheduler, which
-	// suits a loop that has the port to itself. A poller that has only one of the
-	// two uses that.
+	// Block sleeps in a system call. It wakes up without Go's scheduler, which suits a
+	// loop that has the port to itself. A poller that has only one of Park and Block uses
+	// that for both.
 	Block
 )
 
@@ -59,19 +59,19 @@ type Event struct {
 	Ready      Readiness
 }
 
-// Readiness is what an event reports of a descriptor.
+// Readiness is what an event reports about a descriptor.
 type Readiness uint8
 
 const (
 	Readable Readiness = 1 << iota
 	Writable
-	// StopsShort: a read may end before the last of what is there, at urgent data
-	// or at the end of a message, and no event comes for the rest. The end of the
-	// stream is such a rest: what came before it may share its event. Every event of
-	// the descriptor has it for as long as it is so. It does not mean Readable.
+	// StopsShort: a read may return less than there is, because it stops at urgent data or
+	// at the end of a message, and no event comes for the rest. The end of the stream is
+	// such a rest: the data before it may share its event. Every event of the descriptor
+	// has StopsShort as long as this is so. It does not imply Readable.
 	StopsShort
-	// EndedIn and EndedOut come from a Native kernel alone: the operation that was
-	// started in that direction has ended.
+	// EndedIn and EndedOut come only with a Native kernel: the operation that was started
+	// in that direction has ended.
 	EndedIn
 	EndedOut
 )

@@ -9,8 +9,8 @@ import (
 // give out the smallest or reuse old ones, so a table costs one word for each. The zero
 // Table is empty and ready to use.
 //
-// Get takes no lock. It may return the entry of a former owner of the number: an event
-// is told from those of other owners by its generation.
+// Get takes no lock. It may return the entry of a former or a later owner of the number:
+// the generation of an event shows whose it is.
 type Table[T any] struct {
 	// Shift is the number of low bits that are zero in every descriptor, which then
 	// cost no entries. It is set before the first Set.
@@ -24,7 +24,7 @@ type Table[T any] struct {
 // object with pointers.
 const perChunk = 511
 
-// chunk is a part of a table. Once there, it stays.
+// chunk is a part of a table. A table never removes a chunk.
 type chunk[T any] [perChunk]atomic.Pointer[T]
 
 // Get returns the entry of fd, nil if there is none. It is short enough to be inlined.
@@ -36,8 +36,8 @@ func (t *Table[T]) Get(fd int) *T {
 	return nil
 }
 
-// Set makes v the entry of fd; nil removes it. Of several calls for one descriptor the
-// last counts: the caller keeps them in order.
+// Set makes v the entry of fd; nil removes it. The last of several calls for one
+// descriptor wins: the caller keeps them in order.
 func (t *Table[T]) Set(fd int, v *T) {
 	entry := t.find(fd)
 	if entry == nil {
@@ -65,7 +65,7 @@ func (t *Table[T]) All(yield func(*T) bool) {
 	}
 }
 
-// find returns the place of fd, nil if its chunk is not there.
+// find returns the place of fd, nil if there is no chunk for it.
 func (t *Table[T]) find(fd int) *atomic.Pointer[T] {
 	chunks, n := t.chunks.Load(), uint(fd)>>t.Shift
 	if i := n / perChunk; chunks != nil && i < uint(len(*chunks)) && (*chunks)[i] != nil {
@@ -74,7 +74,7 @@ func (t *Table[T]) find(fd int) *atomic.Pointer[T] {
 	return nil
 }
 
-// grow adds the chunk of fd, unless it is there by now, and returns the place of fd.
+// grow adds the chunk of fd, unless there is one by now, and returns the place of fd.
 func (t *Table[T]) grow(fd int) *atomic.Pointer[T] {
 	t.mu.Lock()
 	defer t.mu.Unlock()

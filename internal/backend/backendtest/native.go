@@ -15,7 +15,7 @@ var nativeTests = []test{
 	{"WaitsAgain", testNativeAgain},
 }
 
-// operation is one that the kernel was given.
+// operation is an operation that the kernel was given.
 type operation struct {
 	fd      int
 	kind    backend.Kind
@@ -33,7 +33,7 @@ func (w *world) start(fd int, kind backend.Kind, data []byte, to *backend.Addres
 	return o
 }
 
-// result waits for the end of an operation, and returns it.
+// result waits for the end of an operation, and returns its result.
 func (w *world) result(o *operation) (int, backend.Errno) {
 	w.Helper()
 	if o.pending {
@@ -44,7 +44,7 @@ func (w *world) result(o *operation) (int, backend.Errno) {
 	return o.n, o.errno
 }
 
-// ended returns what reports the end of the operation.
+// ended returns the readiness that reports the end of the operation.
 func (o *operation) ended() backend.Readiness {
 	if o.kind == backend.Accept || o.kind == backend.Read {
 		return backend.EndedIn
@@ -62,7 +62,7 @@ func (w *world) wantPending(fd int, data []byte) *operation {
 	return o
 }
 
-// A read ends when there is data, be it there before or not.
+// A read ends when there is data, whether the data was there before the read or not.
 func testNativeRead(w *world) {
 	one, other := w.pair()
 	for i := range 6 {
@@ -81,7 +81,7 @@ func testNativeRead(w *world) {
 	}
 }
 
-// A read of no bytes ends when there is something, and takes nothing.
+// A read of no bytes ends when there is data, and takes nothing.
 func testNativeReadOfNothing(w *world) {
 	one, other := w.pair()
 	read := w.wantPending(one, nil)
@@ -119,8 +119,8 @@ func testNativeRefused(w *world) {
 	}
 }
 
-// An operation that is abandoned has an event all the same, and an errno of its own;
-// the next one is as any.
+// An abandoned operation has an event all the same, and an errno of the class Again. The
+// next operation is not affected.
 func testAbandon(w *world) {
 	one, other := w.pair()
 	buffer := make([]byte, 8)
@@ -140,7 +140,8 @@ func testAbandon(w *world) {
 	}
 }
 
-// What may have ended when it is abandoned has one event, and its data or the errno.
+// An operation that may have ended when it is abandoned has one event, and either its data
+// or the errno.
 func testAbandonLate(w *world) {
 	one, other := w.pair()
 	for range 20 {
@@ -187,8 +188,8 @@ func testAcceptAhead(w *world) {
 	}
 }
 
-// A listener may be closed with accepts inside that are ahead, and connections that
-// nobody has asked for. The poller closes when the last of them is out.
+// A listener may be closed with accepts ahead inside the kernel, and with connections that
+// nobody has asked for. The poller closes when the last accept has left the kernel.
 func testCloseAhead(w *world) {
 	for range 5 {
 		l, at := w.listen()

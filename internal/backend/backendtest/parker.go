@@ -2,7 +2,7 @@ package backendtest
 
 import "github.com/completionport/completion/internal/backend"
 
-// parkerTests are those of a Parker. They want a kernel of readiness.
+// parkerTests are the tests of a Parker. They need a kernel of readiness.
 var parkerTests = []test{
 	{"ServedParksAgain", testParkAgain},
 	{"ParkTimesOut", testParkTimesOut},
@@ -33,7 +33,7 @@ func testParkAgain(w *world) {
 	w.closeFD(other)
 }
 
-// park parks, and serves nobody.
+// park parks once, and leaves all events to the caller.
 func (w *world) park() (n int, timedOut bool) {
 	return w.Poller.(backend.Parker).Park(make([]backend.Event, 8), func(n int) (int, bool) { return n, false })
 }
@@ -51,7 +51,7 @@ func testParkTimesOut(w *world) {
 	}
 }
 
-// A wake ends a leader that waits again after it has served.
+// A wake ends the Park of a leader that waits again after it has served.
 func testWakeEndsPark(w *world) {
 	p := w.Poller.(backend.Parker)
 	w.pair()

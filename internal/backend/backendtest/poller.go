@@ -7,7 +7,7 @@ import (
 	"github.com/completionport/completion/internal/backend"
 )
 
-// pollerTests are those of a Poller, whatever kernel it has.
+// pollerTests are the tests of a Poller with any kernel.
 var pollerTests = []test{
 	{"LookDoesNotWait", testLook},
 	{"TimeOutEndsWait", testTimeOut},
@@ -19,7 +19,7 @@ var pollerTests = []test{
 	{"NextOwnerOfTheNumber", testNextOwner},
 }
 
-// ways are those in which a leader sleeps.
+// ways are the ways in which a leader sleeps.
 var ways = map[string]backend.Waiting{"park": backend.Park, "block": backend.Block}
 
 func testLook(w *world) {
@@ -28,7 +28,7 @@ func testLook(w *world) {
 	}
 }
 
-// A wait without events ends when its time has come, and says so; the next one needs a
+// A wait without events ends at its time-out, and reports that. The next wait needs a
 // time-out of its own.
 func testTimeOut(w *world) {
 	for name, how := range ways {
@@ -76,7 +76,7 @@ func testWakeUnderWay(w *world) {
 	}
 }
 
-// Wakes that nobody waits for end the next wait: all of them together one.
+// Wakes that come while nobody waits end the next wait. All of them together end one.
 func testWakeBefore(w *world) {
 	for name, how := range ways {
 		w.Poller.SetTimeout(backend.Never)
@@ -133,8 +133,7 @@ type closed struct{ backend.Poller }
 
 func (closed) Close() error { return nil }
 
-// A descriptor that is closed brings no events, and the next owner of its number only
-// those of its own.
+// A closed descriptor has no events, and the next owner of its number gets only its own.
 func testNextOwner(w *world) {
 	for range 20 {
 		one, other := w.pair()

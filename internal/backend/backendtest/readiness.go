@@ -6,7 +6,7 @@ import (
 	"github.com/completionport/completion/internal/backend"
 )
 
-// readinessTests are those of a backend whose kernel is one of readiness.
+// readinessTests are the tests of a backend with a kernel of readiness.
 var readinessTests = []test{
 	{"ArmReportsWhatIsReady", testArm},
 	{"EdgeForEachArrival", testArrivals},
@@ -17,7 +17,7 @@ var readinessTests = []test{
 	{"WaitsAgain", testWaitsAgain},
 }
 
-// connect connects a socket, and waits until it is.
+// connect connects a socket, and waits until the connect has ended.
 func (w *world) connect(fd int, to backend.Address) backend.Errno {
 	w.Helper()
 	until := w.Kernel.Now() + limit
@@ -30,7 +30,7 @@ func (w *world) connect(fd int, to backend.Address) backend.Errno {
 	return errno
 }
 
-// accept accepts a connection, when there is one.
+// accept waits for a connection, and accepts it.
 func (w *world) accept(l int) int {
 	w.Helper()
 	for {
@@ -45,7 +45,7 @@ func (w *world) accept(l int) int {
 	}
 }
 
-// send sends what the socket has room for.
+// send sends data, for which the socket has room.
 func (w *world) send(fd int, data []byte) {
 	w.Helper()
 	if w.direct() == nil {
@@ -61,7 +61,7 @@ func (w *world) send(fd int, data []byte) {
 	}
 }
 
-// receive reads so many bytes or the end of the stream, as edges report them.
+// receive reads count bytes, or up to the end of the stream, as edges report them.
 func (w *world) receive(fd, count int) []byte {
 	w.Helper()
 	buffer, got := make([]byte, count), 0
@@ -94,7 +94,7 @@ func (w *world) exhaust(fd int) {
 	}
 }
 
-// What is ready before a descriptor is armed is an edge, of both directions.
+// What is ready before a descriptor is armed counts as an edge, in both directions.
 func testArm(w *world) {
 	l, at := w.listen()
 	one := w.socket()
@@ -107,8 +107,8 @@ func testArm(w *world) {
 	}
 }
 
-// Each arrival after a read that found nothing is an edge, and so is one that comes
-// while what was there has not been read.
+// Each arrival after a read that found nothing causes an edge, and so does one that comes
+// while earlier data has not been read.
 func testArrivals(w *world) {
 	one, other := w.pair()
 	for range 5 {
@@ -126,7 +126,7 @@ func testArrivals(w *world) {
 	}
 }
 
-// Room after a write that found none, or too little, is an edge.
+// Room after a write that found none, or too little, causes an edge.
 func testRoom(w *world) {
 	one, other := w.pair()
 	data := bytes.Repeat([]byte("0123456789abcdef"), 4096)
@@ -148,7 +148,7 @@ func testRoom(w *world) {
 	}
 }
 
-// The end of the stream is an edge, behind the data before it.
+// The end of the stream causes an edge, and is read behind the data before it.
 func testEnd(w *world) {
 	one, other := w.pair()
 	w.exhaust(one)
@@ -161,7 +161,7 @@ func testEnd(w *world) {
 	}
 }
 
-// Each connection that a listener gets is an edge, and so is the end of a connect.
+// Each connection that a listener gets causes an edge, and so does the end of a connect.
 func testAccept(w *world) {
 	l, at := w.listen()
 	for range 3 {
@@ -171,7 +171,7 @@ func testAccept(w *world) {
 	}
 }
 
-// A connect that is refused is an edge, and its errno is one that ends the connection.
+// A connect that is refused causes an edge, and its errno has the class Fatal.
 func testRefused(w *world) {
 	l, at := w.listen()
 	w.closeFD(l)
@@ -182,7 +182,7 @@ func testRefused(w *world) {
 	}
 }
 
-// A leader that has taken an event waits for the next, until the same time.
+// A leader that has taken an event waits for the next, with the same time-out.
 func testWaitsAgain(w *world) {
 	for name, how := range ways {
 		one, other := w.pair()

@@ -12,8 +12,8 @@ import (
 	"github.com/completionport/completion/internal/backend"
 )
 
-// Run runs all tests that concern the kind of the backend that open returns. Each test
-// opens one and closes it.
+// Run runs all tests for the kind of backend that open returns. Each test opens a backend
+// and closes it.
 func Run(t *testing.T, open func() (backend.Backend, error)) {
 	w := newWorld(t, open)
 	all := slices.Concat(pollerTests, readinessTests)
@@ -33,7 +33,7 @@ func Run(t *testing.T, open func() (backend.Backend, error)) {
 	}
 }
 
-// test is one of the suite's.
+// test is one test of the suite.
 type test struct {
 	name string
 	run  func(w *world)
@@ -44,11 +44,11 @@ type world struct {
 	*testing.T
 	backend.Backend
 	armed map[int]uint32            // descriptors and their generations
-	seen  map[int]backend.Readiness // what events have reported, until it is taken
-	last  uint32                    // generation
+	seen  map[int]backend.Readiness // what events have reported and until has not taken
+	last  uint32                    // the newest generation
 }
 
-// limit is the time in nanoseconds that no wait of these tests takes.
+// limit is the number of nanoseconds after which a wait fails its test.
 const limit = 60_000_000_000
 
 func newWorld(t *testing.T, open func() (backend.Backend, error)) *world {
@@ -60,13 +60,13 @@ func newWorld(t *testing.T, open func() (backend.Backend, error)) *world {
 	return &world{T: t, Backend: b, armed: map[int]uint32{}, seen: map[int]backend.Readiness{}}
 }
 
-// direct returns the kernel if it is one of readiness.
+// direct returns the kernel if it is one of readiness, else nil.
 func (w *world) direct() backend.Direct {
 	k, _ := w.Kernel.(backend.Direct)
 	return k
 }
 
-// close closes all that is armed, and the poller.
+// close closes all armed descriptors, and the poller.
 func (w *world) close() {
 	w.Helper()
 	for fd := range w.armed {
@@ -103,8 +103,8 @@ func (w *world) closeFD(fd int) {
 	w.must("close", w.Kernel.Close(fd))
 }
 
-// wait waits once, in the given way, and takes in what there is. It returns what the
-// poller has.
+// wait waits once, in the given way, and adds the events to seen. It returns the results
+// of the poller.
 func (w *world) wait(how backend.Waiting) (n int, timedOut bool) {
 	w.Helper()
 	events := make([]backend.Event, 8)
@@ -118,7 +118,7 @@ func (w *world) wait(how backend.Waiting) (n int, timedOut bool) {
 	return n, timedOut
 }
 
-// until waits for events until one of fd has all bits of ready, and forgets these.
+// until waits for events until those of fd have all bits of ready, and clears these bits.
 func (w *world) until(fd int, ready backend.Readiness) {
 	w.Helper()
 	for until := w.Kernel.Now() + limit; w.seen[fd]&ready != ready; {
@@ -172,7 +172,8 @@ func (w *world) pair() (one, other int) {
 	return one, other
 }
 
-// spin lets others run while a call is made again and again, which nothing reports.
+// spin lets other goroutines run while the caller repeats a call whose success no event
+// reports. It fails the test if the time until is over.
 func (w *world) spin(until int64) {
 	w.Helper()
 	if w.Kernel.Now() >= until {
