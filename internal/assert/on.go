@@ -2,5 +2,5 @@
 
 package assert
 
-// Enabled reports whether this build checks.
+// Enabled reports whether this build checks assertions.
 const Enabled = true

@@ -2,10 +2,10 @@
 
 package race
 
-// Enabled tells whether the race detector watches.
+// Enabled reports whether this build has the race detector.
 const Enabled = false
 
-// Loan is nothing without the race detector.
+// Loan is empty without the race detector.
 type Loan struct{}
 
 // Lend does nothing without the race detector.

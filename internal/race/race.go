@@ -7,11 +7,11 @@ import (
 	"unsafe"
 )
 
-// Enabled tells whether the race detector watches.
+// Enabled reports whether this build has the race detector.
 const Enabled = true
 
-// Loan stands for memory that is lent to the port, at most once at a time. The
-// zero Loan is ready. It keeps what it needs: declaring allocates only once.
+// Loan represents memory that is lent to the port, at most once at a time. The zero Loan
+// is ready to use. It allocates only for the first Lend.
 type Loan struct {
 	memory   []byte
 	written  bool
@@ -19,9 +19,9 @@ type Loan struct {
 	declared chan struct{} // holds one
 }
 
-// Lend declares that memory is the port's from now on, to be read, or also to
-// be written. A report of a conflict shows the caller of Lend as the creator of
-// the goroutine it conflicts with.
+// Lend declares that the port owns memory from now on, and reads it or, with written,
+// writes it. A report of a race shows the caller of Lend as the creator of the other
+// goroutine.
 func (l *Loan) Lend(memory []byte, written bool) {
 	if len(memory) == 0 {
 		return
@@ -31,13 +31,13 @@ func (l *Loan) Lend(memory []byte, written bool) {
 	}
 	l.memory, l.written = memory, written
 	go l.use()
-	// Waiting for it must not look like learning from it.
+	// This wait must not order the caller after the goroutine.
 	runtime.RaceDisable()
 	<-l.declared
 	runtime.RaceEnable()
 }
 
-// declare is the port's use of lent memory.
+// declare makes the port's use of the lent memory.
 func (l *Loan) declare() {
 	declared, first := l.declared, unsafe.Pointer(unsafe.SliceData(l.memory))
 	if l.written {
@@ -52,6 +52,6 @@ func (l *Loan) declare() {
 	runtime.RaceEnable()
 }
 
-// Return declares that the loan is over: what the calling goroutine does from
-// now on, and whoever learns from it, comes after.
+// Return declares that the loan is over. What the calling goroutine does from now on is
+// ordered after it, and so are goroutines that synchronize with the caller later.
 func (l *Loan) Return() { runtime.RaceAcquire(unsafe.Pointer(l)) }
