@@ -220,7 +220,7 @@ func (st *state) checkPool(pool *Pool) {
 // giveBackBuffer gives back the buffer of an operation that was not accepted.
 func (st *state) giveBackBuffer(s *Slot) {
 	if s.flags&lent != 0 {
-		// This is never the last reference: a shared buffer still has the caller's own.
+		// This is not the last reference: a shared buffer still has the caller's own.
 		st.describe(s.op).Buffer.giveBack()
 	}
 }
