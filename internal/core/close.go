@@ -116,9 +116,9 @@ func (h *Handle) ending() (n int) {
 const endedPerHold = 128
 
 // endTimers refuses new timers and ends those that wait. Each of them has an entry in
-// the heap, or is Accepted and will be refused. endTimers removes the entries from the
-// last one on, which moves no other, so that it can hold the lock for a part of them at
-// a time. Then it puts the deadlines of operations that go on back.
+// the heap, or is Accepted and will be refused. endTimers always removes the last entry,
+// which moves no other, so that it can hold the lock for a part of them at a time. Then
+// it puts back the deadlines of operations that go on.
 func (p *Port) endTimers(as handleState) {
 	h := p.timer.lock()
 	h.state |= as

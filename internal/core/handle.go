@@ -94,7 +94,7 @@ type locked struct {
 // outcome holds what happened under a handle's lock, until it is published.
 type outcome struct {
 	ended  list // operations that are Done
-	failed bool // one of them failed by the system, and has no error value yet
+	failed bool // one of them failed with an errno, and may have no error value yet
 	listed bool // the ready list has grown
 	counts counts
 }

@@ -6,8 +6,8 @@ import "github.com/completionport/completion/internal/backend"
 // ready. It gives the operation to the kernel, which reports its end. In between the
 // operation is Inside, for any length of time, and no operation behind it is performed.
 // The goroutine that learns of the end goes on as after a call. Pooled reads are the
-// exception: the kernel waits for data with a read of no bytes, and its end counts as an
-// edge.
+// exception: the kernel waits for data with a read of no bytes, and the end of that read
+// counts as an edge.
 //
 // The end may be reported before the call returns that started the operation, or that
 // asks for its early end. Event and call meet under the handle's lock, and the second of
@@ -131,10 +131,10 @@ func (h *Handle) callFinish(s *Slot) callResult {
 	return h.outcomeOf(s, n, errno)
 }
 
-// abandon asks the kernel to end the operation inside it in d, if that has an intent, and
-// reports whether it asked. The request must not hit an operation behind: as during a
-// start, a goroutine that learns of the end meanwhile leaves the result to the caller.
-// The lock is released in between.
+// abandon asks the kernel to end the operation of d that is inside it, if that operation
+// has an intent, and reports whether it asked. The request must not hit the operation
+// behind: as during a start, a goroutine that learns of the end meanwhile leaves the
+// result to the caller of abandon. The lock is released in between.
 func (h *locked) abandon(d direction) bool {
 	if !h.isInside(d) || h.latch[d]&abandoned != 0 {
 		return false
@@ -157,9 +157,8 @@ func (h *locked) abandon(d direction) bool {
 	return true
 }
 
-// askAgainAfter is how many nanoseconds the leader waits for the end of an operation that
-// the kernel did not find to abandon. Mostly its event is in the poller already, and the
-// next poll returns it.
+// askAgainAfter is how many nanoseconds the leader waits for an event after an Abandon that
+// was not heard. Mostly the event is in the poller already, and the next poll returns it.
 const askAgainAfter = 1_000_000
 
 // listUnheard makes the leader abandon the operation inside the kernel once more if its
@@ -189,9 +188,9 @@ func (st *state) askAgain() {
 }
 
 // callAbout makes a call for the head of d, which is inside the kernel. The call reports
-// whether the head ended during it without an event. If the head has ended, as the call or
-// an event has reported, callAbout applies the result and reports true. The lock is
-// released during the call.
+// whether the head ended during it without an event. If the head has ended, whether the
+// call or an event has reported it, callAbout applies the result and reports true. The
+// lock is released during the call.
 func (h *locked) callAbout(d direction, s *Slot, call func() (ended bool)) bool {
 	s.enter(Calling)
 	h.mu.Unlock()

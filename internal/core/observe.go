@@ -98,7 +98,7 @@ func (o *observer) takeAccepted() []Trace {
 // port's lock is held.
 func (o *observer) noteQueued(s *Slot) { o.queued.Store(s.record(), o.trace(StepDequeued, s)) }
 
-// tellParked reports that an operation which begin has queued waits, if it still does.
+// tellParked reports that an operation waits in its queue, if it still does.
 func (o *observer) tellParked(handle *Handle, t Ticket) {
 	h := handle.lock()
 	waits := t.slot.has(t)

@@ -15,8 +15,9 @@ import (
 //	Accepted  Queued    it is put in its handle's queue                 the handle
 //	Accepted  Done      it ends without reaching the queue              the handle, or the port
 //	Queued    Calling   a goroutine begins a call for it                the handle
-//	Queued    Done      a cancel, a deadline, a close or a failure      the handle
-//	                    before it ends it, or it needs no call
+//	Queued    Done      a cancel, a deadline, a close or the failure    the handle
+//	                    of an earlier operation ends it, or it needs
+//	                    no call
 //	Calling   Queued    the call has not ended it                       the handle
 //	Calling   Inside    a Native kernel has taken it                    the handle
 //	Calling   Done      the call has ended it                           the handle
@@ -24,7 +25,7 @@ import (
 //	Done      Idle      it is delivered                                 the port, or none: see Record
 //
 // An operation that is Calling or Inside is the head of its queue. The goroutine in the
-// call owns the direction: no other goroutine performs operations of it.
+// call owns the direction: no other goroutine performs operations of that direction.
 type Phase uint32
 
 const (

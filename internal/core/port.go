@@ -276,7 +276,7 @@ type finished struct {
 }
 
 // next removes and returns the first finished operation, nil if there is none. It adds
-// to then what must follow.
+// the work that follows to then.
 func (st *state) next(then *delivery) Operation {
 	if st.finished.count == 0 {
 		return nil

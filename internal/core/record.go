@@ -15,8 +15,8 @@ type Operation interface {
 	// it again when it performs the connect, and when the connect has failed. Describe
 	// must fill in the same each time.
 	Describe(*Request)
-	// Deliver stores what the operation produced in the operation. The goroutine that
-	// owns the outcome calls it once, before the operation is delivered.
+	// Deliver stores a result in the operation. The goroutine that owns the outcome calls
+	// it once, before the operation is delivered.
 	Deliver(Result)
 	// N and Err are the outcome. The port does not call them: the program does, when
 	// the operation is delivered.
@@ -30,9 +30,9 @@ type Request struct {
 	Kind     backend.Kind
 	Full     bool             // a read that ends only when the buffer is full
 	Append   bool             // a read that begins at the length of the buffer
-	Handle   *Handle          // nil for Post and Timer
+	Handle   *Handle          // nil for Post, Timer and Borrow
 	Buffer   *Buffer          // read into, or written from
-	Pool     *Pool            // where a pooled read takes its buffer
+	Pool     *Pool            // where a pooled read or a Borrow gets its buffer
 	Address  *backend.Address // of Connect
 	Target   any              // of Connect: the same address, as the program gave it
 	Due      int64            // of Timer: when, on the port's clock
@@ -43,7 +43,7 @@ type Request struct {
 // Result is what an operation produced besides its count and its failure.
 type Result struct {
 	Accepted *Handle // of Accept
-	Buffer   *Buffer // of a pooled read, nil if it failed
+	Buffer   *Buffer // of a pooled read or a Borrow, nil if it moved no bytes
 }
 
 // Record is the part of an operation that lives in the program's memory. The port owns
