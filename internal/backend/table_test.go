@@ -43,7 +43,7 @@ func TestTable(t *testing.T) {
 	}
 }
 
-// What is no descriptor has no entry.
+// A number that is no descriptor has no entry.
 func TestTableOfNoDescriptor(t *testing.T) {
 	for _, shift := range []uint8{0, 2} {
 		table := Table[int]{Shift: shift}
@@ -56,7 +56,7 @@ func TestTableOfNoDescriptor(t *testing.T) {
 	}
 }
 
-// entries returns what All does, which must be in the order of descriptors.
+// entries returns the entries of All, which must be in the order of descriptors.
 func entries(t *Table[int]) (all []int) {
 	for v := range t.All {
 		all = append(all, *v)

@@ -13,8 +13,8 @@ import (
 	"github.com/completionport/completion/internal/scheduler"
 )
 
-// willing is a kernel whose descriptors have as much data and room as is asked
-// for, so that what is measured is the engine.
+// willing is a kernel whose descriptors have as much data and room as calls ask for, so
+// that a benchmark measures the engine.
 type willing struct{ *script }
 
 func (k willing) Read(_ int, p []byte) (int, syscall.Errno)  { return len(p), 0 }
@@ -30,8 +30,8 @@ func newWilling(b *testing.B, steps scheduler.Steps) (*Port, *Handle) {
 	return p, h
 }
 
-// BenchmarkTransfer is a write that is performed at once, from Submit to its
-// being dequeued.
+// BenchmarkTransfer measures a write that is performed at once, from Submit until it is
+// dequeued.
 func BenchmarkTransfer(b *testing.B) {
 	p, h := newWilling(b, nil)
 	write := newOperation(backend.Write, h, 64)
@@ -52,8 +52,8 @@ func queueReads(p *Port, h *Handle, reads []Operation) {
 	p.Submit(reads, false)
 }
 
-// BenchmarkCancelAnyOf100000 cancels operations of one handle that has 100,000
-// queued, wherever they stand.
+// BenchmarkCancelAnyOf100000 cancels operations anywhere in the queue of a handle that has
+// 100,000.
 func BenchmarkCancelAnyOf100000(b *testing.B) {
 	p, h := newWilling(b, nil)
 	reads := make([]Operation, manyQueued)
@@ -79,10 +79,9 @@ func BenchmarkCancelAnyOf100000(b *testing.B) {
 	}
 }
 
-// BenchmarkCloseOf100000 closes a handle that has 100,000 operations queued. What
-// it reports as longest is the longest time from one lock that Close takes to the
-// next, which is more than it holds any of them, in the Close that was disturbed
-// least by whatever else the machine does.
+// BenchmarkCloseOf100000 closes a handle that has 100,000 operations queued. It reports as
+// longest the longest time between two locks that Close takes, which is more than it holds
+// one of them. The time is that of the Close that the machine has disturbed least.
 func BenchmarkCloseOf100000(b *testing.B) {
 	steps := &holds{}
 	p, h := newWilling(b, steps)

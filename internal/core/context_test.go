@@ -7,7 +7,7 @@ import (
 	"github.com/completionport/completion/internal/backend"
 )
 
-// brittle is a context of which a call panics.
+// brittle is a context with a call that panics.
 type brittle struct {
 	context.Context
 	left int // calls before that
@@ -22,8 +22,8 @@ func (b *brittle) called() {
 	}
 }
 
-// A context's methods are code of others, which may panic: no lock is held then, and
-// the port goes on.
+// The methods of a context are code of the program, which may panic: no lock is held
+// then, and the port goes on.
 func TestContextThatPanics(t *testing.T) {
 	for _, c := range []struct {
 		name string

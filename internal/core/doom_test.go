@@ -10,8 +10,8 @@ import (
 	"github.com/completionport/completion/internal/backend"
 )
 
-// holds looks at each hold of a lock: what a goroutine does between two locks it
-// takes is at least what it does under the first.
+// holds observes each hold of a lock: the work between two locks that a goroutine takes is
+// at least the work under the first.
 type holds struct {
 	onLock func() // called before a lock is taken
 }
@@ -28,7 +28,7 @@ func (s *holds) Lock(mu *sync.Mutex) {
 	mu.Lock()
 }
 
-// newHolds is newScript with a look at the holds of locks.
+// newHolds is newScript that observes the holds of locks.
 func newHolds(t *testing.T, isConnected bool) (*script, *holds, *Port, *Handle) {
 	k, steps := &script{t: t, now: 1}, &holds{}
 	p := NewPort(Options{Kernel: k, Poller: pollerOf{k}, Steps: steps})
@@ -39,8 +39,8 @@ func newHolds(t *testing.T, isConnected bool) (*script, *holds, *Port, *Handle) 
 	return k, steps, p, h
 }
 
-// What ends all operations of a handle does so in turns: nobody holds a lock
-// while all of them are ended, or published.
+// The operations of a handle end in turns: nobody holds a lock while all of them are
+// ended, or published.
 func TestCascadesInTurns(t *testing.T) {
 	const many = 10 * endsPerTurn
 	for _, c := range []struct {
@@ -151,8 +151,8 @@ func TestDescriptorOutlastsTheTurns(t *testing.T) {
 	}
 }
 
-// What is recorded first counts, also between two turns of a Close, where the
-// close comes first.
+// The intent that is recorded first counts, also between two turns of a Close, where the
+// close is the first.
 func TestCancelBetweenTheTurns(t *testing.T) {
 	for _, c := range []struct {
 		name     string
@@ -209,7 +209,7 @@ func TestCancelBetweenTheTurns(t *testing.T) {
 	}
 }
 
-// atLock stops whoever takes one lock for the nth time.
+// atLock stops the goroutine that takes a lock for the nth time.
 type atLock struct {
 	holds
 	armed atomic.Bool
@@ -228,8 +228,8 @@ func (s *atLock) Lock(mu *sync.Mutex) {
 	mu.Lock()
 }
 
-// A connect that succeeds between two turns of a Shutdown, which refuses what
-// waits for it: nothing of that is sent, though some of it is still queued.
+// A connect succeeds between two turns of a Shutdown, which refuses the operations that
+// wait for it: none of them is sent, though some are still queued.
 func TestConnectedBetweenTheTurnsOfAShutdown(t *testing.T) {
 	k, reached, submitted, drained := &script{t: t, now: 1}, make(chan bool), make(chan bool), make(chan bool)
 	steps := &atLock{n: 3, stop: func() { close(reached); <-submitted }}
@@ -261,8 +261,8 @@ func TestConnectedBetweenTheTurnsOfAShutdown(t *testing.T) {
 	p.Close()
 }
 
-// A write that ended half-way breaks its direction until it was delivered,
-// however that is done, and the next one does so again.
+// A write that ended after some of its bytes breaks its direction until it is delivered,
+// in whichever way, and the next such write breaks it again.
 func TestBrokenUntilDelivered(t *testing.T) {
 	for _, started := range []bool{false, true} {
 		k, p, h := newScript(t)
@@ -330,9 +330,9 @@ func TestNativeBrokenUntilDelivered(t *testing.T) {
 	k.atRest(p)
 }
 
-// What is still queued when the broken write is delivered was submitted before,
-// and is aborted. What comes after that is sent, whichever of those before it are
-// cancelled in between.
+// Operations that are still queued when the broken write is delivered were submitted
+// before, and are aborted. Operations that come later are sent, whichever of those before
+// them are cancelled in between.
 func TestDeliveredBetweenTheTurns(t *testing.T) {
 	const queued = 9
 	for name, cancelled := range map[string][]int{

@@ -7,9 +7,9 @@ import (
 	"github.com/completionport/completion/internal/backend"
 )
 
-// FuzzEdges gives the port events of descriptors and generations that it has,
-// has had, or never had. None of them may do more than make a direction of an
-// open handle be tried, and all others are counted as stale.
+// FuzzEdges gives the port events of descriptors and generations that it has, has had, or
+// never had. An event of an open handle makes the port try a direction and does nothing
+// else. All other events are counted as stale.
 func FuzzEdges(f *testing.F) {
 	f.Add([]byte{7, 0, 0, 0, 1, 1, 8, 0, 0, 0, 2, 7})
 	f.Add([]byte{255, 255, 255, 255, 1, 4, 0, 2, 0, 0, 1, 3})

@@ -8,12 +8,12 @@ import (
 	"github.com/completionport/completion/internal/backend"
 )
 
-// errReset is what a reset is called here. A system's errnos fit into 16 bits; the
-// names that package syscall has made up for Windows don't.
+// errReset is the errno of a reset in these tests. A system's errnos fit into 16 bits; the
+// numbers that package syscall has made up for Windows don't.
 const errReset = syscall.Errno(104)
 
-// script is a kernel and a poller that do what a test says, at the step it
-// says: what no real kernel can be made to do on purpose.
+// script is a kernel and a poller that do what a test orders, at the step it orders. No
+// real kernel can be made to do that on purpose.
 type script struct {
 	t      *testing.T
 	now    int64
@@ -108,7 +108,7 @@ type pollerOf struct{ *script }
 
 func (pollerOf) Close() error { return nil }
 
-// operation is one of this package's tests.
+// operation is an operation of this package's tests.
 type operation struct {
 	Record
 	kind   backend.Kind
@@ -134,13 +134,13 @@ func (o *operation) Describe(r *Request) {
 }
 func (o *operation) Deliver(Result) {}
 
-// edgeOf lets the port take an edge in, as its leader does.
+// edgeOf makes the port take an edge, as its leader does.
 func edgeOf(p *Port, e backend.Event) {
 	o := p.serve(e)
 	p.publish(&o)
 }
 
-// takeMany has the next dequeuer look at I/O first, as after so many loop bodies.
+// takeMany makes the next dequeuer look at I/O first, as after many loop bodies.
 func takeMany(p *Port) {
 	for range 64 {
 		p.guarded.scheduler.ItemTaken()
@@ -167,8 +167,7 @@ func gives(n int, errno syscall.Errno) func([]byte) (int, syscall.Errno) {
 	return func([]byte) (int, syscall.Errno) { return n, errno }
 }
 
-// ends checks that o is the next finished operation, with this count and
-// failure.
+// ends checks that o is the next finished operation, and its count and failure.
 func ends(t *testing.T, p *Port, o *operation, n int64, f *Failure) {
 	t.Helper()
 	if got := p.Next(context.Background()); got != Operation(o) {
@@ -295,8 +294,8 @@ func TestInterruptedCallIsMadeAgain(t *testing.T) {
 	ends(t, p, write, 2, nil)
 }
 
-// An owner that has made its share of calls leaves the rest to the ready list:
-// no edge will come for it.
+// The owner of a direction that has made its share of calls leaves the rest to the ready
+// list: no edge will come for it.
 func TestBudgetLeavesTheRestToTheReadyList(t *testing.T) {
 	k, p, h := newScript(t)
 	writes := make([]Operation, 3*turnBudget)
@@ -313,8 +312,8 @@ func TestBudgetLeavesTheRestToTheReadyList(t *testing.T) {
 	}
 }
 
-// A dequeuer that owes a look at I/O lets the lock go for it. What lay in the
-// queue may be gone afterwards, and that must not look like the end.
+// A dequeuer that must look at I/O first releases the lock for it. The operations in the
+// queue may be gone afterwards, and that must not count as the end.
 func TestItemTakenByAnotherDuringTheLook(t *testing.T) {
 	k, p, _ := newScript(t)
 	taken, left := &operation{kind: backend.Post}, &operation{kind: backend.Post}
@@ -351,9 +350,9 @@ func TestResetIsRememberedForTheReadBehind(t *testing.T) {
 	}
 }
 
-// The kernel tells a reset to one call only. A read of nothing, or a broken
-// pipe, that comes while the other direction is in a call must not be taken for
-// the end before that call has said what it was told.
+// The kernel reports a reset to one call only. A read of 0 bytes or a broken pipe, while
+// the other direction is in a call, must not be taken for the end before that call has
+// returned.
 func TestResetToldToTheOtherDirection(t *testing.T) {
 	t.Run("ReadOfNothing", func(t *testing.T) {
 		k, p, h := newScript(t)

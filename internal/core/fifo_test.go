@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// The queue must agree with a slice, whatever is done to it, across chunks.
+// The queue must agree with a slice after any operations on it, across chunks.
 func TestFifo(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	for range 50 {
@@ -66,7 +66,7 @@ func TestFifoGivesMemoryBack(t *testing.T) {
 	}
 }
 
-// A queue that goes to and fro over the end of a chunk allocates nothing.
+// A queue that grows and shrinks across the end of a chunk allocates nothing.
 func TestFifoAllocatesNothing(t *testing.T) {
 	var q fifo[finished]
 	for range fifoChunkLen - 1 {

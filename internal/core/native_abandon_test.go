@@ -8,9 +8,9 @@ import (
 	"github.com/completionport/completion/internal/backend"
 )
 
-// Windows finds nothing to cancel of an operation that has ended, and its packet
-// may lie in the port. Nobody may ask for its end on and on: the packet is heard of
-// in the port only.
+// Windows finds no operation to cancel if it has ended, and its packet may be in the
+// completion port. Nobody may ask for its end again and again: only the completion port
+// returns the packet.
 
 // How an operation may be told to end.
 var endings = []struct {
@@ -28,8 +28,8 @@ var endings = []struct {
 	{"PortClose", func(_ *nativeKernel, p *Port, _ *Handle, _ *operation) { p.Close() }, closedFailure},
 }
 
-// The kernel is asked once about what has ended, and the look at the port brings
-// the end: the result, as it came first.
+// The kernel is asked once to end an operation that has ended. A poll returns its end:
+// with its result, which came first.
 func TestNativeAbandonOfWhatHasEnded(t *testing.T) {
 	for _, c := range endings {
 		t.Run(c.name, func(t *testing.T) {
@@ -49,8 +49,8 @@ func TestNativeAbandonOfWhatHasEnded(t *testing.T) {
 	}
 }
 
-// A kernel that is busy with an operation does not find it either. It is asked
-// again until it has heard, once a look at most, also if nothing else happens.
+// A kernel that is busy with an operation does not find it either. It is asked again until
+// it has heard, at most once for each poll, also if nothing else happens.
 func TestNativeAbandonIsAskedAgain(t *testing.T) {
 	for _, c := range endings {
 		t.Run(c.name, func(t *testing.T) {
@@ -71,7 +71,7 @@ func TestNativeAbandonIsAskedAgain(t *testing.T) {
 	}
 }
 
-// A leader that sleeps without a limit is told that somebody was not heard.
+// A leader that sleeps without a limit is woken when an Abandon was not heard.
 func TestNativeAbandonWhileAnotherSleeps(t *testing.T) {
 	for range 100 {
 		k, p, h := newNative(t)
@@ -113,8 +113,8 @@ func TestNativeAbandonIsAskedAgainBetweenEvents(t *testing.T) {
 	k.atRest(p)
 }
 
-// When asking takes longer than the time after which it is asked again, there is
-// always something to ask. A close looks in between all the same.
+// When asking takes longer than the time until the next question, there is always
+// something to ask. A close polls in between all the same.
 func TestNativeCloseLooksBetweenAsking(t *testing.T) {
 	k, p, _ := newNative(t)
 	k.alone, k.tick = true, 2*askAgainAfter
@@ -130,8 +130,8 @@ func TestNativeCloseLooksBetweenAsking(t *testing.T) {
 	k.atRest(p)
 }
 
-// The end of what was abandoned may come at any later time. Nothing is closed
-// before it, and a close that finds nobody else there does not wait for it.
+// The end of an abandoned operation may come at any later time. Nothing is closed before
+// it, and a Close of the handle does not wait for it.
 func TestNativeAbandonedEndsLater(t *testing.T) {
 	for _, c := range endings {
 		t.Run(c.name, func(t *testing.T) {
@@ -147,8 +147,8 @@ func TestNativeAbandonedEndsLater(t *testing.T) {
 	}
 }
 
-// What Shutdown has ended and the kernel has not let go of is not cut short when its
-// context ends. A write is.
+// An operation that Shutdown has ended, and that is still inside the kernel, is not cut
+// short when the context ends. A write is.
 func TestNativeShutdownWithContextDone(t *testing.T) {
 	done, cancel := context.WithCancel(context.Background())
 	cancel()
@@ -189,9 +189,8 @@ func TestNativeAbandonOfAccepts(t *testing.T) {
 	k.atRest(p)
 }
 
-// A write that is cancelled inside the kernel counts as cut short, even if that
-// says that no byte was sent: it need not know. What was never inside aborts
-// nobody.
+// A write that is cancelled inside the kernel counts as cut short, even if the kernel
+// reports no bytes: it may not know. A write that was never inside aborts no other.
 func TestNativeCancelledWriteIsCutShort(t *testing.T) {
 	for _, c := range []struct {
 		name   string
@@ -257,8 +256,8 @@ func TestNativeCancelledWriteIsCutShort(t *testing.T) {
 	})
 }
 
-// A write that the kernel has aborted though nobody of ours wanted it fails: it
-// can't be begun anew, since some of its bytes may be sent.
+// A write that the kernel has aborted without an intent fails: it can't be started again,
+// since some of its bytes may be sent.
 func TestNativeWriteAbortedByAnother(t *testing.T) {
 	k, p, h := newNative(t)
 	first, second := newOperation(backend.Write, h, 8), newOperation(backend.Write, h, 8)

@@ -9,7 +9,7 @@ import (
 	"github.com/completionport/completion/internal/backend"
 )
 
-// acceptsOf returns n operations, and how they are submitted.
+// acceptsOf returns n accepts, and a function that submits them.
 func acceptsOf(h *Handle, n int) (all []*operation, batch []Operation) {
 	for range n {
 		o := newOperation(backend.Accept, h, 0)
@@ -18,7 +18,7 @@ func acceptsOf(h *Handle, n int) (all []*operation, batch []Operation) {
 	return all, batch
 }
 
-// told checks what the kernel was told of accepts since the last time.
+// told checks how many accepts the kernel was told to expect since the last check.
 func (k *nativeKernel) told(want ...int) {
 	k.t.Helper()
 	if !slices.Equal(k.ahead, want) {
@@ -67,8 +67,7 @@ func TestNativeAcceptsAhead(t *testing.T) {
 	k.atRest(p)
 }
 
-// During the call that tells the kernel, everything may happen that may happen
-// during any other.
+// During the call that tells the kernel, the same may happen as during any other call.
 func TestNativeDuringAcceptAhead(t *testing.T) {
 	for _, c := range []struct {
 		name string

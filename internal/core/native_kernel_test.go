@@ -9,8 +9,8 @@ import (
 	"github.com/completionport/completion/internal/backend"
 )
 
-// nativeKernel is a kernel that performs operations by itself, as a test says:
-// it ends them in any order, also before the call that began them has returned.
+// nativeKernel is a kernel that performs operations by itself, as a test orders. It ends
+// them in any order, also before the call that started them has returned.
 type nativeKernel struct {
 	t       *testing.T
 	mu      sync.Mutex
@@ -39,7 +39,7 @@ type nativeKernel struct {
 	onRead    func(p []byte) (int, syscall.Errno)                                // of a late read
 }
 
-// errAborted is what an operation ends with that was abandoned.
+// errAborted is the errno of an abandoned operation.
 const errAborted = syscall.EINTR
 
 type begunKey struct {
@@ -92,7 +92,7 @@ func (k *nativeKernel) Start(fd int, kind backend.Kind, data []byte, to *backend
 	return 0, 0, true
 }
 
-// end ends what is inside, and tells of it.
+// end ends an operation that is inside, and reports its end with an event.
 func (k *nativeKernel) end(h *Handle, d direction, n int, errno syscall.Errno) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -122,7 +122,7 @@ func (k *nativeKernel) Finish(fd int, kind backend.Kind) (int, syscall.Errno) {
 	return b.n, b.errno
 }
 
-// Abandon finds nothing of what has ended, as Windows does.
+// Abandon finds no operation that has ended, as on Windows.
 func (k *nativeKernel) Abandon(fd int, kind backend.Kind) (heard bool) {
 	k.mu.Lock()
 	b := k.pending[begunKey{fd, directionOf(kind)}]

@@ -46,8 +46,8 @@ func TestNativeEndsAtOnce(t *testing.T) {
 	k.atRest(p)
 }
 
-// The packet of an operation may be dequeued before the call that began it has
-// returned, and what stood behind it may be inside by then.
+// The event of an operation may arrive before the call that started it has returned, and
+// the operation behind it may be inside by then.
 func TestNativeEndsBeforeTheCallReturns(t *testing.T) {
 	k, p, h := newNative(t)
 	reads := make([]Operation, 5)
@@ -91,7 +91,7 @@ func TestNativeWriteInPieces(t *testing.T) {
 	k.atRest(p)
 }
 
-// A cancel asks the kernel, and the end decides.
+// A cancel asks the kernel. The end decides the outcome.
 func TestNativeCancel(t *testing.T) {
 	for _, c := range []struct {
 		name      string
@@ -126,8 +126,8 @@ func TestNativeCancel(t *testing.T) {
 	}
 }
 
-// While the call that begins an operation is under way, nobody can abandon it:
-// whoever is in that call sees to it.
+// While the call that starts an operation is under way, no other goroutine can abandon it:
+// the goroutine in that call does.
 func TestNativeCancelDuringTheCall(t *testing.T) {
 	k, p, h := newNative(t)
 	read, behind := newOperation(backend.Read, h, 8), newOperation(backend.Read, h, 8)
@@ -144,8 +144,8 @@ func TestNativeCancelDuringTheCall(t *testing.T) {
 	k.atRest(p)
 }
 
-// The end may be told during the call that asks for it. What stood behind is
-// inside by then, and can be cancelled as well.
+// The end may be reported during the call that asks for it. The operation behind is inside
+// by then, and can be cancelled as well.
 func TestNativeEndsDuringItsCancel(t *testing.T) {
 	k, p, h := newNative(t)
 	one, two := newOperation(backend.Read, h, 8), newOperation(backend.Read, h, 8)
@@ -162,8 +162,8 @@ func TestNativeEndsDuringItsCancel(t *testing.T) {
 	k.atRest(p)
 }
 
-// A cancel that is acted on when the operation has ended already, but nobody
-// has learnt of it, must not hit the one behind.
+// A cancel that reaches the kernel when the operation has ended, but nobody knows that yet,
+// must not hit the operation behind.
 func TestNativeCancelHitsNobodyElse(t *testing.T) {
 	k, p, h := newNative(t)
 	k.onAbandon = func(b *begunOperation) {
@@ -193,8 +193,8 @@ func TestNativeDeadline(t *testing.T) {
 	k.atRest(p)
 }
 
-// A handle is closed when the last operation has left the kernel, a port when
-// all have, whoever polls meanwhile.
+// A handle is closed when its last operation has left the kernel, a port when all have,
+// whichever goroutine polls meanwhile.
 func TestNativeClose(t *testing.T) {
 	t.Run("Handle", func(t *testing.T) {
 		k, p, h := newNative(t)
@@ -327,8 +327,8 @@ func TestNativeEndOfFileBesideAPendingWrite(t *testing.T) {
 	k.atRest(p)
 }
 
-// A read of nothing that comes while a write is being begun waits until it is
-// known whether that is told of a reset, and not longer.
+// A read of 0 bytes that returns while a write is being started waits until it is known
+// whether the write reports a reset, and not longer.
 func TestNativeResetToldToTheOtherDirection(t *testing.T) {
 	for _, pending := range []bool{false, true} {
 		k, p, h := newNative(t)
@@ -384,7 +384,7 @@ func TestNativeAcceptAndConnect(t *testing.T) {
 	k.atRest(p)
 }
 
-// A late read waits without a buffer, and takes one when there is something.
+// A pooled read waits without a buffer, and gets one when there is data.
 func TestNativeLateRead(t *testing.T) {
 	k, p, h := newNative(t)
 	pool := p.NewPool(8, 1)
@@ -439,8 +439,8 @@ func (o *lateOperation) Describe(r *Request) {
 }
 func (o *lateOperation) Deliver(r Result) { o.got = r.Buffer }
 
-// Submitters, cancellers, closers and a kernel that ends operations at any
-// moment, also before the call that began them has returned: each has one end.
+// Submitters, cancellers, closers and a kernel that ends operations at any moment, also
+// before the call that started them has returned: each operation ends once.
 func TestNativeRaces(t *testing.T) {
 	k, p, _ := newNative(t)
 	var kernel sync.WaitGroup

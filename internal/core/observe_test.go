@@ -2,8 +2,8 @@ package core
 
 import "testing"
 
-// BenchmarkNilObserver is what a step costs a port that has no observer: the
-// difference between the two loops, which is a look at one word.
+// BenchmarkNilObserver measures what a step costs a port without an observer: the
+// difference between the two loops, which is a read of one word.
 func BenchmarkNilObserver(b *testing.B) {
 	p := NewPort(Options{Kernel: willing{}})
 	b.Run("without", func(b *testing.B) {

@@ -8,7 +8,7 @@ import (
 	"github.com/completionport/completion/internal/backend"
 )
 
-// outcomeIs dequeues the next operation, which is o, and compares what it ended with.
+// outcomeIs dequeues the next operation, which must be o, and compares its outcome.
 func outcomeIs(t *testing.T, p *Port, o *operation, n int64, want *Failure) {
 	t.Helper()
 	if got := p.Next(context.Background()); got != Operation(o) {
@@ -19,7 +19,7 @@ func outcomeIs(t *testing.T, p *Port, o *operation, n int64, want *Failure) {
 	}
 }
 
-// What is overdue is tried once more: its event may not have been seen yet.
+// An operation that has timed out is tried once more: its event may not have been seen.
 func TestOverdueIsTriedOnceMore(t *testing.T) {
 	type calls = []func([]byte) (int, syscall.Errno)
 	for _, c := range []struct {
@@ -54,7 +54,7 @@ func TestOverdueIsTriedOnceMore(t *testing.T) {
 	}
 }
 
-// Those ahead of it get what there is first.
+// The operations ahead of it get the data first.
 func TestOverdueBehindAnother(t *testing.T) {
 	k, p, h := newScript(t)
 	k.idle = true
@@ -69,8 +69,7 @@ func TestOverdueBehindAnother(t *testing.T) {
 	outcomeIs(t, p, third, 0, deadlineFailure)
 }
 
-// A read behind a connect that has not ended is not tried: the connect is what it
-// waits for.
+// A read behind a connect that has not ended is not tried: it waits for the connect.
 func TestOverdueBehindAConnect(t *testing.T) {
 	k, p, h := newScript(t)
 	h.state &^= connected
@@ -87,7 +86,7 @@ func TestOverdueBehindAConnect(t *testing.T) {
 	outcomeIs(t, p, connect, 0, nil)
 }
 
-// However many are ahead of it, they get what there is, a turn at a time.
+// However many operations are ahead of it, they get the data, a turn at a time.
 func TestOverdueBehindMany(t *testing.T) {
 	k, p, h := newScript(t)
 	k.idle = true
@@ -105,8 +104,8 @@ func TestOverdueBehindMany(t *testing.T) {
 	}
 }
 
-// A Native kernel tells of data with the end of a read into no memory; a deadline that
-// has passed meanwhile does not come first, unless there is no buffer.
+// A Native kernel reports data with the end of a read of no bytes. A deadline that has
+// passed meanwhile does not come first, unless there is no buffer.
 func TestNativeOverdueLateRead(t *testing.T) {
 	for _, buffers := range []int{1, 0} {
 		k, p, h := newNative(t)

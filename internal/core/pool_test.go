@@ -29,8 +29,8 @@ func (o *lateRead) Deliver(r Result)    { o.buffer = r.Buffer }
 func (o *lateRead) N() int              { return 0 }
 func (o *lateRead) Err() error          { return nil }
 
-// starve makes n late reads that wait for the one buffer of a pool, in the order
-// of their numbers, and takes that buffer.
+// starve makes n pooled reads that wait for the one buffer of a pool, in the order of
+// their numbers, and takes that buffer.
 func starve(n int) (p *Port, pool *Pool, held *Buffer, reads []*lateRead) {
 	k := &script{now: 1}
 	p = NewPort(Options{Kernel: silent{k}, Poller: pollerOf{k}})
@@ -45,14 +45,14 @@ func starve(n int) (p *Port, pool *Pool, held *Buffer, reads []*lateRead) {
 	return p, pool, held, reads
 }
 
-// ask submits the read and has it try.
+// ask submits the read and makes the port try it.
 func (o *lateRead) ask() {
 	p := o.handle.port
 	p.Submit([]Operation{o}, false)
 	edgeOf(p, backend.Event{FD: int(o.handle.fd), Generation: o.handle.generation, Ready: backend.Readable})
 }
 
-// queued is who waits, by number.
+// queued returns the numbers of the reads that wait.
 func (p *Pool) queued() (fds []int) {
 	var before *place
 	for at := p.guarded.first; at != nil; before, at = at, at.next {
@@ -67,8 +67,8 @@ func (p *Pool) queued() (fds []int) {
 	return fds
 }
 
-// Whoever leaves the queue of a pool, from its front, its end or between, leaves
-// the others in their order; who comes again stands at the end.
+// When a read leaves the queue of a pool, from its front, its end or between, the others
+// keep their order. A read that comes again is at the end.
 func TestPoolQueue(t *testing.T) {
 	for seed := range uint64(50) {
 		const n = 20
@@ -124,7 +124,7 @@ func TestPoolReserves(t *testing.T) {
 	}
 }
 
-// To wait for a buffer and to leave allocates nothing once there were as many.
+// Waiting for a buffer and leaving allocate nothing once as many have waited.
 func TestPoolQueueAllocates(t *testing.T) {
 	p, _, _, reads := starve(100)
 	at := 0
@@ -139,7 +139,7 @@ func TestPoolQueueAllocates(t *testing.T) {
 	}
 }
 
-// BenchmarkLeavePool has the last of many cancelled, which wait for one pool.
+// BenchmarkLeavePool cancels the last of many reads that wait for one pool.
 func BenchmarkLeavePool(b *testing.B) {
 	for _, n := range []int{100, 10_000, 100_000} {
 		b.Run(strconv.Itoa(n), func(b *testing.B) {

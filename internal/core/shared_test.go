@@ -11,8 +11,8 @@ type deaf struct{ pollerOf }
 
 func (deaf) Arm(int, uint32) syscall.Errno { return errReset }
 
-// A descriptor whose socket is still another's is given back as its adder says, if it
-// can't be added; one that is the port's alone is closed. Nothing of either stays.
+// A descriptor that can't be added is closed, or given back by the function of the caller
+// if its socket is shared. Nothing of either stays.
 func TestSharedIsDiscarded(t *testing.T) {
 	for _, closed := range []bool{false, true} {
 		k := &script{t: t, now: 1}

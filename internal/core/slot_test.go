@@ -8,7 +8,7 @@ import (
 	"github.com/completionport/completion/internal/assert"
 )
 
-// A list must stay what it is in whatever order its slots come and go.
+// A list must stay consistent in whatever order its slots come and go.
 func TestList(t *testing.T) {
 	var l list
 	var want []*Slot
@@ -53,8 +53,7 @@ func sameList(t *testing.T, l *list, want []*Slot) {
 	}
 }
 
-// Taking a slot out looks at its neighbours and at nobody else, however long
-// the list is.
+// Removing a slot looks at its neighbours only, however long the list is.
 func TestRemoveDoesNotWalk(t *testing.T) {
 	if assert.Enabled {
 		t.Skip("assertions walk")

@@ -10,8 +10,8 @@ import (
 	"github.com/completionport/completion/internal/scheduler"
 )
 
-// busyPoller brings an event for the same descriptor whenever it is asked, and so
-// never comes to look at its time-out. The clock moves on with each.
+// busyPoller returns an event for the same descriptor from each Wait, and so never looks
+// at its time-out. The clock moves on with each event.
 type busyPoller struct {
 	pollerOf
 	event backend.Event
@@ -72,7 +72,7 @@ func TestServingOthersLooksAtTheClock(t *testing.T) {
 	}
 }
 
-// quietPoller brings nothing. Each look takes a step of the clock.
+// quietPoller returns no events. Each look takes a step of the clock.
 type quietPoller struct {
 	pollerOf
 	step int64
@@ -86,7 +86,7 @@ func (q *quietPoller) Wait(how backend.Waiting, _ []backend.Event) (int, bool) {
 	return 0, false
 }
 
-// Spinning ends when something is due, not at the end of the spin time.
+// Spinning ends when an operation is due, not at the end of the spin time.
 func TestSpinningEndsWithTheDeadline(t *testing.T) {
 	k := &script{t: t, now: 1, idle: true}
 	p := NewPort(Options{Kernel: k, Poller: &quietPoller{pollerOf{k}, 1_000_000}, SpinWait: 500_000_000})
@@ -100,8 +100,8 @@ func TestSpinningEndsWithTheDeadline(t *testing.T) {
 	}
 }
 
-// However much is overdue, one turn ends a bounded number, and what is left has the
-// next: events and the lock are not kept waiting.
+// However many operations are due, one turn ends a bounded number, and the next turn goes
+// on: events and the lock are not kept waiting.
 func TestOverdueInBoundedTurns(t *testing.T) {
 	k, p, h := newScript(t)
 	const count = 20 * expiriesPerTurn
@@ -317,7 +317,7 @@ func (o *turnsOfOneBuffer) next() {
 	o.wait()
 }
 
-// The leader looks at events and at the clock although the ready list satisfies it each
+// The leader looks at events and at the clock even if the ready list satisfies it each
 // time, and so does the next leader.
 func TestReadyListSatisfiesTheLeader(t *testing.T) {
 	for _, c := range []struct {
@@ -353,8 +353,8 @@ func TestReadyListSatisfiesTheLeader(t *testing.T) {
 
 func isInFlight(o *operation) bool { return TicketOf(&o.Record) != Ticket{} }
 
-// A direction stands on the ready list once, however many edges come while it does:
-// whatever else is on the list has its turn soon.
+// A direction is on the ready list once, however many edges come meanwhile: the others on
+// the list get their turn soon.
 func TestEdgesOfADirectionThatIsListed(t *testing.T) {
 	const edges = 50
 	k := &endless{script: &script{t: t, now: 1}}

@@ -10,7 +10,7 @@ import (
 	"github.com/completionport/completion/internal/backend"
 )
 
-// timedOperation is one with a time-out.
+// timedOperation is an operation with a time-out.
 type timedOperation struct {
 	operation
 	timeout int64

@@ -5,7 +5,7 @@ package core
 import "testing"
 
 // TestTransitions prints how often each transition of the table was seen, and checks that
-// what the table does not have panics.
+// any other transition panics.
 func TestTransitions(t *testing.T) {
 	for _, line := range TransitionsSeen() {
 		t.Log(line)

@@ -16,11 +16,11 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// status is what the program exits with if the detector had something to say.
+// status is the exit status of the program if the detector has reported a race.
 const status = 66
 
-// A program that uses memory of the port's is told so, whoever makes the calls;
-// one that does not is left in peace.
+// The detector reports a program that uses memory which the port owns, whichever goroutine
+// makes the calls, and does not report one that doesn't.
 func TestMisuseIsReported(t *testing.T) {
 	program := build(t)
 	for way, given := range map[string]string{
@@ -53,7 +53,7 @@ func TestMisuseIsReported(t *testing.T) {
 	})
 }
 
-// run runs the program and returns what it says on its standard error.
+// run runs the program and returns its standard error.
 func run(t *testing.T, program, way string) (report string, code int) {
 	t.Helper()
 	var out, errs bytes.Buffer

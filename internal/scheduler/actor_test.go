@@ -12,7 +12,7 @@ import (
 
 var _ Steps = steps{}
 
-// steps are those of a world.
+// steps are the Steps of a world.
 type steps struct{ *world }
 
 // actor is a goroutine of a world: a coroutine, of which one runs at a time.
@@ -125,7 +125,7 @@ func (w *world) fail(format string, args ...any) {
 	}
 }
 
-// sleepers says where everybody is.
+// sleepers returns where each goroutine is.
 func (w *world) sleepers() string {
 	var b strings.Builder
 	for _, a := range w.actors {

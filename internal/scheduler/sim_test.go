@@ -16,8 +16,8 @@ var (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// TestSchedules: whatever the order in which goroutines run, nobody sleeps while there
-// is something for it, one polls at a time, and all come to an end.
+// TestSchedules: in whatever order goroutines run, none sleeps while there is something
+// for it, one polls at a time, and all come to an end.
 func TestSchedules(t *testing.T) {
 	if *oneSeed != 0 {
 		if failure := trySeed(*oneSeed); failure != "" {
@@ -159,7 +159,7 @@ func (w *world) waitFor(op int, ctx *simContext) {
 	s.Dismiss(waiter)
 }
 
-// enter and leave count who is in a call that waits.
+// enter and leave count the goroutines in a call that waits.
 func (w *world) enter(ctx *simContext) {
 	w.waiting++
 	ctx.waiting++
@@ -181,7 +181,7 @@ func (w *world) submit() (op int) {
 	return w.next
 }
 
-// happen makes one thing happen.
+// happen makes one random event happen.
 func (w *world) happen() {
 	s := &w.scheduler
 	switch w.random.IntN(8) {
@@ -220,7 +220,8 @@ func (w *world) unended() int {
 	return 0
 }
 
-// check is called when nobody can run: nobody may sleep on what there is for it.
+// check is called when no goroutine can run: none may sleep while there is something for
+// it.
 func (w *world) check() {
 	s := &w.scheduler
 	if w.failure != "" {

@@ -98,9 +98,9 @@ func (b *busy) start() (end func()) {
 	return func() { close(b.mayComeNow); wg.Wait() }
 }
 
-// TestLeaderThatHasNotCome: the one that was given the lead sleeps, and all processors
-// are busy with bodies. A goroutine that comes between two bodies takes over: the events, and
-// what is due and ready as well, which nobody else looks at.
+// TestLeaderThatHasNotCome: the goroutine that was given the lead has not run, and all
+// processors are busy with bodies. A goroutine that comes between two bodies takes over the
+// events, and the work that is due or ready, which nobody else looks at.
 func TestLeaderThatHasNotCome(t *testing.T) {
 	b := &busy{T: t}
 	end := b.start()

@@ -7,8 +7,8 @@ import (
 	"github.com/completionport/completion/internal/backend"
 )
 
-// world is a scheduler with a work, a poller and goroutines that are all imitated. One
-// source of chance decides who runs next and what happens.
+// world is a scheduler with an imitated work, poller and goroutines. One random source
+// decides which goroutine runs next and what happens.
 type world struct {
 	random  *rand.Rand
 	actors  []*actor
@@ -242,7 +242,7 @@ func (p *poller) take(events []backend.Event) (n int) {
 	return n
 }
 
-// simContext is a context that ends when the world says so.
+// simContext is a context that the world ends.
 type simContext struct {
 	context.Context
 	world *world
