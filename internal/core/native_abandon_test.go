@@ -131,7 +131,7 @@ func TestNativeCloseLooksBetweenAsking(t *testing.T) {
 }
 
 // The end of an abandoned operation may come at any later time. Nothing is closed before
-// it, and a Close of the handle does not wait for it.
+// it, and a Close of the handle does not wait for it if no other goroutine is at the port.
 func TestNativeAbandonedEndsLater(t *testing.T) {
 	for _, c := range endings {
 		t.Run(c.name, func(t *testing.T) {

@@ -9,7 +9,7 @@ import (
 	"github.com/completionport/completion/internal/backend"
 )
 
-// acceptsOf returns n accepts, and a function that submits them.
+// acceptsOf returns n accepts, and the same as a batch to submit.
 func acceptsOf(h *Handle, n int) (all []*operation, batch []Operation) {
 	for range n {
 		o := newOperation(backend.Accept, h, 0)
