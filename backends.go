@@ -15,9 +15,10 @@ type opener struct {
 	open func() (backend.Backend, error)
 }
 
-// openBackend opens the backend of that name, or the first of backends that works. Each
-// system lists its own in backends, best first, in a file NAME_SYSTEM.go that says how
-// the backend keeps its promises. Memory is not among them: only a Config can ask for it.
+// openBackend opens the backend with this name or, without a name, the first of backends
+// that opens. Each system lists its backends, the best first, in a file NAME_SYSTEM.go,
+// which says how the backend keeps its promises. Memory is not listed: only a Config
+// selects it.
 func openBackend(name string) (backend.Backend, error) {
 	var failures []error
 	for _, b := range backends {
@@ -40,7 +41,7 @@ func openBackend(name string) (backend.Backend, error) {
 	return backend.Backend{}, fmt.Errorf("completion: no backend for this system: %w", errors.ErrUnsupported)
 }
 
-// kernel is what the kernel of every backend can do.
+// kernel is the kernel of any backend.
 type kernel = backend.Calls
 
 // kernelOf returns the kernel of a handle's port. The handle is acquired.

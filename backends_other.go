@@ -2,5 +2,5 @@
 
 package completion
 
-// No backend here yet: Open returns errors.ErrUnsupported.
+// This system has no backend yet: Open returns errors.ErrUnsupported.
 var backends []opener

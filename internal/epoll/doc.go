@@ -5,8 +5,10 @@
 //
 // # Two ways to wait
 //
-// An epoll descriptor can itself be polled. So a leader parks in Go's own poller, like a
-// goroutine that reads: that costs no thread, and a deadline in the past wakes it for a
-// fraction of what an eventfd costs. Or the leader blocks in epoll_wait, which saves Go's
-// poller and scheduler on the way to sleep and back; an eventfd wakes it.
+// Park: an epoll descriptor can itself be polled, so a leader can park in Go's own poller,
+// like a goroutine that reads. That costs no thread. A deadline in the past wakes the
+// leader, at a fraction of the cost of an eventfd.
+//
+// Block: a leader can also block in epoll_pwait. To sleep and to wake up it then passes
+// neither Go's poller nor Go's scheduler. An eventfd wakes it.
 package epoll

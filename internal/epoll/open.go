@@ -10,7 +10,7 @@ import (
 	"github.com/completionport/completion/internal/sys"
 )
 
-// Name is what programs call this backend.
+// Name is the name of this backend.
 const Name = "epoll"
 
 // Open opens the backend.
@@ -23,7 +23,7 @@ func Open() (backend.Backend, error) {
 }
 
 // New returns a poller. It fails if the system has no descriptor left, or if Go's own
-// poller does not accept epoll's descriptor.
+// poller does not accept the epoll descriptor.
 func New() (*Poller, error) {
 	fd, err := sys.EpollCreate()
 	if err != nil {

@@ -26,7 +26,7 @@ type Poller struct {
 	closing sync.RWMutex
 	closed  bool
 
-	// The leader's.
+	// Only the leader uses these.
 	until  int64
 	buffer []sys.EpollEvent
 	events []backend.Event
@@ -39,7 +39,7 @@ func (p *Poller) Arm(fd int, generation uint32) syscall.Errno {
 	return sys.EpollAdd(p.fd, fd, generation)
 }
 
-// Disarm is EPOLL_CTL_DEL. The descriptor is open and armed: it can't fail.
+// Disarm is EPOLL_CTL_DEL. It can't fail, since the descriptor is open and armed.
 func (p *Poller) Disarm(fd int) { sys.EpollDel(p.fd, fd) }
 
 // SetTimeout sets the end of the next wait.
@@ -52,8 +52,8 @@ func (p *Poller) SetTimeout(until int64) {
 	p.file.SetReadDeadline(sys.Time(until))
 }
 
-// Wake ends a wait. A parked leader gets a deadline in the past. Only leaders set
-// other deadlines, so it stays until a leader has seen it.
+// Wake ends a wait, or the next one. For a leader that parks it sets a deadline in the
+// past. Only leaders set other deadlines, so this one stays until a leader has seen it.
 func (p *Poller) Wake(how backend.Waiting) {
 	if how != backend.Block {
 		p.file.SetReadDeadline(sys.Time(1))
@@ -66,7 +66,7 @@ func (p *Poller) Wake(how backend.Waiting) {
 	p.closing.RUnlock()
 }
 
-// Wait takes events, and sleeps until there is one.
+// Wait takes events, and waits for the first unless it is told to look only.
 func (p *Poller) Wait(how backend.Waiting, events []backend.Event) (n int, timedOut bool) {
 	switch how {
 	case backend.Look:
@@ -81,7 +81,7 @@ func (p *Poller) Wait(how backend.Waiting, events []backend.Event) (n int, timed
 	return p.n, timedOut
 }
 
-// leave serves nobody.
+// leave is a serve that leaves all events to the caller.
 func leave(n int) (left int, again bool) { return n, false }
 
 // begin prepares for a wait.
@@ -92,25 +92,24 @@ func (p *Poller) begin(events []backend.Event) {
 	p.events, p.n = events, 0
 }
 
-// Park sleeps in Go's poller. A leader that works on an event in there goes back to
-// sleep at once: one that left and came back would call epoll_wait before.
+// Park sleeps in Go's poller. A leader that works on an event inside of Park goes back to
+// sleep at once. A leader that left and came back would make one more epoll_pwait.
 func (p *Poller) Park(events []backend.Event, serve func(int) (int, bool)) (n int, timedOut bool) {
 	p.begin(events)
 	p.serve = serve
-	// Go's poller calls wait after it has made itself ready for the next edge and
-	// before it parks, so an event between the two is not lost. It calls wait
-	// again after each edge, without making itself ready again: it keeps an edge
-	// that comes from then on.
+	// Go's poller prepares for the next edge, calls wait, and then parks, so no event
+	// is lost between the two. After each edge it calls wait again without preparing
+	// again: it keeps an edge that comes during that call.
 	if err := p.raw.Read(p.wait); err != nil {
-		// The time-out. Go's poller has not called wait then; with steady
-		// wake-ups it never would.
+		// The time-out. Go's poller has not called wait in this case. With steady
+		// wake-ups it never would, and no event would be taken.
 		p.look()
 		return p.n, true
 	}
 	return p.n, false
 }
 
-// attempt is called by Go's poller and returns whether the wait is over.
+// attempt is called by Go's poller. It reports whether the wait is over.
 func (p *Poller) attempt(uintptr) (over bool) {
 	p.look()
 	if p.n == 0 {
@@ -121,10 +120,10 @@ func (p *Poller) attempt(uintptr) (over bool) {
 	return !again
 }
 
-// look takes the events that are there.
+// look takes the events that are there, without waiting.
 func (p *Poller) look() { p.take(sys.EpollPoll(p.fd, p.buffer[:len(p.events)])) }
 
-// block waits in the system. A wake-up is an event that take leaves out.
+// block waits in the system. A wake-up is an event, which take drops.
 func (p *Poller) block() (timedOut bool) {
 	left := int64(-1)
 	if p.until != backend.Never {
@@ -134,7 +133,7 @@ func (p *Poller) block() (timedOut bool) {
 	return p.n == 0 && left >= 0
 }
 
-// take translates n events and leaves out those of the eventfd.
+// take translates n events and drops those of the eventfd.
 func (p *Poller) take(n int) {
 	for _, event := range p.buffer[:n] {
 		if event.Pad == 0 {
@@ -151,8 +150,8 @@ func (p *Poller) take(n int) {
 }
 
 // readiness translates epoll's bits. An error or a hang-up concerns both directions:
-// the next call of each returns the error. Urgent data alone does not make a socket
-// readable: there is nothing to read, and a read would drop the urgent byte.
+// the next call of each direction returns the error. Urgent data alone does not make a
+// socket readable: there is nothing to read, and a read would drop the urgent byte.
 func readiness(bits uint32) backend.Readiness {
 	var r backend.Readiness
 	if bits&(sys.EpollIn|sys.EpollFailed) != 0 {
@@ -161,7 +160,7 @@ func readiness(bits uint32) backend.Readiness {
 	if bits&(sys.EpollOut|sys.EpollFailed) != 0 {
 		r |= backend.Writable
 	}
-	if bits&sys.EpollHangUp != 0 { // with data left to read, or without
+	if bits&sys.EpollHangUp != 0 { // there may be data left to read
 		r |= backend.Readable | backend.StopsShort
 	}
 	if bits&sys.EpollUrgent != 0 {

@@ -8,24 +8,22 @@ import (
 
 var _ backend.Poller = (*Poller)(nil)
 
-// Poller is the poller of one port. A kqueue descriptor can't be watched by
-// Go's own poller, so a leader always blocks in the system, whichever way it is
-// told to wait.
+// Poller is the poller of one port. Go's own poller can't watch a kqueue descriptor, so
+// a leader always blocks in the system, whichever way it is told to wait.
 type Poller struct {
 	system System
 	waker  waker
 
-	// closing keeps Wake from using descriptors that are somebody else's.
+	// closing keeps Wake from using descriptors that have a new owner.
 	closing sync.RWMutex
 	closed  bool
 
-	// The leader's.
+	// Only the leader uses these.
 	until  int64
 	buffer []Event
 }
 
-// New returns a poller. The system is its own from now on, and closed if New
-// fails.
+// New returns a poller, which owns the system. If New fails, it closes the system.
 func New(system System) (*Poller, error) {
 	p := &Poller{system: system, until: backend.Never}
 	if err := p.waker.open(system); err != nil {
@@ -35,8 +33,8 @@ func New(system System) (*Poller, error) {
 	return p, nil
 }
 
-// Arm adds a knote for each direction. If it fails half-way, what it did add
-// goes when the engine closes the descriptor, as it then does.
+// Arm adds a knote for each direction. If only the second fails, the first is removed
+// when the engine closes the descriptor, which it does after a failure.
 func (p *Poller) Arm(fd int, generation uint32) backend.Errno {
 	const flags = Add | Clear
 	return change(p.system,
@@ -44,17 +42,15 @@ func (p *Poller) Arm(fd int, generation uint32) backend.Errno {
 		Event{Ident: fd, Filter: Write, Flags: flags, Generation: generation})
 }
 
-// Disarm leaves it to the close that follows. That removes the knotes of this
-// descriptor and their pending events, and no others: they belong to the
-// descriptor, not to what it stands for, so that a duplicate keeps none alive,
-// and a child process inherits no queue. No change is kept back that could
-// meet the next owner of the number. An event that the leader holds already
-// has an old generation.
+// Disarm does nothing: the close that follows removes the knotes of this descriptor and
+// their pending events, and no others. Knotes belong to the descriptor and not to the
+// socket, so a duplicate keeps none alive, and a child process inherits no queue. No
+// change is held back that could apply to the next owner of the number. An event that
+// the leader has already taken has an old generation.
 func (p *Poller) Disarm(int) {}
 
-// change submits changes until no signal comes between. Whether one that was
-// interrupted has been made is not the same everywhere; made twice it does no
-// harm.
+// change submits changes, again if a signal interrupts it. Systems differ in whether an
+// interrupted change has been made. To make it twice does no harm.
 func change(s System, first, second Event) backend.Errno {
 	for {
 		errno := s.Change(first, second)
@@ -76,26 +72,26 @@ func (p *Poller) Wake(backend.Waiting) {
 	}
 }
 
-// Wait takes events, and sleeps until there is one.
+// Wait takes events, and waits for the first unless it is told to look only.
 func (p *Poller) Wait(how backend.Waiting, events []backend.Event) (n int, timedOut bool) {
 	if how == backend.Look {
 		return p.take(events, 0), false
 	}
 	if n = p.take(events, p.left()); n == 0 {
-		// The time has passed, or we were woken: the engine knows which, if it
-		// looks at its clock and sets the time-out anew.
+		// The time has passed, or Wake has ended the wait. The engine finds out
+		// which: it looks at its clock and sets the time-out again.
 		return 0, p.until != backend.Never
 	}
 	return n, false
 }
 
-// longest is the most that a wait may last. Some systems refuse times that they
-// think are too long; ending early only costs a look.
+// longest is the limit of a wait, one day in nanoseconds. Some systems refuse longer
+// times. A wait that ends early costs no more than a look.
 const longest = 24 * 60 * 60 * 1_000_000_000
 
-// left is how long the next wait may last. It is rounded up to microseconds,
-// which all systems know: if it were rounded down, the last of them would be
-// spent in waits that end at once.
+// left returns how long the next wait may last, in nanoseconds, negative for no limit. It
+// rounds up to microseconds, which all systems support. If it rounded down, the leader
+// would spend the last microsecond in waits that end at once.
 func (p *Poller) left() int64 {
 	if p.until == backend.Never {
 		return -1
@@ -109,8 +105,8 @@ func (p *Poller) take(events []backend.Event, nanoseconds int64) int {
 	if len(p.buffer) < len(events) {
 		p.buffer = make([]Event, len(events))
 	}
-	// Errors are EINTR, or ETIMEDOUT of a macOS that means 0: the engine waits
-	// again.
+	// An error is EINTR, or ETIMEDOUT, which macOS may return instead of 0: the engine
+	// waits again.
 	n, _ := p.system.Wait(p.buffer[:len(events)], nanoseconds)
 	kept := 0
 	for i := range p.buffer[:n] {
@@ -132,33 +128,34 @@ func (p *Poller) take(events []backend.Event, nanoseconds int64) int {
 	return kept
 }
 
-// sameHandle tells whether two events in a row are of both filters of one
-// descriptor. They mostly come so, and are one event for the engine then.
+// sameHandle reports whether two successive events are of one descriptor, from its two
+// filters. This is the usual case, and the engine gets one event for both.
 func sameHandle(a, b backend.Event) bool { return a.FD == b.FD && a.Generation == b.Generation }
 
-// readiness translates a filter and its flags. Whatever an event says besides,
-// the call tells it again and better: an error is in the socket, how much there
-// is may have changed since.
+// readiness translates a filter and its flags. It ignores the rest of an event, since the
+// next call returns the same and is newer: it finds the socket's error, and how much
+// there is may have changed since the event.
 func readiness(e *Event) (r backend.Readiness) {
 	switch e.Filter {
 	case Read:
-		// No event tells of urgent data, or of the end of a message, and Clear
-		// brings none for what is behind it. EOF tells of the end of the stream, with
-		// data left to read or without: reads go on until they find it anyway.
+		// No event reports urgent data or the end of a message, and with Clear there
+		// is none for the bytes behind it. EOF reports the end of the stream, with
+		// data left to read or without. It is not needed: reads go on until they
+		// find the end.
 		r = backend.Readable | backend.StopsShort
 	case Write:
-		// Its EOF also follows a half close of our own, and says nothing of reads.
+		// Its EOF also follows a half close of our own, and says nothing about reads.
 		r = backend.Writable
 	}
 	if e.Flags&Error != 0 {
-		// What a change of ours met would be returned by Change; if a kernel has
-		// something to say here, both directions find out.
+		// Change returns the errors of changes. If a kernel reports another error
+		// here, a call in each direction finds it.
 		r = backend.Readable | backend.Writable | backend.StopsShort
 	}
 	return r
 }
 
-// Close gives the descriptors back.
+// Close closes the descriptors.
 func (p *Poller) Close() error {
 	p.closing.Lock()
 	defer p.closing.Unlock()

@@ -1,8 +1,8 @@
 package kqueue
 
-// CanWake tells whether a Wake would get in at once, and CanClose the same of a
-// Close: they keep each other out. A simulator, whose goroutines take turns, asks
-// before it lets one of them go on; nobody else has a use for them.
+// CanWake reports whether a Wake would get the lock at once; CanClose does the same for a
+// Close. Wake and Close exclude each other. Only a simulator, whose goroutines take turns,
+// needs this: it asks before it lets one of them go on.
 func (p *Poller) CanWake() bool {
 	if !p.closing.TryRLock() {
 		return false

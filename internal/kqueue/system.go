@@ -5,18 +5,19 @@ import (
 	"github.com/completionport/completion/internal/sys"
 )
 
-// System is a kernel's queue of events. Wait is called by one goroutine at a
-// time, Close when nobody is inside any other method, the rest by anyone.
+// System is a kernel's queue of events. Wait is called by one goroutine at a time, Close
+// when no goroutine is inside any other method, and the rest by any goroutine.
 type System interface {
-	// Change submits a change, and a second one unless that is the zero Event.
-	// It takes no events and never waits. It returns the errno of the first
-	// change that fails; what stands behind that is not submitted.
+	// Change submits the first change, and the second unless it is the zero Event. It
+	// takes no events and never waits. It returns the errno of the first change that
+	// fails, and does not submit a change after that one.
 	Change(first, second Event) backend.Errno
-	// Wait moves events out of the queue and waits for the first: for so many
-	// nanoseconds, a whole number of microseconds, or not at all if that is 0, or
-	// for ever if it is negative. With an errno there are no events.
+	// Wait moves events out of the queue, and waits for the first for at most this
+	// many nanoseconds, a whole number of microseconds. It does not wait if they are 0,
+	// and waits without a limit if they are negative. With an errno there are no
+	// events.
 	Wait(events []Event, nanoseconds int64) (n int, errno backend.Errno)
-	// Pipe opens a pipe whose ends do not block.
+	// Pipe opens a pipe with non-blocking ends.
 	Pipe() (read, write int, err error)
 	// Signal writes a byte to a pipe, unless it is full.
 	Signal(write int)
@@ -24,17 +25,17 @@ type System interface {
 	Drain(read int)
 	// ClosePipe closes both ends.
 	ClosePipe(read, write int)
-	// Now is a monotonic clock in nanoseconds, above 0.
+	// Now returns the time of a monotonic clock, in nanoseconds, above 0.
 	Now() int64
 	// Close closes the queue.
 	Close() error
 }
 
-// Event is struct kevent, as a change or as what has happened. Its type is that of
-// package sys, which knows the system's own numbers.
+// Event is struct kevent: a change, or an event. Package sys defines it and translates it
+// to the system's own numbers.
 type Event = sys.KqueueEvent
 
-// Filter says what an event is about.
+// Filter is the kind of an event.
 type Filter = sys.KqueueFilter
 
 const (
@@ -43,7 +44,7 @@ const (
 	User  = sys.KqueueUser
 )
 
-// Flags are those of an event.
+// Flags are the flags of an event.
 type Flags = sys.KqueueFlags
 
 const (

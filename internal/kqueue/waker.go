@@ -2,8 +2,8 @@ package kqueue
 
 import "os"
 
-// waker ends a leader's wait: by a User event where the kernel has them, by a
-// pipe elsewhere. Its events carry the generation 0, which no handle has.
+// waker ends a leader's wait: with a User event where the kernel has them, with a pipe
+// elsewhere. Its events carry the generation 0, which no handle has.
 type waker struct {
 	piped       bool
 	read, write int
@@ -12,8 +12,8 @@ type waker struct {
 // userIdent names the one User event of a queue.
 const userIdent = 1
 
-// open finds out what the kernel has. A kernel that accepts a User event and
-// never reports it would let the leader sleep for ever, so it is tried.
+// open tests whether the kernel has User events. With a kernel that accepts a User event
+// and never reports it, the leader would sleep for ever, so open triggers one.
 func (w *waker) open(s System) error {
 	if change(s, Event{Ident: userIdent, Filter: User, Flags: Add | Clear}, Event{}) == 0 {
 		w.wake(s)
@@ -28,7 +28,7 @@ func (w *waker) open(s System) error {
 		return os.NewSyscallError("pipe", err)
 	}
 	w.piped = true
-	// Without Clear: a full pipe takes no byte more, and would bring no new event.
+	// Without Clear: no byte can be written to a full pipe, so there would be no event.
 	if errno := change(s, Event{Ident: w.read, Filter: Read, Flags: Add}, Event{}); errno != 0 {
 		w.close(s)
 		return os.NewSyscallError("kevent", errno)
@@ -36,18 +36,18 @@ func (w *waker) open(s System) error {
 	return nil
 }
 
-// wake makes the next wait return, or the one under way.
+// wake ends the wait that is under way, or the next one.
 func (w *waker) wake(s System) {
 	if w.piped {
 		s.Signal(w.write)
 		return
 	}
-	// Nothing but the trigger: with Clear as well, kernels take it back at once.
+	// The trigger alone: with Clear as well, kernels undo the trigger at once.
 	change(s, Event{Ident: userIdent, Filter: User, FFlags: Trigger}, Event{})
 }
 
-// woken is called by the leader for an event of the waker. Wakes up to now have
-// done what they were for; one that comes from now on leaves a byte behind.
+// woken is called by the leader for an event of the waker. Wakes up to the Drain have had
+// their effect, since the wait has ended. A later wake leaves a byte in the pipe.
 func (w *waker) woken(s System, e *Event) {
 	if w.piped && e.Filter == Read {
 		s.Drain(w.read)
