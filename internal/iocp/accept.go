@@ -11,10 +11,10 @@ import (
 	"github.com/completionport/completion/internal/sys"
 )
 
-// acceptQueue holds the accepts of one listener that are inside the kernel: if more
-// operations are queued, more than the one that is pending for the engine. All accepts
-// are alike, so an operation gets the result of the one that ended first. A connection
-// that was accepted for an operation that has been cancelled is the next operation's.
+// acceptQueue holds the accepts of one listener that are inside the kernel. These are
+// more than the one that is pending for the engine, if more operations are queued. All
+// accepts are alike, so an operation gets the result of the accept that ended first. If
+// an operation is cancelled, the connection accepted for it goes to the next operation.
 //
 // The engine makes one call about a listener's accepts at a time, but a packet may be
 // dequeued at any time.
@@ -23,12 +23,12 @@ type acceptQueue struct {
 
 	mu      sync.Mutex
 	inside  []*sys.Acceptance
-	ended   []*sys.Acceptance // in this order
+	ended   []*sys.Acceptance // in the order in which they ended
 	free    []*sys.Acceptance // to be used again
-	waiting bool              // an accept is pending for the engine, and no event reported
+	waiting bool              // an accept is pending for the engine, without an event so far
 }
 
-// acceptQueue returns the queue of a listener. The first accept makes it.
+// acceptQueue returns the queue of a listener. The first call makes it.
 func (s *socket) acceptQueue() *acceptQueue {
 	q := s.accepts.Load()
 	if q == nil {
@@ -38,7 +38,7 @@ func (s *socket) acceptQueue() *acceptQueue {
 	return q
 }
 
-// start takes the result of an accept that has ended, or leaves one pending.
+// start returns the result of an accept that has ended, or leaves one pending.
 func (q *acceptQueue) start(fd int) (n int, errno syscall.Errno, pending bool) {
 	errno = q.topUp(fd, 1)
 	q.mu.Lock()
@@ -58,9 +58,9 @@ func (q *acceptQueue) start(fd int) (n int, errno syscall.Errno, pending bool) {
 	return -1, errno, false
 }
 
-// ahead begins accepts until n are inside, or as many as there can be: a lack of sockets
-// is no failure of the accept that is pending. It reports whether that one has ended
-// during the call, in which case there is no event.
+// ahead begins accepts until n are inside, or as many as the system has sockets for: a
+// lack of sockets is no failure of the pending accept. It reports whether the pending
+// accept has ended during the call; then there is no event for it.
 func (q *acceptQueue) ahead(fd, n int) (ended bool) {
 	q.topUp(fd, n)
 	q.mu.Lock()
@@ -70,7 +70,7 @@ func (q *acceptQueue) ahead(fd, n int) (ended bool) {
 	return ended
 }
 
-// topUp begins accepts until n are inside, or have ended.
+// topUp begins accepts until n are inside or have ended.
 func (q *acceptQueue) topUp(fd, n int) (errno syscall.Errno) {
 	for errno == 0 {
 		a := q.oneMore(n)
@@ -82,7 +82,7 @@ func (q *acceptQueue) topUp(fd, n int) (errno syscall.Errno) {
 	return errno
 }
 
-// oneMore returns an Acceptance to begin, nil if there are n.
+// oneMore returns an Acceptance to begin with, nil if there are n accepts.
 func (q *acceptQueue) oneMore(n int) *sys.Acceptance {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -122,8 +122,9 @@ func (q *acceptQueue) begin(a *sys.Acceptance, fd int) syscall.Errno {
 	return errno
 }
 
-// take notes the end of an accept, if the packet is of one of these. tell reports that
-// the engine needs an event: there is a result for it, or there will be none.
+// take records the end of an accept; found reports whether the packet is of an accept of
+// this queue. tell reports whether the engine needs an event: because it waits for an
+// accept, and either there is a result or no accept is left inside.
 func (q *acceptQueue) take(packet *sys.Packet) (found, tell bool) {
 	q.mu.Lock()
 	i := slices.IndexFunc(q.inside, packet.IsOfAccept)
@@ -146,7 +147,7 @@ func (q *acceptQueue) take(packet *sys.Packet) (found, tell bool) {
 	return true, tell
 }
 
-// finish returns the result of the accept that was pending.
+// finish returns the result of the accept that was pending for the engine.
 func (q *acceptQueue) finish(fd int) (int, syscall.Errno) {
 	q.mu.Lock()
 	a := q.pop()
@@ -157,7 +158,7 @@ func (q *acceptQueue) finish(fd int) (int, syscall.Errno) {
 	return q.result(a, fd)
 }
 
-// pop returns what ended first, or nil. q.mu is held.
+// pop returns the accept that ended first, nil if there is none. q.mu is held.
 func (q *acceptQueue) pop() *sys.Acceptance {
 	if len(q.ended) == 0 {
 		return nil
@@ -175,8 +176,8 @@ func (q *acceptQueue) result(a *sys.Acceptance, fd int) (int, syscall.Errno) {
 	return n, errno
 }
 
-// abandon cancels all accepts: the one that is pending for the engine is none of them in
-// particular. It was heard if each of them was.
+// abandon cancels all accepts, since none in particular is the one that is pending for
+// the engine. heard is true if it is for each of them.
 func (q *acceptQueue) abandon(fd int) (heard bool) {
 	var inside []*sys.Acceptance
 	q.mu.Lock()
@@ -195,12 +196,12 @@ func cancelAll(accepts []*sys.Acceptance, fd int) (heard bool) {
 	return heard
 }
 
-// close is for a listener that is about to be closed and has nothing pending. Accepts
-// that are inside all the same become orphans.
+// close is called before a listener is closed, when no accept is pending for the engine.
+// Accepts that are still inside are cancelled and become orphans.
 func (q *acceptQueue) close(fd int, orphans *orphanedAccepts) {
 	q.mu.Lock()
 	inside, ended := q.inside, q.ended
-	orphans.add(inside) // before a packet of theirs is looked for here
+	orphans.add(inside) // before they leave this queue: a packet is always found
 	q.inside, q.ended = nil, nil
 	q.mu.Unlock()
 	cancelAll(inside, fd)
@@ -209,9 +210,9 @@ func (q *acceptQueue) close(fd int, orphans *orphanedAccepts) {
 	}
 }
 
-// orphanedAccepts are the accepts whose listener is closed. The number of the listener
-// may have a new owner when their packets come, so they are found by their OVERLAPPED.
-// Until then Windows may write to them.
+// orphanedAccepts are the accepts whose listener is closed. When their packets come, the
+// number of the listener may have a new owner, so they are found by their OVERLAPPED.
+// Windows may write to their memory until then.
 type orphanedAccepts struct {
 	count   atomic.Int32
 	mu      sync.Mutex
@@ -225,7 +226,7 @@ func (o *orphanedAccepts) add(accepts []*sys.Acceptance) {
 	o.mu.Unlock()
 }
 
-// take discards the accept that the packet is about, and reports whether there is one.
+// take discards the accept that the packet belongs to, and reports whether there is one.
 func (o *orphanedAccepts) take(packet *sys.Packet) bool {
 	if o.count.Load() == 0 {
 		return false

@@ -5,16 +5,18 @@
 //
 // # How an operation ends
 //
-// The Kernel starts an operation with an OVERLAPPED that lies in the entry of its
-// descriptor (accepts have their own, see acceptQueue). When it has ended, Windows posts
+// The Kernel starts an operation with an OVERLAPPED in the entry of its descriptor
+// (accepts have their own, see acceptQueue). When the operation has ended, Windows posts
 // a packet with the descriptor as its key and the address of the OVERLAPPED. Windows
 // writes to that memory until then, so the entry stays reachable: through the table of
-// descriptors, and through the set of open ports if the program drops its port.
+// descriptors and, if the program drops its port, through the set of open ports.
 //
-// A packet is told from others by its OVERLAPPED. It is looked up in the entry of its
-// key: the address alone is no pointer that may be followed, since a program that borrows
-// the descriptor makes calls with OVERLAPPEDs of its own. No descriptor is closed with an
-// operation inside, so the entry is the right one; but accepts that nobody asked for any
-// more are cancelled when their listener is closed, and their packets come later, when
-// the number may have a new owner. They are found by themselves.
+// The OVERLAPPED says which operation a packet belongs to. The Poller compares its address
+// with those in the entry of the key. It must not follow the address as a pointer, since a
+// program that borrows the descriptor makes calls with OVERLAPPEDs of its own. The entry
+// is the right one, since no descriptor is closed with an operation inside.
+//
+// Accepts without an operation are the exception. They are cancelled when their listener
+// is closed, and their packets come later, when the number may have a new owner. They are
+// found by their OVERLAPPED alone, see orphanedAccepts.
 package iocp

@@ -4,10 +4,10 @@ package iocp
 
 import "github.com/completionport/completion/internal/backend"
 
-// What stands here is for tests of ports, which are in another package. No program
-// contains it.
+// The functions of this file are for tests of ports, which are in another package. No
+// program contains them.
 
-// SetSkipOnSuccess sets the mode of ports that are opened until undo.
+// SetSkipOnSuccess sets the mode of ports that are opened until undo is called.
 func SetSkipOnSuccess(on bool) (undo func()) {
 	before := skipOnSuccess
 	skipOnSuccess = on
@@ -20,8 +20,8 @@ func OpenPorts() (n int) {
 	return n
 }
 
-// AcceptedAhead returns how many connections of a listener have been accepted that no
-// operation has asked for, and how many accepts are inside Windows.
+// AcceptedAhead returns how many connections of a listener have been accepted and not yet
+// given to an operation, and how many accepts are inside Windows.
 func AcceptedAhead(k backend.Kernel, fd int) (ended, inside int) {
 	q := k.(*Kernel).port.sockets.Get(fd).acceptQueue()
 	q.mu.Lock()

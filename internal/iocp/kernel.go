@@ -22,18 +22,18 @@ type Kernel struct {
 }
 
 // socket is the state of one descriptor. Windows writes to it while an operation is
-// inside, so it must stay reachable until that has ended.
+// inside, so it must stay reachable until that operation has ended.
 type socket struct {
 	generation uint32
-	skips      bool // there is no packet for an operation that has succeeded at once
+	skips      bool // an operation that succeeds at once has no packet
 	in         sys.Transfer
-	// Made when first needed: many sockets only read, and few are listeners. The leader
-	// also looks at them when a packet comes that the engine has not caused.
+	// Made when first needed: many sockets only read, and few are listeners. They are
+	// atomic, since the leader also reads them for packets that the engine has not caused.
 	out     atomic.Pointer[sys.Transfer]
 	accepts atomic.Pointer[acceptQueue]
 }
 
-// Disown removes the mark that Adopt has left, in case fd was never armed.
+// Disown closes fd and removes the mark of Adopt, which is there if fd was never armed.
 func (k *Kernel) Disown(fd int) {
 	if k.port.sockets.Get(fd) != nil {
 		k.port.sockets.Set(fd, nil)
@@ -41,8 +41,8 @@ func (k *Kernel) Disown(fd int) {
 	k.Kernel.Disown(fd)
 }
 
-// Adopt leaves a mark for Arm, which moves the socket to the port. That is the last step
-// that can fail, so a failure before it leaves the socket to package net.
+// Adopt leaves a mark for Arm, which moves the socket to the port. The move is the last
+// step that can fail, so a failure before it leaves the socket with package net.
 func (k *Kernel) Adopt(c any, listening bool) (int, error) {
 	fd, err := k.Kernel.Adopt(c, listening)
 	if err == nil {
@@ -51,7 +51,7 @@ func (k *Kernel) Adopt(c any, listening bool) (int, error) {
 	return fd, err
 }
 
-// transfer returns what an operation of that kind works with.
+// transfer returns the Transfer for an operation of this kind.
 func (s *socket) transfer(kind backend.Kind) *sys.Transfer {
 	if kind == backend.Read {
 		return &s.in
@@ -64,8 +64,9 @@ func (s *socket) transfer(kind backend.Kind) *sys.Transfer {
 	return out
 }
 
-// Start begins an operation. All that is needed to take its packet is in place before
-// the call. After it, nothing may be touched if there will be a packet.
+// Start begins an operation. All state is in place before the system call, since the
+// packet may be dequeued before the call returns. If there is a packet, nothing of the
+// operation may be touched after the call.
 func (k *Kernel) Start(fd int, kind backend.Kind, data []byte, to *backend.Address) (n int, errno syscall.Errno, pending bool) {
 	s := k.port.sockets.Get(fd)
 	if kind == backend.Accept {
@@ -108,7 +109,7 @@ func finish(t *sys.Transfer, fd int, kind backend.Kind) (int, syscall.Errno) {
 	return n, errno
 }
 
-// Abandon is CancelIoEx, once.
+// Abandon is one CancelIoEx, or one for each accept that is inside.
 func (k *Kernel) Abandon(fd int, kind backend.Kind) (heard bool) {
 	s := k.port.sockets.Get(fd)
 	if kind == backend.Accept {

@@ -9,15 +9,15 @@ import (
 	"github.com/completionport/completion/internal/sys"
 )
 
-// Name is what programs call this backend.
+// Name is the name of this backend.
 const Name = "iocp"
 
-// skipOnSuccess saves the packet of an operation that has succeeded when its call
+// skipOnSuccess avoids the packet of an operation that has succeeded when its call
 // returns. Tests turn it off.
 var skipOnSuccess = true
 
-// openPorts are the ports that have not been closed. A port that is dropped must not
-// become garbage, since Windows goes on writing to its memory.
+// openPorts are the ports that have not been closed. It keeps a port reachable that the
+// program drops, since Windows goes on writing to its memory.
 var openPorts sync.Map // *Poller
 
 // Open opens the backend.
@@ -32,5 +32,5 @@ func Open() (backend.Backend, error) {
 	return backend.Backend{Name: Name, Poller: p, Kernel: &Kernel{port: p}, ArmCall: "CreateIoCompletionPort"}, nil
 }
 
-// descriptorShift: the system gives out multiples of four.
+// descriptorShift is 2, since all descriptors are multiples of four.
 const descriptorShift = 2

@@ -25,19 +25,19 @@ type Poller struct {
 	// closing keeps Wake from posting to a handle that has a new owner.
 	closing sync.RWMutex
 	closed  bool
-	retries atomic.Bool // a wake that has failed will be tried again
+	retries atomic.Bool // a wake has failed and will be tried again
 
-	// The leader's.
+	// Only the leader uses these.
 	until   int64
 	timer   sys.WaitTimer
 	packets []sys.Packet
 }
 
-// Arm associates fd with the port. A socket that Adopt has returned leaves its former
-// port in the same step.
+// Arm associates fd with the port. For a socket from Adopt, this replaces its former port
+// in the same step.
 func (p *Poller) Arm(fd int, generation uint32) syscall.Errno {
 	associate := p.port.Associate
-	if p.sockets.Get(fd) != nil { // it comes from Adopt
+	if p.sockets.Get(fd) != nil { // the mark of Adopt
 		associate = p.port.Move
 	}
 	skips, errno := associate(fd, p.skip)
@@ -47,8 +47,8 @@ func (p *Poller) Arm(fd int, generation uint32) syscall.Errno {
 	return errno
 }
 
-// Disarm forgets fd. Nothing of it is inside the kernel any more, except accepts that
-// no operation waits for.
+// Disarm removes the entry of fd. Nothing of fd is inside the kernel any more, except
+// accepts without an operation.
 func (p *Poller) Disarm(fd int) {
 	if s := p.sockets.Get(fd); s != nil {
 		if q := s.accepts.Load(); q != nil {
@@ -61,7 +61,7 @@ func (p *Poller) Disarm(fd int) {
 // SetTimeout sets the end of the next wait.
 func (p *Poller) SetTimeout(until int64) { p.until = until }
 
-// Wake posts a packet.
+// Wake posts a packet, which ends a wait, or the next one.
 func (p *Poller) Wake(backend.Waiting) {
 	p.closing.RLock()
 	if !p.closed && p.port.Wake() != 0 {
@@ -70,12 +70,12 @@ func (p *Poller) Wake(backend.Waiting) {
 	p.closing.RUnlock()
 }
 
-// wakeLater wakes again until the system has memory for a packet: a leader that sleeps
-// without a limit is woken once, and nobody else will wake it. The caller of Wake can't
-// wait for that, so a timer of Go's runtime does.
+// wakeLater wakes again until the system has memory for a packet. A leader that sleeps
+// without a limit is woken once, so no other wake would follow. The caller of Wake can't
+// wait for the memory, so a timer of Go's runtime tries again.
 func (p *Poller) wakeLater() {
-	// A wake that fails while another is to be tried again is covered by that one: the
-	// mark is removed before the packet is posted.
+	// A wake that fails while another one waits for its retry needs no retry of its own:
+	// the mark is removed before the packet is posted.
 	if p.retries.CompareAndSwap(false, true) {
 		time.AfterFunc(time.Millisecond, func() {
 			p.retries.Store(false)
@@ -84,7 +84,8 @@ func (p *Poller) wakeLater() {
 	}
 }
 
-// Wait takes packets, and blocks until there is one that means something.
+// Wait takes packets, and waits for the first unless it is told to look only. It may
+// return without an event, after a packet that does not concern the engine.
 func (p *Poller) Wait(how backend.Waiting, events []backend.Event) (n int, timedOut bool) {
 	if how == backend.Look {
 		return p.take(events, 0), false
@@ -93,8 +94,8 @@ func (p *Poller) Wait(how backend.Waiting, events []backend.Event) (n int, timed
 	return n, n == 0 && p.until != backend.Never
 }
 
-// milliseconds returns the time-out of the next wait, rounded up. Where the system has
-// the calls, a timer ends the wait more exactly.
+// milliseconds returns the time-out of the next wait, rounded up. It also sets the timer,
+// which ends the wait more exactly where the system has the calls for it.
 func (p *Poller) milliseconds() uint32 {
 	if p.until == backend.Never {
 		return sys.Infinite
@@ -106,7 +107,7 @@ func (p *Poller) milliseconds() uint32 {
 	return uint32(min((left+999_999)/1_000_000, sys.Infinite-1))
 }
 
-// take dequeues packets, and translates those that the engine is to know of.
+// take dequeues packets, and returns events for those that concern the engine.
 func (p *Poller) take(events []backend.Event, milliseconds uint32) (n int) {
 	if len(p.packets) < len(events) {
 		p.packets = make([]sys.Packet, len(events))
@@ -130,9 +131,9 @@ func (p *Poller) take(events []backend.Event, milliseconds uint32) (n int) {
 	return n
 }
 
-// endedOf returns what a packet of a descriptor means to the engine, 0 if nothing. The
-// socket is the one that the packet is about, since none is closed with an operation
-// inside, except for the packets of orphaned accepts.
+// endedOf returns which operation has ended for the engine, 0 if none. s is the socket of
+// the packet, since no socket is closed with an operation inside. Packets of orphaned
+// accepts are the exception: s may be a new owner of the number.
 func (p *Poller) endedOf(s *socket, packet *sys.Packet) backend.Readiness {
 	if s != nil {
 		if packet.IsOf(&s.in) {
@@ -152,7 +153,7 @@ func (p *Poller) endedOf(s *socket, packet *sys.Packet) backend.Readiness {
 	if out := s.out.Load(); out != nil && packet.IsOf(out) {
 		return backend.EndedOut
 	}
-	return 0 // of a call that the program has made with the descriptor lent to it
+	return 0 // of a call of the program, to which the descriptor was lent
 }
 
 // Close closes the completion port, after the packets of all orphaned accepts.

@@ -9,18 +9,19 @@ import (
 	"github.com/completionport/completion/internal/backend"
 )
 
-// addressBook knows who has which address. Every IP address is this machine's.
+// addressBook records which socket has which address. Every IP address is an address of
+// this machine.
 type addressBook struct {
 	listeners map[uint16][]*Socket // by TCP port
 	paths     map[string]*Socket
 	taken     map[uint16]bool // TCP ports of sockets that connect
 	last      uint16          // the TCP port given out last
-	turn      int             // whose turn it is among those that share
+	turn      int             // selects one of the listeners that share an address
 	faults    map[backend.Address]fate
-	names     uint32 // so many names were found for unix listeners
+	names     uint32 // the number of abstract names made so far
 }
 
-// fate is what becomes of connects to an address, whoever listens there.
+// fate is how connects to an address end, whether or not a socket listens there.
 type fate uint8
 
 const (
@@ -28,11 +29,11 @@ const (
 	ignore
 )
 
-// Refuse makes connects to an address fail, until Restore.
+// Refuse makes connects to an address fail, until Restore is called.
 func (s *System) Refuse(at backend.Address) { s.book.doom(at, refuse) }
 
-// Ignore leaves connects to an address without an answer, until Restore; those
-// that wait for one then go on waiting.
+// Ignore leaves connects to an address without an answer, until Restore is called. A
+// connect that waits for an answer at that time goes on waiting.
 func (s *System) Ignore(at backend.Address) { s.book.doom(at, ignore) }
 
 // Restore ends Refuse and Ignore.
@@ -45,7 +46,8 @@ func (b *addressBook) doom(at backend.Address, f fate) {
 	b.faults[canonical(at)] = f
 }
 
-// canonical gives an address one form only, and a host to one without.
+// canonical returns the one form of an address that is used as a key. An unspecified host
+// becomes the loopback address.
 func canonical(a backend.Address) backend.Address {
 	if a.Path != "" {
 		return backend.Address{Path: a.Path}
@@ -61,7 +63,7 @@ func canonical(a backend.Address) backend.Address {
 	return backend.Address{Inet: netip.AddrPortFrom(ip, a.Inet.Port())}
 }
 
-// speaks tells whether a socket can use an address.
+// speaks reports whether a socket can use an address.
 func (k *Socket) speaks(a backend.Address) bool {
 	ip := a.Inet.Addr().Unmap()
 	switch k.family {
@@ -120,7 +122,7 @@ func (b *addressBook) listenOn(k *Socket, path string) backend.Errno {
 	return 0
 }
 
-// abstractName is a name that nobody has, as Linux finds one for who brings none.
+// abstractName returns a name that no socket has, as Linux does for a bind without a name.
 func (b *addressBook) abstractName() string {
 	for {
 		b.names++
@@ -130,7 +132,7 @@ func (b *addressBook) abstractName() string {
 	}
 }
 
-// collides tells whether two listeners on one port would get the same connects.
+// collides reports whether two listeners on one port would get the same connects.
 func (k *Socket) collides(other *Socket) bool {
 	a, b := k.local.Inet.Addr(), other.local.Inet.Addr()
 	switch {
@@ -144,13 +146,13 @@ func (k *Socket) collides(other *Socket) bool {
 	return false
 }
 
-// hears tells whether a listener gets the connects to an IP address.
+// hears reports whether a listener gets the connects to an IP address.
 func (k *Socket) hears(ip netip.Addr) bool {
 	at := k.local.Inet.Addr()
 	return at == ip || at.IsUnspecified() && (at.Is4() == ip.Is4() || k.family == backend.Dual)
 }
 
-// bind gives a socket that connects both its addresses. It may have a local one.
+// bind sets both addresses of a socket that connects. The socket may have a local one.
 func (b *addressBook) bind(k *Socket, to backend.Address) backend.Errno {
 	if !k.speaks(to) {
 		return errBadFamily
@@ -210,8 +212,8 @@ func (b *addressBook) take(k *Socket, port uint16) backend.Errno {
 	return 0
 }
 
-// freePort returns a TCP port that nobody has, 0 if there is none. It comes
-// back to one as late as possible: a stale address should lead nowhere.
+// freePort returns a TCP port that no socket has, 0 if there is none. A port is used again
+// as late as possible, so that a connect to a stale address fails.
 func (b *addressBook) freePort() uint16 {
 	const first = 16384
 	for range 65536 - first {
@@ -225,8 +227,8 @@ func (b *addressBook) freePort() uint16 {
 	return 0
 }
 
-// lookup returns who gets a connect to an address, nil for nobody, or tells
-// that there is no answer at all.
+// lookup returns the listener that gets a connect to an address, nil for none. silent
+// reports whether there is no answer at all.
 func (b *addressBook) lookup(at backend.Address) (l *Socket, silent bool) {
 	switch b.faults[at] {
 	case refuse:
@@ -256,7 +258,7 @@ func (b *addressBook) lookup(at backend.Address) (l *Socket, silent bool) {
 	return exact[b.turn%len(exact)], false
 }
 
-// tell calls those who wait for connects to an address, or to one like it.
+// tell wakes the owners of listeners that a connect to this address may be for.
 func (b *addressBook) tell(at backend.Address) {
 	if l := b.paths[at.Path]; l != nil {
 		l.tell()
@@ -286,11 +288,11 @@ func (b *addressBook) remove(k *Socket) {
 	}
 }
 
-// LocalAddr is this end's address, nil if it has none.
+// LocalAddr returns this end's address, nil if it has none.
 func (k *Socket) LocalAddr() net.Addr { return k.netAddr(k.local, true) }
 
-// RemoteAddr is the other end's address, also when a reset has ended the
-// connection, and nil without one.
+// RemoteAddr returns the other end's address, also after a reset has ended the
+// connection, and nil if there is no connection.
 func (k *Socket) RemoteAddr() net.Addr { return k.netAddr(k.remote, k.phase == connected) }
 
 func (k *Socket) netAddr(a backend.Address, there bool) net.Addr {

@@ -4,12 +4,12 @@ import (
 	"github.com/completionport/completion/internal/backend"
 )
 
-// Classify says what an errno means to the engine. Most of these never come
-// from a System itself: a test may order them.
+// Classify returns what an errno means to the engine. A System itself returns only a few
+// of these errnos, but a test may order all of them.
 func Classify(kind backend.Kind, errno backend.Errno) backend.Class {
 	switch errno {
 	case errInterrupted:
-		if kind == backend.Connect { // it goes on in the background
+		if kind == backend.Connect { // the connect goes on in the background
 			return backend.WouldBlock
 		}
 		return backend.Again
@@ -27,7 +27,7 @@ func Classify(kind backend.Kind, errno backend.Errno) backend.Class {
 			return backend.BrokenPipe
 		}
 	case errAborted, errNoHost, errNoNetwork:
-		if kind == backend.Accept { // it died in the backlog
+		if kind == backend.Accept { // the connection died in the backlog
 			return backend.Again
 		}
 		return backend.Fatal

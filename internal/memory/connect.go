@@ -6,11 +6,10 @@ import (
 	"github.com/completionport/completion/internal/backend"
 )
 
-// DefaultBacklog is that of a listener that asks for none in particular.
+// DefaultBacklog is the backlog of a listener whose options have none.
 const DefaultBacklog = 4096
 
-// Listen makes a listener, without a descriptor yet. A TCP port 0 means one
-// that is free.
+// Listen returns a listener, which has no descriptor yet. TCP port 0 selects a free port.
 func (s *System) Listen(family backend.Family, at backend.Address, o backend.ListenOptions) (*Socket, backend.Errno) {
 	k := s.Open(family)
 	k.shares = o.ReusePort
@@ -24,7 +23,7 @@ func (s *System) Listen(family backend.Family, at backend.Address, o backend.Lis
 	return k, 0
 }
 
-// Accept is System.Accept. The connection has no owner yet.
+// Accept is System.Accept. The connection that it returns has no owner yet.
 func (k *Socket) Accept() (*Socket, backend.Errno) {
 	switch {
 	case k.phase != listening:
@@ -57,7 +56,7 @@ func (k *Socket) Connect(to backend.Address) backend.Errno {
 	}
 	k.phase = connecting
 	k.system.send(k, request, 0)
-	k.system.book.tell(k.remote) // they have a time to wait for, perhaps
+	k.system.book.tell(k.remote) // with a delay, they now have an arrival to wait for
 	if k.system.habits.PromptConnects && k.phase != connecting {
 		return k.takeErrno(0)
 	}
@@ -77,7 +76,7 @@ func (k *Socket) Connected() backend.Errno {
 	return 0
 }
 
-// requested is the arrival of this socket's connect at the other side.
+// requested handles the arrival of this socket's connect at the other side.
 func (k *Socket) requested() {
 	if k.phase != connecting {
 		return
@@ -98,12 +97,12 @@ func (k *Socket) requested() {
 	}
 }
 
-// hasPlace tells whether the backlog can take one more. As on Linux it holds
-// one more than was asked for.
+// hasPlace reports whether the backlog has room for one more connection. As on Linux, it
+// holds one more than was asked for.
 func (k *Socket) hasPlace() bool { return len(k.backlog) <= k.capacity }
 
-// admit puts the other end of an asker's connection into the backlog, unless
-// the asker has given up.
+// admit puts the other end of the asker's connection into the backlog, unless the asker
+// has given up.
 func (k *Socket) admit(asker *Socket) {
 	if asker.phase != connecting {
 		return
@@ -119,7 +118,7 @@ func (k *Socket) admit(asker *Socket) {
 	asker.edge(backend.Writable)
 }
 
-// refused is the arrival of a refusal.
+// refused handles the arrival of a refusal.
 func (k *Socket) refused() {
 	if k.phase != connecting {
 		return

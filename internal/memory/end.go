@@ -17,8 +17,8 @@ var (
 	_ net.Listener = (*Listener)(nil)
 )
 
-// end is what a test's own Conn and Listener have in common: an owner of a
-// socket, and goroutines that wait for something of it.
+// end is the common part of a test's Conn and Listener: it owns a socket, and goroutines
+// wait for changes of that socket.
 type end struct {
 	network *Network
 	socket  *Socket
@@ -26,7 +26,7 @@ type end struct {
 	local   net.Addr
 	remote  net.Addr
 
-	changed sync.Cond // told of everything; uses the network's lock
+	changed sync.Cond // signaled at each change; uses the network's lock
 	closed  bool
 }
 
@@ -38,8 +38,8 @@ func (e *end) init(n *Network, k *Socket, network string) {
 	k.Told = e.changed.Broadcast
 }
 
-// errorOf is an error in the form of package net; what is an errno becomes a
-// system call's.
+// errorOf returns an error in the form of package net. An errno becomes an
+// *os.SyscallError.
 func (e *end) errorOf(op string, err error) error {
 	if errno, ok := err.(backend.Errno); ok {
 		err = os.NewSyscallError(op, errno)
@@ -47,7 +47,7 @@ func (e *end) errorOf(op string, err error) error {
 	return &net.OpError{Op: op, Net: e.name, Source: e.local, Addr: e.remote, Err: err}
 }
 
-// close lets go of the socket.
+// close releases the socket.
 func (e *end) close() error {
 	e.network.lock()
 	defer e.network.mu.Unlock()
@@ -64,8 +64,8 @@ func (e *end) close() error {
 // Conn is a test's own end of a connection: a blocking net.Conn.
 type Conn struct {
 	end
-	writing bool // one goroutine writes all it has before the next
-	// Until when a read and a write may last; Never for no limit.
+	writing bool // one goroutine writes all its bytes before the next
+	// The deadlines of reads and of writes; Never for no limit.
 	readUntil, writeUntil int64
 }
 
@@ -75,7 +75,7 @@ func newConn(n *Network, k *Socket, network string) *Conn {
 	return c
 }
 
-// Dial connects to an address, and waits until that is done.
+// Dial connects to an address, and waits until the connect has ended.
 func (n *Network) Dial(network string, family backend.Family, to backend.Address) (*Conn, error) {
 	n.lock()
 	defer n.mu.Unlock()
@@ -154,9 +154,9 @@ func (c *Conn) Write(p []byte) (int, error) {
 	}
 }
 
-// WriteUrgent is Write of bytes of which the last is urgent, as send(2) with
-// MSG_OOB: it is no part of the stream, and reads stop where it was. Nobody can
-// receive it here.
+// WriteUrgent writes bytes of which the last is urgent, as send(2) with MSG_OOB does. The
+// urgent byte is not part of the stream, and reads stop where it was. It can't be received
+// here.
 func (c *Conn) WriteUrgent(p []byte) (int, error) {
 	n, err := c.Write(p[:len(p)-1])
 	if err != nil {
@@ -165,8 +165,8 @@ func (c *Conn) WriteUrgent(p []byte) (int, error) {
 	return n + 1, c.mark()
 }
 
-// WriteMessage is Write, and reads stop behind it, as they do on unix sockets
-// behind a message with descriptors. TCP has no such thing.
+// WriteMessage is Write, and reads stop behind its bytes, as reads of unix sockets do
+// behind a message with descriptors. It fails on TCP, which has no messages.
 func (c *Conn) WriteMessage(p []byte) (int, error) {
 	if c.socket.Family() != backend.Unix {
 		return 0, c.errorOf("write", errNotSupported)
@@ -178,7 +178,7 @@ func (c *Conn) WriteMessage(p []byte) (int, error) {
 	return n, err
 }
 
-// mark makes the other end's reads stop behind what was written so far.
+// mark makes the other end's reads stop behind the bytes written so far.
 func (c *Conn) mark() error {
 	c.network.lock()
 	defer c.network.mu.Unlock()
@@ -204,7 +204,7 @@ func (c *Conn) CloseWrite() error {
 	return nil
 }
 
-// Close is immediate. It is a reset if there are unread bytes.
+// Close closes this end at once. It sends a reset if there are unread bytes.
 func (c *Conn) Close() error { return c.close() }
 
 // SetLinger with 0 makes Close send a reset.
@@ -220,28 +220,28 @@ func (c *Conn) SetWriteBuffer(bytes int) error {
 	return c.set(func() { c.socket.SetBuffers(bytes, 0) })
 }
 
-// LocalAddr is this end's address.
+// LocalAddr returns this end's address.
 func (c *Conn) LocalAddr() net.Addr { return c.local }
 
-// RemoteAddr is the other end's address.
+// RemoteAddr returns the other end's address.
 func (c *Conn) RemoteAddr() net.Addr { return c.remote }
 
-// SetDeadline is both of the others.
+// SetDeadline is SetReadDeadline and SetWriteDeadline.
 func (c *Conn) SetDeadline(t time.Time) error {
 	return c.set(func() { c.readUntil, c.writeUntil = moment(t), moment(t) })
 }
 
-// SetReadDeadline also concerns a read that waits.
+// SetReadDeadline sets the deadline of reads, also of a read that waits.
 func (c *Conn) SetReadDeadline(t time.Time) error {
 	return c.set(func() { c.readUntil = moment(t) })
 }
 
-// SetWriteDeadline also concerns a write that waits.
+// SetWriteDeadline sets the deadline of writes, also of a write that waits.
 func (c *Conn) SetWriteDeadline(t time.Time) error {
 	return c.set(func() { c.writeUntil = moment(t) })
 }
 
-// moment is t on the network's clock.
+// moment returns t on the network's clock, Never for the zero time.
 func moment(t time.Time) int64 {
 	if t.IsZero() {
 		return Never
@@ -252,7 +252,7 @@ func moment(t time.Time) int64 {
 	return Never
 }
 
-// set changes something that waiting goroutines heed.
+// set runs f, and wakes the goroutines that wait, since f may change what they wait for.
 func (c *Conn) set(f func()) error {
 	c.network.lock()
 	defer c.network.mu.Unlock()
@@ -299,14 +299,13 @@ func (l *Listener) Accept() (net.Conn, error) {
 	}
 }
 
-// Close refuses connects from now on. Connections that nobody has accepted are
-// reset.
+// Close makes later connects fail. It resets connections that have not been accepted.
 func (l *Listener) Close() error { return l.close() }
 
-// SetUnlinkOnClose is there since package net's listeners have it. There is no file.
+// SetUnlinkOnClose has no effect: there is no file. Package net's listeners have it.
 func (l *Listener) SetUnlinkOnClose(bool) {}
 
-// Addr is the address listened on.
+// Addr returns the address of the listener.
 func (l *Listener) Addr() net.Addr { return l.local }
 
 // Reset closes a connection of this network with a reset.

@@ -4,7 +4,7 @@ import (
 	"github.com/completionport/completion/internal/backend"
 )
 
-// The numbers are this module's own: Plan 9 has none.
+// The numbers of package backend: Plan 9 has none.
 const (
 	errAgain         = backend.EAGAIN
 	errInterrupted   = backend.EINTR

@@ -4,8 +4,8 @@ package memory
 
 import "syscall"
 
-// The numbers of this system, so that a program meets in a test what it will
-// meet outside.
+// The numbers of this system, so that a program gets the same errors in a test as from the
+// system.
 const (
 	errBadDescriptor = syscall.EBADF
 	errNotThere      = syscall.ENOENT
@@ -30,5 +30,5 @@ const (
 	errInvalid       = syscall.EINVAL
 )
 
-// Native returns the errno as this system's sockets give it.
+// Native returns the errno that this system's sockets return, which is errno itself.
 func Native(errno syscall.Errno) syscall.Errno { return errno }

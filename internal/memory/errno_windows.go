@@ -6,8 +6,8 @@ import (
 	"github.com/completionport/completion/internal/sys"
 )
 
-// The numbers of Winsock. Those that package syscall has invented for POSIX
-// names never come out of a socket.
+// The numbers of Winsock. Package syscall has made up numbers for POSIX names, but no
+// socket returns them.
 const (
 	errBadDescriptor = syscall.EBADF
 	errNotThere      = syscall.ENOENT
@@ -32,6 +32,5 @@ const (
 	errInvalid       = syscall.Errno(10022) // WSAEINVAL
 )
 
-// Native returns the errno as Winsock gives it: a test that orders a fault by
-// its POSIX name means that one.
+// Native returns Winsock's number for errno: a test may order a fault by its POSIX name.
 func Native(errno syscall.Errno) syscall.Errno { return sys.Errno(errno) }

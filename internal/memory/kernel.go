@@ -14,17 +14,17 @@ import (
 
 var _ backend.Kernel = Kernel{}
 
-// Kernel makes the calls of ports on a network, with the faults that a test has
+// Kernel performs the calls of ports on a network, with the faults that a test has
 // ordered.
 type Kernel struct{ network *Network }
 
 // Kernel returns the kernel for ports on this network.
 func (n *Network) Kernel() Kernel { return Kernel{n} }
 
-// Now is the clock of package sys, and in a bubble that of the bubble.
+// Now returns the time of package sys, which in a bubble is that of the bubble.
 func (k Kernel) Now() int64 { return sys.Now() }
 
-// enter takes the network's lock and tells what fault was ordered for a call.
+// enter takes the network's lock and returns the fault that was ordered for a call.
 func (k Kernel) enter(call string) (*Network, backend.Errno) {
 	k.network.lock()
 	return k.network, k.network.fault(call)
@@ -54,7 +54,7 @@ func (k Kernel) Write(fd int, p []byte) (int, backend.Errno) {
 	return count, errno
 }
 
-// cut leaves of p what one call may move. mu is held.
+// cut returns the part of p that one call may move. mu is held.
 func (n *Network) cut(p []byte) []byte {
 	if n.mostBytes > 0 && len(p) > n.mostBytes {
 		return p[:n.mostBytes]
@@ -62,15 +62,16 @@ func (n *Network) cut(p []byte) []byte {
 	return p
 }
 
-// limited makes an edge of what a call has left only because of the limit: who
-// sees a short count waits for one. mu is held.
+// limited makes an edge if a call has moved less than it was asked to because of the
+// limit: the engine waits for an edge after a short count. mu is held.
 func (n *Network) limited(fd, count, wanted int) {
 	if count < wanted && count == n.mostBytes {
 		n.system.Nudge(fd)
 	}
 }
 
-// failed makes an edge for a caller that was told to wait for one. mu is held.
+// failed makes an edge if the ordered errno is EAGAIN, since the engine waits for an edge
+// then. mu is held.
 func (n *Network) failed(fd int, errno backend.Errno) backend.Errno {
 	if errno == errAgain {
 		n.system.Nudge(fd)
@@ -88,7 +89,7 @@ func (k Kernel) Accept(fd int) (int, backend.Errno) {
 	return n.system.Accept(fd)
 }
 
-// Connect is System.Connect. One that was interrupted goes on.
+// Connect is System.Connect. A connect that is interrupted goes on.
 func (k Kernel) Connect(fd int, to backend.Address) backend.Errno {
 	n, errno := k.enter("connect")
 	defer n.mu.Unlock()
@@ -127,12 +128,12 @@ func (k Kernel) Close(fd int) backend.Errno {
 	return k.network.system.Close(fd)
 }
 
-// Classify is the package's.
+// Classify is the function Classify.
 func (Kernel) Classify(kind backend.Kind, errno backend.Errno) backend.Class {
 	return Classify(kind, errno)
 }
 
-// MapsIPv4 is true, on every system.
+// MapsIPv4 returns true on every system.
 func (Kernel) MapsIPv4() bool { return true }
 
 // Socket opens a stream socket.
@@ -169,10 +170,10 @@ func (k Kernel) Listen(family backend.Family, at backend.Address, o backend.List
 	return n.system.Install(l), nil
 }
 
-// FileRemover returns nothing to do: a path is only a name here.
+// FileRemover returns a function that does nothing: a path is only a name here.
 func (Kernel) FileRemover(string) func() { return func() {} }
 
-// Adopt gives another descriptor to what a test's end stands for.
+// Adopt returns another descriptor for the socket of a test's Conn or Listener.
 func (k Kernel) Adopt(c any, listening bool) (int, error) {
 	n := k.network
 	n.lock()
@@ -193,13 +194,13 @@ func (k Kernel) Adopt(c any, listening bool) (int, error) {
 	return n.system.Install(e.socket), nil
 }
 
-// Disown is Close: nothing but descriptors is lost.
+// Disown is Close: the socket has another owner, so only the descriptor is closed.
 func (k Kernel) Disown(fd int) { k.Close(fd) }
 
-// AcceptNoDelay has no effect, as SetNoDelay.
+// AcceptNoDelay has no effect: see SetNoDelay.
 func (Kernel) AcceptNoDelay(int) {}
 
-// Descriptor has none to show that the system knows.
+// Descriptor fails: the system knows no descriptor of a socket in memory.
 func (Kernel) Descriptor(int) (uintptr, error) {
 	return 0, fmt.Errorf("a socket in memory has no descriptor: %w", errors.ErrUnsupported)
 }
@@ -224,7 +225,7 @@ func (k Kernel) RemoteAddr(fd int) net.Addr {
 	return nil
 }
 
-// set runs f on an open socket of one of the families, none for all.
+// set runs f on an open socket of one of the families; no families means all.
 func (k Kernel) set(fd int, f func(s *Socket), families ...backend.Family) error {
 	k.network.lock()
 	defer k.network.mu.Unlock()
@@ -239,12 +240,12 @@ func (k Kernel) set(fd int, f func(s *Socket), families ...backend.Family) error
 	return nil
 }
 
-// SetNoDelay has no effect: nothing is held back.
+// SetNoDelay has no effect: writes are never held back.
 func (k Kernel) SetNoDelay(fd int, _ bool) error {
 	return k.set(fd, func(*Socket) {}, backend.IPv4, backend.IPv6, backend.Dual)
 }
 
-// SetKeepAlive has no effect: nobody disappears.
+// SetKeepAlive has no effect: no peer disappears.
 func (k Kernel) SetKeepAlive(fd int, _ time.Duration) error {
 	return k.set(fd, func(*Socket) {}, backend.IPv4, backend.IPv6, backend.Dual)
 }

@@ -13,24 +13,24 @@ import (
 
 var _ kqueue.System = (*Kqueue)(nil)
 
-// Habits are what kernels do differently. The zero Habits are those of the
-// plainest one.
+// Habits are the behaviours in which kernels differ. The zero Habits are the plainest
+// kernel's.
 type Habits struct {
-	UserEvents  bool // it has EVFILT_USER
+	UserEvents  bool // the kernel has EVFILT_USER
 	DeafUser    bool // it accepts EVFILT_USER and never reports it
 	EchoesFlags bool // events carry Add and Clear as well
 	WriteFirst  bool // of two events of a descriptor, Write comes first
-	ExtraWrites bool // Write events without a reason
+	ExtraWrites bool // there are Write events without a reason
 	Interrupted bool // signals come during waits and changes
-	Late        bool // a wait does not return all that is there
+	Late        bool // a wait may return fewer events than there are
 
-	// Of sockets, for the whole network.
+	// These concern sockets, and the whole network.
 
-	PromptConnects bool // a connect that is answered at once says so itself
-	ResetsOverflow bool // a connection that finds the backlog full is made, and reset
+	PromptConnects bool // a connect that is answered at once returns the answer itself
+	ResetsOverflow bool // with a full backlog, a connection is made and then reset
 }
 
-// HabitsOf draws habits, and what they depend on, from a seed.
+// HabitsOf draws habits from a seed.
 func HabitsOf(seed uint64) Habits {
 	r := rand.New(rand.NewPCG(seed, 0))
 	flip := func() bool { return r.IntN(2) == 0 }
@@ -41,22 +41,22 @@ func HabitsOf(seed uint64) Habits {
 	}
 }
 
-// Kqueue is a kernel's queue of events over a network, as the BSDs have it. It
-// takes descriptors of the network, and those of its own pipes.
+// Kqueue imitates a kernel's queue of events of the BSDs, on a network. It accepts
+// descriptors of the network and of its own pipes.
 type Kqueue struct {
 	network *Network
 	habits  Habits
 	random  *rand.Rand
-	knotes  []*knote // in the order in which they became active; idle ones anywhere
+	knotes  []*knote // active ones in the order in which they became so; idle ones anywhere
 	pipes   []*pipe
 	last    int // the last descriptor of a pipe
 	closed  bool
 
-	told  chan struct{} // holds one: look again
-	timer *time.Timer   // the leader's
+	told  chan struct{} // has room for one message: look again
+	timer *time.Timer   // only the leader uses it
 }
 
-// knote is what a queue knows of one descriptor and filter.
+// knote is the registration of one descriptor and filter with a queue.
 type knote struct {
 	queue  *Kqueue
 	event  kqueue.Event // as it was added
@@ -66,16 +66,16 @@ type knote struct {
 	fired  bool // a User event was triggered
 }
 
-// pipe is one that a queue has opened.
+// pipe is a pipe that a queue has opened.
 type pipe struct{ read, write, bytes int }
 
-// pipeSize is small, so that pipes do get full.
+// pipeSize is small, in bytes, so that pipes do get full.
 const pipeSize = 3
 
-// firstPipe keeps descriptors of pipes apart from those of sockets.
+// firstPipe keeps the descriptors of pipes above those of sockets.
 const firstPipe = 1 << 20
 
-// NewKqueue returns a queue. The seed decides when its habits show.
+// NewKqueue returns a queue. The seed decides when its habits take effect.
 func (n *Network) NewKqueue(habits Habits, seed uint64) *Kqueue {
 	q := &Kqueue{
 		network: n, habits: habits, random: rand.New(rand.NewPCG(seed, 1)),
@@ -88,7 +88,7 @@ func (n *Network) NewKqueue(habits Habits, seed uint64) *Kqueue {
 	return q
 }
 
-// tell makes whoever waits look again. It never blocks.
+// tell makes a goroutine that waits look again. It never blocks.
 func (q *Kqueue) tell() {
 	select {
 	case q.told <- struct{}{}:
@@ -96,16 +96,16 @@ func (q *Kqueue) tell() {
 	}
 }
 
-// now and then, true.
+// sometimes reports true for one of eight calls, on average, if the queue has the habit.
 func (q *Kqueue) sometimes(habit bool) bool { return habit && q.random.IntN(8) == 0 }
 
-// Change registers, changes and removes knotes. The first failure ends it.
+// Change registers, changes and removes knotes. It ends at the first failure.
 func (q *Kqueue) Change(first, second kqueue.Event) backend.Errno {
 	q.network.lock()
 	defer q.network.mu.Unlock()
 	defer q.tell()
 	for _, e := range [...]kqueue.Event{first, second} {
-		if q.sometimes(q.habits.Interrupted) { // what came before has been made
+		if q.sometimes(q.habits.Interrupted) { // an earlier change has been made
 			return errInterrupted
 		}
 		if e.Filter == 0 {
@@ -143,7 +143,7 @@ func (q *Kqueue) change(e kqueue.Event) backend.Errno {
 	return 0
 }
 
-// lookup returns what stands behind a descriptor: a *Socket, a *pipe or nil.
+// lookup returns the object of a descriptor: a *Socket, a *pipe or nil.
 func (q *Kqueue) lookup(fd int) any {
 	for _, p := range q.pipes {
 		if fd == p.read || fd == p.write {
@@ -178,8 +178,8 @@ func (q *Kqueue) remove(n *knote) {
 	}
 }
 
-// change is what a knote that is there makes of a change: a new udata, a new
-// look, a trigger.
+// change applies a change to an existing knote: it sets udata, triggers a User event, and
+// makes the queue look at the knote again.
 func (n *knote) change(e kqueue.Event) {
 	n.event.Generation = e.Generation
 	if e.Flags&kqueue.Add != 0 {
@@ -194,7 +194,7 @@ func (n *knote) change(e kqueue.Event) {
 	n.activate()
 }
 
-// activate puts a knote at the end of those that are looked at.
+// activate puts a knote at the end of those that collect looks at.
 func (n *knote) activate() {
 	if n.active {
 		return
@@ -215,7 +215,7 @@ func (n *knote) note(about backend.Readiness) {
 	}
 }
 
-// forgetKnotes removes those of a descriptor that is closed.
+// forgetKnotes removes the knotes of a descriptor that is closed.
 func (s *System) forgetKnotes(fd int) {
 	for _, q := range s.queues {
 		for _, n := range slices.Clone(q.knotes) {
@@ -285,7 +285,8 @@ func (q *Kqueue) collect(events []kqueue.Event) (n int) {
 	return n
 }
 
-// look asks a knote's filter what there is to report.
+// look returns the event that a knote's filter reports now. ready reports whether there
+// is one.
 func (n *knote) look() (e kqueue.Event, ready bool) {
 	e = n.event
 	e.FFlags = 0
@@ -318,8 +319,8 @@ func (k *Socket) readEvent(e kqueue.Event) (kqueue.Event, bool) {
 	return e, e.Data > 0 || e.Flags&kqueue.EOF != 0
 }
 
-// writeEvent is the Write filter of a socket. One that was never connected, or
-// listens, has none.
+// writeEvent is the Write filter of a socket. It reports nothing for a socket that was
+// never connected, or that listens.
 func (k *Socket) writeEvent(e kqueue.Event) (kqueue.Event, bool) {
 	switch k.phase {
 	case connected:
@@ -384,11 +385,10 @@ func (q *Kqueue) ClosePipe(read, write int) {
 	q.pipes = slices.DeleteFunc(q.pipes, func(p *pipe) bool { return p.read == read && p.write == write })
 }
 
-// Now is the clock of package sys.
+// Now returns the time of package sys.
 func (q *Kqueue) Now() int64 { return sys.Now() }
 
-// Close closes the queue, with what it knows. Pipes that are still open are an
-// error.
+// Close closes the queue and removes its knotes. It fails if a pipe is still open.
 func (q *Kqueue) Close() error {
 	q.network.lock()
 	defer q.network.mu.Unlock()

@@ -8,14 +8,13 @@ import (
 	"github.com/completionport/completion/internal/sys"
 )
 
-// Network is a System that goroutines share, with the faults that a test has
-// ordered. The zero Network is ready to use. Nothing in it waits while it holds
-// the lock.
+// Network is a System that goroutines share, with the faults that a test has ordered. The
+// zero Network is ready to use. No goroutine waits while it holds the lock.
 type Network struct {
 	mu     sync.Mutex // guards all below, and the ends and pollers of this network
 	system System
 
-	mostBytes int // that one call of a port moves; 0 for no limit
+	mostBytes int // the limit of one call of a port; 0 for no limit
 	failures  []failure
 }
 
@@ -26,27 +25,27 @@ type failure struct {
 	times int // left; negative for always
 }
 
-// lock also lets arrive what is due.
+// lock takes the lock, and delivers what is due to arrive.
 func (n *Network) lock() {
 	n.mu.Lock()
 	n.advance()
 }
 
-// advance asks the clock only if there is something for it. mu is held.
+// advance delivers what is due. It reads the clock only if something is under way or may
+// be delayed. mu is held.
 func (n *Network) advance() {
 	if n.system.delay > 0 || len(n.system.transit) > 0 {
 		n.system.Advance(sys.Now())
 	}
 }
 
-// wait returns when c was told of something, at the time until, or when
-// something has arrived somewhere. It may return for nothing. mu is held, and
-// let go of meanwhile.
+// wait returns when c is signaled, at the time until, or at the next arrival at any
+// socket. It may return without a reason. mu is held, and released during the wait.
 func (n *Network) wait(c *sync.Cond, until int64) {
 	until = min(until, n.system.NextArrival())
 	if until != Never {
 		t := time.AfterFunc(time.Duration(until-sys.Now()), func() {
-			n.mu.Lock() // else it could come before Wait has begun
+			n.mu.Lock() // without it, the Broadcast could come before Wait has begun
 			c.Broadcast()
 			n.mu.Unlock()
 		})
@@ -56,8 +55,8 @@ func (n *Network) wait(c *sync.Cond, until int64) {
 	n.advance()
 }
 
-// LimitTransfer lets no call of a port move more than so many bytes, 0 for any
-// number. What is left is ready at once, as if it had just arrived.
+// LimitTransfer limits the number of bytes that one call of a port moves, 0 for no limit.
+// The rest is ready at once, as if it had just arrived.
 func (n *Network) LimitTransfer(bytes int) {
 	n.lock()
 	defer n.mu.Unlock()
@@ -93,11 +92,11 @@ func (n *Network) Restore(at backend.Address) {
 	n.system.Restore(at)
 }
 
-// Calls are the names that Fail knows.
+// Calls are the names of calls that Fail accepts.
 var Calls = []string{"socket", "listen", "accept", "connect", "read", "write", "closewrite"}
 
-// Fail makes calls of ports end with an errno: the next so many, or all if
-// times is negative. With 0 it takes back what was ordered for that call.
+// Fail makes the next calls of ports with this name end with an errno. times is their
+// number, negative for all. If times is 0, Fail removes all faults ordered for this name.
 func (n *Network) Fail(call string, errno backend.Errno, times int) {
 	n.lock()
 	defer n.mu.Unlock()
@@ -114,8 +113,7 @@ func (n *Network) Fail(call string, errno backend.Errno, times int) {
 	n.failures = left
 }
 
-// fault returns the errno that was ordered for this call, and 0 for none. mu is
-// held.
+// fault returns the errno that was ordered for this call, 0 for none. mu is held.
 func (n *Network) fault(call string) backend.Errno {
 	for i := range n.failures {
 		f := &n.failures[i]
@@ -131,7 +129,7 @@ func (n *Network) fault(call string) backend.Errno {
 	return 0
 }
 
-// Descriptors is how many descriptors the ports of this network have open.
+// Descriptors returns the number of descriptors that the ports of this network have open.
 func (n *Network) Descriptors() int {
 	n.lock()
 	defer n.mu.Unlock()

@@ -14,10 +14,10 @@ var _ backend.Poller = (*Poller)(nil)
 type Poller struct {
 	network *Network
 	watcher *Watcher
-	told    chan struct{} // holds one: look again
+	told    chan struct{} // has room for one message: look again
 	woken   bool          // guarded by the network's lock
 
-	// The leader's.
+	// Only the leader uses these.
 	until int64
 	timer *time.Timer // nil until there is something to wait for
 }
@@ -44,7 +44,7 @@ func (p *Poller) Arm(fd int, generation uint32) backend.Errno {
 	return p.watcher.Arm(fd, generation)
 }
 
-// Disarm ends what Arm began.
+// Disarm ends the registration of a descriptor.
 func (p *Poller) Disarm(fd int) {
 	p.network.lock()
 	defer p.network.mu.Unlock()
@@ -62,7 +62,7 @@ func (p *Poller) Wake(backend.Waiting) {
 	p.tell()
 }
 
-// Wait collects edges, and sleeps until there is one.
+// Wait collects edges, and waits for the first unless it is told to look only.
 func (p *Poller) Wait(how backend.Waiting, events []backend.Event) (n int, timedOut bool) {
 	for {
 		p.network.lock()
@@ -72,7 +72,8 @@ func (p *Poller) Wait(how backend.Waiting, events []backend.Event) (n int, timed
 			p.network.mu.Unlock()
 			return n, false
 		}
-		// What the wake was for is seen when the edges are served, too.
+		// One return is enough for edges and a wake: the engine also finds the reason
+		// for the wake when it serves the edges.
 		woken := p.woken
 		p.woken = false
 		p.network.mu.Unlock()
@@ -90,8 +91,8 @@ func (p *Poller) Wait(how backend.Waiting, events []backend.Event) (n int, timed
 	}
 }
 
-// sleep returns when told is told something, or at the time until. It keeps its
-// timer for the next time.
+// sleep returns when told has a message, or at the time until. It keeps its timer for the
+// next call.
 func sleep(told chan struct{}, timer **time.Timer, until, now int64) {
 	if until == Never {
 		<-told
@@ -110,5 +111,5 @@ func sleep(told chan struct{}, timer **time.Timer, until, now int64) {
 	}
 }
 
-// Close has nothing to give back: what was armed has been disarmed.
+// Close does nothing: all descriptors have been disarmed.
 func (p *Poller) Close() error { return nil }

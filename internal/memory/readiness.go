@@ -10,7 +10,7 @@ type Watcher struct {
 	system  *System
 	pending []*registration // in the order of their edges, each once
 
-	// Told, if not nil, is called after each edge, and when something is under
+	// Told, if not nil, is called after each edge, and when something is put under
 	// way to a socket that is armed here. It must not call the System.
 	Told func()
 }
@@ -27,8 +27,8 @@ type registration struct {
 // NewWatcher returns a Watcher of this System.
 func (s *System) NewWatcher() *Watcher { return &Watcher{system: s} }
 
-// Arm registers a descriptor for both directions. What is ready already is an
-// edge. A socket is armed once at a time.
+// Arm registers a descriptor for both directions. What is ready already counts as an
+// edge. A socket can be armed once at a time.
 func (w *Watcher) Arm(fd int, generation uint32) backend.Errno {
 	k := w.system.Lookup(fd)
 	switch {
@@ -42,7 +42,7 @@ func (w *Watcher) Arm(fd int, generation uint32) backend.Errno {
 	return 0
 }
 
-// Disarm ends what Arm began, pending edges included.
+// Disarm ends a registration and drops its pending edge.
 func (w *Watcher) Disarm(fd int) {
 	k := w.system.Lookup(fd)
 	if k == nil || k.armed == nil || k.armed.watcher != w {
@@ -60,11 +60,11 @@ func (w *Watcher) Disarm(fd int) {
 	}
 }
 
-// Pending tells whether Collect might find something.
+// Pending reports whether Collect may find something.
 func (w *Watcher) Pending() bool { return len(w.pending) > 0 }
 
-// Collect moves edges into events, and returns how many. One whose reason is
-// gone by now is left out.
+// Collect moves edges into events, and returns how many. It drops an edge whose reason is
+// gone by now.
 func (w *Watcher) Collect(events []backend.Event) int {
 	n, seen := 0, 0
 	for ; seen < len(w.pending) && n < len(events); seen++ {
@@ -81,15 +81,15 @@ func (w *Watcher) Collect(events []backend.Event) int {
 	return n
 }
 
-// Nudge makes an edge of whatever is ready at a descriptor.
+// Nudge makes an edge of what is ready at a descriptor.
 func (s *System) Nudge(fd int) {
 	if k := s.Lookup(fd); k != nil {
 		k.edge(backend.Readable | backend.Writable)
 	}
 }
 
-// edge notes that something has happened, and to which direction, for whoever
-// watches.
+// edge records that something has happened in a direction, for the watcher and the knotes
+// of the socket, and wakes those that wait.
 func (k *Socket) edge(about backend.Readiness) {
 	if r := k.armed; r != nil && !r.pending && k.Ready() != 0 {
 		r.pending = true
@@ -101,7 +101,7 @@ func (k *Socket) edge(about backend.Readiness) {
 	k.tell()
 }
 
-// tell calls those who wait for something of this socket.
+// tell wakes the goroutines that wait for something of this socket.
 func (k *Socket) tell() {
 	if k.armed != nil && k.armed.watcher.Told != nil {
 		k.armed.watcher.Told()
@@ -114,7 +114,7 @@ func (k *Socket) tell() {
 	}
 }
 
-// Ready says what a call would find now.
+// Ready returns what is ready now.
 func (k *Socket) Ready() (r backend.Readiness) {
 	switch k.phase {
 	case listening:
@@ -130,7 +130,8 @@ func (k *Socket) Ready() (r backend.Readiness) {
 		if k.room() > 0 || k.finSent || k.dead {
 			r |= backend.Writable
 		}
-		// As on Linux: urgent data and the end are told of, ends of messages are not.
+		// As on Linux, urgent data and the end are reported, and ends of messages are
+		// not: so all events of a unix socket have it.
 		if k.family == backend.Unix || k.in.marked() || k.in.ended || k.dead {
 			r |= backend.StopsShort
 		}

@@ -7,8 +7,8 @@ import (
 // DefaultBuffer is the size of a send buffer and of a receive buffer.
 const DefaultBuffer = 64 << 10
 
-// Socket is one end of a connection, or a listener, or not yet either. Its
-// methods are pure, as those of System, to which it belongs.
+// Socket is one end of a connection, or a listener, or not yet either. It belongs to a
+// System. Like those of the System, its methods take no lock and wait for nothing.
 type Socket struct {
 	system     *System
 	family     backend.Family
@@ -18,31 +18,31 @@ type Socket struct {
 	knotes     []*knote // of queues
 
 	local, remote backend.Address
-	ownsPort      bool // the local port is counted in the address book
+	ownsPort      bool // the address book lists the local port as taken
 
 	// A connection.
 	peer        *Socket // nil when the other end is closed
 	in          stream
 	sendSize    int
 	receiveSize int
-	errno       backend.Errno // told to one call
-	dead        bool          // a reset came
+	errno       backend.Errno // one call returns it
+	dead        bool          // a reset has arrived
 	finSent     bool
-	starved     bool // a write found too little room: room is an edge
+	starved     bool // a write found too little room: new room makes an edge
 	resets      bool // closing sends a reset
 
 	// A listener.
 	capacity int
-	shares   bool      // its address, with others that do
+	shares   bool      // it shares its address with other listeners that do so
 	backlog  []*Socket // established, the oldest first
 	waiting  []*Socket // their connects found the backlog full
 
-	// Told, if not nil, is called after everything that might let a call go on
-	// that could not. It must not call the System.
+	// Told, if not nil, is called after each change that may allow a call to go on.
+	// It must not call the System.
 	Told func()
 }
 
-// phase is how far a socket has come.
+// phase is the state of a socket.
 type phase uint8
 
 const (
@@ -54,9 +54,9 @@ const (
 	closed
 )
 
-// room is how many bytes a write can send.
+// room returns how many bytes a write can send.
 func (k *Socket) room() int {
-	if k.peer == nil { // they are lost on the way
+	if k.peer == nil { // the bytes are lost on the way
 		return k.sendSize
 	}
 	return max(k.sendSize+k.peer.receiveSize-k.peer.in.held(), 0)
@@ -97,7 +97,7 @@ func (k *Socket) Write(p []byte) (int, backend.Errno) {
 	case k.phase != connected, k.dead, k.finSent:
 		return 0, k.takeErrno(errBrokenPipe)
 	case k.peer == nil:
-		// Nobody is there: that answers with a reset. The sender can't know.
+		// The other end is closed, and answers with a reset. The sender can't know.
 		k.system.send(k, reset, 0)
 		return len(p), 0
 	}
@@ -113,8 +113,8 @@ func (k *Socket) Write(p []byte) (int, backend.Errno) {
 	return n, 0
 }
 
-// Mark makes reads of the other end stop behind what was written so far: at an
-// urgent byte, which itself is nowhere, or at the end of a message.
+// Mark makes reads of the other end stop behind the bytes written so far: at an urgent
+// byte, which itself is not stored, or at the end of a message.
 func (k *Socket) Mark() backend.Errno {
 	switch {
 	case k.phase != connected || k.dead || k.finSent:
@@ -126,7 +126,7 @@ func (k *Socket) Mark() backend.Errno {
 	return 0
 }
 
-// takeErrno returns the error that waits to be told, or else another.
+// takeErrno returns the socket's error, which one call returns, or other if there is none.
 func (k *Socket) takeErrno(other backend.Errno) backend.Errno {
 	errno := k.errno
 	k.errno = 0
@@ -151,17 +151,17 @@ func (k *Socket) CloseWrite() backend.Errno {
 	return 0
 }
 
-// over tells whether each side has the other's end: TCP has forgotten the connection
-// then, or only waits.
+// over reports whether each side has received the other's end of the stream. TCP has then
+// forgotten the connection, or is in TIME_WAIT.
 func (k *Socket) over() bool {
 	return k.family != backend.Unix && k.finSent && k.in.ended && (k.peer == nil || k.peer.in.ended)
 }
 
-// die is the arrival of a reset.
+// die handles the arrival of a reset.
 func (k *Socket) die() {
 	k.dead = true
 	k.errno = errReset
-	if k.in.ended { // it concerns what we send
+	if k.in.ended { // the reset concerns what this end sends
 		k.errno = errBrokenPipe
 	}
 	k.peer = nil
@@ -170,7 +170,7 @@ func (k *Socket) die() {
 // Retain adds an owner.
 func (k *Socket) Retain() { k.references++ }
 
-// Release takes an owner away. The last one closes the socket.
+// Release removes an owner. The last one closes the socket.
 func (k *Socket) Release() {
 	if k.references--; k.references == 0 {
 		k.close()
@@ -199,7 +199,7 @@ func (k *Socket) close() {
 	k.tell()
 }
 
-// hangUp tells the other end that this one is closed.
+// hangUp sends the other end a reset or the end of the stream.
 func (k *Socket) hangUp() {
 	peer := k.peer
 	k.peer = nil
@@ -213,19 +213,19 @@ func (k *Socket) hangUp() {
 	case !k.finSent:
 		k.system.send(peer, ending, 0)
 	}
-	if peer.starved { // what it still writes goes nowhere
+	if peer.starved { // there is room again: what it still writes is lost
 		peer.starved = false
 		peer.edge(backend.Writable)
 	}
 }
 
-// Listening tells whether the socket is a listener.
+// Listening reports whether the socket is a listener.
 func (k *Socket) Listening() bool { return k.phase == listening }
 
-// Family is the one it was made with.
+// Family returns the socket's address family.
 func (k *Socket) Family() backend.Family { return k.family }
 
-// SetBuffers changes the sizes of the buffers; what is 0 stays.
+// SetBuffers changes the sizes of the buffers, in bytes; 0 leaves a size as it is.
 func (k *Socket) SetBuffers(send, receive int) {
 	if send > 0 {
 		k.sendSize = send

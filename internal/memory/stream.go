@@ -1,29 +1,29 @@
 package memory
 
-// stream is what one end of a connection has been sent and has not read: bytes
-// in order, of which the first have arrived, and perhaps an end.
+// stream is the data that was sent to one end of a connection and not read yet. The first
+// bytes have arrived, the others are under way. The stream may have an end.
 type stream struct {
 	bytes   []byte
-	read    int // of bytes, already taken
-	arrived int // of bytes, can be read now; from the start, like read
+	read    int // of bytes: so many were read
+	arrived int // of bytes: so many have arrived, including those that were read
 	ended   bool
-	marks   []int // from the start, like read: where a read ends that has taken something
-	latest  int64 // when the last of what is under way arrives: nothing overtakes it
+	marks   []int // offsets in bytes at which reads stop
+	latest  int64 // when the last cargo under way arrives: a later one can't overtake it
 }
 
-// held is how many bytes take up room.
+// held returns how many bytes take up room.
 func (s *stream) held() int { return len(s.bytes) - s.read }
 
-// readable is how many bytes can be read.
+// readable returns how many bytes can be read.
 func (s *stream) readable() int { return s.arrived - s.read }
 
 // put appends bytes that have not arrived yet.
 func (s *stream) put(p []byte) { s.bytes = append(s.bytes, p...) }
 
-// mark makes reads end behind what was put so far.
+// mark makes reads stop behind the bytes put so far.
 func (s *stream) mark() { s.marks = append(s.marks, len(s.bytes)) }
 
-// marked tells whether a read may end before the last of what has arrived.
+// marked reports whether a read may stop before the last byte that has arrived.
 func (s *stream) marked() bool { return len(s.marks) > 0 && s.marks[0] <= s.arrived }
 
 // take moves bytes that have arrived into p, up to the next mark.

@@ -4,12 +4,12 @@ import (
 	"github.com/completionport/completion/internal/backend"
 )
 
-// System is the state machine of an in-process kernel: sockets, their
+// System is the state machine of a kernel inside the process: sockets, their
 // descriptors, and what is under way between them. The zero System is ready to
 // use. It is not safe for concurrent use; see the package's documentation.
 //
-// The calls that take a descriptor report errors as a kernel does. Those with
-// the same names on Socket need none.
+// The methods of System take a descriptor and report errors as a kernel does. The methods
+// of Socket with the same names need no descriptor.
 type System struct {
 	sockets []*Socket // by descriptor; nil where one is free
 	book    addressBook
@@ -22,10 +22,10 @@ type System struct {
 	habits Habits // of the queue made last
 }
 
-// firstDescriptor leaves out those that every process has.
+// firstDescriptor is above the three descriptors that every process has.
 const firstDescriptor = 3
 
-// Lookup returns the socket behind a descriptor, or nil.
+// Lookup returns the socket of a descriptor, nil if there is none.
 func (s *System) Lookup(fd int) *Socket {
 	if i := fd - firstDescriptor; i >= 0 && i < len(s.sockets) {
 		return s.sockets[i]
@@ -33,7 +33,7 @@ func (s *System) Lookup(fd int) *Socket {
 	return nil
 }
 
-// Descriptors is how many are open.
+// Descriptors returns the number of open descriptors.
 func (s *System) Descriptors() int {
 	n := 0
 	for _, k := range s.sockets {
@@ -44,8 +44,8 @@ func (s *System) Descriptors() int {
 	return n
 }
 
-// Install gives a socket a descriptor, the smallest that is free. A socket may
-// have several: the last one closed ends it.
+// Install gives a socket a descriptor, the smallest free number. A socket may have several
+// descriptors and is closed with the last owner.
 func (s *System) Install(k *Socket) (fd int) {
 	k.references++
 	for i, other := range s.sockets {
@@ -58,16 +58,16 @@ func (s *System) Install(k *Socket) (fd int) {
 	return len(s.sockets) - 1 + firstDescriptor
 }
 
-// Open makes a socket that is not connected, and has no descriptor yet.
+// Open returns a socket that is not connected, and has no descriptor yet.
 func (s *System) Open(family backend.Family) *Socket {
 	return &Socket{system: s, family: family, sendSize: DefaultBuffer, receiveSize: DefaultBuffer}
 }
 
-// Socket makes a socket that is not connected.
+// Socket returns the descriptor of a new socket, which is not connected.
 func (s *System) Socket(family backend.Family) int { return s.Install(s.Open(family)) }
 
-// Accept takes the oldest connection out of the backlog. A connect that found
-// no room there goes on.
+// Accept takes the oldest connection out of the backlog. A connect that waits for room in
+// the backlog goes on.
 func (s *System) Accept(fd int) (int, backend.Errno) {
 	k := s.Lookup(fd)
 	if k == nil {
@@ -88,7 +88,7 @@ func (s *System) Bind(fd int, local backend.Address) backend.Errno {
 	return errBadDescriptor
 }
 
-// Connect asks for a connection. The answer comes with an edge.
+// Connect begins a connect. An edge reports its end.
 func (s *System) Connect(fd int, to backend.Address) backend.Errno {
 	if k := s.Lookup(fd); k != nil {
 		return k.Connect(to)
@@ -96,7 +96,7 @@ func (s *System) Connect(fd int, to backend.Address) backend.Errno {
 	return errBadDescriptor
 }
 
-// Connected says how a connect ended: EINPROGRESS if it has not.
+// Connected returns how a connect has ended, EINPROGRESS if it has not.
 func (s *System) Connected(fd int) backend.Errno {
 	if k := s.Lookup(fd); k != nil {
 		return k.Connected()
@@ -104,7 +104,7 @@ func (s *System) Connected(fd int) backend.Errno {
 	return errBadDescriptor
 }
 
-// Read takes bytes that have arrived: 0 at the end of the stream.
+// Read reads bytes that have arrived. It returns 0 bytes at the end of the stream.
 func (s *System) Read(fd int, p []byte) (int, backend.Errno) {
 	if k := s.Lookup(fd); k != nil {
 		return k.Read(p)
@@ -128,7 +128,7 @@ func (s *System) CloseWrite(fd int) backend.Errno {
 	return errBadDescriptor
 }
 
-// Close frees a descriptor, and closes the socket if it was its last.
+// Close frees a descriptor. It closes the socket if the descriptor was its last owner.
 func (s *System) Close(fd int) backend.Errno {
 	k := s.Lookup(fd)
 	if k == nil {

@@ -6,7 +6,7 @@ import (
 	"github.com/completionport/completion/internal/backend"
 )
 
-// Never is a time at which nothing happens.
+// Never is a time that does not come.
 const Never = backend.Never
 
 // cargo is what is under way to a socket.
@@ -16,11 +16,11 @@ const (
 	data    cargo = iota // bytes, which lie in the receiver's stream already
 	ending               // the end of the stream
 	reset                // the end of the connection
-	request              // of a connect, to whatever listens at its remote address
+	request              // of a connect, to the listener at its remote address
 	refusal              // of a request
 )
 
-// passage is one cargo with the time of its arrival.
+// passage is a cargo with the time of its arrival.
 type passage struct {
 	when  int64
 	to    *Socket
@@ -28,24 +28,25 @@ type passage struct {
 	count int // bytes, of data
 }
 
-// SetDelay makes what is sent from now on arrive so many nanoseconds later.
-// What is under way already is not overtaken.
+// SetDelay delays everything that is sent from now on by so many nanoseconds. It does not
+// overtake what is under way already.
 func (s *System) SetDelay(nanoseconds int64) { s.delay = nanoseconds }
 
-// Advance brings the clock to now and lets arrive what is due. Without a delay
-// it need not be called at all.
+// Advance sets the clock to now and delivers what is due. Without a delay it need not be
+// called.
 func (s *System) Advance(now int64) {
 	for len(s.transit) > 0 && s.transit[0].when <= now {
 		p := s.transit[0]
 		s.transit = slices.Delete(s.transit, 0, 1)
-		// What an arrival sends on leaves at that moment, however late we look.
+		// An arrival may send something: it leaves at that time, however late this
+		// call is.
 		s.now = max(s.now, p.when)
 		p.to.arrive(p)
 	}
 	s.now = max(s.now, now)
 }
 
-// NextArrival is when something under way arrives, Never if nothing is.
+// NextArrival returns when the next cargo arrives, Never if none is under way.
 func (s *System) NextArrival() int64 {
 	if len(s.transit) == 0 {
 		return Never
@@ -53,8 +54,8 @@ func (s *System) NextArrival() int64 {
 	return s.transit[0].when
 }
 
-// send puts a cargo on its way. It arrives at once if there is no delay and
-// nothing before it on the same way.
+// send puts a cargo under way. It arrives at once if there is no delay and nothing else is
+// under way to the same socket.
 func (s *System) send(to *Socket, what cargo, count int) {
 	when := max(s.now+s.delay, to.in.latest)
 	if when <= s.now {
@@ -67,10 +68,10 @@ func (s *System) send(to *Socket, what cargo, count int) {
 		at--
 	}
 	s.transit = slices.Insert(s.transit, at, passage{when, to, what, count})
-	to.tell() // whoever waits there has a time to wait for
+	to.tell() // those that wait for this socket now have an arrival to wait for
 }
 
-// arrive lets a cargo take effect. The socket may have been closed meanwhile.
+// arrive applies a cargo. The socket may have been closed in the meantime.
 func (k *Socket) arrive(p passage) {
 	switch {
 	case p.what == request:
