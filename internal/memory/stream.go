@@ -7,7 +7,7 @@ type stream struct {
 	read    int // of bytes: so many were read
 	arrived int // of bytes: so many have arrived, including those that were read
 	ended   bool
-	marks   []int // offsets in bytes at which reads stop
+	marks   []int // offsets in bytes: a read that has read something stops there
 	latest  int64 // when the last cargo under way arrives: a later one can't overtake it
 }
 

@@ -7,22 +7,22 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// Acceptance is what the kernel works with while an accept is inside it, and the
-// socket that the connection is to have. Like a Transfer it must stay where it
-// is, and reachable, until the accept has ended.
+// Acceptance is the memory that the kernel uses while an accept is inside it, and the
+// socket for the connection. Like a Transfer it must not move, and must stay reachable,
+// until the accept has ended.
 type Acceptance struct {
 	overlapped windows.Overlapped
-	family     int // of the listener, once asked for
+	family     int // of the listener, 0 until Prepare has asked for it
 	socket     int
 	received   uint32
-	addresses  [2 * addressRoom]byte // nobody looks at them
+	addresses  [2 * addressRoom]byte // written by AcceptEx, and not used
 }
 
-// addressRoom is what AcceptEx wants for an address of any family.
+// addressRoom is the room in bytes that AcceptEx needs for an address of any family.
 const addressRoom = uint32(unsafe.Sizeof(windows.RawSockaddrAny{})) + 16
 
-// Prepare makes the socket for the next accept of a listener, which is always
-// the same. What was prepared is accepted with or discarded.
+// Prepare makes the socket for the next accept of a listener. All calls on an Acceptance
+// have the same listener. Accept or Discard follows.
 func (a *Acceptance) Prepare(listener int) (errno syscall.Errno) {
 	if a.family == 0 {
 		if a.family, errno = addressFamily(listener); errno != 0 {
@@ -42,8 +42,8 @@ func (a *Acceptance) Prepare(listener int) (errno syscall.Errno) {
 	return errno
 }
 
-// Accept begins the accept. Like those of a Transfer it returns 0 if it has ended
-// well already, Pending if it goes on, and else why it has failed.
+// Accept begins the accept. Like the methods of Transfer it returns 0 if the accept has
+// already succeeded, Pending if it goes on, and otherwise the errno of its failure.
 func (a *Acceptance) Accept(fd int) syscall.Errno {
 	if errno := called("AcceptEx"); errno != 0 {
 		return errno
@@ -56,12 +56,14 @@ func (a *Acceptance) Accept(fd int) syscall.Errno {
 	return errno
 }
 
-// Result returns the socket of an accept that has ended, or closes it.
+// Result returns the socket of an accept that has ended. If the accept has failed, Result
+// closes the socket.
 func (a *Acceptance) Result(fd int) (int, syscall.Errno) {
 	errno := ending(fd, &a.overlapped)
 	if errno == 0 {
-		// Until then it has no addresses and can't be half closed. One that was
-		// reset since can't any more: its first operation will say so.
+		// Without this option, the socket has no addresses and can't be half closed.
+		// It can't be set on a connection that was reset meanwhile: the first
+		// operation of that connection returns the reset.
 		errno = asErrno(setHandle(a.socket, windows.SO_UPDATE_ACCEPT_CONTEXT, fd))
 		if errno == windows.WSAENOTCONN {
 			errno = 0
@@ -74,7 +76,7 @@ func (a *Acceptance) Result(fd int) (int, syscall.Errno) {
 	return a.socket, 0
 }
 
-// Canceled tells of an accept that has ended whether Cancel was why.
+// Canceled reports whether an accept that has ended was cancelled.
 func (a *Acceptance) Canceled() bool {
 	return windows.NTStatus(a.overlapped.Internal) == windows.STATUS_CANCELLED
 }
@@ -82,5 +84,5 @@ func (a *Acceptance) Canceled() bool {
 // Discard closes the socket of an accept that is not inside the kernel.
 func (a *Acceptance) Discard() { Close(a.socket) }
 
-// Cancel is that of a Transfer.
+// Cancel is Transfer.Cancel for an accept.
 func (a *Acceptance) Cancel(fd int) (heard bool) { return cancel(fd, &a.overlapped) }

@@ -8,8 +8,8 @@ import (
 	"syscall"
 )
 
-// adopt gets a descriptor of our own for a socket of package net, with the
-// system's way to duplicate one.
+// adopt returns a descriptor of our own for a socket of package net. duplicate is the
+// system's way to duplicate a descriptor.
 func adopt(c any, listening bool, duplicate func(fd int, listening bool) (int, error)) (int, error) {
 	sc, ok := c.(syscall.Conn)
 	if !ok {

@@ -8,14 +8,14 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// Adopt returns a socket of our own for one of package net: a duplicate. Both
-// belong to the completion port of Go's runtime until Move.
+// Adopt returns a descriptor of our own for a socket of package net: a duplicate. Both
+// descriptors belong to the completion port of Go's runtime until Move is called.
 func (Kernel) Adopt(c any, listening bool) (int, error) { return adopt(c, listening, duplicate) }
 
-// Disown closes a socket of Adopt. It is not the last descriptor of what it stands for,
-// so there is nothing to linger for. If the system says that there is, the socket is
-// made blocking again, which concerns no overlapped call, and nothing else is changed:
-// a linger is the other owner's.
+// Disown closes a descriptor of Adopt. The socket has another descriptor, so the close
+// need not linger. If the close fails because of a positive SO_LINGER, the socket is made
+// blocking again, which concerns no overlapped call, and closed. SO_LINGER is not changed,
+// since it belongs to the other owner, too.
 func (Kernel) Disown(fd int) {
 	if closeSocket(fd) == windows.WSAEWOULDBLOCK {
 		setBlocking(windows.Handle(fd), true)
@@ -24,8 +24,9 @@ func (Kernel) Disown(fd int) {
 	}
 }
 
-// duplicate returns a new descriptor for the socket behind fd. It fails with
-// EPROTOTYPE if that is no stream socket that listens, or doesn't, as asked.
+// duplicate returns a new descriptor for the socket of fd. It fails with EPROTOTYPE if
+// that is no stream socket of TCP or unix, or if it listens and listening is false, or
+// the other way around.
 func duplicate(fd int, listening bool) (int, error) {
 	info, errno := protocolOf(fd)
 	if errno != 0 {
@@ -60,7 +61,7 @@ func duplicate(fd int, listening bool) (int, error) {
 	return int(dup), nil
 }
 
-// isStream tells whether it is one of the sockets that this package opens.
+// isStream reports whether a socket is of a kind that this package opens.
 func isStream(info *windows.WSAProtocolInfo) bool {
 	if info.SocketType != windows.SOCK_STREAM {
 		return false
@@ -78,17 +79,17 @@ type completionInformation struct {
 	key  uintptr
 }
 
-// SetInformationFile is a variable for the tests: Wine does not know the class of
+// SetInformationFile is a variable for tests: Wine does not support the class of
 // information that Move sets.
 var SetInformationFile = windows.NtSetInformationFile
 
-// Move is Associate for a socket of Adopt. The system (from Windows 8.1) replaces
+// Move is Associate for a descriptor of Adopt. The system (from Windows 8.1) replaces
 // the completion port of the socket by p in one step, for all its descriptors, or
-// changes nothing. It does nothing while an operation is inside the kernel.
+// changes nothing. It fails while an operation is inside the kernel.
 //
-// That is less than what File of package net does, which takes the socket out of
-// the runtime's port first: if a later step failed then, the connection would be
-// left without deadlines. After File there is no port to replace.
+// Move does not use File of package net, which takes the socket out of the runtime's port
+// first: if a later step failed then, the connection would be left without deadlines.
+// If the program has called File, there is no port to replace, and Associate is enough.
 func (p CompletionPort) Move(fd int, skip bool) (skipped bool, errno syscall.Errno) {
 	if skipped, errno = p.Associate(fd, skip); errno != windows.ERROR_INVALID_PARAMETER {
 		return skipped, errno
@@ -102,11 +103,12 @@ func (p CompletionPort) Move(fd int, skip bool) (skipped bool, errno syscall.Err
 	if err != nil {
 		return false, whyNotMoved(err)
 	}
-	// The system forgets the modes together with the port.
+	// The system has dropped the modes together with the former port.
 	return p.setModes(fd, skip), 0
 }
 
-// whyNotMoved translates a status. Some would become errnos that mean other things.
+// whyNotMoved translates a status. NTStatus.Errno would translate some of them to errnos
+// with another meaning.
 func whyNotMoved(err error) syscall.Errno {
 	status, _ := err.(windows.NTStatus)
 	switch status {

@@ -14,5 +14,5 @@ var callNames = [...]string{
 	backend.CloseWrite: "shutdown",
 }
 
-// CallName is what the call for operations of this kind is called.
+// CallName returns the name of the system call for operations of this kind.
 func CallName(kind backend.Kind) string { return callNames[kind] }

@@ -8,13 +8,13 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// These calls improve a connect and are not required for it, so their errors are
-// ignored.
+// The calls of this file improve a connect and are not required for it, so their errors
+// are ignored.
 
-// sharePorts makes the system choose the port of a socket when it connects and not
-// when it is bound, which ConnectEx requires. Connections to different addresses
-// can then have the same port. Without it the 16,384 ephemeral ports limit the
-// connections of the machine. It must be set before the bind.
+// sharePorts makes the system choose the port of a socket when the socket connects, and
+// not at the bind that ConnectEx requires. Connections to different addresses can then
+// have the same port. Without it the 16,384 ephemeral ports limit the connections of the
+// machine. It must be called before the bind.
 func sharePorts(fd int) {
 	const reuseUnicastPort = 0x3007 // SO_REUSE_UNICASTPORT
 	called("setsockopt")
@@ -29,13 +29,13 @@ type initialRTO struct {
 
 const (
 	setInitialRTO         = windows.IOC_IN | windows.IOC_VENDOR | 17 // SIO_TCP_INITIAL_RTO
-	unspecifiedRTT        = ^uint16(0)                               // the system's
+	unspecifiedRTT        = ^uint16(0)                               // the system's default
 	noSynRetransmissions  = ^uint8(1)                                // from Windows 10.0.16299
-	fewSynRetransmissions = 1                                        // the fewest before that
+	fewSynRetransmissions = 1                                        // the minimum before that
 )
 
-// refuseAtOnce makes a connect to this machine end with the first refusal. Without
-// it Windows sends the SYN again, and a refusal takes 2 seconds.
+// refuseAtOnce makes a connect to this machine end at the first refusal. Without it,
+// Windows sends the SYN again, and the connect takes 2 seconds to fail.
 func refuseAtOnce(fd int) {
 	p := initialRTO{rtt: unspecifiedRTT, maxSynRetransmissions: synRetransmissions()}
 	n := uint32(0)
@@ -43,11 +43,11 @@ func refuseAtOnce(fd int) {
 	ioctl(windows.Handle(fd), setInitialRTO, (*byte)(unsafe.Pointer(&p)), uint32(unsafe.Sizeof(p)), nil, 0, &n, nil, 0)
 }
 
-// isThisMachine tells whether a connect goes to the loopback interface.
+// isThisMachine reports whether a connect goes to the loopback interface.
 func isThisMachine(addr netip.Addr) bool { return addr.Unmap().IsLoopback() }
 
-// synRetransmissions depends on the version, since older systems read the value
-// that means none as 254.
+// synRetransmissions returns a value that depends on the version of Windows: older
+// versions read noSynRetransmissions as 254.
 var synRetransmissions = sync.OnceValue(func() uint8 {
 	major, _, build := windows.RtlGetNtVersionNumbers()
 	return leastRetransmissions(major, build)

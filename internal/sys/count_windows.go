@@ -2,9 +2,9 @@ package sys
 
 import "syscall"
 
-// OnCall, if not nil, is told the name of every call into the system. What it
-// returns, if not 0, becomes the errno of those that make, join or post something,
-// which are not made then. Only a test sets it, while nothing else is called.
+// OnCall, if not nil, is called with the name of every call into the system. If it returns
+// an errno, calls that make, associate or post something fail with that errno and are not
+// made. Only a test sets OnCall, while nothing else of this package runs.
 var OnCall func(name string) syscall.Errno
 
 func called(name string) syscall.Errno {

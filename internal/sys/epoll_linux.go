@@ -14,13 +14,13 @@ type EpollEvent = unix.EpollEvent
 const (
 	EpollIn  = unix.EPOLLIN
 	EpollOut = unix.EPOLLOUT
-	// EpollHangUp says that the peer has sent its last byte.
+	// EpollHangUp means that the peer has sent its last byte.
 	EpollHangUp = unix.EPOLLRDHUP
-	// EpollUrgent says that a read will stop at urgent data, for as long as there
-	// is such data to come to and nobody has received it with MSG_OOB.
+	// EpollUrgent means that a read will stop at urgent data. It is set as long as
+	// urgent data is ahead and was not received with MSG_OOB.
 	EpollUrgent = unix.EPOLLPRI
-	// EpollFailed concerns both directions. It can't be masked, and a socket
-	// that was never connected shows it too.
+	// EpollFailed concerns both directions. It can't be masked, and a socket that was
+	// never connected has it, too.
 	EpollFailed = unix.EPOLLHUP | unix.EPOLLERR
 )
 
@@ -37,8 +37,8 @@ func EpollCreate() (int, error) {
 	return fd, nil
 }
 
-// EpollAdd registers fd for both directions, edge-triggered, for its life. The
-// event carries fd and a generation, and what EpollTarget reports.
+// EpollAdd registers fd for both directions, edge-triggered, for its life. Its events
+// carry fd, the generation, and whether its reads stop at the ends of messages.
 func EpollAdd(epoll, fd int, generation uint32) syscall.Errno {
 	target := int32(fd)
 	if messages(fd) {
@@ -52,8 +52,8 @@ func EpollAdd(epoll, fd int, generation uint32) syscall.Errno {
 	return asErrno(unix.EpollCtl(epoll, unix.EPOLL_CTL_ADD, fd, &event))
 }
 
-// EpollTarget returns the descriptor that an event is about, and whether reads of
-// it stop at the ends of messages.
+// EpollTarget returns the descriptor of an event. messages reports whether reads of the
+// descriptor stop at the ends of messages.
 func EpollTarget(event *EpollEvent) (fd int, messages bool) {
 	if event.Fd < 0 {
 		return int(^event.Fd), true
@@ -61,24 +61,24 @@ func EpollTarget(event *EpollEvent) (fd int, messages bool) {
 	return int(event.Fd), false
 }
 
-// messages tells whether reads of a stream socket stop at the ends of messages.
-// On a unix socket they do: behind a message with descriptors, at urgent data, and
-// where another sender begins if the socket has SO_PASSCRED. TCP has none, and
-// what is neither is read with the same care.
+// messages reports whether reads of a stream socket stop at the ends of messages. Reads of
+// a unix socket do: behind a message with descriptors, at urgent data and, if the socket
+// has SO_PASSCRED, where another sender begins. TCP has no messages. A socket of any other
+// family counts as one with messages, to be safe.
 func messages(fd int) bool {
 	family, err := familyOf(fd)
 	return err != nil || family != unix.AF_INET && family != unix.AF_INET6
 }
 
-// EpollDel ends EpollAdd. It must come before close: a duplicate of the
-// descriptor elsewhere would keep sending events that nobody can remove.
+// EpollDel removes the registration of fd. It must come before close: with a duplicate of
+// the descriptor elsewhere, the registration would remain and report events, and it could
+// not be removed any more.
 func EpollDel(epoll, fd int) syscall.Errno {
 	return asErrno(unix.EpollCtl(epoll, unix.EPOLL_CTL_DEL, fd, nil))
 }
 
-// EventCreate opens an eventfd and adds it to an epoll descriptor. Its events
-// carry the generation 0, which no handle has. It is edge-triggered, so nobody
-// has to read it.
+// EventCreate opens an eventfd and adds it to an epoll descriptor. Its events carry the
+// generation 0, which no handle has. It is edge-triggered, so it need not be read.
 func EventCreate(epoll int) (int, error) {
 	fd, err := unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
 	if err != nil {
@@ -92,15 +92,15 @@ func EventCreate(epoll int) (int, error) {
 	return fd, nil
 }
 
-// EventSignal adds one to an eventfd, which is an edge. It would have to be
-// called 2^64 times to fail.
+// EventSignal adds one to an eventfd, which makes an edge. It would only fail after 2^64
+// calls.
 func EventSignal(fd int) {
 	one := uint64(1)
 	unix.RawSyscall(unix.SYS_WRITE, uintptr(fd), uintptr(unsafe.Pointer(&one)), 8)
 }
 
-// EpollWait waits in the system, for so many nanoseconds, rounded up to
-// milliseconds, or without an end if they are negative.
+// EpollWait waits in the system for so many nanoseconds, rounded up to milliseconds, or
+// without a limit if they are negative.
 func EpollWait(epoll int, events []EpollEvent, nanoseconds int64) int {
 	timeout := -1
 	if nanoseconds >= 0 {
@@ -108,16 +108,16 @@ func EpollWait(epoll int, events []EpollEvent, nanoseconds int64) int {
 		timeout = int(min((nanoseconds+999_999)/1_000_000, most))
 	}
 	n, _, errno := unix.Syscall6(unix.SYS_EPOLL_PWAIT, uintptr(epoll), uintptr(unsafe.Pointer(unsafe.SliceData(events))), uintptr(len(events)), uintptr(timeout), 0, 0)
-	if errno != 0 { // EINTR: the next wait finds it
+	if errno != 0 { // EINTR: the next wait finds the events
 		return 0
 	}
 	return int(n)
 }
 
-// EpollPoll looks once, without waiting.
+// EpollPoll takes the events that are there, without waiting.
 func EpollPoll(epoll int, events []EpollEvent) int {
 	n, _, errno := syscall.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(epoll), uintptr(unsafe.Pointer(unsafe.SliceData(events))), uintptr(len(events)), 0, 0, 0)
-	if errno != 0 { // EINTR: the next look finds it
+	if errno != 0 { // EINTR: the next look finds the events
 		return 0
 	}
 	return int(n)

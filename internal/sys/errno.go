@@ -6,7 +6,8 @@ import (
 	"github.com/completionport/completion/internal/backend"
 )
 
-// Explained makes an errno in a call's error one of ErrorOf.
+// Explained returns err with ErrorOf applied to its errno, if it is an *os.SyscallError
+// with an errno.
 func Explained(err error) error {
 	if call, ok := err.(*os.SyscallError); ok {
 		if errno, ok := call.Err.(backend.Errno); ok {

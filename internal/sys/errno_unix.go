@@ -4,11 +4,11 @@ package sys
 
 import "syscall"
 
-// ErrorOf returns an errno as an error that tells whether it is temporary.
-// Package syscall knows that of a lack of descriptors, though not everywhere of
-// ENFILE, and not of one of memory. ENOSPC is epoll's word for the user's limit of
-// registrations (max_user_watches); besides, only a bind to a path on a full disk
-// says it, and that may pass, too.
+// ErrorOf returns an errno as an error whose Temporary is correct. Package syscall reports
+// a lack of descriptors as temporary, though ENFILE not on every system, and a lack of
+// memory never. epoll returns ENOSPC at the user's limit of registrations
+// (max_user_watches). The only other call that returns ENOSPC is a bind to a path on a
+// full disk, which is temporary, too.
 func ErrorOf(errno syscall.Errno) error {
 	switch errno {
 	case syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM, syscall.ENOSPC:
@@ -22,7 +22,7 @@ func ErrorOf(errno syscall.Errno) error {
 // shortage is a lack of descriptors, memory or registrations.
 type shortage struct{ syscall.Errno }
 
-// Temporary says that it may pass.
+// Temporary returns true.
 func (shortage) Temporary() bool { return true }
 
 // Unwrap returns the errno.

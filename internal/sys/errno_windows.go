@@ -7,8 +7,8 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// Errno returns what Winsock calls an errno. Package syscall has numbers of its
-// own for the names of POSIX, which the engine uses; no call returns them.
+// Errno returns Winsock's number for an errno. Package syscall has made up numbers for the
+// POSIX names. The engine uses those numbers, but no call returns them.
 func Errno(errno syscall.Errno) syscall.Errno {
 	if number, ok := winsock[errno]; ok {
 		return number
@@ -16,7 +16,7 @@ func Errno(errno syscall.Errno) syscall.Errno {
 	return errno
 }
 
-// winsock has the numbers for the names of POSIX that a socket's calls know.
+// winsock maps the POSIX names that apply to sockets to the system's numbers.
 var winsock = map[syscall.Errno]syscall.Errno{
 	syscall.EACCES:        windows.WSAEACCES,
 	syscall.EADDRINUSE:    windows.WSAEADDRINUSE,
@@ -49,8 +49,8 @@ var winsock = map[syscall.Errno]syscall.Errno{
 	syscall.EWOULDBLOCK:   windows.WSAEWOULDBLOCK,
 }
 
-// ErrorOf returns an errno as an error that answers as one of another system
-// does: package syscall does not know Winsock's numbers.
+// ErrorOf returns an errno as an error whose methods give the same answers as on other
+// systems: package syscall does not know Winsock's numbers.
 func ErrorOf(errno syscall.Errno) error { return winsockError{Errno(errno)} }
 
 // winsockError is an error of Winsock.
@@ -59,7 +59,7 @@ type winsockError struct{ syscall.Errno }
 // Unwrap returns the number.
 func (e winsockError) Unwrap() error { return e.Errno }
 
-// Is also knows the names of POSIX.
+// Is also matches the POSIX names.
 func (e winsockError) Is(target error) bool {
 	if errno, ok := target.(syscall.Errno); ok && Errno(errno) == e.Errno {
 		return true
@@ -67,12 +67,12 @@ func (e winsockError) Is(target error) bool {
 	return e.Errno.Is(target)
 }
 
-// Timeout tells whether the system gave up waiting.
+// Timeout reports whether the error is a time-out, or says that a call would block.
 func (e winsockError) Timeout() bool {
 	return e.Errno == windows.WSAETIMEDOUT || e.Errno == windows.WSAEWOULDBLOCK || e.Errno.Timeout()
 }
 
-// Temporary tells of what may pass, above all a lack of sockets or memory.
+// Temporary reports whether the error is temporary, above all a lack of sockets or memory.
 func (e winsockError) Temporary() bool {
 	switch e.Errno {
 	case windows.WSAEINTR, windows.WSAEMFILE, windows.WSAENOBUFS,
@@ -91,6 +91,6 @@ var callNames = [...]string{
 	backend.CloseWrite: "shutdown",
 }
 
-// CallName is what the call for operations of this kind is called, in the
+// CallName returns the name of the system call for operations of this kind, in the
 // spelling of package net.
 func CallName(kind backend.Kind) string { return callNames[kind] }

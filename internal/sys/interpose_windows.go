@@ -6,17 +6,16 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// Interposer stands between operations and the system. Package strict has the one that
-// there is.
+// Interposer stands between operations and the system. The only one is in package strict.
 type Interposer interface {
-	// Associated is told of a descriptor that a port tells of. With skips, an operation
-	// that succeeds at once has no packet.
+	// Associated is called when a descriptor was associated with a port. If skips is
+	// true, an operation that succeeds at once has no packet.
 	Associated(fd int, port CompletionPort, skips bool)
-	// Begin is called before the call that begins an operation on fd, which sends so
-	// many bytes, 0 for any other operation. It returns what the system is given for
-	// the operation's own OVERLAPPED.
+	// Begin is called before the call that begins an operation on fd. sends is the
+	// number of bytes that it sends, 0 for any other operation. Begin returns the
+	// OVERLAPPED for the system, which replaces the operation's own.
 	Begin(fd int, own *windows.Overlapped, sends int) *windows.Overlapped
-	// Began is told what that call has returned.
+	// Began is called with the errno that the call has returned.
 	Began(fd int, own *windows.Overlapped, errno syscall.Errno)
 	// Cancel is CancelIoEx for that operation.
 	Cancel(fd int, own *windows.Overlapped) error
@@ -28,7 +27,7 @@ type Interposer interface {
 }
 
 // Interposed, if not nil, stands between operations and the system. Only tests set it,
-// while nothing else is called.
+// while nothing else of this package runs.
 var Interposed Interposer
 
 func begin(fd int, own *windows.Overlapped, sends int) *windows.Overlapped {

@@ -12,32 +12,31 @@ import (
 // CompletionPort is a completion port of the system.
 type CompletionPort windows.Handle
 
-// Packet is OVERLAPPED_ENTRY: what a completion port tells of the end of one
-// operation.
+// Packet is OVERLAPPED_ENTRY: a completion port's report of the end of one operation.
 type Packet struct {
-	// Key is that of the descriptor, 0 for a packet posted by Wake.
+	// Key is the key of the descriptor, 0 for a packet posted by Wake.
 	Key uintptr
 	// Overlapped is the address of the operation's OVERLAPPED. It is no pointer: the
-	// kernel writes it, of which the garbage collector knows nothing.
+	// kernel writes it, and the garbage collector does not notice that.
 	Overlapped uintptr
 	internal   uintptr
 	n          uint32
 }
 
-// IsOf tells whether the packet tells of the end of t.
+// IsOf reports whether the packet belongs to the operation of t.
 func (p *Packet) IsOf(t *Transfer) bool {
 	return p.Overlapped == uintptr(unsafe.Pointer(&t.overlapped))
 }
 
-// IsOfAccept is IsOf for an accept.
+// IsOfAccept reports whether the packet belongs to the accept of a.
 func (p *Packet) IsOfAccept(a *Acceptance) bool {
 	return p.Overlapped == uintptr(unsafe.Pointer(&a.overlapped))
 }
 
-// x/sys has no binding of this one.
+// x/sys has no binding of this call.
 var procDequeue = windows.NewLazySystemDLL("kernel32.dll").NewProc("GetQueuedCompletionStatusEx")
 
-// startUp loads Winsock and what it has besides its named calls.
+// startUp loads Winsock and its extension functions.
 var startUp = sync.OnceValue(load)
 
 func load() error {
@@ -51,7 +50,7 @@ func load() error {
 	return loadExtensions()
 }
 
-// NewCompletionPort opens a completion port. One goroutine at a time waits at it.
+// NewCompletionPort opens a completion port, at which one goroutine at a time may wait.
 func NewCompletionPort() (CompletionPort, error) {
 	if err := startUp(); err != nil {
 		return 0, err
@@ -63,19 +62,19 @@ func NewCompletionPort() (CompletionPort, error) {
 	return CompletionPort(port), os.NewSyscallError("CreateIoCompletionPort", err)
 }
 
-// anyThreads is the concurrency of a port: how many threads may run that have
-// taken packets from it before the next packet is withheld. A thread counts until it
-// blocks or waits at the port again, whatever it runs meanwhile, and a thread of Go
-// that has taken a packet goes on with any goroutine: with a small number, one that
-// computes would keep the leader of the port from its packets. One goroutine waits
-// at a time, so there is nothing to limit. Go's runtime passes the same.
+// anyThreads is the concurrency value of a port: the system withholds packets while so many
+// threads run that have taken packets from the port. A thread counts until it blocks or
+// waits at the port again, whatever it runs meanwhile, and a thread of Go that has taken a
+// packet goes on with any goroutine. So with a small value, a goroutine that computes could
+// keep the port's leader from its packets. There is nothing to limit, since one goroutine
+// waits at a time. Go's runtime uses the same value.
 const anyThreads = 0xffffffff
 
-var createPort = windows.CreateIoCompletionPort // a test looks at what is passed
+var createPort = windows.CreateIoCompletionPort // a variable for a test of its arguments
 
-// Associate makes the port tell of the ends of operations on fd, for its life.
-// The key is fd, which is never 0. With skip, an operation that has ended well
-// when its call returns is not told of; skipped says whether that is so.
+// Associate makes the port report the ends of operations on fd, for the life of fd. The
+// key is fd, which is never 0. With skip, an operation that has succeeded when its call
+// returns has no packet; skipped reports whether that is so.
 func (p CompletionPort) Associate(fd int, skip bool) (skipped bool, errno syscall.Errno) {
 	if errno := called("CreateIoCompletionPort"); errno != 0 {
 		return false, errno
@@ -87,14 +86,15 @@ func (p CompletionPort) Associate(fd int, skip bool) (skipped bool, errno syscal
 	return p.setModes(fd, skip), 0
 }
 
-// setModes sets what a descriptor tells of, and reports whether it skips.
+// setModes sets the notification modes of a descriptor, and reports whether operations
+// that succeed at once have no packet.
 func (p CompletionPort) setModes(fd int, skip bool) (skipped bool) {
 	modes := uint8(windows.FILE_SKIP_SET_EVENT_ON_HANDLE)
 	if skip = skip && skipIsSafe(); skip {
 		modes |= windows.FILE_SKIP_COMPLETION_PORT_ON_SUCCESS
 	}
 	if called("SetFileCompletionNotificationModes") != 0 || windows.SetFileCompletionNotificationModes(windows.Handle(fd), modes) != nil {
-		skip = false // all are told of
+		skip = false // every operation has a packet
 	}
 	if Interposed != nil {
 		Interposed.Associated(fd, p, skip)
@@ -102,8 +102,8 @@ func (p CompletionPort) setModes(fd int, skip bool) (skipped bool) {
 	return skip
 }
 
-// skipIsSafe tells whether all providers of TCP give out handles of the system.
-// With others, layered above, packets come in spite of the skip mode.
+// skipIsSafe reports whether all providers of TCP use handles of the system. With layered
+// providers that do not, packets come in spite of the skip mode.
 var skipIsSafe = sync.OnceValue(func() bool {
 	protocols := [2]int32{windows.IPPROTO_TCP, 0}
 	var list [64]windows.WSAProtocolInfo
@@ -120,10 +120,10 @@ var skipIsSafe = sync.OnceValue(func() bool {
 	return true
 })
 
-// Infinite is the time-out of a wait that has none.
+// Infinite is the time-out of a wait without a limit.
 const Infinite = windows.INFINITE
 
-// Dequeue takes packets, and waits so many milliseconds for the first.
+// Dequeue takes packets, and waits at most so many milliseconds for the first.
 func (p CompletionPort) Dequeue(packets []Packet, milliseconds uint32) (n int) {
 	called("GetQueuedCompletionStatusEx")
 	if Interposed != nil {
@@ -132,20 +132,19 @@ func (p CompletionPort) Dequeue(packets []Packet, milliseconds uint32) (n int) {
 	return p.DequeueDirect(packets, milliseconds)
 }
 
-// DequeueDirect is Dequeue with nothing in between.
+// DequeueDirect is Dequeue without Interposed.
 func (p CompletionPort) DequeueDirect(packets []Packet, milliseconds uint32) (n int) {
 	removed := uint32(0)
 	ok, _, _ := syscall.SyscallN(procDequeue.Addr(), uintptr(p),
 		uintptr(unsafe.Pointer(unsafe.SliceData(packets))), uintptr(len(packets)),
 		uintptr(unsafe.Pointer(&removed)), uintptr(milliseconds), 0)
-	if ok == 0 { // the time-out; removed may hold anything
+	if ok == 0 { // the time-out: removed is undefined
 		return 0
 	}
 	return int(removed)
 }
 
-// Wake posts a packet with the key 0. It fails if the system is out of memory for
-// one.
+// Wake posts a packet with the key 0. It fails if the system has no memory for the packet.
 func (p CompletionPort) Wake() syscall.Errno {
 	if errno := called("PostQueuedCompletionStatus"); errno != 0 {
 		return errno
@@ -153,7 +152,7 @@ func (p CompletionPort) Wake() syscall.Errno {
 	return asErrno(windows.PostQueuedCompletionStatus(windows.Handle(p), 0, 0, nil))
 }
 
-// Close gives the port back. Nobody may be waiting at it.
+// Close closes the port. No goroutine may be waiting at it.
 func (p CompletionPort) Close() error {
 	called("CloseHandle")
 	return os.NewSyscallError("CloseHandle", windows.CloseHandle(windows.Handle(p)))

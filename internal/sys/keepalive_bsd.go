@@ -4,6 +4,6 @@ package sys
 
 import "golang.org/x/sys/unix"
 
-// keepAliveTimes are the options for the time before the first probe, and
+// keepAliveTimes are the options for the time before the first probe and for the time
 // between probes.
 var keepAliveTimes = []int{unix.TCP_KEEPIDLE, unix.TCP_KEEPINTVL}

@@ -9,18 +9,17 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Read is recv(2) with MSG_DONTWAIT: whoever shares the socket may have cleared
-// O_NONBLOCK. A count that is short because the call was is no sign that nothing is
-// left; with kqueue none is.
+// Read is recv(2) with MSG_DONTWAIT: others that share the socket may have cleared
+// O_NONBLOCK. It passes at most largest bytes of p, so a short count does not mean that
+// nothing is left. With kqueue no short count means that.
 func (*Kernel) Read(fd int, p []byte) (int, syscall.Errno) { return read(fd, p[:oneCall(len(p))]) }
 
-// Write is send(2) without SIGPIPE: a broken pipe is an errno, not a signal that
-// a program with its own handler would see. It says MSG_DONTWAIT, too, where that
-// has an effect.
+// Write is send(2) without SIGPIPE: a broken pipe is an errno, not a signal that a program
+// with its own handler would see. It has MSG_DONTWAIT where that has an effect.
 //
-// These kernels look at the closed sending side first and keep the reset that
-// closed it for whoever asks next. It is asked for here, so that the handle
-// learns why its connection is gone.
+// When a reset has closed the sending side, these kernels return EPIPE first and keep the
+// reset for the next call. Write reads SO_ERROR then, so that it returns the reason why the
+// connection is gone.
 func (*Kernel) Write(fd int, p []byte) (int, syscall.Errno) {
 	n, errno := write(fd, p[:oneCall(len(p))])
 	switch errno {
@@ -31,14 +30,14 @@ func (*Kernel) Write(fd int, p []byte) (int, syscall.Errno) {
 			errno = syscall.Errno(why)
 		}
 	case unix.EPROTOTYPE:
-		// macOS says so while the connection is being torn down by a reset.
+		// macOS returns this while a reset is closing the connection.
 		errno = unix.ECONNRESET
 	}
 	return 0, errno
 }
 
-// classifyAccept: a connection that died in the backlog says nothing of the next
-// one.
+// classifyAccept classifies the errnos of an accept. A connection that died in the backlog
+// says nothing about the next one.
 func classifyAccept(errno syscall.Errno) backend.Class {
 	switch errno {
 	case unix.EAGAIN: // the backlog is empty
@@ -50,10 +49,10 @@ func classifyAccept(errno syscall.Errno) backend.Class {
 	return backend.Failed
 }
 
-// formerPeer is unknown: these kernels forget a peer that has reset the connection.
+// formerPeer returns nil: these kernels forget a peer that has reset the connection.
 func formerPeer(int) unix.Sockaddr { return nil }
 
-// familyOf is the address family of a socket, bound or not.
+// familyOf returns the address family of a socket, bound or not.
 func familyOf(fd int) (int, error) {
 	name, err := unix.Getsockname(fd)
 	switch name.(type) {

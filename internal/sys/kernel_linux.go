@@ -9,17 +9,17 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// rawLimit is the most bytes moved by a call that Go's scheduler isn't told of,
-// which saves more than it delays: longer ones would hold it up.
+// rawLimit is the limit, in bytes, of a call that Go's scheduler is not told of. Up to this
+// size that saves more time than it costs. Longer calls would hold up the scheduler.
 const rawLimit = 64 << 10
 
 // Read is recv(2).
 //
-// Where urgent data begins, TCP answers EAGAIN to a thread with a signal pending,
-// also if there is more to read; and Go's runtime sends signals all the time. So
-// where there may have been some, EAGAIN is believed if poll(2) agrees. That poll and
-// read disagree again and again takes a signal each time; if a kernel has another
-// reason, this is no loop without an end.
+// Where urgent data begins, TCP returns EAGAIN to a thread with a signal pending, even if
+// there is more to read, and Go's runtime sends signals all the time. So where urgent data
+// may have been, Read accepts EAGAIN only if poll(2) finds nothing to read, and otherwise
+// reads again. Each repetition takes another signal. The number of repetitions is limited,
+// in case a kernel has another reason for EAGAIN.
 func (k *Kernel) Read(fd int, p []byte) (n int, errno syscall.Errno) {
 	const atMost = 1000
 	for range atMost {
@@ -31,24 +31,24 @@ func (k *Kernel) Read(fd int, p []byte) (n int, errno syscall.Errno) {
 	return n, errno
 }
 
-// mayBeAtUrgent tells whether a read may begin where urgent data was. Of a socket that
-// is shared no event may have told: who had it before, or has it, too, may have received
-// the urgent byte with MSG_OOB, and then EPOLLPRI is not reported any more.
+// mayBeAtUrgent reports whether a read may begin where urgent data was. For a shared socket
+// there may have been no event: another owner may have received the urgent byte with
+// MSG_OOB, and then EPOLLPRI is not reported any more.
 func (k *Kernel) mayBeAtUrgent(fd int) bool { return urgent.Load() || k.shared.has(fd) }
 
-// urgent is set when an event has told of urgent data for the first time.
+// urgent is set once an event of any socket has reported urgent data.
 var urgent atomic.Bool
 
-// SawUrgent is called when there is urgent data, before it is read.
+// SawUrgent is called when an event reports urgent data, before the data is read.
 func SawUrgent() {
 	if !urgent.Load() {
 		urgent.Store(true)
 	}
 }
 
-// read is recv(2) with MSG_DONTWAIT: whoever shares the socket may have cleared
-// O_NONBLOCK, and a call that waits and that Go's scheduler isn't told of would stop
-// all goroutines.
+// read is recv(2) with MSG_DONTWAIT: others that share the socket may have cleared
+// O_NONBLOCK. A call that waits, and that Go's scheduler is not told of, would stop all
+// goroutines.
 func read(fd int, p []byte) (int, syscall.Errno) {
 	var n uintptr
 	var errno syscall.Errno
@@ -63,8 +63,8 @@ func read(fd int, p []byte) (int, syscall.Errno) {
 	return int(n), 0
 }
 
-// Write is send(2) with MSG_DONTWAIT, as in read, and with MSG_NOSIGNAL: a broken
-// pipe is an errno, not a signal that a program with its own handler would see.
+// Write is send(2) with MSG_DONTWAIT, for the reason given at read, and with MSG_NOSIGNAL:
+// a broken pipe is an errno, not a signal that a program with its own handler would see.
 func (*Kernel) Write(fd int, p []byte) (int, syscall.Errno) {
 	const flags = unix.MSG_DONTWAIT | unix.MSG_NOSIGNAL
 	var n uintptr
@@ -80,7 +80,7 @@ func (*Kernel) Write(fd int, p []byte) (int, syscall.Errno) {
 	return int(n), 0
 }
 
-// accept is accept4(2), which Go's scheduler is told of: see Accept.
+// accept is accept4(2), of which Go's scheduler is told: see Accept.
 func accept(fd int) (int, syscall.Errno) {
 	n, _, errno := unix.Syscall6(unix.SYS_ACCEPT4, uintptr(fd), 0, 0, unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0, 0)
 	if errno != 0 {
@@ -89,8 +89,8 @@ func accept(fd int) (int, syscall.Errno) {
 	return int(n), 0
 }
 
-// classifyAccept: errors of a connection that died in the backlog come from
-// the queue of the listener, and the next one may be well (accept(2)).
+// classifyAccept classifies the errnos of an accept. Linux also returns the error of a
+// connection that died in the backlog; the next connection may be well (accept(2)).
 func classifyAccept(errno syscall.Errno) backend.Class {
 	switch errno {
 	case unix.EAGAIN: // the backlog is empty
@@ -108,8 +108,8 @@ func openStream(domain int) (int, error) {
 	return unix.Socket(domain, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
 }
 
-// formerPeer is SO_PEERNAME: unlike getpeername(2) it answers when a reset has ended
-// the connection. The room must have the size of the address.
+// formerPeer is SO_PEERNAME. Unlike getpeername(2), it returns the peer after a reset has
+// ended the connection. The buffer must have exactly the size of the address.
 func formerPeer(fd int) unix.Sockaddr {
 	family, err := familyOf(fd)
 	if err != nil {
@@ -136,16 +136,16 @@ func peerName(fd int, name unsafe.Pointer, size uint32) bool {
 	return errno == 0
 }
 
-// port puts a port in the order of the network into that of this machine.
+// port converts a port from network byte order.
 func port(p *uint16) int {
 	b := (*[2]byte)(unsafe.Pointer(p))
 	return int(b[0])<<8 | int(b[1])
 }
 
-// familyOf is the address family of a socket.
+// familyOf returns the address family of a socket.
 func familyOf(fd int) (int, error) { return unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_DOMAIN) }
 
-// noSignal has nothing to do: every write says MSG_NOSIGNAL.
+// noSignal does nothing: every write has MSG_NOSIGNAL.
 func noSignal(int) syscall.Errno { return 0 }
 
 const (
@@ -153,6 +153,6 @@ const (
 	sharePort = unix.SO_REUSEPORT // spreads connections over the listeners
 )
 
-// keepAliveTimes are the options for the time before the first probe, and
+// keepAliveTimes are the options for the time before the first probe and for the time
 // between probes.
 var keepAliveTimes = []int{unix.TCP_KEEPIDLE, unix.TCP_KEEPINTVL}

@@ -11,38 +11,39 @@ import (
 
 var _ backend.Kernel = (*Kernel)(nil)
 
-// Kernel makes the engine's system calls for one port. Descriptors are made
-// non-blocking, but O_NONBLOCK belongs to the description, and others who share that
-// can clear it: passing a socket to a child process does. So no call relies on it.
+// Kernel makes the engine's system calls for one port. It makes descriptors non-blocking,
+// but O_NONBLOCK belongs to the file description, and others that share the description
+// can clear the flag: passing a socket to a child process does so. So no call relies on it,
+// except a write on macOS.
 type Kernel struct{ shared sharedSet }
 
-// Now is the clock of package sys.
+// Now returns the time of package sys.
 func (*Kernel) Now() int64 { return Now() }
 
-// Accept accepts a connection, whose descriptor is non-blocking and not inherited.
-// The peer's address is asked for on demand.
+// Accept accepts a connection. Its descriptor is non-blocking and not inherited. The peer's
+// address is read only on demand.
 //
-// No flag makes a single accept return at once. So a listener that others may have
-// made blocking is asked first whether somebody is there. It is not made non-blocking
-// again: a process that shares it may count on its waiting. What is left is a process
-// that takes the connection in between. Then accept waits for the next one; Go's
-// scheduler knows of the call, so only this goroutine waits with it.
+// No flag makes a single accept non-blocking. So for a listener that others may have made
+// blocking, poll(2) is called first. The listener is not made non-blocking again: a process
+// that shares it may rely on accepts that wait. One race remains: another process may take
+// the connection between poll and accept. Then accept waits for the next connection. Go's
+// scheduler is told of the call, so only this goroutine waits with it.
 func (k *Kernel) Accept(fd int) (int, syscall.Errno) {
 	shared := k.shared.has(fd)
 	if shared && !readable(fd) {
-		return -1, unix.EAGAIN // the edge is still to come
+		return -1, unix.EAGAIN // an edge is still to come
 	}
 	conn, errno := accept(fd)
 	if shared && errno == 0 {
 		k.shared.add(conn)
 		if k.shared.isMarked(fd) {
-			k.SetNoDelay(conn, true) // one that can't have it works all the same
+			k.SetNoDelay(conn, true) // if this fails, the connection works all the same
 		}
 	}
 	return conn, errno
 }
 
-// readable asks poll(2), without waiting.
+// readable reports whether poll(2) finds something to read, without waiting.
 func readable(fd int) bool {
 	ask := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
 	for {
@@ -52,8 +53,8 @@ func readable(fd int) bool {
 	}
 }
 
-// Connect is connect(2), and makes a socket non-blocking that others have: before it
-// is connected, nobody but the port has a use for it.
+// Connect is connect(2). It first makes a shared socket non-blocking: until the socket is
+// connected, it is of no use to others.
 func (k *Kernel) Connect(fd int, to backend.Address) syscall.Errno {
 	sa, errno := sockaddr(fd, target(to))
 	if errno != 0 {
@@ -67,8 +68,8 @@ func (k *Kernel) Connect(fd int, to backend.Address) syscall.Errno {
 	return asErrno(unix.Connect(fd, sa))
 }
 
-// Connected reads SO_ERROR, and asks for the peer if there is none: a socket
-// that is still connecting has no error either.
+// Connected reads SO_ERROR. If there is no error, it also asks for the peer, since a
+// socket that is still connecting has no error, either.
 func (*Kernel) Connected(fd int) syscall.Errno {
 	errno, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_ERROR)
 	if err != nil {
@@ -86,13 +87,13 @@ func (*Kernel) Connected(fd int) syscall.Errno {
 // CloseWrite is shutdown(2) of the sending side.
 func (*Kernel) CloseWrite(fd int) syscall.Errno { return asErrno(unix.Shutdown(fd, unix.SHUT_WR)) }
 
-// Close is close(2). The descriptor is gone whatever it returns.
+// Close is close(2). The descriptor is closed even if the call returns an errno.
 //
-// With a positive SO_LINGER it would wait until what was written has arrived, on
-// Linux whatever O_NONBLOCK says. A connection that was adopted may have come with
-// one, one that was accepted inherits its listener's, and a program can set it
-// through the descriptor. So it is turned off, and the system goes on sending in
-// the background. Zero seconds, which mean a reset, stay.
+// With a positive SO_LINGER, the call would wait until all written bytes have arrived, on
+// Linux even if the socket is non-blocking. An adopted connection may have the option
+// already, an accepted one inherits it from its listener, and a program can set it through
+// the descriptor. So Close turns a positive SO_LINGER off, and the system goes on sending
+// in the background. An SO_LINGER of 0 seconds means a reset and is left alone.
 func (k *Kernel) Close(fd int) syscall.Errno {
 	if k.shared.remove(fd) {
 		stopLinger(fd)
@@ -100,7 +101,7 @@ func (k *Kernel) Close(fd int) syscall.Errno {
 	return asErrno(unix.Close(fd))
 }
 
-// stopLinger turns a positive SO_LINGER off.
+// stopLinger turns off a positive SO_LINGER.
 func stopLinger(fd int) {
 	l, err := unix.GetsockoptLinger(fd, unix.SOL_SOCKET, unix.SO_LINGER)
 	if err == nil && l.Onoff != 0 && l.Linger > 0 {
@@ -108,9 +109,9 @@ func stopLinger(fd int) {
 	}
 }
 
-// Classify says what an errno of these calls means. Those not named end their
-// operation and nothing else: for accept, running out of descriptors or memory
-// (EMFILE, ENFILE, ENOBUFS, ENOMEM) is among them.
+// Classify returns what an errno of these calls means. An errno that is not listed ends its
+// operation and nothing else. For an accept, a lack of descriptors or memory (EMFILE,
+// ENFILE, ENOBUFS, ENOMEM) is such an errno.
 func (*Kernel) Classify(kind backend.Kind, errno syscall.Errno) backend.Class {
 	switch kind {
 	case backend.Accept:
@@ -129,29 +130,29 @@ func (*Kernel) Classify(kind backend.Kind, errno syscall.Errno) backend.Class {
 	return classifyConnection(errno)
 }
 
-// classifyConnect: EAGAIN is not among those to wait for. It means a full
-// backlog on a unix socket and no free port on a TCP one, and neither brings
-// an edge.
+// classifyConnect classifies the errnos of a connect. EAGAIN is not a reason to wait: it
+// means a full backlog on a unix socket and no free port on a TCP socket, and no edge
+// follows in either case.
 func classifyConnect(errno syscall.Errno) backend.Class {
 	switch errno {
 	case unix.EINPROGRESS, // the handshake is under way
 		unix.EALREADY, // it still is
-		unix.EINTR:    // a signal came first, and it goes on in the background
+		unix.EINTR:    // a signal came first, and the connect goes on in the background
 		return backend.WouldBlock
 	}
 	return classifyConnection(errno)
 }
 
-// classifyConnection knows the errors that a dead connection leaves behind.
+// classifyConnection classifies errnos that may mean that the connection is dead.
 func classifyConnection(errno syscall.Errno) backend.Class {
 	switch errno {
 	case unix.ECONNRESET, // the peer sent RST
-		unix.ECONNABORTED,                 // this side gave it up
+		unix.ECONNABORTED,                 // this side gave up the connection
 		unix.ETIMEDOUT,                    // no answer to data or keep-alive
 		unix.ECONNREFUSED,                 // nobody listens
 		unix.EHOSTUNREACH, unix.EHOSTDOWN, // no way to the host
 		unix.ENETUNREACH, unix.ENETDOWN, // no way to its network
-		unix.ENETRESET: // keep-alive found it gone
+		unix.ENETRESET: // keep-alive found the connection dead
 		return backend.Fatal
 	}
 	return backend.Failed
@@ -167,7 +168,7 @@ func asErrno(err error) syscall.Errno {
 	return syscall.EINVAL
 }
 
-// sockaddr puts an address into the words of the socket's family.
+// sockaddr converts an address to the socket's family.
 func sockaddr(fd int, to backend.Address) (unix.Sockaddr, syscall.Errno) {
 	family, err := familyOf(fd)
 	if err != nil {
@@ -181,7 +182,7 @@ func sockaddr(fd int, to backend.Address) (unix.Sockaddr, syscall.Errno) {
 		return &unix.SockaddrInet4{Port: int(to.Inet.Port()), Addr: addr.Unmap().As4()}, 0
 	case family == unix.AF_INET6 && addr.IsValid():
 		sa := &unix.SockaddrInet6{Port: int(to.Inet.Port()), Addr: addr.As16()}
-		if addr.Is4() && addr.IsUnspecified() { // to bind to: as in package net
+		if addr.Is4() && addr.IsUnspecified() { // for a bind, as in package net
 			sa.Addr = [16]byte{}
 		}
 		sa.ZoneId = zone(addr.Zone())

@@ -10,14 +10,14 @@ import (
 
 var _ backend.Kernel = Kernel{}
 
-// Kernel makes those of the engine's calls that are no operations of a
-// completion port. Sockets do not block, which concerns none of those.
+// Kernel makes the engine's calls other than the operations of a completion port. Sockets
+// are non-blocking, which does not concern those operations.
 type Kernel struct{}
 
-// Now is the clock of package sys.
+// Now returns the time of package sys.
 func (Kernel) Now() int64 { return Now() }
 
-// Read takes what is there.
+// Read is a WSARecv that is not overlapped: it reads what is there.
 func (Kernel) Read(fd int, p []byte) (int, syscall.Errno) {
 	buffer := windows.WSABuf{Len: uint32(oneCall(len(p))), Buf: unsafe.SliceData(p)}
 	var n, flags uint32
@@ -32,14 +32,14 @@ func (Kernel) CloseWrite(fd int) syscall.Errno {
 	return asErrno(windows.Shutdown(windows.Handle(fd), windows.SHUT_WR))
 }
 
-// Close is closesocket. Nothing is inside the kernel: an operation there would
-// turn the end into a reset.
+// Close is closesocket. No operation may be inside the kernel: the close would then send a
+// reset.
 //
-// A socket that does not block is not closed while it has a positive SO_LINGER: the
-// call fails with WSAEWOULDBLOCK and begins no disconnect. It may have come with one,
-// have it from its listener, or from a program through the handle lent to it. So it is
-// turned off, and the system goes on sending in the background. Zero seconds, which
-// mean a reset, stay.
+// A non-blocking socket is not closed while it has a positive SO_LINGER: the call fails
+// with WSAEWOULDBLOCK and begins no disconnect. The socket may have had the option when it
+// was adopted, or inherit it from its listener, or a program may have set it through the
+// handle lent to it. So Close turns a positive SO_LINGER off, and the system goes on
+// sending in the background. An SO_LINGER of 0 seconds means a reset and is left alone.
 func (Kernel) Close(fd int) syscall.Errno {
 	if Lingers(fd) {
 		called("setsockopt")
@@ -58,38 +58,38 @@ func closeSocket(fd int) syscall.Errno {
 
 // Lingers reports whether a socket has a positive SO_LINGER.
 func Lingers(fd int) bool {
-	var value struct{ on, seconds uint16 } // package windows has it wrong
+	var value struct{ on, seconds uint16 } // the type in package windows is wrong
 	size := int32(unsafe.Sizeof(value))
 	called("getsockopt")
 	err := getsockopt(windows.Handle(fd), windows.SOL_SOCKET, windows.SO_LINGER, (*byte)(unsafe.Pointer(&value)), &size)
 	return err == nil && value.on != 0 && value.seconds > 0
 }
 
-// Classify says what an errno of these calls, or of a completion, means. Those
-// not named end their operation and nothing else: for an accept, running out of
-// sockets (WSAEMFILE, WSAENOBUFS) is among them.
+// Classify returns what an errno of these calls, or of an operation that has ended, means.
+// An errno that is not listed ends its operation and nothing else. For an accept, a lack of
+// sockets (WSAEMFILE, WSAENOBUFS) is such an errno.
 func (Kernel) Classify(kind backend.Kind, errno syscall.Errno) backend.Class {
 	if kind == backend.Accept && errno == windows.WSAENOTCONN { // as below
 		return backend.Again
 	}
 	switch errno {
-	case Aborted, // CancelIoEx; whose wish it was, the operation knows
+	case Aborted, // of CancelIoEx; the operation records who asked for it
 		windows.WSAEINTR:
 		return backend.Again
-	case windows.WSAEWOULDBLOCK: // of Read: what was there is gone
+	case windows.WSAEWOULDBLOCK: // of Read: there is nothing any more
 		return backend.WouldBlock
 	case windows.WSAESHUTDOWN: // the write side is gone
 		if kind == backend.Write {
 			return backend.BrokenPipe
 		}
 	case windows.WSAECONNRESET, // the peer sent RST
-		windows.WSAECONNABORTED,                       // this side gave it up
+		windows.WSAECONNABORTED,                       // this side gave up the connection
 		windows.WSAETIMEDOUT,                          // no answer to data or keep-alive
 		windows.WSAECONNREFUSED,                       // nobody listens
 		windows.WSAEHOSTUNREACH, windows.WSAEHOSTDOWN, // no way to the host
 		windows.WSAENETUNREACH, windows.WSAENETDOWN, // no way to its network
-		windows.WSAENETRESET: // keep-alive found it gone
-		if kind == backend.Accept { // it died in the backlog, and the next may be well
+		windows.WSAENETRESET: // keep-alive found the connection dead
+		if kind == backend.Accept { // it died in the backlog; the next may be well
 			return backend.Again
 		}
 		return backend.Fatal
@@ -97,15 +97,15 @@ func (Kernel) Classify(kind backend.Kind, errno syscall.Errno) backend.Class {
 	return backend.Failed
 }
 
-// asErrno returns Winsock's number. Some ends of operations come with those of
-// the system instead.
+// asErrno returns Winsock's number for an error. For some operations that have ended,
+// Windows reports other numbers.
 func asErrno(err error) syscall.Errno {
 	if err == nil {
 		return 0
 	}
 	errno := errnoOf(err)
 	switch errno {
-	case windows.ERROR_NETNAME_DELETED: // the peer sent RST: we never close with an operation inside
+	case windows.ERROR_NETNAME_DELETED: // the peer sent RST: no socket is closed with an operation inside
 		return windows.WSAECONNRESET
 	case windows.ERROR_CONNECTION_ABORTED, windows.ERROR_GRACEFUL_DISCONNECT:
 		return windows.WSAECONNABORTED

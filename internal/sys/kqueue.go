@@ -1,17 +1,17 @@
 package sys
 
-// KqueueEvent is struct kevent, as a change or as what has happened. It is the same on
-// every system, so that a queue can be imitated on every system.
+// KqueueEvent is struct kevent: a change, or an event. It is the same on every system, so
+// that a queue can be imitated on every system.
 type KqueueEvent struct {
 	Ident      int // a descriptor, or any number of a User event
 	Filter     KqueueFilter
 	Flags      KqueueFlags
 	FFlags     uint32
 	Data       int64
-	Generation uint32 // travels in udata
+	Generation uint32 // in udata
 }
 
-// KqueueFilter says what an event is about. Systems number them in different ways.
+// KqueueFilter is the kind of an event. Systems have different numbers for it.
 type KqueueFilter uint8
 
 const (
@@ -20,7 +20,7 @@ const (
 	KqueueUser                          // EVFILT_USER
 )
 
-// KqueueFlags are numbered alike on all systems.
+// KqueueFlags are the flags of an event. They have the same numbers on all systems.
 type KqueueFlags uint16
 
 const (

@@ -11,7 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Numbers that kqueue.go takes for granted.
+// This compiles only if the numbers in kqueue.go are the system's.
 const (
 	_ = -uint(KqueueAdd ^ unix.EV_ADD)
 	_ = -uint(KqueueDelete ^ unix.EV_DELETE)
@@ -23,8 +23,8 @@ const (
 // Kqueue is a kqueue descriptor.
 type Kqueue struct {
 	fd     int
-	alone  bool     // there is one processor
-	buffer []kevent // of the one who waits
+	alone  bool     // there is only one processor
+	buffer []kevent // only the leader uses it
 }
 
 // KqueueCreate opens a kqueue descriptor.
@@ -39,9 +39,9 @@ func KqueueCreate() (*Kqueue, error) {
 	return &Kqueue{fd: fd, alone: runtime.GOMAXPROCS(0) == 1}, nil
 }
 
-// kevent is struct kevent. It is laid out as unix.Kevent_t and is no such thing
-// to the garbage collector: udata holds a number, which a field of a pointer's
-// type must not.
+// kevent is struct kevent. It has the layout of unix.Kevent_t, but for the garbage
+// collector it has no pointers: udata holds a number, which a field of a pointer type must
+// not hold.
 type kevent struct {
 	_     [0]uint64 // for the alignment
 	words [unsafe.Sizeof(unix.Kevent_t{}) / 4]uint32
@@ -49,15 +49,16 @@ type kevent struct {
 
 func (k *kevent) fields() *unix.Kevent_t { return (*unix.Kevent_t)(unsafe.Pointer(k)) }
 
-// udata may be a pointer or a signed number, of the size of a pointer.
+// udata returns the address of udata. On some systems udata is a pointer, on others a
+// signed number of the same size.
 func (k *kevent) udata() *uintptr { return (*uintptr)(unsafe.Pointer(&k.fields().Udata)) }
 
-// kevents shows a slice to package unix, which only passes it on.
+// kevents converts a slice for package unix, which only passes it to the system.
 func kevents(s []kevent) []unix.Kevent_t {
 	return unsafe.Slice((*unix.Kevent_t)(unsafe.Pointer(unsafe.SliceData(s))), len(s))
 }
 
-// put translates a change. It reports false for a filter that is not known here.
+// put translates a change. It reports false if this system does not have the filter.
 func (k *kevent) put(e KqueueEvent) bool {
 	filter := 0 // NetBSD's EVFILT_READ is 0, too
 	switch e.Filter {
@@ -99,8 +100,8 @@ func (k *kevent) event() KqueueEvent {
 	return e
 }
 
-// Change is kevent(2) without room for events: the first change that fails ends
-// it with its errno.
+// Change is kevent(2) without room for events. It ends at the first change that fails, and
+// returns the errno of that change.
 func (q *Kqueue) Change(first, second KqueueEvent) syscall.Errno {
 	var changes [2]kevent
 	n := 0
@@ -117,10 +118,10 @@ func (q *Kqueue) Change(first, second KqueueEvent) syscall.Errno {
 	return asErrno(err)
 }
 
-// Wait is kevent(2) without changes. Go's scheduler is told of it, and takes the
-// processor away from a call that blocks when it next looks: on a kernel that
-// counts time in ticks, 10 ms later. If there is no other one, whoever can run
-// runs first.
+// Wait is kevent(2) without changes. Go's scheduler is told of the call, but takes the
+// processor from a call that blocks only when it next looks, which is 10 ms later on a
+// kernel that counts time in ticks. So if there is only one processor, other goroutines
+// that can run do so first.
 func (q *Kqueue) Wait(events []KqueueEvent, nanoseconds int64) (int, syscall.Errno) {
 	if len(q.buffer) < len(events) {
 		q.buffer = make([]kevent, len(events))
@@ -164,7 +165,7 @@ func (*Kqueue) Signal(fd int) {
 	unix.Write(fd, one[:])
 }
 
-// Drain is read(2), until nothing is left.
+// Drain is read(2), repeated until nothing is left.
 func (*Kqueue) Drain(fd int) {
 	var some [64]byte
 	for {
@@ -180,7 +181,7 @@ func (*Kqueue) ClosePipe(r, w int) {
 	unix.Close(w)
 }
 
-// Now is the clock of package sys.
+// Now returns the time of package sys.
 func (*Kqueue) Now() int64 { return Now() }
 
 // Close is close(2).

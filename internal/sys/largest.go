@@ -2,10 +2,10 @@
 
 package sys
 
-// largest is the most bytes of one call, as in package net (maxRW in internal/poll).
-// macOS and FreeBSD take no 2 GiB at a time: calls that were asked for more than fits
-// into an int end with EINVAL. Winsock's lengths have 32 bits. Linux cuts by itself.
+// largest is the limit of one call, in bytes, as in package net (maxRW in internal/poll).
+// On macOS and FreeBSD, a call with 2 GiB or more, which do not fit into a C int, fails
+// with EINVAL. Winsock's lengths have 32 bits. Linux limits its calls by itself.
 const largest = 1 << 30
 
-// oneCall is how many of n bytes one call is asked for.
+// oneCall returns how many of n bytes one call may move.
 func oneCall(n int) int { return min(n, largest) }

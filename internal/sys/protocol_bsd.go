@@ -4,7 +4,7 @@ package sys
 
 import "golang.org/x/sys/unix"
 
-// protocolOption asks for the protocol of a socket.
+// protocolOption is the option that returns the protocol of a socket.
 const protocolOption = unix.SO_PROTOCOL
 
 var tcpProtocols = []int{unix.IPPROTO_TCP}

@@ -2,7 +2,7 @@
 
 package sys
 
-// protocolOption: no option tells the protocol of a socket.
+// protocolOption is 0: no option returns the protocol of a socket.
 const protocolOption = 0
 
 var tcpProtocols []int

@@ -7,14 +7,15 @@ import (
 	"sync/atomic"
 )
 
-// sharedSet are the descriptors whose sockets others may have, too, and can change
-// behind the port's back: those that were adopted, those that were lent through
-// SyscallConn, and, as options are inherited, what a listener among them has
-// accepted. All others are as this package has made them. Only accepts, connects,
-// closes and, on Linux, reads that find nothing look here, and only if somebody ever
-// shared something it is more than a load.
+// sharedSet is the set of descriptors whose sockets others may have, too, and can change
+// without the port: descriptors that were adopted, those that were lent through
+// SyscallConn and, since options are inherited, those that a listener in the set has
+// accepted. All other sockets are as this package has made them.
 //
-// A descriptor is in it before anybody can learn its number, and until it is closed.
+// Only accepts, connects, closes and, on Linux, reads that find nothing look here. A look
+// is one load as long as the set is empty.
+//
+// A descriptor is added before others can learn its number, and stays until it is closed.
 type sharedSet struct {
 	count atomic.Int64
 	set   sync.Map // by descriptor: whether it is a listener with a mark
@@ -37,13 +38,13 @@ func (s *sharedSet) has(fd int) bool {
 // mark marks a listener that is in the set: see AcceptNoDelay.
 func (s *sharedSet) mark(fd int) { s.set.Store(fd, true) }
 
-// isMarked tells whether it is.
+// isMarked reports whether fd is a listener with a mark.
 func (s *sharedSet) isMarked(fd int) bool {
 	marked, _ := s.set.Load(fd)
 	return marked == true
 }
 
-// remove reports whether it was there.
+// remove removes fd, and reports whether it was in the set.
 func (s *sharedSet) remove(fd int) bool {
 	if s.count.Load() == 0 {
 		return false

@@ -4,5 +4,5 @@ package sys
 
 import "syscall"
 
-// noSignal has nothing to do: every write says MSG_NOSIGNAL.
+// noSignal does nothing: every write has MSG_NOSIGNAL.
 func noSignal(int) syscall.Errno { return 0 }

@@ -17,7 +17,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// MapsIPv4 is what this system can.
+// MapsIPv4 reports whether an IPv6 socket of this system can reach IPv4 addresses.
 func (*Kernel) MapsIPv4() bool { return mapsIPv4 }
 
 // Socket opens a non-blocking stream socket. Where no IPv6 socket can reach IPv4
@@ -45,7 +45,7 @@ func (k *Kernel) Socket(family backend.Family) (int, error) {
 		if family == backend.Dual {
 			only = 0
 		}
-		// As in package net: the system's default must not decide.
+		// As in package net: the result must not depend on the system's default.
 		if err := unix.SetsockoptInt(fd, unix.IPPROTO_IPV6, unix.IPV6_V6ONLY, only); err != nil {
 			unix.Close(fd)
 			return -1, os.NewSyscallError("setsockopt", err)
@@ -54,14 +54,14 @@ func (k *Kernel) Socket(family backend.Family) (int, error) {
 	return fd, nil
 }
 
-// isMissingFamily says that the system has no sockets of a family, or no address
-// of it to bind them to.
+// isMissingFamily reports whether err means that the system has no sockets of a family, or
+// no address of the family for a bind.
 func isMissingFamily(err error) bool {
 	return errors.Is(err, unix.EAFNOSUPPORT) || errors.Is(err, unix.EPROTONOSUPPORT) || errors.Is(err, unix.EADDRNOTAVAIL)
 }
 
-// Listen opens a listening socket. The address of a Dual one is unspecified, and
-// it is IPv4 where there is no IPv6.
+// Listen opens a listening socket. A Dual socket has an unspecified address; it is an IPv4
+// socket where there is no IPv6.
 func (k *Kernel) Listen(family backend.Family, addr backend.Address, o backend.ListenOptions) (int, error) {
 	fd, err := k.Socket(family)
 	if err != nil {
@@ -71,7 +71,7 @@ func (k *Kernel) Listen(family backend.Family, addr backend.Address, o backend.L
 		return fd, nil
 	}
 	unix.Close(fd)
-	if family == backend.Dual && isMissingFamily(err) { // IPv6 sockets, and no IPv6
+	if family == backend.Dual && isMissingFamily(err) { // it has IPv6 sockets, but no IPv6
 		return k.Listen(backend.IPv4, backend.Address{Inet: netip.AddrPortFrom(netip.IPv4Unspecified(), addr.Inet.Port())}, o)
 	}
 	return -1, err
@@ -105,7 +105,7 @@ func bindAndListen(fd int, family backend.Family, addr backend.Address, o backen
 	}
 	sa, errno := sockaddr(fd, addr)
 	if family == backend.Unix && addr == (backend.Address{}) && runtime.GOOS == "linux" {
-		sa, errno = new(unix.SockaddrUnix), 0 // which finds a name for it
+		sa, errno = new(unix.SockaddrUnix), 0 // Linux chooses a name
 	}
 	if errno != 0 {
 		return os.NewSyscallError("bind", errno)
@@ -115,7 +115,7 @@ func bindAndListen(fd int, family backend.Family, addr backend.Address, o backen
 	}
 	backlog := o.Backlog
 	if backlog <= 0 {
-		backlog = 4096 // the kernel cuts it to its own limit, somaxconn
+		backlog = 4096 // the kernel reduces it to its own limit, somaxconn
 	}
 	return os.NewSyscallError("listen", unix.Listen(fd, backlog))
 }
@@ -123,7 +123,7 @@ func bindAndListen(fd int, family backend.Family, addr backend.Address, o backen
 // Close closes a descriptor that no port owns.
 func Close(fd int) { unix.Close(fd) }
 
-// LocalAddr is getsockname(2), nil if it fails.
+// LocalAddr returns the address from getsockname(2), nil if the call fails.
 func (*Kernel) LocalAddr(fd int) net.Addr {
 	sa, err := unix.Getsockname(fd)
 	if err != nil {
@@ -132,8 +132,8 @@ func (*Kernel) LocalAddr(fd int) net.Addr {
 	return netAddr(sa)
 }
 
-// RemoteAddr is getpeername(2), or what else the system knows when the connection
-// has ended.
+// RemoteAddr returns the address from getpeername(2). If that fails, since the connection
+// has ended, it returns the address that the system still knows, if any.
 func (*Kernel) RemoteAddr(fd int) net.Addr {
 	sa, err := unix.Getpeername(fd)
 	if err != nil {
@@ -169,16 +169,16 @@ func (k *Kernel) Adopt(c any, listening bool) (int, error) {
 	return fd, err
 }
 
-// Disown closes a descriptor of Adopt. It is not the last one of its socket, so close(2)
-// waits for nothing, and a linger is not turned off.
+// Disown closes a descriptor of Adopt. The socket has another descriptor, so close(2) does
+// not wait, and SO_LINGER is left alone.
 func (k *Kernel) Disown(fd int) {
 	k.shared.remove(fd)
 	unix.Close(fd)
 }
 
-// duplicate returns a new descriptor for the socket behind fd. It fails with
-// ENOTSOCK or EPROTOTYPE if that is no stream of TCP or unix that listens, or
-// doesn't, as asked.
+// duplicate returns a new descriptor for the socket of fd. It fails with ENOTSOCK if fd is
+// no socket. It fails with EPROTOTYPE if the socket is no stream socket of TCP or unix, or
+// if it listens and listening is false, or the other way around.
 func duplicate(fd int, listening bool) (int, error) {
 	kind, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_TYPE)
 	if err != nil {
@@ -195,7 +195,7 @@ func duplicate(fd int, listening bool) (int, error) {
 	if err != nil {
 		return -1, os.NewSyscallError("fcntl", err)
 	}
-	// The file description is shared, and so is this flag; Go has set it.
+	// The flag belongs to the file description, which is shared. Go has set it.
 	if err := unix.SetNonblock(dup, true); err != nil {
 		unix.Close(dup)
 		return -1, os.NewSyscallError("fcntl", err)
@@ -207,9 +207,10 @@ func duplicate(fd int, listening bool) (int, error) {
 	return dup, nil
 }
 
-// isKnown tells whether a stream socket is of TCP or unix. Others, of AF_VSOCK or
-// SCTP for instance, have rules of their own for short counts, ends and errors. A
-// socket whose family can't be told may be a dead one of TCP: its reads will say so.
+// isKnown reports whether a stream socket is of TCP or unix. Others, of AF_VSOCK or
+// SCTP for instance, have rules of their own for short counts, ends and errors. A socket
+// whose family the system does not return may be a TCP socket whose connection is dead: it
+// is accepted, and its reads will return the error.
 func isKnown(fd int) bool {
 	family, err := familyOf(fd)
 	switch {
@@ -226,15 +227,15 @@ func isKnown(fd int) bool {
 	return err != nil || slices.Contains(tcpProtocols, protocol)
 }
 
-// tellsNot says that the system knows an option and can't be asked for it, as
-// some can't for SO_ACCEPTCONN. Then the type that package net has given the
-// socket must do.
+// tellsNot reports whether err means that the system does not return the value of an
+// option. Some systems do not return SO_ACCEPTCONN. Then the type that package net has
+// given the socket decides.
 func tellsNot(err error) bool {
 	return errors.Is(err, unix.ENOPROTOOPT) || errors.Is(err, unix.EINVAL)
 }
 
-// Descriptor is the number that the system knows. Who learns it can share the socket
-// with others.
+// Descriptor returns the system's number. A program that has the number can share the
+// socket with others, so the descriptor becomes a shared one.
 func (k *Kernel) Descriptor(fd int) (uintptr, error) {
 	k.shared.add(fd)
 	return uintptr(fd), nil
@@ -259,17 +260,17 @@ func (*Kernel) SetNoDelay(fd int, on bool) error {
 	return setInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, toInt(on))
 }
 
-// AcceptNoDelay leaves a mark for Accept.
+// AcceptNoDelay marks a listener: Accept sets the option on its connections.
 func (k *Kernel) AcceptNoDelay(fd int) { k.shared.mark(fd) }
 
-// SetKeepAlive is SO_KEEPALIVE with the system's names for the two times; idle 0
-// turns it off. Where a socket has no times of its own, the system's stay. It is
-// turned on last, and only if both times were taken.
+// SetKeepAlive is SO_KEEPALIVE with the system's options for the two times. An idle of 0
+// turns keep-alive off. Where sockets have no such times, the system's apply. Keep-alive is
+// turned on last, and only if both times were set.
 func (*Kernel) SetKeepAlive(fd int, idle time.Duration) error {
 	if idle <= 0 {
 		return setInt(fd, unix.SOL_SOCKET, unix.SO_KEEPALIVE, 0)
 	}
-	// Whole seconds, and as many as fit into what the kernel is given.
+	// Whole seconds, rounded up, at most as many as fit into the kernel's int.
 	seconds := int(min((idle-1)/time.Second+1, 1<<31-1))
 	var all []option
 	for _, name := range keepAliveTimes {

@@ -15,11 +15,11 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// MapsIPv4 is true.
+// MapsIPv4 returns true.
 func (Kernel) MapsIPv4() bool { return true }
 
-// Socket opens a stream socket that is made for overlapped operations. Systems
-// without unix sockets (before Windows 10.0.17063, and Wine) say so.
+// Socket opens a stream socket for overlapped operations. On systems without unix sockets
+// (Windows before 10.0.17063, and Wine) the error for Unix matches errors.ErrUnsupported.
 func (Kernel) Socket(family backend.Family) (int, error) {
 	if err := startUp(); err != nil {
 		return -1, err
@@ -51,11 +51,11 @@ func (Kernel) Socket(family backend.Family) (int, error) {
 	return fd, nil
 }
 
-// socketFlags are those of all sockets.
+// socketFlags are the flags of all sockets.
 const socketFlags = windows.WSA_FLAG_OVERLAPPED | windows.WSA_FLAG_NO_HANDLE_INHERIT
 
-// openSocket opens a socket that our children don't inherit and that does not
-// block, which concerns only calls that are not overlapped.
+// openSocket opens a socket that child processes do not inherit. It is non-blocking, which
+// concerns only calls that are not overlapped.
 func openSocket(domain int) (int, syscall.Errno) {
 	if errno := called("WSASocket"); errno != 0 {
 		return -1, errno
@@ -75,7 +75,7 @@ func openSocket(domain int) (int, syscall.Errno) {
 	return int(s), 0
 }
 
-// setBlocking sets FIONBIO.
+// setBlocking makes a socket blocking or non-blocking, with FIONBIO.
 func setBlocking(s windows.Handle, on bool) error {
 	const nonBlocking = 0x8004667e
 	value, n := uint32(toInt(!on)), uint32(0)
@@ -83,8 +83,8 @@ func setBlocking(s windows.Handle, on bool) error {
 	return windows.WSAIoctl(s, nonBlocking, (*byte)(unsafe.Pointer(&value)), 4, nil, 0, &n, nil, 0)
 }
 
-// Listen opens a listening socket. The address of a Dual one is unspecified, and
-// it is IPv4 where there is no IPv6.
+// Listen opens a listening socket. A Dual socket has an unspecified address; it is an IPv4
+// socket where there is no IPv6.
 func (k Kernel) Listen(family backend.Family, addr backend.Address, o backend.ListenOptions) (int, error) {
 	if o.ReusePort {
 		return -1, fmt.Errorf("ReusePort on Windows: %w", errors.ErrUnsupported)
@@ -103,14 +103,14 @@ func (k Kernel) Listen(family backend.Family, addr backend.Address, o backend.Li
 	return -1, err
 }
 
-// isMissingFamily says that the system has no sockets of a family, or no address
-// of it to bind them to.
+// isMissingFamily reports whether errno means that the system has no sockets of a family,
+// or no address of the family for a bind.
 func isMissingFamily(errno syscall.Errno) bool {
 	return errno == windows.WSAEAFNOSUPPORT || errno == windows.WSAEPROTONOSUPPORT || errno == windows.WSAEADDRNOTAVAIL
 }
 
-// Bind is bind for a socket that is to be connected. ConnectEx wants one, and finds it
-// made.
+// Bind binds a socket before it is connected. ConnectEx requires that, and does not bind
+// again.
 func (Kernel) Bind(fd int, local backend.Address) error {
 	domain, errno := addressFamily(fd)
 	if errno != 0 {
@@ -133,15 +133,15 @@ func (Kernel) Bind(fd int, local backend.Address) error {
 	return nil
 }
 
-// bindAndListen leaves SO_REUSEADDR alone: here it would let others take the
-// address over, and without it an address is free again at once.
+// bindAndListen does not set SO_REUSEADDR. On Windows others could then take over the
+// address, and an address is free again at once without the option.
 func bindAndListen(fd int, addr backend.Address, o backend.ListenOptions) error {
 	if err := (Kernel{}).Bind(fd, addr); err != nil {
 		return err
 	}
 	backlog := o.Backlog
 	if backlog <= 0 {
-		backlog = windows.SOMAXCONN // as many as the system finds right
+		backlog = windows.SOMAXCONN // the system chooses the number
 	}
 	called("listen")
 	return os.NewSyscallError("listen", windows.Listen(windows.Handle(fd), backlog))
@@ -150,13 +150,13 @@ func bindAndListen(fd int, addr backend.Address, o backend.ListenOptions) error 
 // Close closes a descriptor that no port owns.
 func Close(fd int) { Kernel{}.Close(fd) }
 
-// addressFamily is that of a socket in the words of the system.
+// addressFamily returns the system's number for the address family of a socket.
 func addressFamily(fd int) (int, syscall.Errno) {
 	info, errno := protocolOf(fd)
 	return int(info.AddressFamily), errno
 }
 
-// protocolOf is SO_PROTOCOL_INFOW.
+// protocolOf returns the value of SO_PROTOCOL_INFOW.
 func protocolOf(fd int) (info windows.WSAProtocolInfo, errno syscall.Errno) {
 	const protocolInfo = 0x2005
 	size := int32(unsafe.Sizeof(info))
@@ -165,7 +165,7 @@ func protocolOf(fd int) (info windows.WSAProtocolInfo, errno syscall.Errno) {
 	return info, asErrno(err)
 }
 
-// sockaddr puts an address into the words of a family.
+// sockaddr converts an address to a family.
 func sockaddr(domain int, to backend.Address) (windows.Sockaddr, syscall.Errno) {
 	addr := to.Inet.Addr()
 	switch {
@@ -175,7 +175,7 @@ func sockaddr(domain int, to backend.Address) (windows.Sockaddr, syscall.Errno) 
 		return &windows.SockaddrInet4{Port: int(to.Inet.Port()), Addr: addr.Unmap().As4()}, 0
 	case domain == windows.AF_INET6 && addr.IsValid():
 		sa := &windows.SockaddrInet6{Port: int(to.Inet.Port()), Addr: addr.As16(), ZoneId: zone(addr.Zone())}
-		if addr.Is4() && addr.IsUnspecified() { // to bind to: as in package net
+		if addr.Is4() && addr.IsUnspecified() { // for a bind, as in package net
 			sa.Addr = [16]byte{}
 		}
 		return sa, 0
@@ -183,7 +183,7 @@ func sockaddr(domain int, to backend.Address) (windows.Sockaddr, syscall.Errno) 
 	return nil, windows.WSAEAFNOSUPPORT
 }
 
-// anyAddress is what a socket is bound to that is to be connected.
+// anyAddress returns the address to which a socket is bound before ConnectEx.
 func anyAddress(domain int) windows.Sockaddr {
 	switch domain {
 	case windows.AF_UNIX: // no name, and no file: a path of a zero byte
@@ -194,7 +194,7 @@ func anyAddress(domain int) windows.Sockaddr {
 	return &windows.SockaddrInet6{}
 }
 
-// rawAddress is the form that the system takes, nil if there is none.
+// rawAddress returns an address in the form for the system, nil if there is none.
 func rawAddress(sa windows.Sockaddr) (raw unsafe.Pointer, size int32) {
 	any := new(windows.RawSockaddrAny)
 	switch sa := sa.(type) {
@@ -212,10 +212,10 @@ func rawAddress(sa windows.Sockaddr) (raw unsafe.Pointer, size int32) {
 	return nil, 0
 }
 
-// bigEndian puts a port into the order of the network.
+// bigEndian converts a port to network byte order.
 func bigEndian(port int) uint16 { return uint16(port)<<8 | uint16(port)>>8 }
 
-// LocalAddr is getsockname, nil if it fails.
+// LocalAddr returns the address from getsockname, nil if the call fails.
 func (Kernel) LocalAddr(fd int) net.Addr {
 	called("getsockname")
 	sa, err := getsockname(windows.Handle(fd))
@@ -225,7 +225,7 @@ func (Kernel) LocalAddr(fd int) net.Addr {
 	return netAddr(sa)
 }
 
-// RemoteAddr is getpeername, nil if it fails.
+// RemoteAddr returns the address from getpeername, nil if the call fails.
 func (Kernel) RemoteAddr(fd int) net.Addr {
 	called("getpeername")
 	sa, err := getpeername(windows.Handle(fd))
@@ -253,7 +253,7 @@ func netAddr(sa windows.Sockaddr) net.Addr {
 	return nil
 }
 
-// Descriptor is the handle that the system knows.
+// Descriptor returns the system's handle.
 func (Kernel) Descriptor(fd int) (uintptr, error) { return uintptr(fd), nil }
 
 // FileRemover is fileRemover.
@@ -283,13 +283,13 @@ func (Kernel) SetNoDelay(fd int, on bool) error {
 	return setInt(fd, windows.IPPROTO_TCP, windows.TCP_NODELAY, toInt(on))
 }
 
-// AcceptNoDelay has nothing to do: Prepare sets it on each socket to accept with.
+// AcceptNoDelay does nothing: Acceptance.Prepare sets the option on each socket.
 func (Kernel) AcceptNoDelay(int) {}
 
-// SetKeepAlive is SIO_KEEPALIVE_VALS; idle 0 turns it off.
+// SetKeepAlive is SIO_KEEPALIVE_VALS. An idle of 0 turns keep-alive off.
 func (Kernel) SetKeepAlive(fd int, idle time.Duration) error {
 	var values windows.TCPKeepalive
-	if idle > 0 { // whole seconds, in as many milliseconds as fit
+	if idle > 0 { // whole seconds, rounded up, as milliseconds of at most 32 bits
 		seconds := int64((idle-1)/time.Second + 1)
 		milliseconds := uint32(min(seconds*1000, math.MaxUint32))
 		values = windows.TCPKeepalive{OnOff: 1, Time: milliseconds, Interval: milliseconds}

@@ -13,7 +13,7 @@ const (
 	sharePort     = 0    // SO_REUSEPORT gives one listener all connections
 )
 
-// keepAliveTimes are the options for the time before the first probe, and
+// keepAliveTimes are the options for the time before the first probe and for the time
 // between probes.
 var keepAliveTimes = []int{unix.TCP_KEEPALIVE, unix.TCP_KEEPINTVL}
 
@@ -27,9 +27,9 @@ func read(fd int, p []byte) (int, syscall.Errno) {
 	return n, 0
 }
 
-// write needs no flag against a signal: see noSignal. This kernel lets send(2) wait
-// whatever MSG_DONTWAIT says, so a write relies on O_NONBLOCK. If that was cleared
-// it waits, and with it one thread.
+// write needs no flag against a signal: see noSignal. This kernel ignores MSG_DONTWAIT in
+// send(2), so a write relies on O_NONBLOCK. If others have cleared that flag, the call
+// waits and blocks one thread.
 func write(fd int, p []byte) (int, syscall.Errno) {
 	n, err := unix.Write(fd, p)
 	if err != nil {
@@ -38,8 +38,8 @@ func write(fd int, p []byte) (int, syscall.Errno) {
 	return n, 0
 }
 
-// There is no call that opens a descriptor and keeps it from children in one go.
-// Whoever forks waits for ForkLock, which openStream holds, as it does not wait.
+// No call opens a descriptor and sets close-on-exec in one step. So openStream holds
+// ForkLock, for which every fork waits. It may do so, since it does not wait itself.
 
 func openStream(domain int) (int, error) {
 	syscall.ForkLock.RLock()
@@ -54,10 +54,10 @@ func openStream(domain int) (int, error) {
 	return own(fd)
 }
 
-// accept may wait, for others can make a listener blocking that they share: see
-// Kernel.Accept. So it is not inside of ForkLock, which would keep the whole program
-// from forking meanwhile. As in package net a child that is forked in between may
-// inherit the connection.
+// accept may wait, since others that share a listener can make it blocking: see
+// Kernel.Accept. So it does not hold ForkLock, which would keep the whole program from
+// forking in that time. As in package net, a child that is forked between accept and
+// close-on-exec may inherit the connection.
 func accept(fd int) (int, syscall.Errno) {
 	conn, _, err := unix.Accept(fd)
 	if err == nil {
@@ -70,7 +70,8 @@ func accept(fd int) (int, syscall.Errno) {
 	return conn, 0
 }
 
-// own makes a new socket what the engine expects, or closes it.
+// own makes a new socket non-blocking and free of signals. If that fails, it closes the
+// socket.
 func own(fd int) (int, error) {
 	err := unix.SetNonblock(fd, true)
 	if err == nil {
@@ -85,9 +86,9 @@ func own(fd int) (int, error) {
 	return fd, nil
 }
 
-// noSignal is SO_NOSIGPIPE: a broken pipe is an errno and no signal. Setting it
-// on a connection that has been reset fails with EINVAL; that one's writes fail
-// before they could raise a signal, or with one that Go ignores.
+// noSignal is SO_NOSIGPIPE: a broken pipe is an errno and no signal. On a connection that
+// was reset, setting the option fails with EINVAL, which is ignored: writes of such a
+// connection fail before they could raise a signal, or raise one that Go ignores.
 func noSignal(fd int) syscall.Errno {
 	errno := asErrno(unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_NOSIGPIPE, 1))
 	if errno == unix.EINVAL {

@@ -14,15 +14,15 @@ const (
 	dontWait      = unix.MSG_DONTWAIT // of a send
 )
 
-// openStream opens a non-blocking stream socket. Left alone it would take its
-// local port from a range of less than 4,000, which are soon used up by one that
-// connects to the same address again and again; package net does the same.
+// openStream opens a non-blocking stream socket, with local ports of the high range, as in
+// package net. The default range has fewer than 4,000 ports. A program that connects to
+// the same address again and again would soon use them up.
 func openStream(domain int) (int, error) {
 	fd, err := unix.Socket(domain, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return -1, err
 	}
-	switch domain { // a socket that can't be told so works all the same
+	switch domain { // if setting the range fails, the socket works all the same
 	case unix.AF_INET:
 		unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_PORTRANGE, unix.IP_PORTRANGE_HIGH)
 	case unix.AF_INET6:

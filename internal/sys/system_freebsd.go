@@ -14,8 +14,8 @@ const (
 	sharePort     = unix.SO_REUSEPORT_LB // spreads connections; without _LB one listener gets all
 )
 
-// rawLimit is the most bytes moved by a call that Go's scheduler isn't told of,
-// which saves more than it delays: longer ones would hold it up.
+// rawLimit is the limit, in bytes, of a call that Go's scheduler is not told of. Up to this
+// size that saves more time than it costs. Longer calls would hold up the scheduler.
 const rawLimit = 64 << 10
 
 func read(fd int, p []byte) (int, syscall.Errno) {

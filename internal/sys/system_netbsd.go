@@ -7,12 +7,13 @@ import (
 )
 
 const (
-	// Since NetBSD 10, and not in package unix; kernels without it answer EINVAL.
+	// From NetBSD 10; not in package unix. Kernels without it return EINVAL.
 	hasUserFilter = true
 	userFilter    = 8
 	mapsIPv4      = true // an IPv6 socket can reach IPv4 addresses
 	sharePort     = 0    // SO_REUSEPORT gives one listener all connections
-	// Of a send: where it waits for room, the kernel heeds the second only.
+	// For a send. At the place where a send waits for room, the kernel checks only the
+	// second flag.
 	dontWait = unix.MSG_DONTWAIT | unix.MSG_NBIO
 )
 

@@ -13,7 +13,7 @@ const (
 	sharePort     = 0       // SO_REUSEPORT gives one listener all connections
 )
 
-// keepAliveTimes: sockets have no such times of their own.
+// keepAliveTimes is empty: sockets have no such times of their own.
 var keepAliveTimes []int
 
 // All calls go through libc.

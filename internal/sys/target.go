@@ -8,10 +8,10 @@ import (
 	"github.com/completionport/completion/internal/backend"
 )
 
-// target is the address that a connect to an address is made to. To connect to no
-// address in particular, of either family and in any form, means this machine, as in
-// package net: but the systems disagree. Linux refuses a mapped 0.0.0.0, OpenBSD and
-// Windows refuse all of them.
+// target returns the address for the connect call. As in package net, a connect to an
+// unspecified address, of either family and in any form, goes to this machine. target
+// replaces such an address by the loopback address, since systems differ: Linux refuses a
+// mapped 0.0.0.0, OpenBSD and Windows refuse all of them.
 func target(to backend.Address) backend.Address {
 	ip := to.Inet.Addr().WithZone("").Unmap()
 	switch {

@@ -8,18 +8,18 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// WaitTimer ends a wait at a completion port at a given time. The system checks
-// the time-out of a wait when its clock ticks, every 15.6 ms by default. A WaitTimer
-// is finer: when it is due, the system posts a packet with the key TimerKey. Go's
+// WaitTimer ends a wait at a completion port at a given time. The system checks the
+// time-out of a wait when its clock ticks, every 15.6 ms by default. A WaitTimer is more
+// precise: when it is due, the system posts a packet with the key TimerKey. Go's
 // runtime does the same for its own port.
 //
-// One goroutine at a time uses a WaitTimer. Where the system lacks the calls, it
+// One goroutine at a time uses a WaitTimer. Where the system lacks the calls, a WaitTimer
 // does nothing.
 type WaitTimer struct {
 	state  timerState
 	timer  windows.Handle
 	packet windows.Handle
-	due    int64 // in the time of Now, if pending
+	due    int64 // on the clock of Now, if pending
 }
 
 type timerState uint8
@@ -31,8 +31,8 @@ const (
 	timerBroken             // the system lacks a call, or one has failed
 )
 
-// TimerKey is the key of a timer's packets. No descriptor has it: descriptors are
-// multiples of four.
+// TimerKey is the key of a timer's packets. No descriptor has this number, since
+// descriptors are multiples of four.
 const TimerKey = 1
 
 // TimerCalls are the calls that a WaitTimer makes. No version of Wine has them, so
@@ -40,16 +40,18 @@ const TimerKey = 1
 type TimerCalls interface {
 	// CreateTimer makes a timer with high resolution.
 	CreateTimer() (windows.Handle, error)
-	// SetTimer starts it anew. The time is relative, in units of 100 ns, negative.
+	// SetTimer starts the timer anew. due is a relative time in units of 100 ns, as a
+	// negative number.
 	SetTimer(timer windows.Handle, due int64) error
 	// CreatePacket makes a wait completion packet.
 	CreatePacket() (windows.Handle, windows.NTStatus)
-	// Associate posts the packet to the port when the timer is due, once. If it is
-	// due already, the packet is posted during the call, and signaled is true.
+	// Associate makes the system post the packet to the port when the timer is due,
+	// once. If the timer is due already, the packet is posted during the call, and
+	// signaled is true.
 	Associate(packet windows.Handle, port CompletionPort, timer windows.Handle, key uintptr) (signaled bool, status windows.NTStatus)
-	// Cancel ends an association, and takes a packet that was posted out of the
-	// port again. STATUS_CANCELLED means that there was neither, STATUS_PENDING
-	// that the packet is being posted just now and can't be associated again yet.
+	// Cancel ends an association, and removes a packet that was posted from the port.
+	// STATUS_CANCELLED means that there was neither. STATUS_PENDING means that the
+	// packet is being posted at this moment and can't be associated again yet.
 	Cancel(packet windows.Handle) windows.NTStatus
 	Close(windows.Handle)
 }
@@ -57,9 +59,9 @@ type TimerCalls interface {
 // Timers are the system's calls. Tests replace them while no port is open.
 var Timers TimerCalls = systemTimers{}
 
-// Set makes the next wait end when t is reached, or before: an earlier time that
-// was set stays. It reports whether t has been reached already. The wait needs its
-// time-out all the same, since the timer may have failed.
+// Set makes the next wait end when t is reached, or earlier: an earlier time that was set
+// stays. It reports whether t has been reached already. The wait still needs a time-out,
+// since the timer may have failed.
 func (w *WaitTimer) Set(port CompletionPort, t int64) (expired bool) {
 	now := Now()
 	if t <= now {
@@ -71,11 +73,11 @@ func (w *WaitTimer) Set(port CompletionPort, t int64) (expired bool) {
 	if w.state == timerBroken || w.state == timerPending && now < w.due && w.due <= t {
 		return false
 	}
-	// Cancel also if no packet is known to come: the goroutine that took it out of
-	// the port can't know whether the system is done with it.
+	// Cancel even if the packet has been dequeued: its dequeuing does not mean that the
+	// system has finished with it.
 	switch status := Timers.Cancel(w.packet); status {
 	case 0, windows.STATUS_CANCELLED:
-	case windows.STATUS_PENDING: // the packet is on its way and can't be used now
+	case windows.STATUS_PENDING: // the packet is being posted and can't be used now
 		return false
 	default:
 		return w.fail()
@@ -92,7 +94,7 @@ func (w *WaitTimer) Set(port CompletionPort, t int64) (expired bool) {
 	return signaled
 }
 
-// Fired says that the packet was taken out of the port.
+// Fired records that the packet was dequeued.
 func (w *WaitTimer) Fired() {
 	if w.state == timerPending {
 		w.state = timerIdle
@@ -115,14 +117,15 @@ func (w *WaitTimer) open() {
 	w.state = timerIdle
 }
 
-// fail gives the timer up for good.
+// fail gives up the timer for good.
 func (w *WaitTimer) fail() (expired bool) {
 	w.Close()
 	w.state = timerBroken
 	return false
 }
 
-// Close releases the timer. No packet comes any more. The port is still open.
+// Close releases the timer. No packet comes after it. It is called before the port is
+// closed.
 func (w *WaitTimer) Close() {
 	if w.state != timerIdle && w.state != timerPending {
 		return
@@ -146,8 +149,8 @@ var (
 	procSetTimer     = kernel32.NewProc("SetWaitableTimer")
 )
 
-// findTimers finds the calls. Those of ntdll came with Windows 8, timers with high
-// resolution with Windows 10.0.17134.
+// findTimers finds the calls. Windows has those of ntdll from version 8, and timers with
+// high resolution from 10.0.17134.
 var findTimers = sync.OnceValue(func() error {
 	for _, p := range []*windows.LazyProc{procCreatePacket, procAssociate, procCancel, procCreateTimer, procSetTimer} {
 		if err := p.Find(); err != nil {

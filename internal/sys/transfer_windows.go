@@ -10,23 +10,24 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// Transfer is what the kernel works with while an operation is inside it. It
-// must stay where it is, and reachable, until the operation has ended.
+// Transfer is the memory that the kernel uses while an operation is inside it. It must not
+// move, and must stay reachable, until the operation has ended.
 type Transfer struct {
 	overlapped windows.Overlapped
 	buffer     windows.WSABuf
-	data       []byte // keeps reachable what buffer points to
+	data       []byte // keeps the memory of buffer reachable
 	flags      uint32
-	to         unsafe.Pointer // of a connect: the address
+	to         unsafe.Pointer // the address of a connect
 }
 
-// Pending says that an operation goes on inside the kernel.
+// Pending means that an operation goes on inside the kernel.
 const Pending = windows.ERROR_IO_PENDING
 
-// Aborted says that it was cancelled before anything came of it.
+// Aborted means that an operation was cancelled before it had a result.
 const Aborted = windows.ERROR_OPERATION_ABORTED
 
-// These are no calls of Winsock: each has to be asked for.
+// These are extension functions: Winsock does not export them, but WSAIoctl returns their
+// addresses.
 var acceptEx, connectEx uintptr
 
 var extensions = []struct {
@@ -56,8 +57,8 @@ func loadExtensions() error {
 	return nil
 }
 
-// begin prepares the transfer for an operation. All is in place before the
-// call: another thread may learn of the end before it returns.
+// begin prepares the transfer for an operation. All state is in place before the system
+// call, since another thread may dequeue the packet before that call returns.
 func (t *Transfer) begin(data []byte) {
 	t.overlapped = windows.Overlapped{}
 	t.data = data
@@ -65,15 +66,15 @@ func (t *Transfer) begin(data []byte) {
 	t.flags = 0
 }
 
-// LargestSend is the most bytes of one send. Winsock takes a send of any size as
+// LargestSend is the limit of one send, in bytes. Winsock accepts a send of any size as
 // soon as there is any room (KB214397): a write of a gigabyte would end at once,
-// whether the peer reads or not, and no deadline could end it. What a connection can
-// hold beyond its buffer is two of these.
+// even if the peer does not read, and no deadline could end it. A connection can hold two
+// sends of this size beyond its buffer.
 const LargestSend = 256 << 10
 
-// Receive begins a read. Without data it ends when there is something to read.
-// Like those below it returns 0 if the operation has ended well already, Pending
-// if it goes on, and else why it has failed.
+// Receive begins a read. If data is empty, the read ends when there is something to read.
+// Like the methods below, Receive returns 0 if the operation has already succeeded, Pending
+// if it goes on, and otherwise the errno of its failure.
 func (t *Transfer) Receive(fd int, data []byte) syscall.Errno {
 	t.begin(data)
 	called("WSARecv")
@@ -83,7 +84,7 @@ func (t *Transfer) Receive(fd int, data []byte) syscall.Errno {
 	return errno
 }
 
-// Send begins a write, of no more than a piece of the data.
+// Send begins a write of at most LargestSend bytes of data.
 func (t *Transfer) Send(fd int, data []byte) syscall.Errno {
 	t.begin(data[:min(len(data), LargestSend)])
 	called("WSASend")
@@ -93,7 +94,7 @@ func (t *Transfer) Send(fd int, data []byte) syscall.Errno {
 	return errno
 }
 
-// Connect begins a connect. The call wants a socket that is bound.
+// Connect begins a connect. It binds the socket first, as ConnectEx requires.
 func (t *Transfer) Connect(fd int, to backend.Address) syscall.Errno {
 	family, errno := addressFamily(fd)
 	if errno != 0 {
@@ -110,7 +111,7 @@ func (t *Transfer) Connect(fd int, to backend.Address) syscall.Errno {
 	called("bind")
 	raw, size := rawAddress(anyAddress(family))
 	if err := bind(windows.Handle(fd), raw, size); err != nil && err != windows.WSAEINVAL {
-		return asErrno(err) // WSAEINVAL: it is bound
+		return asErrno(err) // WSAEINVAL means that the socket is bound already
 	}
 	if raw, size = rawAddress(address); raw == nil {
 		return windows.WSAEINVAL
@@ -127,7 +128,8 @@ func (t *Transfer) Connect(fd int, to backend.Address) syscall.Errno {
 	return errno
 }
 
-// Connected makes a socket whose connect has ended so an ordinary one.
+// Connected ends a connect with this errno. If it is 0, the socket becomes an ordinary
+// connected one.
 func (t *Transfer) Connected(fd int, errno syscall.Errno) syscall.Errno {
 	t.to = nil
 	if errno != 0 {
@@ -137,38 +139,37 @@ func (t *Transfer) Connected(fd int, errno syscall.Errno) syscall.Errno {
 	return asErrno(windows.Setsockopt(windows.Handle(fd), windows.SOL_SOCKET, windows.SO_UPDATE_CONNECT_CONTEXT, nil, 0))
 }
 
-// Result tells how an operation has ended of which the kernel has told, or which
-// has ended at once.
+// Result returns the result of an operation that has ended: its packet was dequeued, or it
+// ended at once without a packet.
 func (t *Transfer) Result(fd int) (n int, errno syscall.Errno) {
 	t.data, t.buffer.Buf = nil, nil
 	return int(t.overlapped.InternalHigh), ending(fd, &t.overlapped)
 }
 
-// ending is the errno of an operation on fd that has ended.
+// ending returns the errno of an operation on fd that has ended.
 func ending(fd int, o *windows.Overlapped) syscall.Errno {
 	switch windows.NTStatus(o.Internal) {
 	case 0:
 		return 0
-	case windows.STATUS_CANCELLED: // the rule, after a cancel
+	case windows.STATUS_CANCELLED: // the usual case after a cancel
 		return Aborted
 	}
-	// Not a call into the kernel: it translates the status.
+	// This makes no call into the kernel, but translates the status.
 	var moved, flags uint32
 	return asErrno(windows.WSAGetOverlappedResult(windows.Handle(fd), o, &moved, false, &flags))
 }
 
-// Failed lets go of what an operation had that could not be begun.
+// Failed releases the memory of an operation that could not be begun.
 func (t *Transfer) Failed() { t.data, t.buffer.Buf, t.to = nil, nil, nil }
 
-// Cancel asks once for the end of an operation, and tells whether that was heard.
-// The kernel tells of the end as of any.
+// Cancel asks once for the end of an operation. heard reports whether the kernel has found
+// the operation. The end is reported like any other.
 func (t *Transfer) Cancel(fd int) (heard bool) { return cancel(fd, &t.overlapped) }
 
-// cancel asks once. The kernel finds nothing to cancel of an operation that has
-// ended; its status says nothing about that before its packet has been taken from
-// the port, so asking until the one or the other would be for ever. With Wine there
-// are also moments when it finds nothing though the operation goes on: while a
-// thread tries once more what was not possible before.
+// cancel calls CancelIoEx once. The call does not find an operation that has ended. The
+// status of an operation does not change before its packet is dequeued. So a loop that
+// waited for either, a successful cancel or a changed status, might never end. Wine also
+// does not find an operation while one of its threads tries the operation again.
 func cancel(fd int, o *windows.Overlapped) (heard bool) {
 	called("CancelIoEx")
 	if Interposed != nil {

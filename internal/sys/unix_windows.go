@@ -7,12 +7,11 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// Unix sockets, which Windows has from 10.0.17063 on, differ from TCP in little:
-// they have no protocol, no option of TCP and no unbound ConnectEx either. Before
-// the connect a socket is bound to an address without a name.
+// Windows has unix sockets from 10.0.17063 on. They differ little from TCP: they have no
+// protocol number and none of TCP's options. As for TCP, ConnectEx requires a bound socket:
+// a unix socket is bound to an address without a name.
 
-// These calls are variables for the tests: Wine has no unix sockets, and refuses
-// options.
+// These calls are variables for tests: Wine has no unix sockets, and refuses some options.
 var (
 	wsaSocket   = windows.WSASocket
 	bind        = callBind
@@ -26,8 +25,8 @@ var (
 
 var procBind = windows.NewLazySystemDLL("ws2_32.dll").NewProc("bind")
 
-// callBind is bind, with all bytes of the address: package windows passes no zero byte
-// for a unix address without a name.
+// callBind is bind, with all bytes of the address: package windows leaves out the zero
+// byte of a unix address without a name.
 func callBind(s windows.Handle, raw unsafe.Pointer, size int32) error {
 	failed, _, errno := syscall.SyscallN(procBind.Addr(), uintptr(s), uintptr(raw), uintptr(size))
 	if failed == 0 {
@@ -42,13 +41,13 @@ func callConnectEx(fd int, raw unsafe.Pointer, size int32, o *windows.Overlapped
 	return result(ok, errno)
 }
 
-// unixRoom is the memory around an address for ConnectEx. With one of a unix socket
-// the call has been seen to write behind it (libuv/libuv#4636).
+// unixRoom is the size, in bytes, of the memory of a unix address for ConnectEx, which has
+// been seen to write behind such an address (libuv/libuv#4636).
 const unixRoom = 512
 
-// rawUnix is the form of a path that the system takes: it ends with a zero byte. A
-// name that begins with @ is one of the abstract namespace, in the words of package
-// net. It returns nil if the path is too long.
+// rawUnix returns a path in the form for the system, which ends with a zero byte. As in
+// package net, a name that begins with @ is in the abstract namespace. rawUnix returns nil
+// if the path is too long.
 func rawUnix(path string) (raw unsafe.Pointer, size int32) {
 	room := new([unixRoom]byte)
 	r := (*windows.RawSockaddrUnix)(unsafe.Pointer(room))

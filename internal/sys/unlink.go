@@ -2,15 +2,15 @@ package sys
 
 import "os"
 
-// fileRemover returns what removes the file that is at path now, unless another
-// has taken its place by then: a new server may have renamed its own socket to the
-// path, or removed ours and bound anew. The number that files are told apart by is
-// not given to another one while ours is open, since a bound socket holds its
-// file. Between the look and the removal the file may still be replaced: there is
-// no call that does both.
+// fileRemover returns a function that removes the file that is at path now, unless another
+// file has taken its place by then: a new server may have renamed its own socket to the
+// path, or removed ours and bound a new one. The file is known by its number. No other file
+// gets that number while our socket is open, since a bound socket keeps its file. One race
+// remains: the file may be replaced between the comparison and the removal, since no call
+// does both.
 func fileRemover(path string) (remove func()) {
 	ours, err := os.Lstat(path)
-	if err != nil { // somebody was faster
+	if err != nil { // it has been removed already
 		return func() {}
 	}
 	return func() {

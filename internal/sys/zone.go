@@ -5,8 +5,8 @@ import (
 	"strconv"
 )
 
-// zone is the number of the interface that an IPv6 address names, or is the
-// number itself; 0 if there is no such interface.
+// zone returns the number of the interface with this name. The name may also be the number
+// itself. zone returns 0 if there is no such interface.
 func zone(name string) uint32 {
 	if name == "" {
 		return 0
