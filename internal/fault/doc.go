@@ -1,18 +1,20 @@
-// Package fault makes system calls of a port fail, for tests: it stands between
-// the engine and a real backend, and lets a caller decide for each call whether
-// it meets a fault. Table says which there are and what they mean.
+// Package fault makes system calls of a port fail, for tests. It stands between the engine
+// and a real backend. A function decides for each call whether it fails. Table lists the
+// faults and their meanings.
 //
-// A fault must be one that the system could have shown. A call that is said to
-// block gets an edge later, since the engine is right to wait for one; a connect
-// that a signal interrupted goes on in the background; a failing close gives the
-// descriptor back all the same.
+// A fault must be one that the system could have caused:
+//
+//   - After a call that returns EAGAIN by a fault, an edge is reported, since the engine
+//     waits for one.
+//   - A connect that is interrupted by a signal goes on in the background.
+//   - A close that fails frees the descriptor all the same.
 package fault
 
 import (
 	"syscall"
 )
 
-// Call is a system call of the engine's.
+// Call is a system call of the engine.
 type Call uint8
 
 // The calls of backend.Kernel and backend.Poller that can fail.
@@ -30,16 +32,16 @@ const (
 
 var names = [...]string{"", "read", "write", "accept", "connect", "connected", "closewrite", "close", "arm", "wait"}
 
-// String is the name of the call.
+// String returns the name of the call.
 func (c Call) String() string { return names[c] }
 
-// Effect is what a program sees of a fault.
+// Effect is the effect of a fault on a program.
 type Effect uint8
 
 const (
-	// Unseen: everything goes on as if nothing had been.
+	// Unseen: the program does not notice the fault.
 	Unseen Effect = iota
-	// Seen: an operation ends with the errno, or what opens a handle returns it.
+	// Seen: an operation ends with the errno, or a call that opens a handle returns it.
 	Seen
 )
 
@@ -49,19 +51,19 @@ type Fault struct {
 	Errno  syscall.Errno
 	Effect Effect
 	How    How
-	Means  string // to the system
+	Means  string // why the system would return the errno
 }
 
-// How tells what a faulty call does besides failing.
+// How is what a fault does besides making a call fail.
 type How uint8
 
 const (
 	// Edge: readiness is reported again.
 	Edge How = 1 << iota
-	// Made: the call is made as well, and if it fails in earnest, that counts.
+	// Made: the call is made as well, and if it really fails, its errno is returned.
 	Made
 )
 
-// Choose decides on each call that is about to be made: nil for no fault. fd
-// is -1 for Wait. It is called by any goroutine, and must be quick.
+// Choose returns the fault of a call that is about to be made, nil for none. fd is -1 for
+// Wait. Choose is called by any goroutine, and must be quick.
 type Choose func(call Call, fd int) *Fault

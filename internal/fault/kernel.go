@@ -8,22 +8,21 @@ import (
 
 var _ calls = (*kernel)(nil)
 
-// calls are those of a kernel of readiness.
+// calls are the calls of a kernel of readiness.
 type calls interface {
 	backend.Calls
 	backend.Direct
 }
 
-// kernel makes the calls of another, but for those that meet a fault.
+// kernel makes the calls of another kernel, except those that a fault makes fail.
 type kernel struct {
 	calls
 	choose Choose
 	poller *poller
 }
 
-// Wrap returns a function for sys.InjectFaults. choose serves all ports that
-// are opened with it, but not those with a Native kernel, which makes other
-// calls.
+// Wrap returns a function for sys.InjectFaults. choose decides for all ports that are
+// opened with it, except ports with a Native kernel, which makes other calls.
 func Wrap(choose Choose) func(backend.Poller, backend.Calls) (backend.Poller, backend.Calls) {
 	return func(p backend.Poller, k backend.Calls) (backend.Poller, backend.Calls) {
 		direct, ok := k.(calls)
@@ -35,9 +34,9 @@ func Wrap(choose Choose) func(backend.Poller, backend.Calls) (backend.Poller, ba
 	}
 }
 
-// meet asks whether a call fails. made, if not nil, makes it for a fault that
-// wants that, and returns its errno, which counts if the call was bound to fail
-// anyway.
+// meet reports whether a fault makes a call fail, and returns its errno. For a fault with
+// Made, meet makes the call with the function made; if the call itself fails, meet returns
+// the errno of the call instead.
 func (k *kernel) meet(call Call, fd int, made func() syscall.Errno) (errno syscall.Errno, faulty bool) {
 	f := k.choose(call, fd)
 	if f == nil {

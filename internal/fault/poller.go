@@ -9,21 +9,20 @@ import (
 
 var _ backend.Poller = (*poller)(nil)
 
-// poller is another poller with faults of its own, and with the edges that
-// faulty calls are owed.
+// poller adds faults to another poller, and the edges that faults of calls require.
 type poller struct {
 	backend.Poller
 	choose Choose
 
 	mu      sync.Mutex
-	armed   map[int]uint32 // generations by descriptor
-	owed    []backend.Event
+	armed   map[int]uint32  // generations by descriptor
+	owed    []backend.Event // edges that Wait has not returned yet
 	waiting backend.Waiting // how the leader waits, Look if it doesn't
 }
 
-// owe reports fd ready once more. Readiness may be reported too often, so both
-// directions are; and since the fault has made the engine forget what the last
-// real event said of short reads, it is said again.
+// owe makes Wait report fd ready once more. It reports both directions, since readiness may
+// be reported too often. It reports StopsShort, since the fault has made the engine forget
+// the StopsShort of the last real event.
 func (p *poller) owe(fd int) {
 	p.mu.Lock()
 	p.owed = append(p.owed, backend.Event{FD: fd, Generation: p.armed[fd], Ready: backend.Readable | backend.Writable | backend.StopsShort})
@@ -51,8 +50,8 @@ func (p *poller) Disarm(fd int) {
 	p.Poller.Disarm(fd)
 }
 
-// Wait hands what is owed to the leader when it returns. That is why the poller is no
-// Parker, whatever the other one is: who stays in there would be told too late.
+// Wait also returns the edges that are owed. The poller is no Parker, even if the other
+// poller is one: a leader that stays inside Park would get these edges too late.
 func (p *poller) Wait(how backend.Waiting, events []backend.Event) (n int, timedOut bool) {
 	if p.choose(Wait, -1) != nil {
 		return 0, false
@@ -62,7 +61,7 @@ func (p *poller) Wait(how backend.Waiting, events []backend.Event) (n int, timed
 		p.mu.Unlock()
 		return n, false
 	}
-	// Whoever owes an edge from here on wakes us.
+	// From here on, owe wakes the leader.
 	p.waiting = how
 	p.mu.Unlock()
 	n, timedOut = p.Poller.Wait(how, events)
@@ -72,7 +71,7 @@ func (p *poller) Wait(how backend.Waiting, events []backend.Event) (n int, timed
 	return n + p.pay(events[n:]), timedOut
 }
 
-// pay hands out what is owed, as far as there is room. mu is held.
+// pay moves edges that are owed into events, as many as there is room for. mu is held.
 func (p *poller) pay(events []backend.Event) int {
 	n := copy(events, p.owed)
 	p.owed = append(p.owed[:0], p.owed[n:]...)

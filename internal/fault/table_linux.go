@@ -2,10 +2,9 @@ package fault
 
 import "syscall"
 
-// Table holds every fault that is worth injecting: for each call the errnos
-// that its manual page, or the kernel's source, has for a socket that is used
-// rightly. Those that only a bug of ours could bring (EBADF, EFAULT, EINVAL,
-// ENOTSOCK) are not in it.
+// Table lists every fault that is worth injecting: for each call the errnos that its
+// manual page or the kernel's source gives for a socket that is used correctly. It leaves
+// out errnos that only a bug of ours could cause (EBADF, EFAULT, EINVAL, ENOTSOCK).
 var Table = []Fault{
 	{Read, syscall.EINTR, Unseen, 0, "a signal came first"},
 	{Read, syscall.EAGAIN, Unseen, Edge, "nothing there after all"},

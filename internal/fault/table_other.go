@@ -2,5 +2,5 @@
 
 package fault
 
-// Table is empty: there is no backend here yet to make fail.
+// Table is empty: the faults are listed for Linux only.
 var Table []Fault

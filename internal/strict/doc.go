@@ -1,19 +1,19 @@
-// Package strict keeps, in tests, the rules of Windows that Wine does not keep. Set makes
-// it stand between operations and the system, as sys.Interposed. No program contains it.
+// Package strict imitates, for tests, rules of Windows that Wine does not keep. Set puts
+// it between operations and the system, as sys.Interposed. No program contains it.
 //
 // It imitates these rules:
 //
-//   - The status block of an operation does not change before its packet has been taken
-//     from the port, unless the operation has ended in the call that began it and has no
-//     packet.
-//   - CancelIoEx finds nothing of an operation that has ended, even if its packet is
-//     still in the port.
-//   - The packet of a cancelled operation comes later: the first look after it has come
-//     does not see it.
+//   - The status block of an operation does not change before its packet is dequeued,
+//     unless the operation has ended in the call that began it and has no packet.
+//   - CancelIoEx does not find an operation that has ended, even if its packet is still
+//     in the port.
+//   - The packet of a cancelled operation is late: the first Dequeue that finds it does
+//     not return it.
 //   - A cancelled write counts 0 bytes, whatever was sent.
 //   - There are packets of operations of others on the same descriptor.
-//   - A send is taken whole, whatever its size, so none may be large.
-//   - A socket that does not block is not closed while it has a positive linger.
+//   - A send is accepted as a whole, whatever its size. So a send larger than
+//     sys.LargestSend panics.
+//   - A non-blocking socket is not closed while it has a positive SO_LINGER.
 //
 // The package has no content on other systems.
 package strict

@@ -14,10 +14,10 @@ import (
 
 var _ sys.Interposer = (*windowsRules)(nil)
 
-// windowsRules gives the system a status block of its own for each operation. The block
-// of the operation is filled in when the packet is taken.
+// windowsRules gives the system a status block of its own for each operation. It fills in
+// the operation's block when the packet is dequeued.
 type windowsRules struct {
-	on atomic.Bool // for operations that are begun from now on
+	on atomic.Bool // whether the rules apply to operations that are begun now
 
 	mu      sync.Mutex
 	inside  map[uintptr]*operation // by the address of the system's block
@@ -35,7 +35,7 @@ type operation struct {
 	own     *windows.Overlapped
 	fd      int
 	isWrite bool
-	// canceled: CancelIoEx has found it; late: its packet has been held back.
+	// canceled: CancelIoEx has found it. late: its packet has been held back.
 	canceled, late bool
 }
 
@@ -47,8 +47,8 @@ type socket struct {
 // rules is nil until Set is called.
 var rules *windowsRules
 
-// Set makes the operations that are begun until undo keep to the rules. It is called
-// while nothing else is.
+// Set turns the rules on or off for the operations that are begun until undo is called. It
+// must be called while no operation is under way.
 func Set(on bool) (undo func()) {
 	if rules == nil {
 		if !on {
@@ -66,7 +66,7 @@ func Set(on bool) (undo func()) {
 	return func() { rules.on.Store(before) }
 }
 
-// Packets returns how many packets of operations have been held to the rules.
+// Packets returns the number of packets of operations to which the rules were applied.
 func Packets() int {
 	if rules == nil {
 		return 0
@@ -76,8 +76,9 @@ func Packets() int {
 	return rules.packets
 }
 
-// HasEnded reports whether an operation on fd, a write or another, has ended though its
-// packet has not been taken. The operation must have been begun under the rules.
+// HasEnded reports whether an operation on fd has ended without its packet having been
+// dequeued: a write if isWrite is true, otherwise any other operation. The rules must have
+// been on when the operation was begun.
 func HasEnded(fd int, isWrite bool) bool {
 	rules.mu.Lock()
 	defer rules.mu.Unlock()
@@ -89,7 +90,7 @@ func HasEnded(fd int, isWrite bool) bool {
 	return false
 }
 
-// Associated notes what belongs to a descriptor.
+// Associated records the port and the mode of a descriptor.
 func (r *windowsRules) Associated(fd int, port sys.CompletionPort, skips bool) {
 	r.mu.Lock()
 	r.sockets[fd] = socket{port, skips}
@@ -113,7 +114,7 @@ func (r *windowsRules) Begin(fd int, own *windows.Overlapped, sends int) *window
 	return &o.system
 }
 
-// Began notes what the call has returned. The packet may have been taken since.
+// Began records the errno of the call. The packet may have been dequeued already.
 func (r *windowsRules) Began(fd int, own *windows.Overlapped, errno syscall.Errno) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -124,7 +125,7 @@ func (r *windowsRules) Began(fd int, own *windows.Overlapped, errno syscall.Errn
 		if r.begun++; r.begun%8 == 0 {
 			windows.PostQueuedCompletionStatus(windows.Handle(socket.port), 0, uintptr(fd), &r.foreign)
 		}
-	case errno == 0 && !socket.skips: // there will be a packet
+	case errno == 0 && !socket.skips: // a packet will come
 	case errno == 0:
 		r.ended(o)
 	default:
@@ -152,7 +153,7 @@ func (r *windowsRules) forget(o *operation) {
 // Cancel is CancelIoEx.
 func (r *windowsRules) Cancel(fd int, own *windows.Overlapped) error {
 	r.mu.Lock()
-	defer r.mu.Unlock() // the packet is not taken meanwhile
+	defer r.mu.Unlock() // the packet is not processed in this time
 	o := r.given[own]
 	switch {
 	case o == nil:
@@ -177,7 +178,8 @@ func (o *operation) hasEnded() bool {
 	return atomic.LoadUintptr(&o.system.Internal) != uintptr(windows.STATUS_PENDING)
 }
 
-// Dequeue takes the packets that were held back, and those in the port.
+// Dequeue returns the packets that were held back, and packets from the port. It holds
+// back those of cancelled operations once.
 func (r *windowsRules) Dequeue(port sys.CompletionPort, packets []sys.Packet, milliseconds uint32) (n int) {
 	r.mu.Lock()
 	held := r.late[port]
