@@ -42,7 +42,7 @@ func (p *Poller) Arm(fd int, generation uint32) syscall.Errno {
 // Disarm is EPOLL_CTL_DEL. It can't fail, since the descriptor is open and armed.
 func (p *Poller) Disarm(fd int) { sys.EpollDel(p.fd, fd) }
 
-// SetTimeout sets the end of the next wait.
+// SetTimeout sets the time until which the next waits may last.
 func (p *Poller) SetTimeout(until int64) {
 	p.until = until
 	if until == backend.Never {
@@ -66,7 +66,7 @@ func (p *Poller) Wake(how backend.Waiting) {
 	p.closing.RUnlock()
 }
 
-// Wait takes events, and waits for the first unless it is told to look only.
+// Wait takes events. Unless how is Look, it waits for the first.
 func (p *Poller) Wait(how backend.Waiting, events []backend.Event) (n int, timedOut bool) {
 	switch how {
 	case backend.Look:
@@ -98,8 +98,8 @@ func (p *Poller) Park(events []backend.Event, serve func(int) (int, bool)) (n in
 	p.begin(events)
 	p.serve = serve
 	// Go's poller prepares for the next edge, calls wait, and then parks, so no event
-	// is lost between the two. After each edge it calls wait again without preparing
-	// again: it keeps an edge that comes during that call.
+	// is lost before it parks. After each edge it calls wait again, without preparing
+	// again: it keeps an edge that comes from then on.
 	if err := p.raw.Read(p.wait); err != nil {
 		// The time-out. Go's poller has not called wait in this case. With steady
 		// wake-ups it never would, and no event would be taken.

@@ -4,8 +4,7 @@
 //
 // A fault must be one that the system could have caused:
 //
-//   - After a call that returns EAGAIN by a fault, an edge is reported, since the engine
-//     waits for one.
+//   - After a fault with EAGAIN, an edge is reported, since the engine waits for one.
 //   - A connect that is interrupted by a signal goes on in the background.
 //   - A close that fails frees the descriptor all the same.
 package fault

@@ -11,10 +11,10 @@ import (
 	"github.com/completionport/completion/internal/sys"
 )
 
-// acceptQueue holds the accepts of one listener that are inside the kernel. These are
-// more than the one that is pending for the engine, if more operations are queued. All
-// accepts are alike, so an operation gets the result of the accept that ended first. If
-// an operation is cancelled, the connection accepted for it goes to the next operation.
+// acceptQueue holds the accepts of one listener that are inside the kernel. One of them is
+// pending for the engine; there are more if more operations are queued. All accepts are
+// alike, so an operation gets the result of the accept that ended first. If an operation
+// is cancelled, the connection accepted for it goes to the next operation.
 //
 // The engine makes one call about a listener's accepts at a time, but a packet may be
 // dequeued at any time.
@@ -82,7 +82,7 @@ func (q *acceptQueue) topUp(fd, n int) (errno syscall.Errno) {
 	return errno
 }
 
-// oneMore returns an Acceptance to begin with, nil if there are n accepts.
+// oneMore returns an Acceptance for one more accept, nil if n are inside or have ended.
 func (q *acceptQueue) oneMore(n int) *sys.Acceptance {
 	q.mu.Lock()
 	defer q.mu.Unlock()

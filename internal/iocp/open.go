@@ -16,8 +16,8 @@ const Name = "iocp"
 // returns. Tests turn it off.
 var skipOnSuccess = true
 
-// openPorts are the ports that have not been closed. It keeps a port reachable that the
-// program drops, since Windows goes on writing to its memory.
+// openPorts are the ports that have not been closed. A port that the program drops stays
+// reachable here, since Windows goes on writing to its memory.
 var openPorts sync.Map // *Poller
 
 // Open opens the backend.

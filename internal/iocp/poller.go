@@ -15,7 +15,7 @@ import (
 var _ backend.Poller = (*Poller)(nil)
 
 // Poller is the poller of one port. A leader always blocks in the system, whichever way
-// it is told to wait: Go's own poller is a completion port, and none can wait for another.
+// it is told to wait: Go's own poller is a completion port, which can't wait for another.
 type Poller struct {
 	port    sys.CompletionPort
 	skip    bool
@@ -58,7 +58,7 @@ func (p *Poller) Disarm(fd int) {
 	}
 }
 
-// SetTimeout sets the end of the next wait.
+// SetTimeout sets the time until which the next waits may last.
 func (p *Poller) SetTimeout(until int64) { p.until = until }
 
 // Wake posts a packet, which ends a wait, or the next one.
@@ -84,8 +84,8 @@ func (p *Poller) wakeLater() {
 	}
 }
 
-// Wait takes packets, and waits for the first unless it is told to look only. It may
-// return without an event, after a packet that does not concern the engine.
+// Wait takes packets. Unless how is Look, it waits for the first. It may return without an
+// event, after a packet that does not concern the engine.
 func (p *Poller) Wait(how backend.Waiting, events []backend.Event) (n int, timedOut bool) {
 	if how == backend.Look {
 		return p.take(events, 0), false

@@ -60,7 +60,7 @@ func change(s System, first, second Event) backend.Errno {
 	}
 }
 
-// SetTimeout sets the end of the next waits.
+// SetTimeout sets the time until which the next waits may last.
 func (p *Poller) SetTimeout(until int64) { p.until = until }
 
 // Wake ends a wait, or the next one.
@@ -72,7 +72,7 @@ func (p *Poller) Wake(backend.Waiting) {
 	}
 }
 
-// Wait takes events, and waits for the first unless it is told to look only.
+// Wait takes events. Unless how is Look, it waits for the first.
 func (p *Poller) Wait(how backend.Waiting, events []backend.Event) (n int, timedOut bool) {
 	if how == backend.Look {
 		return p.take(events, 0), false

@@ -14,7 +14,8 @@
 //
 // # What it imitates
 //
-// It imitates TCP of Linux where systems differ, also for addresses that are paths:
+// It imitates TCP, also for addresses that are paths. Where systems differ, it imitates
+// Linux:
 //
 //   - A connect is always under way at first; an edge reports its end. It does not wait
 //     for an accept, but it waits while the backlog is full.

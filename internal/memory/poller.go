@@ -51,7 +51,7 @@ func (p *Poller) Disarm(fd int) {
 	p.watcher.Disarm(fd)
 }
 
-// SetTimeout sets the end of the next wait.
+// SetTimeout sets the time until which the next waits may last.
 func (p *Poller) SetTimeout(until int64) { p.until = until }
 
 // Wake ends a wait, or the next one.
@@ -62,7 +62,7 @@ func (p *Poller) Wake(backend.Waiting) {
 	p.tell()
 }
 
-// Wait collects edges, and waits for the first unless it is told to look only.
+// Wait collects edges. Unless how is Look, it waits for the first.
 func (p *Poller) Wait(how backend.Waiting, events []backend.Event) (n int, timedOut bool) {
 	for {
 		p.network.lock()

@@ -24,9 +24,9 @@ func (Kernel) Disown(fd int) {
 	}
 }
 
-// duplicate returns a new descriptor for the socket of fd. It fails with EPROTOTYPE if
-// that is no stream socket of TCP or unix, or if it listens and listening is false, or
-// the other way around.
+// duplicate returns a new descriptor for the socket of fd. It fails with EPROTOTYPE if the
+// socket is no stream socket of TCP or unix, or if listening is true and the socket is no
+// listener, or false and it is one.
 func duplicate(fd int, listening bool) (int, error) {
 	info, errno := protocolOf(fd)
 	if errno != 0 {

@@ -46,8 +46,8 @@ func refuseAtOnce(fd int) {
 // isThisMachine reports whether a connect goes to the loopback interface.
 func isThisMachine(addr netip.Addr) bool { return addr.Unmap().IsLoopback() }
 
-// synRetransmissions returns a value that depends on the version of Windows: older
-// versions read noSynRetransmissions as 254.
+// synRetransmissions returns noSynRetransmissions, or fewSynRetransmissions on older
+// versions of Windows, which read noSynRetransmissions as 254.
 var synRetransmissions = sync.OnceValue(func() uint8 {
 	major, _, build := windows.RtlGetNtVersionNumbers()
 	return leastRetransmissions(major, build)

@@ -1,5 +1,5 @@
-// Package sys has all system calls that the engine and the handles make. So they can be
-// reviewed, counted and made to fail in one place. It adds no queue to the calls of an
+// Package sys has all system calls that the engine and the handles make, so that they can
+// be reviewed, counted and made to fail in one place. It adds no queue to the calls of an
 // operation and no retry, except that Kernel.Read of Linux may read again at urgent data.
 package sys
 

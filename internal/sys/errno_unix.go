@@ -5,10 +5,10 @@ package sys
 import "syscall"
 
 // ErrorOf returns an errno as an error whose Temporary is correct. Package syscall reports
-// a lack of descriptors as temporary, though ENFILE not on every system, and a lack of
-// memory never. epoll returns ENOSPC at the user's limit of registrations
-// (max_user_watches). The only other call that returns ENOSPC is a bind to a path on a
-// full disk, which is temporary, too.
+// EMFILE as temporary, ENFILE only on some systems, and a lack of memory on none.
+// epoll_ctl returns ENOSPC at the user's limit of registrations (max_user_watches). The
+// only other call that returns ENOSPC is a bind to a path on a full disk, which is
+// temporary, too.
 func ErrorOf(errno syscall.Errno) error {
 	switch errno {
 	case syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM, syscall.ENOSPC:

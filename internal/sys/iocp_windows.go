@@ -62,12 +62,12 @@ func NewCompletionPort() (CompletionPort, error) {
 	return CompletionPort(port), os.NewSyscallError("CreateIoCompletionPort", err)
 }
 
-// anyThreads is the concurrency value of a port: the system withholds packets while so many
-// threads run that have taken packets from the port. A thread counts until it blocks or
-// waits at the port again, whatever it runs meanwhile, and a thread of Go that has taken a
-// packet goes on with any goroutine. So with a small value, a goroutine that computes could
-// keep the port's leader from its packets. There is nothing to limit, since one goroutine
-// waits at a time. Go's runtime uses the same value.
+// anyThreads is the concurrency value of a port. The system counts the running threads that
+// have taken packets from the port, and withholds packets if this many run. A thread counts
+// until it blocks or waits at the port again, whatever it runs, and a thread of Go that has
+// taken a packet goes on to run any goroutine. So with a small value, a goroutine that
+// computes could keep the port's leader from its packets. There is nothing to limit, since
+// one goroutine waits at a time. Go's runtime uses the same value.
 const anyThreads = 0xffffffff
 
 var createPort = windows.CreateIoCompletionPort // a variable for a test of its arguments

@@ -80,7 +80,7 @@ func (*Kernel) Write(fd int, p []byte) (int, syscall.Errno) {
 	return int(n), 0
 }
 
-// accept is accept4(2), of which Go's scheduler is told: see Accept.
+// accept is accept4(2). Go's scheduler is told of the call: see Accept.
 func accept(fd int) (int, syscall.Errno) {
 	n, _, errno := unix.Syscall6(unix.SYS_ACCEPT4, uintptr(fd), 0, 0, unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0, 0)
 	if errno != 0 {
@@ -90,7 +90,7 @@ func accept(fd int) (int, syscall.Errno) {
 }
 
 // classifyAccept classifies the errnos of an accept. Linux also returns the error of a
-// connection that died in the backlog; the next connection may be well (accept(2)).
+// connection that died in the backlog; the next connection may be good (accept(2)).
 func classifyAccept(errno syscall.Errno) backend.Class {
 	switch errno {
 	case unix.EAGAIN: // the backlog is empty

@@ -68,7 +68,7 @@ func (k *Kernel) Connect(fd int, to backend.Address) syscall.Errno {
 	return asErrno(unix.Connect(fd, sa))
 }
 
-// Connected reads SO_ERROR. If there is no error, it also asks for the peer, since a
+// Connected reads SO_ERROR. If there is no error, it also calls getpeername(2), since a
 // socket that is still connecting has no error, either.
 func (*Kernel) Connected(fd int) syscall.Errno {
 	errno, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_ERROR)

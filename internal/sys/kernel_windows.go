@@ -89,7 +89,7 @@ func (Kernel) Classify(kind backend.Kind, errno syscall.Errno) backend.Class {
 		windows.WSAEHOSTUNREACH, windows.WSAEHOSTDOWN, // no way to the host
 		windows.WSAENETUNREACH, windows.WSAENETDOWN, // no way to its network
 		windows.WSAENETRESET: // keep-alive found the connection dead
-		if kind == backend.Accept { // it died in the backlog; the next may be well
+		if kind == backend.Accept { // it died in the backlog; the next may be good
 			return backend.Again
 		}
 		return backend.Fatal

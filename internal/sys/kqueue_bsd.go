@@ -40,8 +40,8 @@ func KqueueCreate() (*Kqueue, error) {
 }
 
 // kevent is struct kevent. It has the layout of unix.Kevent_t, but for the garbage
-// collector it has no pointers: udata holds a number, which a field of a pointer type must
-// not hold.
+// collector it has no pointers: udata holds a number, and a field of a pointer type must
+// not hold one.
 type kevent struct {
 	_     [0]uint64 // for the alignment
 	words [unsafe.Sizeof(unix.Kevent_t{}) / 4]uint32
@@ -118,10 +118,10 @@ func (q *Kqueue) Change(first, second KqueueEvent) syscall.Errno {
 	return asErrno(err)
 }
 
-// Wait is kevent(2) without changes. Go's scheduler is told of the call, but takes the
-// processor from a call that blocks only when it next looks, which is 10 ms later on a
-// kernel that counts time in ticks. So if there is only one processor, other goroutines
-// that can run do so first.
+// Wait is kevent(2) without changes. Go's scheduler is told of the call. It takes the
+// processor from a blocked call when it next looks, which is 10 ms later on a kernel that
+// counts time in ticks. So if there is only one processor, Wait first lets other
+// goroutines run.
 func (q *Kqueue) Wait(events []KqueueEvent, nanoseconds int64) (int, syscall.Errno) {
 	if len(q.buffer) < len(events) {
 		q.buffer = make([]kevent, len(events))

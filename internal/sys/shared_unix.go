@@ -7,8 +7,8 @@ import (
 	"sync/atomic"
 )
 
-// sharedSet is the set of descriptors whose sockets others may have, too, and can change
-// without the port: descriptors that were adopted, those that were lent through
+// sharedSet is the set of descriptors whose sockets others may have, too, and may change
+// without the port's knowledge: descriptors that were adopted, those that were lent through
 // SyscallConn and, since options are inherited, those that a listener in the set has
 // accepted. All other sockets are as this package has made them.
 //

@@ -178,7 +178,7 @@ func (k *Kernel) Disown(fd int) {
 
 // duplicate returns a new descriptor for the socket of fd. It fails with ENOTSOCK if fd is
 // no socket. It fails with EPROTOTYPE if the socket is no stream socket of TCP or unix, or
-// if it listens and listening is false, or the other way around.
+// if listening is true and the socket is no listener, or false and it is one.
 func duplicate(fd int, listening bool) (int, error) {
 	kind, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_TYPE)
 	if err != nil {

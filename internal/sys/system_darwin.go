@@ -70,7 +70,7 @@ func accept(fd int) (int, syscall.Errno) {
 	return conn, 0
 }
 
-// own makes a new socket non-blocking and free of signals. If that fails, it closes the
+// own makes a new socket non-blocking and calls noSignal. If that fails, it closes the
 // socket.
 func own(fd int) (int, error) {
 	err := unix.SetNonblock(fd, true)

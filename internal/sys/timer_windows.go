@@ -73,8 +73,8 @@ func (w *WaitTimer) Set(port CompletionPort, t int64) (expired bool) {
 	if w.state == timerBroken || w.state == timerPending && now < w.due && w.due <= t {
 		return false
 	}
-	// Cancel even if the packet has been dequeued: its dequeuing does not mean that the
-	// system has finished with it.
+	// Cancel even if the packet has been dequeued: the system may not have finished
+	// with it.
 	switch status := Timers.Cancel(w.packet); status {
 	case 0, windows.STATUS_CANCELLED:
 	case windows.STATUS_PENDING: // the packet is being posted and can't be used now
