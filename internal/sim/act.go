@@ -8,18 +8,18 @@ import (
 	"github.com/completionport/completion/internal/core"
 )
 
-// caller is an actor with what it has got so far.
+// caller is an actor with what it holds.
 type caller struct {
 	*world
 	a        *actor
-	begun    []*use // to be waited for
+	begun    []*use // started, and not yet waited for
 	held     []*core.Buffer
 	shared   []*share
 	borrowed []*connection // acquired
-	keeps    bool          // the buffers that it gets, for now
+	keeps    bool          // it keeps the buffers that it gets, for now
 }
 
-// act follows a script, and gives everything back at its end.
+// act follows a script, and releases everything at its end.
 func (w *world) act(a *actor, script []instruction) {
 	c := &caller{world: w, a: a}
 	for i := range script {
@@ -29,7 +29,7 @@ func (w *world) act(a *actor, script []instruction) {
 		}
 	}
 	c.giveAllBack()
-	c.releaseAll() // others, and its own reads, may wait for them
+	c.releaseAll() // others, and its own reads, may wait for the buffers
 	c.waitForBegun(nil)
 	c.releaseAll()
 }
@@ -104,7 +104,7 @@ func (c *caller) context(i *instruction) *simContext {
 	return c.contexts[(i.context-1)%len(c.contexts)]
 }
 
-// of is the context as the port sees it.
+// of returns the context in the form that the port gets.
 func (c *simContext) of() context.Context {
 	if c == nil {
 		return context.Background()
@@ -136,7 +136,7 @@ func (c *caller) submit(plans []operationPlan, started bool, awaited *simContext
 	return uses
 }
 
-// give hands uses to the port.
+// give submits uses to the port.
 func (c *caller) give(uses []*use, call func() bool) bool {
 	for _, u := range uses {
 		u.began = c.steps
@@ -175,7 +175,7 @@ func (c *caller) give(uses []*use, call func() bool) bool {
 	return false
 }
 
-// operation prepares what is to be submitted.
+// operation prepares an operation for a submit.
 func (c *caller) operation(p *operationPlan) *operation {
 	var conn *connection
 	switch p.kind {
@@ -201,7 +201,7 @@ func (c *caller) operation(p *operationPlan) *operation {
 	return o
 }
 
-// fill makes of o what is planned.
+// fill sets the fields of o as planned.
 func (c *caller) fill(o *operation, p *operationPlan, conn *connection) {
 	o.kind, o.conn, o.full = p.kind, conn, p.full
 	o.buffer, o.pool, o.late, o.accepted, o.delivered = nil, nil, nil, nil, 0
@@ -223,8 +223,8 @@ func (c *caller) fill(o *operation, p *operationPlan, conn *connection) {
 	}
 }
 
-// usedBefore takes an operation that was handed out. It never changes its kind:
-// nor can those of a program.
+// usedBefore returns an operation that was delivered before, to be used again. Its kind
+// stays the same, as in a program.
 func (w *world) usedBefore(kind backend.Kind) *operation {
 	for i := len(w.idleOps) - 1; i >= 0; i-- {
 		if o := w.idleOps[i]; o.kind == kind {
@@ -235,7 +235,7 @@ func (w *world) usedBefore(kind backend.Kind) *operation {
 	return nil
 }
 
-// moment is a time relative to now as a deadline.
+// moment returns the deadline for a time relative to now.
 func (w *world) moment(t int64) int64 {
 	if t == 0 {
 		return 0
@@ -250,7 +250,7 @@ func at[T any](list []*T, i int) *T {
 	return list[i%len(list)]
 }
 
-// use notes what is asked of an operation.
+// use records what is requested of an operation.
 func (c *caller) use(o *operation) *use {
 	c.numbers++
 	u := &use{op: o, number: c.numbers, kind: o.kind, late: o.pool != nil, batch: c.batches}
@@ -316,7 +316,7 @@ func (c *caller) waitForBegun(ctx *simContext) {
 	}
 }
 
-// next reports whether there may be more.
+// next reports whether more operations may come.
 func (c *caller) next(ctx *simContext) bool {
 	c.a.waits = true
 	op := c.port.Next(ctx.of())
@@ -344,7 +344,7 @@ func (c *caller) nextBatch(ctx *simContext, n int) {
 	c.handedOut(n)
 }
 
-// flood posts so much that a dequeuer must look at I/O in between.
+// flood submits so many posts that a dequeuer must check I/O in between.
 func (c *caller) flood(n int) {
 	plans := make([]operationPlan, n)
 	for i := range plans {
@@ -382,7 +382,7 @@ func (c *caller) cancelTicket(i int) {
 		o = post
 	}
 	if o != nil && o.use != nil && i%2 == 0 {
-		// One that may still be on its way into the port.
+		// Its Submit may still be under way.
 		u = o.use
 		if u.ticket == (core.Ticket{}) {
 			u.ticket = core.TicketOf(&o.Record)
@@ -410,7 +410,7 @@ func (c *caller) cancelTicket(i int) {
 	}
 }
 
-// postOnItsWay returns a post that a Submit under way may give a ticket, or nil.
+// postOnItsWay returns a post to which a Submit under way may give a ticket, or nil.
 func (w *world) postOnItsWay() *operation {
 	for i := len(w.operations) - 1; i >= 0; i-- {
 		if o := w.operations[i]; o.kind == backend.Post && o.use != nil && o.use.returned == 0 {
@@ -420,8 +420,8 @@ func (w *world) postOnItsWay() *operation {
 	return nil
 }
 
-// followPost gets hold of the ticket of a post, which has one for a few steps, and
-// may wait until the post has ended.
+// followPost gets the ticket of a post, which has one for a few steps only. With
+// toItsEnd it waits until the post has ended.
 func (c *caller) followPost(u *use, toItsEnd bool) {
 	for range 30 {
 		switch none := u.ticket == (core.Ticket{}); {
@@ -445,7 +445,7 @@ func (c *caller) move(i *instruction) {
 		if t != 0 {
 			u.earliest = min(u.earliest, t)
 		}
-		c.a.effect = func() { // several may move it at once: the last to get the lock counts
+		c.a.effect = func() { // several may move it at once: the last one that gets the lock decides
 			c.visit(u, visitMove)
 			if o.use == u {
 				u.deadline, u.sure = t, true
@@ -456,7 +456,7 @@ func (c *caller) move(i *instruction) {
 	o.moving--
 	c.trace("deadline of operation %d to %d: %v", o.number, t, moved)
 	if u == nil || o.use != u {
-		if v := o.use; v != nil && moved && t != 0 { // it may have hit a later use
+		if v := o.use; v != nil && moved && t != 0 { // it may have moved the deadline of a later use
 			v.sure, v.earliest = false, min(v.earliest, t)
 		}
 		return
@@ -466,8 +466,8 @@ func (c *caller) move(i *instruction) {
 	}
 }
 
-// mistake submits one operation twice at once: it panics, and the port gives
-// everything back.
+// mistake submits one operation twice in one call. The call panics, and the port
+// accepts nothing.
 func (c *caller) mistake() {
 	conn := at(c.connections, 0)
 	if conn == nil {
@@ -491,5 +491,5 @@ func (c *caller) mistake() {
 	if core.PhaseOf(&post.Record) != core.Idle || core.PhaseOf(&o.Record) != core.Idle {
 		c.fail("a refused operation is not given back")
 	}
-	o.own.Bytes() // panics if it is not the caller's
+	o.own.Bytes() // panics if the caller does not own it
 }

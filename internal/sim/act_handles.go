@@ -17,7 +17,7 @@ func (c *caller) takeBuffer(i int) {
 	}
 }
 
-// release gives the oldest buffer back, unharmed.
+// release releases the oldest buffer, whose bytes must be unchanged.
 func (c *caller) release() {
 	switch {
 	case len(c.held) > 0:
@@ -75,14 +75,14 @@ func (c *caller) broadcast(i *instruction) {
 	}
 }
 
-// share is a buffer of a pool that writes share.
+// share is a pool's buffer that several writes share.
 type share struct {
 	buffer   *core.Buffer
-	released bool // by the actor
+	released bool // the actor has released it
 	uses     []*use
 }
 
-// alive tells whether somebody still refers to the buffer.
+// alive reports whether the buffer is still referred to.
 func (s *share) alive() bool {
 	for _, u := range s.uses {
 		if !u.handedOut {
@@ -92,7 +92,7 @@ func (s *share) alive() bool {
 	return !s.released
 }
 
-// acquire borrows a descriptor, and checks that it stays what it is.
+// acquire borrows a descriptor, and checks that it stays the same.
 func (c *caller) acquire(i int) {
 	conn := at(c.connections, i)
 	if conn == nil {
@@ -106,7 +106,7 @@ func (c *caller) acquire(i int) {
 	}
 }
 
-// giveAllBack ends what acquire began: Close waits for it.
+// giveAllBack returns all borrowed descriptors: Close waits for that.
 func (c *caller) giveAllBack() {
 	for len(c.borrowed) > 0 {
 		c.giveBack()

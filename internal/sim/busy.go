@@ -4,26 +4,26 @@ import (
 	"github.com/completionport/completion/internal/backend"
 )
 
-// busy says that a world keeps its leader busy for a while, and how time passes in
-// it. In such worlds it is checked that everything is served in time (timely.go);
-// they are rare, since they are long.
+// busy configures a world that keeps its leader busy for a while, and how time passes in
+// it. Such worlds check that everything is served in time (timely.go). They are rare,
+// since they are long.
 type busy struct {
-	turns  int   // for how many of the leader's there is always something else to do; 0 in any other world
-	quiet  bool  // there is nothing else: the leader spins
+	turns  int   // for this many turns the leader always has something else to do; 0 in all other worlds
+	quiet  bool  // the leader has nothing else to do: it spins
 	filled int   // directions with more operations than a turn performs
-	data   int   // bytes that have come on each socket before, but for the quiet one
+	data   int   // bytes that each socket has received before, except the quiet one
 	look   int64 // the time that a look of the leader takes
-	call   int64 // and a system call
-	body   int64 // and a loop body
+	call   int64 // the time that a system call takes
+	body   int64 // the time that a loop body takes
 }
 
-// busyScript is what one actor does in a busy world. Each is for one purpose: to
-// have the lead, to give it something to do, or to have something due.
+// busyScript is what one actor does in a busy world. Each has one purpose: to take the
+// lead, to give the leader work, or to have something due.
 type busyScript func(p *plan, c *choices) []instruction
 
-// busyScripts are who meets in such a world: those that sleep while one of them
-// leads; loops that find enough in the queue; those that fill the ready list; and one
-// that the ready list always satisfies.
+// busyScripts are the groups of actors of busy worlds: actors that sleep while one of
+// them leads; loops that always find items in the queue; actors that fill the ready
+// list; and one that always gets what it wants from the ready list.
 var busyScripts = [...][]busyScript{
 	{waitsForNothing, consumes, awaitsReads, hasTimersDue, awaitsTimers},
 	{postsALot, postsALot, hasTimersDue},
@@ -31,14 +31,14 @@ var busyScripts = [...][]busyScript{
 	{alternates},
 }
 
-// waitsForNothing awaits what does not come.
+// waitsForNothing awaits an operation that does not end.
 func waitsForNothing(_ *plan, c *choices) []instruction {
 	return []instruction{{verb: await, ops: []operationPlan{{kind: backend.Read, at: quietSocket, size: 1, deadline: 40 * soon(c)}}}}
 }
 
 func consumes(*plan, *choices) []instruction { return []instruction{{verb: loop}} }
 
-// awaitsReads awaits what the peers send.
+// awaitsReads awaits reads of the bytes that the peers send.
 func awaitsReads(p *plan, c *choices) (script []instruction) {
 	for range 12 {
 		script = append(script, instruction{verb: await, ops: []operationPlan{
@@ -65,7 +65,8 @@ func awaitsTimers(_ *plan, c *choices) (script []instruction) {
 	return script
 }
 
-// postsALot is handed more posts than between two looks, while something is due.
+// postsALot dequeues more posts than are allowed between two looks, while something is
+// due.
 func postsALot(_ *plan, c *choices) []instruction {
 	return []instruction{
 		{verb: submit, ops: []operationPlan{{kind: backend.Timer, due: soon(c)}, {kind: backend.Read, at: 1, size: 1}}},
@@ -83,7 +84,7 @@ func writesALot(p *plan, _ *choices) []instruction {
 	return []instruction{many, {verb: loop}}
 }
 
-// readsLate reads from several sockets, with one buffer for all.
+// readsLate submits pooled reads of several sockets, with one buffer for all.
 func readsLate(_ *plan, c *choices) (script []instruction) {
 	for i := range 6 + c.pick(6) {
 		script = append(script,
@@ -94,7 +95,7 @@ func readsLate(_ *plan, c *choices) (script []instruction) {
 	return append(script, instruction{verb: loop})
 }
 
-// alternates reads late from two sockets in turn, with one buffer for both.
+// alternates submits pooled reads of two sockets in turn, with one buffer for both.
 func alternates(p *plan, c *choices) []instruction {
 	p.busy.data = 200
 	return []instruction{
@@ -102,13 +103,13 @@ func alternates(p *plan, c *choices) []instruction {
 		{verb: alternate, at: c.pick(2), count: 300}}
 }
 
-// quietSocket is the number of the one that nothing comes on.
+// quietSocket is the number of the socket that receives nothing.
 const quietSocket = 0
 
-// soon is a time from now.
+// soon returns a time relative to now, in the near future.
 func soon(c *choices) int64 { return int64(1 + c.pick(15)) }
 
-// makeBusy makes a plan that of a busy world.
+// makeBusy turns a plan into the plan of a busy world.
 func (p *plan) makeBusy(c *choices) {
 	p.busy = busy{
 		turns: 10 * turnsInTime,
@@ -127,12 +128,12 @@ func (p *plan) makeBusy(c *choices) {
 	p.activity = [...]int{0, 0, 0, 4}[c.pick(4)]
 	p.actors = nil
 	company := c.pick(len(busyScripts))
-	if p.spin > 0 { // each wait takes many looks: not so many waits
+	if p.spin > 0 { // each wait takes many looks: fewer waits
 		company = 0
 	}
 	scripts := busyScripts[company]
 	n := 1
-	if len(scripts) > 1 { // who alternates would find the buffer with another
+	if len(scripts) > 1 { // for one that alternates, another actor could have the buffer
 		n += c.pick(4)
 	}
 	for len(p.actors) < n {
@@ -140,8 +141,8 @@ func (p *plan) makeBusy(c *choices) {
 	}
 }
 
-// keepBusy sees to it that a look of the leader finds something, for a while: what
-// a peer has just sent, or an event without a reason.
+// keepBusy makes a look of the leader find something, for a while: bytes that a peer has
+// just sent, or an event without a reason.
 func (w *world) keepBusy() {
 	b := &w.plan.busy
 	if b.turns == 0 || w.stage != chaos {
@@ -160,7 +161,7 @@ func (w *world) keepBusy() {
 	}
 }
 
-// peerToSend is one that can, but for that of the quiet socket.
+// peerToSend returns a peer that can send, but not that of the quiet socket.
 func (w *world) peerToSend() *peer {
 	at := w.schedule.pick(len(w.peers))
 	for i := range w.peers {
@@ -172,7 +173,7 @@ func (w *world) peerToSend() *peer {
 	return nil
 }
 
-// hasEvents tells whether a wait would end at once.
+// hasEvents reports whether a wait would end at once.
 func (k *kernel) hasEvents() bool {
 	if k.queue != nil {
 		return k.queue.something()
@@ -180,7 +181,7 @@ func (k *kernel) hasEvents() bool {
 	return len(k.ready) > 0
 }
 
-// eventWithoutReason tells that some socket has room.
+// eventWithoutReason adds an event that some socket has room.
 func (k *kernel) eventWithoutReason() {
 	at := k.w.schedule.pick(max(len(k.sockets), 1))
 	for i := range k.sockets {
@@ -195,8 +196,8 @@ func (k *kernel) eventWithoutReason() {
 	}
 }
 
-// alternate has two late reads wait for one buffer in turn, each on the ready list when
-// the other has given it back. i.at says how they are waited for.
+// alternate makes two pooled reads wait for one buffer in turn. Each is on the ready list
+// when the other has released the buffer. i.at selects how they are waited for.
 func (c *caller) alternate(i *instruction) {
 	c.keeps = true
 	for n := range i.count {

@@ -14,7 +14,7 @@ func addressOf(port uint16) netip.AddrPort {
 	return netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 0, 0, 1}), port)
 }
 
-// take is where an operation comes back: exactly once, with an outcome that is
+// take checks an operation that was delivered: exactly once, with an outcome that is
 // possible.
 func (c *caller) take(o *operation, waited bool) {
 	u := o.use
@@ -49,8 +49,8 @@ func (c *caller) take(o *operation, waited bool) {
 	}
 }
 
-// checkRefused: an operation that Submit has refused is closed, whatever became of
-// its last use.
+// checkRefused: an operation that Submit has refused ends as closed, whatever the
+// outcome of its last use was.
 func (w *world) checkRefused(u *use) {
 	n, f, ok := core.Outcome(&u.op.Record)
 	if !ok || n != 0 || f == nil || f.Code != core.Closed {
@@ -61,8 +61,7 @@ func (w *world) checkRefused(u *use) {
 	}
 }
 
-// keep does with the memory what its owner may do with it, and takes over what
-// the operation has produced.
+// keep uses the memory as its owner may, and takes over what the operation has produced.
 func (c *caller) keep(u *use) {
 	o := u.op
 	switch {
@@ -110,7 +109,7 @@ func (w *world) checkCount(u *use) {
 	}
 }
 
-// checkFailure: an outcome must have had its reason.
+// checkFailure: an outcome must have a reason.
 func (w *world) checkFailure(u *use) {
 	code := core.Code(0)
 	if u.failure != nil {
@@ -124,14 +123,14 @@ func (w *world) checkFailure(u *use) {
 	}
 	switch code {
 	case core.DeadlineExceeded, core.Closed, core.WriteAborted, core.LimitExceeded:
-		// A connection that the port did not take any more is a result, too.
+		// A connection that came and that the port did not take is a result, too.
 		if u.cancelled && u.product == nil {
 			w.fail("%v: its cancel was recorded first, and it ends with %s", u, codeNames[code])
 		}
 	}
 }
 
-// hasReason tells whether something has happened that brings this outcome.
+// hasReason reports whether something has happened that causes this outcome.
 func (w *world) hasReason(u *use, code core.Code) bool {
 	switch code {
 	case core.Canceled:
@@ -154,7 +153,7 @@ func (w *world) hasReason(u *use, code core.Code) bool {
 	return true
 }
 
-// fromConnect tells whether the operation may have got its outcome from a connect
+// fromConnect reports whether the operation may have got its outcome from a connect
 // that it waited for.
 func (w *world) fromConnect(u *use, code core.Code) bool {
 	if u.socket == nil || !u.socket.late || u.moved > 0 {
@@ -168,20 +167,20 @@ func (w *world) fromConnect(u *use, code core.Code) bool {
 	return false
 }
 
-// endsInShutdown: a write on its way is not ended by Shutdown, unless it still
-// waited for its connection.
+// endsInShutdown: Shutdown ends a write that was accepted only if the write still waits
+// for its connection.
 func (w *world) endsInShutdown(u *use) bool {
 	for _, c := range w.impatient {
 		if c.err != nil {
-			return true // the port is closed with what is left
+			return true // Shutdown closes the port with the operations that are left
 		}
 	}
 	return u.kind != backend.Write && u.kind != backend.CloseWrite || u.socket.late
 }
 
-// brokenBefore tells whether a write of the same socket ended half-way and was
-// not handed out before u was submitted. One that was closed breaks nothing: that
-// ends all in the same way.
+// brokenBefore reports whether a write of the same socket had ended after some of its
+// bytes and was not delivered before u was submitted. A write that ended as closed breaks
+// nothing: a close ends all operations in the same way.
 func (w *world) brokenBefore(u *use) bool {
 	for _, v := range u.socket.uses {
 		if v != u && v.endedHalfWay() &&
@@ -192,13 +191,13 @@ func (w *world) brokenBefore(u *use) bool {
 	return false
 }
 
-// armCall is what the engine calls a refusal of the poller.
+// armCall is the call that the engine names when the poller refuses.
 const armCall = "arm"
 
 var errExplained = errors.New("explained")
 
-// explain is asked for the error of a failure. As it would ask for addresses,
-// the descriptor must be that of the handle, whatever the others do meanwhile.
+// explain returns the error of a failure. A real one asks for addresses, so the
+// descriptor must be that of the handle, whatever the other actors do meanwhile.
 func (w *world) explain(f *core.Failure, fd int) error {
 	if f.Err != nil {
 		w.fail("%+v is explained twice", f)
@@ -209,8 +208,8 @@ func (w *world) explain(f *core.Failure, fd int) error {
 	return errExplained
 }
 
-// knownErrno: an errno comes from a call of this operation, or from what the
-// handle remembers.
+// knownErrno reports whether the errno comes from a call of this operation, or is one
+// that the handle remembers.
 func (w *world) knownErrno(u *use) bool {
 	f := u.failure
 	if f.Err != errExplained {
@@ -232,7 +231,7 @@ func (w *world) knownErrno(u *use) bool {
 	if f.Errno == syscall.EISCONN {
 		return u.kind == backend.Connect
 	}
-	// It shares the failure of a connect, or comes after it.
+	// It shares the failure of a connect, or was submitted after it.
 	for _, v := range u.socket.uses {
 		if v.kind != backend.Connect || v == u {
 			continue
@@ -246,7 +245,7 @@ func (w *world) knownErrno(u *use) bool {
 	return false
 }
 
-// checkProduct: what was produced is handed out once.
+// checkProduct: a product is delivered once.
 func (w *world) checkProduct(u *use) {
 	o := u.op
 	switch {
@@ -273,7 +272,7 @@ func (w *world) checkProduct(u *use) {
 	}
 }
 
-// checkBytes: a read has what the stream has at its place.
+// checkBytes: a read has the bytes that the stream has at its position.
 func (w *world) checkBytes(u *use) {
 	if u.kind != backend.Read || u.moved == 0 {
 		return
@@ -292,7 +291,7 @@ func (w *world) checkBytes(u *use) {
 	}
 }
 
-// checkPoison: nobody writes to memory that the caller owns.
+// checkPoison: nothing writes to memory that the caller owns.
 func (w *world) checkPoison(o *operation) {
 	if m := o.own.Memory(); !bytes.Equal(m, poisoned[:len(m)]) && len(m) > 0 && o.buffer == &o.own && o.use == nil {
 		w.fail("the buffer of operation %d was touched after its completion: %v", o.number, m)
@@ -317,7 +316,7 @@ func (w *world) checkCancelled(u *use) {
 	u.cancelled = true
 }
 
-// checkNothing: Next has a reason to return nothing.
+// checkNothing: Next must have a reason to return nothing.
 func (c *caller) checkNothing(ctx *simContext) {
 	switch {
 	case ctx != nil && ctx.err != nil:

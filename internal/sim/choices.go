@@ -1,13 +1,13 @@
 package sim
 
-// choices is a string of choices: made at random, or given. Each is a byte, and
-// 0 stands for the simplest.
+// choices is a string of choices, made at random or given. Each is a byte, and 0 is the
+// simplest choice.
 type choices struct {
 	random uint64 // the generator's state
 	given  []byte
-	replay bool // given is all there is; after it comes 0 for ever
+	replay bool // given is complete: after it all choices are 0
 	made   []byte
-	only   string // the backend to choose, if choices are made at random; "" for either
+	only   string // the backend of random choices; "" for either
 }
 
 // next is the generator: splitmix64.
@@ -19,7 +19,7 @@ func (c *choices) next() uint64 {
 	return z ^ z>>31
 }
 
-// pick chooses one of n.
+// pick returns a choice among n.
 func (c *choices) pick(n int) int {
 	if n <= 1 {
 		return 0
@@ -35,7 +35,7 @@ func (c *choices) pick(n int) int {
 	return i
 }
 
-// pickOn chooses a backend and one of n. The first n of the choices are epoll's.
+// pickOn returns a backend and a choice among n. The first n choices are epoll's.
 func (c *choices) pickOn(n int) (semantics, int) {
 	i := c.pick(n * int(backends))
 	for b := range backends {
@@ -47,10 +47,10 @@ func (c *choices) pickOn(n int) (semantics, int) {
 	return semantics(i / n), i % n
 }
 
-// rarely is true once in n times; 0 means never.
+// rarely returns true once in n calls, and never if n is 0.
 func (c *choices) rarely(n int) bool { return n > 0 && c.pick(n) == n-1 }
 
-// decide notes a choice that a strategy makes, unless choices are given.
+// decide returns the choice of a strategy and records it, unless choices are given.
 func (c *choices) decide(n int, strategy func() int) int {
 	if n <= 1 {
 		return 0
@@ -63,19 +63,19 @@ func (c *choices) decide(n int, strategy func() int) int {
 	return i
 }
 
-// strategy is how a seed chooses who goes on.
+// strategy is how a seed chooses what runs next.
 type strategy uint8
 
 const (
 	uniform    strategy = iota
-	sticky              // mostly the one that runs: few preemptions
-	stickier            // hardly any
-	priorities          // always the most urgent, with some changes of mind: PCT
+	sticky              // mostly the actor that runs: few preemptions
+	stickier            // very few preemptions
+	priorities          // always the most urgent, with a few changes of priority: PCT
 	strategies
 )
 
-// priority is that of one actor, or of one kind of event. Those of the strategy
-// change at a few moments, drawn beforehand.
+// ranks are the priorities of actors and of kinds of events. With the strategy
+// priorities they change at a few steps, which are drawn beforehand.
 type ranks struct {
 	rank    []uint64
 	changes [3]int // steps at which the most urgent becomes the least
@@ -93,7 +93,7 @@ func (r *ranks) reset(c *choices) {
 	}
 }
 
-// of returns the rank of whoever has this number.
+// of returns the rank of the actor or kind of event with this number.
 func (r *ranks) of(c *choices, number int) uint64 {
 	for len(r.rank) <= number {
 		r.rank = append(r.rank, 1<<20+c.next()>>20)
@@ -101,8 +101,8 @@ func (r *ranks) of(c *choices, number int) uint64 {
 	return r.rank[number]
 }
 
-// patience is how often one is chosen in a row before others get a turn: a
-// leader that spins would go on for ever.
+// patience is how often one is chosen in a row before others get a turn. Without it a
+// leader that spins would run forever.
 const patience = 60
 
 // choose returns the index of the most urgent option.

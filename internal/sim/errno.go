@@ -2,9 +2,9 @@ package sim
 
 import "syscall"
 
-// What the simulated kernel says of a dead connection: Linux's numbers. The
-// engine keeps 16 bits of them, as all systems have, and those that package
-// syscall has made up for Windows are longer.
+// The errnos of the simulated kernel for a dead connection are Linux's numbers. The
+// engine keeps 16 bits, which is enough for the errnos of all systems. Those that package
+// syscall has invented for Windows are longer.
 const (
 	errAborted     = syscall.Errno(103)
 	errReset       = syscall.Errno(104)

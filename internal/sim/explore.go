@@ -6,7 +6,7 @@ import (
 	"sync/atomic"
 )
 
-// totals is what a run of many schedules adds up to.
+// totals sums up a run of many schedules.
 type totals struct {
 	schedules uint64
 	steps     uint64
@@ -35,7 +35,7 @@ func (t *totals) add(o *totals) {
 	}
 }
 
-// result is what became of one schedule.
+// result is the result of one schedule.
 type result struct {
 	failure  error
 	backend  semantics
@@ -43,12 +43,12 @@ type result struct {
 	schedule []byte
 	hash     uint64
 	steps    int
-	plans    int // how many choices were made, also without a failure
+	plans    int // how many choices were made, with or without a failure
 	choices  int
 	lines    []string // with a trace
 }
 
-// explorer runs one schedule after the other.
+// explorer runs schedules one after the other.
 type explorer struct {
 	stable stable
 	totals totals
@@ -58,7 +58,7 @@ type explorer struct {
 
 func (e *explorer) close() { e.stable.close() }
 
-// seeded runs the schedule that a seed stands for.
+// seeded runs the schedule of a seed.
 func (e *explorer) seeded(seed uint64, trace bool) result {
 	plan := choices{random: seed * 2, made: e.stable.plan[:0], only: e.only}
 	plan.next()
@@ -66,7 +66,7 @@ func (e *explorer) seeded(seed uint64, trace bool) result {
 	return e.one(&plan, schedule, strategy(seed%uint64(strategies)), trace)
 }
 
-// replay runs the schedule that two strings of choices stand for.
+// replay runs the schedule of two strings of choices.
 func (e *explorer) replay(plan, schedule []byte, trace bool) result {
 	p := choices{replay: true, given: plan}
 	return e.one(&p, choices{replay: true, given: schedule}, uniform, trace)
@@ -100,9 +100,9 @@ type failed struct {
 	result
 }
 
-// search runs n schedules, from a seed on, with several workers, until one
-// fails; it returns the one with the lowest seed that was seen to fail, if any.
-// They are on one backend, or with "" on either.
+// search runs n schedules, from a seed on, with several workers, until one fails. It
+// returns the failed one with the lowest seed, if any. The schedules are on one backend,
+// or with "" on either.
 func search(from, n uint64, workers int, only string) (*totals, *failed) {
 	const share = 64
 	var (
@@ -144,7 +144,7 @@ func search(from, n uint64, workers int, only string) (*totals, *failed) {
 	return &all, worst
 }
 
-// silent lists the faults that never fired with a backend that was run.
+// silent lists the faults that never fired with a backend that ran.
 func (t *totals) silent() (list []string) {
 	for b := range backends {
 		for f := range faults {
@@ -156,7 +156,7 @@ func (t *totals) silent() (list []string) {
 	return list
 }
 
-// faults counts them, in a column for each backend.
+// faults returns a table of the faults that fired, with a column for each backend.
 func (t *totals) faults() (s string) {
 	for b := range backends {
 		s += fmt.Sprintf("%10s", backendNames[b])

@@ -1,7 +1,7 @@
 package sim
 
-// fault is something that goes wrong, or that is unusual enough that a run in
-// which it never happened shows little.
+// fault is a failure, or an event so unusual that a run in which it never happened shows
+// little.
 type fault uint8
 
 const (
@@ -9,8 +9,8 @@ const (
 	shortWrite
 	againRead      // EAGAIN although there is data; its edge comes later
 	againWrite     // EAGAIN although there is room
-	againAccept    // EAGAIN although somebody waits in the backlog
-	againConnected // EINPROGRESS although it is decided
+	againAccept    // EAGAIN although a connection is in the backlog
+	againConnected // EINPROGRESS although the connect is decided
 	interruptedRead
 	interruptedWrite
 	interruptedAccept
@@ -19,7 +19,7 @@ const (
 	noBuffersAccept
 	noDescriptors   // EMFILE
 	diedInBacklog   // ECONNABORTED
-	armRefused      // epoll_ctl fails, or a change
+	armRefused      // epoll_ctl or a change fails
 	connectRefused  // at once or later
 	connectPending  // EINPROGRESS
 	connectTimedOut // ETIMEDOUT
@@ -27,51 +27,51 @@ const (
 	spuriousEvent
 	duplicatedEvent
 	staleEvent
-	lateEdge        // an edge that comes later than what it tells of
+	lateEdge        // an edge that comes later than what it reports
 	reordered       // events in another order than they came
-	truncated       // a wait that gives fewer events than there are
-	spuriousWakeUp  // a wait that ends for nothing
+	truncated       // a wait that returns fewer events than there are
+	spuriousWakeUp  // a wait that ends without a reason
 	overdueWakeUp   // a wait that ends later than its time-out
-	wakeUpInFlight  // somebody else goes on between a wake-up's reason and the wake-up
+	wakeUpInFlight  // others run between the reason for a wake-up and the wake-up
 	servedAsleep    // a leader that serves others without leaving a Parker
-	timedOutAndEdge // a wait whose time-out and whose event come together
+	timedOutAndEdge // a wait whose time-out and event come together
 	halfClosed
 	dataAndFin // one edge for data and the end of the stream
 	closedByPeer
 	reset
 	resetUnread // the peer closes with data unread
 	wroteToNobody
-	reused // a descriptor's number goes to the next at once
+	reused // a descriptor's number has a new owner at once
 	clockJumped
 	contextEnded
 	observed
 	stoppedAtUrgent  // a read ends at urgent data
-	stoppedAtTaken   // and where such data was received before the socket was adopted
-	stoppedAtMessage // at the end of a message
+	stoppedAtTaken   // a read ends where such data was received before the adoption
+	stoppedAtMessage // a read ends at the end of a message
 	urgentAlone      // urgent data comes with nothing before it
-	keptBusy         // a look found something, since the world sees to it
+	keptBusy         // a look found something, since the world keeps the leader busy
 	// With kqueue only.
 	refusedHalfWay // the second of two changes fails
-	changedClosed  // a change fails since its descriptor is closed
+	changedClosed  // a change fails because its descriptor is closed
 	interruptedChange
 	interruptedWait
-	lingering       // others go on while a wait takes events out
-	staleOfReused   // the number of an event is another's before the wait returns
-	reopened        // a connection is opened as soon as another was closed
-	extraWrite      // a Write event for what concerns reading
+	lingering       // others run while a wait takes events out
+	staleOfReused   // an event's number has another owner before the wait returns
+	reopened        // a connection is opened as soon as another is closed
+	extraWrite      // a Write event for something that concerns reading
 	writeFirst      // Write before Read
 	endWithDataLeft // EV_EOF with data > 0
 	endWithErrno    // EV_EOF with fflags
-	endOfOurs       // EV_EOF on Write, after a half close of the port's own
+	endOfOurs       // EV_EOF on Write, after a half close by the port
 	errorEvent      // EV_ERROR among the events
 	echoedFlags
 	wokenByUser
 	wokenByPipe
-	fullPipe // no room for a wake-up's byte, since one is there
+	fullPipe // no room for the byte of a wake-up: the pipe has one
 	faults
 )
 
-// semantics is whose a world's poller has.
+// semantics is the kind of a world's poller.
 type semantics uint8
 
 const (
@@ -82,7 +82,7 @@ const (
 
 var backendNames = [backends]string{"epoll", "kqueue"}
 
-// on tells whether there is such a fault with a backend.
+// on reports whether a backend has such a fault.
 func (f fault) on(s semantics) bool {
 	switch {
 	case f == spuriousEvent || f == spuriousWakeUp || f == servedAsleep:
@@ -112,7 +112,7 @@ var faultNames = [faults]string{
 
 func (f fault) String() string { return faultNames[f] }
 
-// fires decides whether the fault comes about here.
+// fires reports whether the fault happens here.
 func (w *world) fires(f fault) bool {
 	if !w.schedule.rarely(w.plan.faultRate) {
 		return false

@@ -5,7 +5,7 @@ import (
 	"github.com/completionport/completion/internal/core"
 )
 
-// checkStats: the counters agree at any moment.
+// checkStats: the counters agree at all times.
 func (w *world) checkStats() {
 	st := w.port.Stats()
 	if st.Submitted != st.Completed+uint64(st.InFlight) {
@@ -20,7 +20,7 @@ func (w *world) checkClosed() {
 		w.fail("Close returns and the poller is in use")
 	}
 	for fd, s := range w.kernel.table {
-		if s != nil && (s.conn == nil || s.conn.handle != nil) { // else the port refuses it just now
+		if s != nil && (s.conn == nil || s.conn.handle != nil) { // otherwise the port is just refusing it
 			w.fail("Close returns and descriptor %d is open", fd)
 		}
 	}
@@ -31,10 +31,9 @@ func (w *world) checkClosed() {
 	}
 }
 
-// checkCallbacks: a callback of a context does not outlive Close, unless it is
-// that of somebody who is still on the way out of the port. It is called when
-// Close has seen to all, and closes the poller: who comes to the closed port
-// after that may have a callback again.
+// checkCallbacks: a callback of a context does not outlive Close, unless its actor is
+// still leaving the port. checkCallbacks is called when Close has ended everything and
+// closes the poller. An actor that calls the closed port later may have a callback again.
 func (w *world) checkCallbacks() {
 	running := false
 	for _, a := range w.living {
@@ -53,7 +52,7 @@ func (w *world) checkCallbacks() {
 	}
 }
 
-// checkFinal: everything has come back and nothing is left.
+// checkFinal: everything was delivered or returned, and nothing is left.
 func (w *world) checkFinal() {
 	w.checkStats()
 	st := w.port.Stats()
@@ -79,10 +78,10 @@ func (w *world) checkFinal() {
 	}
 }
 
-// checkSocket: what went over the wire is what operations tell of.
+// checkSocket: the bytes that were sent and received are those that operations report.
 func (w *world) checkSocket(s *socket) {
 	c := s.conn
-	if c == nil { // a peer's
+	if c == nil { // the socket of a peer
 		return
 	}
 	if s.open || s.fd >= 0 || s.armed || s.knotes[0].added() || s.knotes[1].added() {
@@ -109,7 +108,7 @@ func (w *world) checkSocket(s *socket) {
 	}
 }
 
-// checkClosedWrites: what was queued behind a write that was closed is not sent.
+// checkClosedWrites: nothing is sent that was queued behind a write that ended as closed.
 func (w *world) checkClosedWrites(s *socket) {
 	for _, u := range s.uses {
 		if u.kind != backend.Write || u.failure == nil || u.failure.Code != core.Closed {
@@ -123,8 +122,7 @@ func (w *world) checkClosedWrites(s *socket) {
 	}
 }
 
-// observe is the port's observer. It is called without a lock, so others may
-// go on.
+// observe is the port's observer. It is called without a lock, so others may run.
 func (w *world) observe(t core.Trace) {
 	switch t.Step {
 	case core.StepSubmitted:

@@ -29,8 +29,8 @@ func (w *world) whereAll() (s string) {
 	return s
 }
 
-// checkAsleep is called when nobody can go on and no event is to come: whoever
-// sleeps must have nothing to do, and if anybody waits, somebody must watch.
+// checkAsleep is called when no actor can go on and no event is to come. An actor that
+// sleeps must have nothing to do, and if any actor waits, one must be in the poller.
 func (w *world) checkAsleep() {
 	if len(w.living) == 0 {
 		return
@@ -64,7 +64,7 @@ func (w *world) checkAsleep() {
 	w.checkWorkLeft()
 }
 
-// checkLent: buffers are with those who have something in them.
+// checkLent: as many buffers are lent as are in use.
 func (w *world) checkLent() {
 	lent, want := 0, w.held
 	for _, pool := range w.pools {
@@ -95,8 +95,8 @@ func (w *world) dequeuerAsleep() bool {
 	return false
 }
 
-// checkWorkLeft looks for an operation that could get on: somebody watches, so
-// none may.
+// checkWorkLeft looks for an operation that could make progress. An actor is in the
+// poller, so there must be none.
 func (w *world) checkWorkLeft() {
 	for _, u := range w.uses {
 		if u.handedOut {
@@ -124,7 +124,7 @@ func (w *world) checkWorkLeft() {
 	}
 }
 
-// couldProgress says why a queued operation need not wait.
+// couldProgress returns the reason why a queued operation need not wait, or "".
 func (w *world) couldProgress(u *use) string {
 	if u.cancelled {
 		return "it is cancelled"
@@ -150,7 +150,7 @@ func (w *world) couldProgress(u *use) string {
 	return w.canMove(u)
 }
 
-// timeIsUp says why the clock ends an operation.
+// timeIsUp returns the reason why the clock ends an operation, or "".
 func (w *world) timeIsUp(u *use) string {
 	now := w.kernel.now
 	switch {
@@ -162,8 +162,8 @@ func (w *world) timeIsUp(u *use) string {
 	return ""
 }
 
-// canMove says why the first operation of a direction would get on, given the
-// buffer that it may need.
+// canMove returns the reason why the first operation of a direction would make progress,
+// with the buffer that it may need, or "".
 func (w *world) canMove(u *use) string {
 	s := u.socket
 	if sideOf(u.kind) == 1 && s.brokenBy() != nil {
@@ -197,8 +197,7 @@ func (w *world) canMove(u *use) string {
 	return ""
 }
 
-// aloneOut tells whether u is the only operation of its socket that is not a
-// read.
+// aloneOut reports whether u is the only operation of its socket that is not a read.
 func (w *world) aloneOut(u *use, s *socket) bool {
 	for _, v := range s.uses {
 		if v != u && sideOf(v.kind) == 1 && v.unfinished() {
@@ -208,8 +207,8 @@ func (w *world) aloneOut(u *use, s *socket) bool {
 	return true
 }
 
-// waitsForBuffer tells whether a late read of the socket may wait for a buffer
-// that is not to be had.
+// waitsForBuffer reports whether a pooled read of the socket may wait for a buffer that
+// its pool does not have.
 func (w *world) waitsForBuffer(s *socket) bool {
 	for _, u := range s.uses {
 		if !u.late || !u.unfinished() {
@@ -222,7 +221,7 @@ func (w *world) waitsForBuffer(s *socket) bool {
 	return false
 }
 
-// isEmpty tells whether all buffers of a pool are lent.
+// isEmpty reports whether all buffers of a pool are lent.
 func (w *world) isEmpty(pool *core.Pool) bool {
 	return pool.Lent() >= w.plan.pools[slices.Index(w.pools, pool)].limit
 }

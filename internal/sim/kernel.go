@@ -16,10 +16,10 @@ type kernel struct {
 	now         int64
 	capacity    int       // of a socket's buffer
 	limit       int       // of descriptors
-	sockets     []*socket // all there ever were
+	sockets     []*socket // all that there ever were
 	table       []*socket // by descriptor
 	descriptors int
-	highest     int // descriptors below have been used
+	highest     int // the descriptors below it have been used
 
 	queue *queue // nil with epoll
 
@@ -28,10 +28,10 @@ type kernel struct {
 	late     []edge // edges to come
 	ghosts   []backend.Event
 	until    int64 // end of a parked wait; see poller
-	event    bool  // a wake-up for a blocked one
+	event    bool  // a wake-up of a blocked wait
 	closed   bool
 	sleepers int
-	looking  bool // somebody looks: a leader that spins waits for the clock
+	looking  bool // a look is under way: a leader that spins waits for the clock
 }
 
 func (k *kernel) Now() int64 { return k.now }
@@ -45,16 +45,16 @@ func (k *kernel) socketOf(fd int, call string) *socket {
 	return k.table[fd]
 }
 
-// enter is the way into a call that concerns no operation.
+// enter begins a call that concerns no operation.
 func (k *kernel) enter(fd int, call string) *socket {
 	k.w.traceCall(call, fd)
 	k.w.pause()
 	return k.socketOf(fd, call)
 }
 
-// call is the way into a call that an operation makes. Others go on before it
-// takes effect; afterwards they do as soon as the engine takes a lock. It
-// returns nil if the call is a mistake.
+// call begins a call that an operation makes. Others run before the call takes effect,
+// and after it as soon as the engine takes a lock. call returns nil if the call is a
+// mistake.
 func (k *kernel) call(fd int, kind backend.Kind) (*socket, *use) {
 	name := kind.String()
 	s := k.socketOf(fd, name)
@@ -85,7 +85,7 @@ func (k *kernel) call(fd int, kind backend.Kind) (*socket, *use) {
 	return s, u
 }
 
-// refuse is the way out of a call that did nothing.
+// refuse ends a call that did nothing.
 func (k *kernel) refuse(s *socket, u *use, errno syscall.Errno) syscall.Errno {
 	if u != nil {
 		u.calls++
@@ -143,7 +143,7 @@ func (k *kernel) Read(fd int, p []byte) (int, syscall.Errno) {
 	return 0, k.refuse(s, u, syscall.EAGAIN)
 }
 
-// stoppedBy is what ends a read at the next mark.
+// stoppedBy returns the fault that ends a read at the next mark.
 func stoppedBy(s *socket) fault {
 	switch {
 	case s.messages:
@@ -249,7 +249,7 @@ func (k *kernel) Connect(fd int, to backend.Address) syscall.Errno {
 	case k.w.fires(noWay):
 		s.phase = refused
 		return k.refuse(s, u, errUnreachable)
-	case k.w.fires(interruptedConnect): // and goes on in the background
+	case k.w.fires(interruptedConnect): // the connect goes on in the background
 		k.attempt(s)
 		return k.refuse(s, u, syscall.EINTR)
 	case k.w.fires(connectPending) || s.target.slow:
@@ -262,13 +262,13 @@ func (k *kernel) Connect(fd int, to backend.Address) syscall.Errno {
 	return k.outcome(s, u)
 }
 
-// attempt leaves a connect under way: it is decided later.
+// attempt leaves a connect under way. It is decided later.
 func (k *kernel) attempt(s *socket) {
 	s.phase = pending
 	k.w.pending = append(k.w.pending, s)
 }
 
-// outcome is what a connect, or SO_ERROR, says of a decided socket.
+// outcome returns what a connect, or SO_ERROR, returns for a decided socket.
 func (k *kernel) outcome(s *socket, u *use) syscall.Errno {
 	if s.errno != 0 {
 		errno := s.errno
@@ -340,7 +340,7 @@ func (k *kernel) Close(fd int) syscall.Errno {
 	return 0
 }
 
-// Classify is what package sys says for Linux, for the errnos there are here.
+// Classify returns what package sys returns on Linux, for the errnos of this kernel.
 func (k *kernel) Classify(kind backend.Kind, errno syscall.Errno) backend.Class {
 	switch errno {
 	case syscall.EAGAIN, syscall.EINPROGRESS:

@@ -10,62 +10,60 @@ import (
 
 var _ kqueue.System = (*queue)(nil)
 
-// queue is a kqueue of the simulated kernel, for the real poller. Each call but
-// that for the time is a step: others go on before it takes effect. A wait is
-// more than one: they also go on while it takes events out, and before it
-// returns them.
+// queue is a kqueue of the simulated kernel, for the real poller. Each call except that
+// for the time is a step: others run before it takes effect. A wait is several steps:
+// others also run while it takes events out, and before it returns them.
 type queue struct {
 	k      *kernel
 	w      *world
 	habits habits
-	active []*knote // in the order in which something happened to them
+	active []*knote // in the order of what happened to them
 	taking []*knote // those of the wait under way
-	user   knote    // the one User event
-	pipe   knote    // of the one pipe's end
+	user   knote    // the only User event
+	pipe   knote    // of the read end of the only pipe
 	piped  bool     // the pipe is open
-	bytes  int      // in it
+	bytes  int      // in the pipe
 }
 
-// habits are what a kernel always does as it does. What it does now and then is
+// habits are the permanent properties of a kernel. What a kernel does now and then is
 // among the faults.
 type habits struct {
 	waker  wakerHabit
 	echoes bool // events carry Add and Clear as well
 }
 
-// wakerHabit is what a kernel makes of User events.
+// wakerHabit is how a kernel treats User events.
 type wakerHabit int
 
 const (
 	hasUser  wakerHabit = iota
-	noUser              // refuses them
-	deafUser            // takes them, and never reports one
+	noUser              // it refuses them
+	deafUser            // it accepts them, and never reports one
 	wakerHabits
 )
 
-// knote is what a queue knows of one descriptor and filter.
+// knote is the state of one descriptor and filter in a queue.
 type knote struct {
 	socket *socket      // nil for the User event and the pipe
 	event  kqueue.Event // as it was added; the zero Event before
-	active bool         // to be looked at by the next wait
+	active bool         // the next wait checks it
 	fired  bool         // a User event was triggered
 }
 
 func (n *knote) added() bool { return n.event.Filter != 0 }
 
-// The pipe's descriptors are beyond those of sockets.
+// The pipe's descriptors are above those of sockets.
 const (
 	pipeRead  = 1 << 20
 	pipeWrite = pipeRead + 1
-	pipeSize  = 1 // so that it does get full
+	pipeSize  = 1 // so that it gets full
 )
 
-// direction is what each of a socket's knotes is about.
+// direction is the direction of each of a socket's knotes.
 var direction = [2]backend.Readiness{backend.Readable, backend.Writable}
 
-// raise tells the queue that something has happened to a socket. Both of its
-// knotes may be late, each by itself; and some kernels look whether there is
-// room whatever has happened.
+// raise notes in the queue that something has happened to a socket. Each of its knotes
+// may be late by itself. Some kernels check for room whatever has happened.
 func (q *queue) raise(s *socket, about backend.Readiness) {
 	for i := range s.knotes {
 		n := &s.knotes[i]
@@ -83,7 +81,7 @@ func (q *queue) raise(s *socket, about backend.Readiness) {
 	}
 }
 
-// note has the knotes of a direction looked at.
+// note makes the next wait check the knotes of a direction.
 func (q *queue) note(s *socket, about backend.Readiness) {
 	for i := range s.knotes {
 		if about&direction[i] != 0 {
@@ -115,14 +113,14 @@ func (q *queue) remove(n *knote) {
 	*n = knote{}
 }
 
-// forget is what the close of a descriptor does to the queue.
+// forget removes what the queue has of a descriptor that is closed.
 func (q *queue) forget(s *socket) {
 	q.remove(&s.knotes[0])
 	q.remove(&s.knotes[1])
 	q.k.forgetLate(s)
 }
 
-// look asks a knote's filter what there is to report.
+// look returns what a knote's filter has to report.
 func (q *queue) look(n *knote) (e kqueue.Event, ready bool) {
 	e = n.event
 	e.FFlags = 0
@@ -133,7 +131,7 @@ func (q *queue) look(n *knote) (e kqueue.Event, ready bool) {
 	case n == &q.pipe:
 		e.Data = int64(q.bytes)
 		return e, q.bytes > 0
-	case s.phase == fresh && !s.listening: // neither filter is for those that are not connected
+	case s.phase == fresh && !s.listening: // neither filter reports a socket that is not connected
 		return e, false
 	case e.Filter == kqueue.Read:
 		e.Data = int64(len(s.received) + len(s.backlog))
@@ -152,7 +150,7 @@ func (q *queue) look(n *knote) (e kqueue.Event, ready bool) {
 	return e, q.k.mask(s)&direction[e.Filter-kqueue.Read] != 0
 }
 
-// something tells whether a wait would find events.
+// something reports whether a wait would find events.
 func (q *queue) something() bool {
 	for _, n := range q.active {
 		if _, ready := q.look(n); ready {
@@ -162,7 +160,7 @@ func (q *queue) something() bool {
 	return false
 }
 
-// step is the way into a call.
+// step begins a call.
 func (q *queue) step(call string) {
 	q.w.trace("%s", call)
 	q.w.pause()
@@ -171,7 +169,7 @@ func (q *queue) step(call string) {
 	}
 }
 
-// Now is finer than the world's clock, so that times have to be rounded.
+// Now has a finer unit than the world's clock, so the poller has to round times.
 func (q *queue) Now() int64 { return q.k.now*tick + tick/2 }
 
 // Change makes changes up to the first that fails. A signal may come before,
@@ -219,8 +217,8 @@ func (q *queue) change(e kqueue.Event, second bool) syscall.Errno {
 	return 0
 }
 
-// make adds a knote, or changes the one that is there: what its events carry,
-// and whether it is looked at.
+// make adds a knote, or changes an existing one: what its events carry, and whether the
+// next wait checks it.
 func (q *queue) make(n *knote, e kqueue.Event) {
 	if e.Flags&kqueue.Add != 0 {
 		if n.socket != nil && n.added() && n.event.Generation != e.Generation {
@@ -239,8 +237,8 @@ func (q *queue) make(n *knote, e kqueue.Event) {
 	}
 }
 
-// refuse is a change that fails: there is no memory, or somebody has closed the
-// descriptor before the port got it.
+// refuse returns the errno of a change that fails: there is no memory, or the descriptor
+// was closed before the port got it.
 func (q *queue) refuse(second bool) syscall.Errno {
 	q.w.armRefusals++
 	if second {
@@ -253,7 +251,7 @@ func (q *queue) refuse(second bool) syscall.Errno {
 	return syscall.EBADF
 }
 
-// knote returns that of a change, or nil if its descriptor is not open.
+// knote returns the knote of a change, or nil if its descriptor is not open.
 func (q *queue) knote(e kqueue.Event) *knote {
 	switch {
 	case e.Filter == kqueue.User:

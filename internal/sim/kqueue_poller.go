@@ -7,14 +7,14 @@ import (
 
 var _ backend.Poller = (*kqueuePoller)(nil)
 
-// kqueuePoller is the poller of package kqueue, as it is, with somebody who
-// watches what goes in and out. Its steps are those of its queue.
+// kqueuePoller is the unchanged poller of package kqueue, with checks of its arguments
+// and results. Its steps are those of its queue.
 type kqueuePoller struct {
 	*kqueue.Poller
 	queue *queue
 }
 
-// newKqueuePoller opens a queue. It belongs to the kernel from then on.
+// newKqueuePoller opens a queue, which belongs to the kernel from then on.
 func newKqueuePoller(k *kernel, h habits) *kqueuePoller {
 	k.queue = &queue{k: k, w: k.w, habits: h}
 	p := &kqueuePoller{queue: k.queue}
@@ -25,11 +25,11 @@ func newKqueuePoller(k *kernel, h habits) *kqueuePoller {
 	return p
 }
 
-// tick is how many nanoseconds of the queue's clock are one of the world's: a
+// tick is how many nanoseconds of the queue's clock are one unit of the world's clock. A
 // wait is a whole number of microseconds.
 const tick = 1000
 
-// SetTimeout is told a time of the world's clock.
+// SetTimeout gets a time of the world's clock.
 func (p *kqueuePoller) SetTimeout(until int64) {
 	w := p.queue.w
 	w.trace("sets the time-out to %d", until)
@@ -40,8 +40,8 @@ func (p *kqueuePoller) SetTimeout(until int64) {
 	p.Poller.SetTimeout(until)
 }
 
-// Wake waits for the poller's own lock in the world's way. Others may have gone
-// on, and the poller been closed, since it was decided upon.
+// Wake waits for the poller's own lock in the world's way. Between the decision to wake
+// and the call, others may have run and closed the poller.
 func (p *kqueuePoller) Wake(how backend.Waiting) {
 	w := p.queue.w
 	if w.current == nil {

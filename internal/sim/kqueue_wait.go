@@ -7,8 +7,8 @@ import (
 	"github.com/completionport/completion/internal/kqueue"
 )
 
-// Wait is kevent with room for events. Its time begins when it is called: what
-// passes until it takes effect is a part of it.
+// Wait is kevent with room for events. Its time-out begins with the call: the time until
+// the call takes effect counts, too.
 func (q *queue) Wait(events []kqueue.Event, nanoseconds int64) (int, syscall.Errno) {
 	limit := int64(backend.Never)
 	if nanoseconds >= 0 {
@@ -45,8 +45,8 @@ func (q *queue) Wait(events []kqueue.Event, nanoseconds int64) (int, syscall.Err
 	return n, 0
 }
 
-// take moves events out of the queue: all of them or some, in any order. It
-// takes one after the other, and others may go on in between.
+// take moves events out of the queue: all of them or some, in any order. It takes one
+// after the other, and others may run in between.
 func (q *queue) take(events []kqueue.Event) (n int) {
 	q.taking = append(q.taking[:0], q.active...)
 	for len(q.taking) > 0 && n < len(events) {
@@ -79,8 +79,8 @@ func (q *queue) take(events []kqueue.Event) (n int) {
 	return n
 }
 
-// linger gives others the time to do a lot, such as to close the descriptor of an
-// event that was taken, and to get the next of its number.
+// linger lets others run for many steps. They may close the descriptor of an event that
+// was taken, and get a new one with its number.
 func (q *queue) linger() {
 	if !q.w.fires(lingering) {
 		return
@@ -90,7 +90,7 @@ func (q *queue) linger() {
 	}
 }
 
-// report is what a knote's event says, and what is left of the knote then.
+// report returns the event of a knote, and updates the knote.
 func (q *queue) report(n *knote, e kqueue.Event) kqueue.Event {
 	if e.Flags&kqueue.Clear != 0 {
 		q.deactivate(n)
@@ -114,12 +114,12 @@ func (q *queue) report(n *knote, e kqueue.Event) kqueue.Event {
 	return e
 }
 
-// tell is report for a socket.
+// tell does the work of report for a socket.
 func (q *queue) tell(n *knote, e *kqueue.Event) {
 	s := n.socket
 	switch {
 	case (s.gone || s.phase == refused) && len(s.received) == 0 && q.w.fires(errorEvent):
-		// This one stands for both.
+		// The error event stands for both.
 		e.Flags = e.Flags&^kqueue.EOF | kqueue.Error
 		e.Data, e.FFlags = int64(s.errno), 0
 		q.deactivate(&s.knotes[0])
@@ -136,12 +136,12 @@ func (q *queue) tell(n *knote, e *kqueue.Event) {
 	if e.Filter == kqueue.Read {
 		s.arrived, s.announced = false, true
 	}
-	if q.w.fires(duplicatedEvent) { // told again by the next wait
+	if q.w.fires(duplicatedEvent) { // the next wait reports it again
 		q.activate(n)
 	}
 }
 
-// checkTaken counts what became of an event before the wait returned.
+// checkTaken counts what happened to an event before the wait returned.
 func (q *queue) checkTaken(e kqueue.Event) {
 	if e.Generation == 0 {
 		return

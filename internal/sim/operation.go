@@ -12,16 +12,16 @@ import (
 type connection struct {
 	handle     *core.Handle
 	socket     *socket
-	closeTried bool // somebody has called Close on it
-	closed     bool // and it has returned
-	atClose    int  // how often its function was called
+	closeTried bool // Close was called on it
+	closed     bool // Close has returned
+	atClose    int  // how often its close function was called
 }
 
-// operation is what actors submit. It may be used again.
+// operation is an operation that actors submit. It may be used again.
 type operation struct {
 	core.Record
 	number int
-	use    *use // the present one
+	use    *use // the current one
 
 	kind     backend.Kind
 	conn     *connection
@@ -43,7 +43,7 @@ type operation struct {
 
 var _ core.Operation = (*operation)(nil)
 
-// N and Err are for programs: the simulator looks at the record.
+// N and Err are for programs. The simulator uses the record.
 func (o *operation) N() int     { return 0 }
 func (o *operation) Err() error { return nil }
 
@@ -62,7 +62,7 @@ func (o *operation) Deliver(r core.Result) {
 	o.delivered++
 }
 
-// use is one use of an operation: what was asked for and what is known of it.
+// use is one use of an operation: what was requested, and what is known of it.
 type use struct {
 	op     *operation
 	number int
@@ -70,36 +70,36 @@ type use struct {
 	late   bool
 	socket *socket // nil for a post, a timer or a borrow
 
-	started  bool // for Wait
+	started  bool // by Start: Wait delivers it
 	awaited  *simContext
-	waiting  bool // somebody is inside Wait or Await for it
+	waiting  bool // an actor is inside Wait or Await for it
 	began    int  // the step at which Submit was called
-	returned int  // and at which it returned, 0 before
+	returned int  // the step at which Submit returned, 0 before
 	batch    int
 	index    int
 	ticket   core.Ticket
 
-	memory []byte // read into, or written from
-	expect []byte // what is to be written
+	memory []byte // of the buffer
+	expect []byte // the bytes to write
 	total  int
 
 	calls   int // system calls
 	moved   int // bytes
 	offset  int // of its first byte in the stream
-	lastAt  int // step of its last call
+	lastAt  int // the step of its last call
 	sawEnd  bool
-	errno   syscall.Errno // what its last call was refused with
+	errno   syscall.Errno // of its last call, if that was refused
 	product *socket
 
-	refusedAtOnce bool  // nothing of it may reach the kernel
-	debt          debt  // since when its time is up
-	deadline      int64 // in force, if surely known
+	refusedAtOnce bool  // none of its calls may reach the kernel
+	debt          debt  // since when it has timed out
+	deadline      int64 // the current one, if known for sure
 	sure          bool
-	earliest      int64 // of all deadlines it ever had
+	earliest      int64 // of all deadlines that it ever had
 	cancelTried   bool
 	cancelled     bool // a cancel was recorded
-	handedOut     bool
-	taken         int // the step at which it was
+	handedOut     bool // delivered
+	taken         int  // the step at which it was delivered
 	n             int64
 	failure       *core.Failure
 }
@@ -117,7 +117,7 @@ func (u *use) String() string {
 
 func (u *use) phase() core.Phase { return core.PhaseOf(&u.op.Record) }
 
-// unfinished tells whether the use has no outcome yet.
+// unfinished reports whether the use has no outcome yet.
 func (u *use) unfinished() bool {
 	if u.handedOut {
 		return false
@@ -129,7 +129,7 @@ func (u *use) unfinished() bool {
 	return false
 }
 
-// holdsBuffer tells whether a buffer of a pool lies in the operation.
+// holdsBuffer reports whether the operation holds a buffer of a pool.
 func (u *use) holdsBuffer() bool {
 	if u.kind == backend.Borrow {
 		return !u.handedOut && u.op.late != nil
@@ -137,7 +137,7 @@ func (u *use) holdsBuffer() bool {
 	return u.late && !u.handedOut && u.moved > 0
 }
 
-// before tells whether u was surely submitted before v.
+// before reports whether u was certainly submitted before v.
 func (u *use) before(v *use) bool {
 	if u.batch == v.batch {
 		return u.index < v.index
@@ -145,7 +145,7 @@ func (u *use) before(v *use) bool {
 	return u.returned > 0 && u.returned < v.began
 }
 
-// sideOf is the direction of a kind: 0 in, 1 out.
+// sideOf returns the direction of a kind: 0 in, 1 out.
 func sideOf(k backend.Kind) int {
 	if k == backend.Read || k == backend.Accept || k == backend.Borrow {
 		return 0

@@ -4,12 +4,12 @@ import (
 	"github.com/completionport/completion/internal/backend"
 )
 
-// plan is who calls what. It is small, so that the same few things collide.
+// plan is who calls what. It is small, so that the same few objects collide.
 type plan struct {
 	backend     semantics
 	habits      habits
 	theme       theme
-	faultRate   int // a fault where it can be: once in so many times; 0 never
+	faultRate   int // a possible fault happens once in so many times; 0 never
 	spin        int64
 	block       bool
 	maxInFlight int
@@ -17,32 +17,32 @@ type plan struct {
 	capacity    int
 	descriptors int
 	listeners   int
-	streams     int // connected, with a peer
+	streams     int // connected sockets with a peer
 	unconnected int
 	pools       []poolPlan
 	contexts    int
 	visitors    int // peers that connect to listeners
-	activity    int // what each peer does before it gets tired
+	activity    int // how many actions each peer makes
 	sockets     socketKind
-	taken       bool // the first socket was somebody else's, who has received urgent data
+	taken       bool // the first socket was adopted, and its previous owner has received urgent data
 	busy        busy
 	actors      [][]instruction
 	closing     instruction
 }
 
-// theme is what a plan is mostly about: what rarely meets otherwise does so then.
+// theme is what a plan is mostly about, so that things meet which otherwise rarely do.
 type theme uint8
 
 const (
 	mixed        theme = iota
-	lateBuffers        // several sockets read late from one small pool
+	lateBuffers        // pooled reads of several sockets with one small pool
 	manyOnOne          // many operations on one socket
-	waitsAndTime       // contexts, timers and deadlines, hardly any I/O
+	waitsAndTime       // contexts, timers and deadlines, very little I/O
 	awaiting           // several actors that await, each with a socket of its own
 	themes
 )
 
-// socketKind is what a world's sockets are.
+// socketKind is the kind of a world's sockets.
 type socketKind uint8
 
 const (
@@ -53,7 +53,7 @@ const (
 
 type poolPlan struct{ size, limit int }
 
-// verb is what an instruction does.
+// verb is the call of an instruction.
 type verb uint8
 
 const (
@@ -61,7 +61,7 @@ const (
 	next
 	nextBatch
 	await
-	begin // Submit with start; awaited at the end of the script, or by wait
+	begin // Start; waited for at the end of the script, or by wait
 	wait
 	cancel
 	cancelTicket
@@ -86,10 +86,10 @@ const (
 type instruction struct {
 	verb    verb
 	ops     []operationPlan
-	at      int // of a connection, an operation, a pool…
+	at      int // the index of a connection, an operation, a pool…
 	count   int
-	time    int64 // relative to the moment; 0 for none
-	context int   // number plus 1; 0 for the background
+	time    int64 // relative to now; 0 for none
+	context int   // its number plus 1; 0 for the background
 }
 
 type operationPlan struct {
@@ -101,15 +101,15 @@ type operationPlan struct {
 	deadline int64
 	due      int64
 	target   uint16
-	again    bool // use an operation that was handed out, if there is one
+	again    bool // use an operation that was delivered before, if there is one
 }
 
-// target is what happens to a connect. Its number is the port of its address.
+// target is what happens to a connect. The port of the address is the target's number.
 type target struct {
 	slow    bool
 	refuses bool
 	silent  bool // ETIMEDOUT
-	own     int  // listener of the port itself, number plus 1
+	own     int  // a listener of the port itself: its number plus 1
 }
 
 var targets = [...]target{{}, {slow: true}, {refuses: true}, {refuses: true, slow: true},
@@ -179,7 +179,7 @@ func makePlan(c *choices) *plan {
 	return p
 }
 
-// script is what one actor does.
+// script returns the instructions of one actor.
 func (p *plan) script(c *choices) (script []instruction) {
 	n := 1 + c.pick(5)
 	if p.theme == awaiting {
@@ -195,14 +195,14 @@ func (p *plan) script(c *choices) (script []instruction) {
 	return script
 }
 
-// weights say how often each verb comes.
+// weights are how often each verb comes.
 var weights = [verbs]int{
 	submit: 20, next: 7, nextBatch: 3, await: 14, begin: 8, wait: 2, cancel: 9, cancelTicket: 5, move: 7,
 	closeHandle: 5, takeBuffer: 4, release: 3, broadcast: 3, open: 2, acquire: 2, stats: 1, loop: 8, mistake: 1,
 	flood: 0, alternate: 0, closePort: 1, shutdown: 1,
 }
 
-// verbOf is the verb for each choice of a byte.
+// verbOf is the verb for each value of a choice.
 var verbOf = func() (list []verb) {
 	for v, n := range weights {
 		for range n {
@@ -225,7 +225,7 @@ func (p *plan) instruction(c *choices) instruction {
 		n := [...]int{1, 1, 1, 2, 3, 4}[c.pick(6)]
 		many := p.theme == manyOnOne && c.rarely(4)
 		if many {
-			n = 18 // more than one turn may make calls
+			n = 18 // more than the calls of one turn
 		}
 		for range n {
 			i.ops = append(i.ops, p.operation(c, many, i.at))
@@ -258,7 +258,7 @@ func (p *plan) context(c *choices) int {
 	return c.pick(p.contexts + 1)
 }
 
-// moment is a time relative to now: none, the past, or soon.
+// moment returns a time relative to now: none, in the past, or soon.
 func moment(c *choices) int64 {
 	return [...]int64{0, 4, 12, 1, 30, -1, 7, 2}[c.pick(8)]
 }
@@ -294,7 +294,7 @@ func (p *plan) operation(c *choices, small bool, at int) operationPlan {
 	return o
 }
 
-// detail adds what operations of its kind have.
+// detail sets the fields of operations of that kind.
 func (p *plan) detail(c *choices, o *operationPlan) {
 	switch o.kind {
 	case backend.Read:

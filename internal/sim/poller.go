@@ -9,10 +9,10 @@ import (
 
 var _ backend.Parker = poller{}
 
-// poller is epoll, edge-triggered, with its two ways to sleep. Parked, its
-// time-out is a time that SetTimeout sets and Wake overwrites with the past; it
-// stays until it is set again. Blocked, the time-out is that of the call, and
-// Wake is an event among the others, which any look takes away.
+// poller is epoll, edge-triggered, with two ways to sleep. A parked wait has a time-out
+// that SetTimeout sets and Wake overwrites with a time in the past. It stays until it is
+// set again. A blocked wait has the time-out of the call, and Wake is an event among the
+// others, which any look takes out.
 type poller struct{ *kernel }
 
 const past = 1
@@ -38,10 +38,10 @@ func (k poller) Arm(fd int, generation uint32) syscall.Errno {
 
 func (k poller) Disarm(fd int) {
 	s := k.enter(fd, "disarm")
-	if s == nil || !s.armed { // an arming that failed
+	if s == nil || !s.armed { // its arming has failed
 		return
 	}
-	if k.w.fires(staleEvent) { // a duplicated description would send such
+	if k.w.fires(staleEvent) { // as from a duplicated descriptor
 		k.ghosts = append(k.ghosts, backend.Event{FD: fd, Generation: s.generation, Ready: backend.Readable | backend.Writable | backend.StopsShort})
 	}
 	s.armed, s.listed = false, false
@@ -124,7 +124,7 @@ func (k poller) leaveWait(n int, timedOut bool) {
 // block is epoll_wait.
 func (k poller) block(events []backend.Event) (n int, timedOut bool) {
 	k.w.keepBusy()
-	limit := k.until // read when the call begins
+	limit := k.until // the call reads it when it begins
 	if !k.w.fires(spuriousWakeUp) {
 		k.w.sleepUntil = limit
 		k.w.sleepIn(inPoller, func() bool { return len(k.ready) > 0 || k.event || k.now >= limit })
@@ -135,8 +135,8 @@ func (k poller) block(events []backend.Event) (n int, timedOut bool) {
 	return n, n == 0 && limit != backend.Never
 }
 
-// park is Go's poller: it looks at the time-out, then at the events, and sleeps
-// until one of the two has changed.
+// park is Go's poller: it checks the time-out, then the events, and sleeps until one of
+// the two has changed.
 func (k poller) park(events []backend.Event, serve func(int) (int, bool)) (n int, timedOut bool) {
 	for inTime := k.now < k.until; inTime; {
 		if n = k.harvest(events); n > 0 {
@@ -153,7 +153,7 @@ func (k poller) park(events []backend.Event, serve func(int) (int, bool)) (n int
 		k.w.parkedUntil = true
 		k.w.sleepIn(inPoller, func() bool { return len(k.ready) > 0 || k.now >= k.until })
 		k.w.parkedUntil = false
-		// If both have come, either may be seen.
+		// If both have come, the wait may report either.
 		inTime = k.now < k.until || len(k.ready) > 0 && k.w.schedule.pick(2) == 1
 	}
 	k.overdue(k.until)
@@ -169,8 +169,8 @@ func (k *kernel) overdue(limit int64) {
 	}
 }
 
-// harvest takes events from the ready list: all of them or some, in any order,
-// and perhaps one that nobody raised.
+// harvest takes events from the ready list: all of them or some, in any order, and
+// perhaps one that nothing has caused.
 func (k poller) harvest(events []backend.Event) (n int) {
 	k.event = false
 	for len(k.ready) > 0 && n < len(events) {

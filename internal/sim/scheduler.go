@@ -12,8 +12,8 @@ import (
 
 var _ scheduler.Steps = (*world)(nil)
 
-// actor is a coroutine that calls the port. Coroutines are used again: one is
-// made when a world needs more than there are.
+// actor is a coroutine that calls the port. Coroutines are used again: a new one is made
+// only when a world needs more than exist.
 type actor struct {
 	world  *world
 	number int
@@ -23,22 +23,22 @@ type actor struct {
 
 	wants   *sync.Mutex // the lock it waits for
 	awake   func() bool // what it sleeps for
-	asleep  where       // and in what
-	effect  func()      // what is to be noted when its call takes effect
-	calling string      // for the list of who sleeps where
-	waits   bool        // it is in a call that waits, but for Await
-	ran     int         // the step at which it went on last
+	asleep  where       // where it sleeps
+	effect  func()      // called when its call takes effect
+	calling string      // the name of its call
+	waits   bool        // it is in a call that waits, other than Await
+	ran     int         // the step at which it ran last
 
 	resume func() (struct{}, bool)
 	stop   func()
 	yield  func(struct{}) bool
 }
 
-// where an actor sleeps.
+// where is the place where an actor sleeps.
 type where uint8
 
 const (
-	inEngine where = iota // in a waiter's sleep, or Close's
+	inEngine where = iota // in the sleep of a waiter, or of Close
 	inPoller
 )
 
@@ -85,7 +85,7 @@ func (w *world) start(name string, job func(*actor)) {
 	w.living = append(w.living, a)
 }
 
-// stable is where coroutines and memory wait for the next world.
+// stable keeps coroutines and memory for the next world.
 type stable struct {
 	actors  []*actor
 	ranks   ranks
@@ -123,7 +123,7 @@ func (w *world) run() {
 	w.current, w.over = nil, false
 }
 
-// bury takes an actor that has ended out of the list.
+// bury removes an actor that has ended from the list.
 func (w *world) bury(a *actor) {
 	for i, b := range w.living {
 		if a == b {
@@ -133,13 +133,13 @@ func (w *world) bury(a *actor) {
 	}
 }
 
-// pause lets others go on before the actor that runs does.
+// pause lets others run before the current actor goes on.
 func (w *world) pause() {
 	if w.over {
 		panic(errAbandoned)
 	}
 	a := w.current
-	if a == nil { // the world itself, while it is set up
+	if a == nil { // the world itself, during its setup
 		return
 	}
 	if w.next = w.turn(a); w.next == a {
@@ -165,10 +165,10 @@ func (w *world) Turn() {
 	w.Step()
 }
 
-// Lock waits for mu in the world's own way: whoever holds it is another actor.
+// Lock waits for mu in the world's own way: the holder is another actor.
 func (w *world) Lock(mu *sync.Mutex) {
 	a := w.current
-	if a == nil { // the world itself, while it is set up or checked
+	if a == nil { // the world itself, during its setup or a check
 		if !mu.TryLock() {
 			w.fail("a lock is held while nobody runs")
 			panic(errAbandoned)
@@ -188,7 +188,7 @@ func (w *world) Lock(mu *sync.Mutex) {
 	}
 }
 
-// Sleep lets others go on until awake.
+// Sleep lets others run until awake reports true.
 func (w *world) Sleep(awake func() bool) { w.sleepIn(inEngine, awake) }
 
 func (w *world) sleepIn(place where, awake func() bool) {
@@ -199,7 +199,7 @@ func (w *world) sleepIn(place where, awake func() bool) {
 	a.awake = nil
 }
 
-// canRun tells whether the actor would get on.
+// canRun reports whether the actor could go on.
 func (a *actor) canRun() bool {
 	switch {
 	case a.wants != nil:
@@ -214,13 +214,13 @@ func (a *actor) canRun() bool {
 	return true
 }
 
-// option is what may happen next: an actor goes on, or else an event.
+// option is something that may happen next: an actor goes on, or an event happens.
 type option struct {
 	actor *actor
 	event event
 }
 
-// rank is the number under which the option's priority is kept.
+// rank returns the number under which the option's priority is kept.
 func (o option) rank() int {
 	if o.actor != nil {
 		return int(events) + o.actor.number
@@ -229,13 +229,13 @@ func (o option) rank() int {
 }
 
 const (
-	fairAfter = 3000  // steps after which everybody gets a turn
-	stepLimit = 30000 // and after which a schedule does not end
+	fairAfter = 3000  // steps after which every actor gets a turn
+	stepLimit = 30000 // steps after which a schedule counts as endless
 )
 
-// turn says who goes on, and lets things happen in the surroundings until it is
-// an actor. It returns nil if the schedule is over. The actor that runs, if it
-// can go on, is the first option.
+// turn chooses what happens next until the choice is an actor, and returns that actor. It
+// lets chosen events happen. It returns nil if the schedule is over. The actor that runs,
+// if it can go on, is the first option.
 func (w *world) turn(self *actor) *actor {
 	w.current = nil
 	for w.failure == nil {
@@ -276,12 +276,12 @@ func (w *world) turn(self *actor) *actor {
 	return nil
 }
 
-// starvedAfter is after how many steps an actor that could go on does, in a world that
-// checks what is served in time: if something waits, then for the engine and not for
-// the scheduler.
+// starvedAfter is the number of steps after which an actor that could go on does so, in a
+// world that checks that everything is served in time. So what waits there waits for the
+// engine, and not for the simulator's scheduler.
 const starvedAfter = 10
 
-// starved returns the index of an actor that has waited for so long, or -1.
+// starved returns the index of an actor that has waited for that many steps, or -1.
 func (w *world) starved(options []option) int {
 	for i, o := range options {
 		if o.actor != nil && w.steps-o.actor.ran > starvedAfter {
@@ -291,7 +291,7 @@ func (w *world) starved(options []option) int {
 	return -1
 }
 
-// choose returns the index of the option that comes about.
+// choose returns the index of the option that happens.
 func (w *world) choose(running bool, options []option) int {
 	if w.plan.busy.turns > 0 {
 		if i := w.starved(options); i >= 0 {
@@ -319,7 +319,7 @@ func (w *world) choose(running bool, options []option) int {
 	})
 }
 
-// fail records the first failure; the schedule ends at the next point.
+// fail records the first failure. The schedule ends at the next step.
 func (w *world) fail(format string, args ...any) {
 	if w.failure == nil && !w.over {
 		w.failure = fmt.Errorf(format, args...)
@@ -327,5 +327,5 @@ func (w *world) fail(format string, args ...any) {
 	}
 }
 
-// mix adds to the hash that two runs of one schedule must share.
+// mix adds to the hash, which must be the same in two runs of one schedule.
 func (w *world) mix(x uint64) { w.hash = (w.hash ^ x) * 0x100000001b3 }

@@ -6,11 +6,11 @@ import (
 	"unicode"
 )
 
-// shrinkAttempts bounds the search for a smaller schedule that fails alike.
+// shrinkAttempts bounds the search for a smaller schedule that fails in the same way.
 const shrinkAttempts = 20_000
 
-// shrink returns shorter and simpler strings of choices that fail alike: with
-// fewer actors and operations, and fewer changes of who goes on.
+// shrink returns shorter and simpler strings of choices that fail in the same way: with
+// fewer actors and operations, and fewer switches between actors.
 func (e *explorer) shrink(r result) result {
 	s := &shrinker{e: e, best: r, shape: shapeOf(r.failure)}
 	for again := true; again && s.attempts < shrinkAttempts; {
@@ -32,7 +32,7 @@ type shrinker struct {
 	attempts int
 }
 
-// shapeOf is a failure without its figures.
+// shapeOf returns the text of a failure without its numbers.
 func shapeOf(err error) string {
 	line, _, _ := strings.Cut(err.Error(), "\n")
 	return strings.Map(func(r rune) rune {
@@ -43,7 +43,7 @@ func shapeOf(err error) string {
 	}, line)
 }
 
-// string is one of the best so far: the plan or the schedule.
+// string returns the plan or the schedule of the best result so far.
 func (s *shrinker) string(which int) []byte {
 	if which == 0 {
 		return s.best.plan
@@ -51,7 +51,7 @@ func (s *shrinker) string(which int) []byte {
 	return s.best.schedule
 }
 
-// try replaces one of the strings if it still fails alike.
+// try replaces one of the strings if the schedule still fails in the same way.
 func (s *shrinker) try(which int, with []byte) bool {
 	if s.attempts++; s.attempts > shrinkAttempts {
 		return false
@@ -66,7 +66,7 @@ func (s *shrinker) try(which int, with []byte) bool {
 	if r.failure == nil || shapeOf(r.failure) != s.shape {
 		return false
 	}
-	// What was made is what was used of what was given.
+	// The choices made are the part of the given ones that was used.
 	r.plan, r.schedule = trim(r.plan), trim(r.schedule)
 	if len(r.plan)+len(r.schedule) > len(s.best.plan)+len(s.best.schedule) {
 		return false
@@ -79,10 +79,10 @@ func (s *shrinker) try(which int, with []byte) bool {
 	return smaller
 }
 
-// trim leaves out the zeros at the end: they follow anyway.
+// trim removes the zeros at the end: choices beyond the end are 0, too.
 func trim(b []byte) []byte { return bytes.TrimRight(b, "\x00") }
 
-// cut tries to leave out pieces of a size, from the end.
+// cut tries to remove pieces of a size, from the end.
 func (s *shrinker) cut(which, size int) (changed bool) {
 	for at := len(s.string(which)) - size; at >= 0; at -= size {
 		old := s.string(which)

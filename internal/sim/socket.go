@@ -7,7 +7,7 @@ import (
 	"github.com/completionport/completion/internal/backend"
 )
 
-// phase is how far a stream socket's connection is.
+// phase is the state of a stream socket's connection.
 type phase uint8
 
 const (
@@ -17,27 +17,27 @@ const (
 	refused
 )
 
-// socket is a listener, or one side of a connection: the port's, with a
-// descriptor, or the peer's, without.
+// socket is a listener, or one side of a connection: the port's side has a descriptor,
+// the peer's side has none.
 type socket struct {
 	number int
-	fd     int // -1 without
+	fd     int // -1 for none
 	open   bool
 
 	// A stream.
 	phase    phase
 	other    *socket
 	received []byte // arrived and not read
-	sent     []byte // all that ever went to the other side
-	consumed int    // how much of other.sent was read
+	sent     []byte // all bytes that ever went to the other side
+	consumed int    // how many bytes of other.sent were read
 	marks    []mark // where reads end
 	messages bool   // it is a unix socket: its marks are ends of messages
-	taken    bool   // the first mark was there before the port was, and nothing tells of it
+	taken    bool   // the first mark is older than the port, and no event reports it
 	eof      bool   // the other side sends no more
-	shut     bool   // nor does this one
+	shut     bool   // this side sends no more
 	gone     bool   // by a reset
-	nobody   bool   // the other side is closed: a write brings a reset
-	full     bool   // a write found no room: room brings an edge
+	nobody   bool   // the other side is closed: a write causes a reset
+	full     bool   // a write found no room: room causes an edge
 	errno    syscall.Errno
 	target   target // of a connect under way
 	late     bool   // it was not connected from the start
@@ -50,30 +50,30 @@ type socket struct {
 	armed      bool
 	listed     bool // in the ready list
 	generation uint32
-	announced  bool     // an event of it was given to the leader
-	arrived    bool     // data that no event has told of yet
+	announced  bool     // the leader got an event of it
+	arrived    bool     // there is data that no event has reported yet
 	knotes     [2]knote // with kqueue: those of Read and Write
 
-	peer *peer // who moves this side, if it is not the port
+	peer *peer // moves this side, if the port does not
 
 	// For the checks.
 	inside [2]int // calls under way, by side
-	calls  [2]int // made
+	calls  [2]int // calls made, by side
 	debts  [2]debt
 	uses   []*use
-	told   []syscall.Errno // errnos that calls were given
+	told   []syscall.Errno // errnos that calls returned
 	fatal  syscall.Errno   // the first of them that ends a connection
 	conn   *connection     // the port's handle of it
 }
 
 const backlogLimit = 3
 
-// mark is a place in the stream where a read ends that has taken something: at
-// urgent data, or at the end of a message.
-type mark int // so many bytes of other.sent are before it
+// mark is a position in the stream where a read that has taken something ends: at urgent
+// data, or at the end of a message.
+type mark int // the number of bytes of other.sent before it
 
-// stretch is how many bytes a read can take: up to the next mark. It passes a mark
-// that it begins at.
+// stretch returns how many bytes a read can take: up to the next mark. A read passes a
+// mark that it begins at.
 func (s *socket) stretch() int {
 	for len(s.marks) > 0 && int(s.marks[0]) <= s.consumed {
 		s.marks, s.taken = s.marks[1:], false
@@ -84,8 +84,8 @@ func (s *socket) stretch() int {
 	return min(len(s.received), int(s.marks[0])-s.consumed)
 }
 
-// stopsShort tells whether epoll says that reads may. Its poller knows a unix
-// socket, of which the kernel says nothing.
+// stopsShort reports whether epoll's poller says that reads may stop short. The poller
+// recognizes a unix socket, for which the kernel reports nothing.
 func (s *socket) stopsShort() bool {
 	if s.messages || len(s.marks) == 0 {
 		return s.messages
@@ -94,7 +94,7 @@ func (s *socket) stopsShort() bool {
 	return last >= s.consumed && (len(s.marks) > 1 || !s.taken)
 }
 
-// room is how many bytes the other side can take.
+// room returns how many bytes the other side can take.
 func (s *socket) room(capacity int) int {
 	if s.other == nil {
 		return capacity
@@ -102,7 +102,7 @@ func (s *socket) room(capacity int) int {
 	return max(capacity-len(s.other.received), 0)
 }
 
-// mask is what the poller would say of the socket now.
+// mask returns what the poller would report of the socket now.
 func (k *kernel) mask(s *socket) (r backend.Readiness) {
 	if s.listening {
 		if len(s.backlog) > 0 {
@@ -128,11 +128,11 @@ func (k *kernel) mask(s *socket) (r backend.Readiness) {
 	return r
 }
 
-// roomy is when a full socket counts as writable again: not for every byte.
+// roomy reports whether a full socket counts as writable again: not for every byte.
 func (k *kernel) roomy(s *socket) bool { return s.room(k.capacity)*3 >= k.capacity }
 
-// raise tells the poller that something has happened to the socket, and to which
-// direction: kqueue looks at that one, epoll at both. The edge may come late.
+// raise notes in the poller that something has happened to the socket, and in which
+// direction: kqueue checks that direction, epoll both. The edge may come late.
 func (k *kernel) raise(s *socket, about backend.Readiness) {
 	if k.queue != nil {
 		k.queue.raise(s, about)
@@ -156,13 +156,13 @@ func (k *kernel) list(s *socket) {
 	}
 }
 
-// edge is one that is late.
+// edge is an edge that is late.
 type edge struct {
 	socket *socket
 	about  backend.Readiness // 0 with epoll
 }
 
-// postpone makes an edge come later.
+// postpone delays an edge.
 func (k *kernel) postpone(s *socket, about backend.Readiness) {
 	if k.queue == nil {
 		about = 0
@@ -172,7 +172,7 @@ func (k *kernel) postpone(s *socket, about backend.Readiness) {
 	}
 }
 
-// arrive lets a late edge come.
+// arrive delivers a late edge.
 func (k *kernel) arrive(e edge) {
 	if k.queue != nil {
 		k.queue.note(e.socket, e.about)
@@ -186,7 +186,7 @@ func (k *kernel) forgetLate(s *socket) {
 	k.late = slices.DeleteFunc(k.late, func(e edge) bool { return e.socket == s })
 }
 
-// deliver moves bytes to the other side. There is room, or nobody.
+// deliver moves bytes to the other side, which has room or is closed.
 func (k *kernel) deliver(s *socket, p []byte) {
 	s.sent = append(s.sent, p...)
 	if s.nobody {
@@ -197,7 +197,8 @@ func (k *kernel) deliver(s *socket, p []byte) {
 	k.raise(s.other, backend.Readable)
 }
 
-// markHere ends what was sent so far, as urgent data does, or the end of a message.
+// markHere puts a mark behind the bytes sent so far, as urgent data or the end of a
+// message does.
 func (k *kernel) markHere(s *socket) {
 	o := s.other
 	if s.nobody || o == nil {
@@ -222,7 +223,7 @@ func (k *kernel) take(s *socket, p []byte) int {
 	return n
 }
 
-// finish ends what s sends.
+// finish ends the stream that s sends.
 func (k *kernel) finish(s *socket) {
 	s.shut = true
 	if o := s.other; o != nil && !o.eof {
@@ -234,15 +235,14 @@ func (k *kernel) finish(s *socket) {
 	}
 }
 
-// breakOff is a reset that s sends.
+// breakOff sends a reset from s.
 func (k *kernel) breakOff(s *socket) {
 	if o := s.other; o != nil {
 		k.broken(o)
 	}
 }
 
-// broken is a reset that s receives. After the peer's FIN, Linux calls it a
-// broken pipe.
+// broken makes s receive a reset. After the peer's FIN, Linux reports EPIPE for it.
 func (k *kernel) broken(s *socket) {
 	if s.gone {
 		return
@@ -255,7 +255,7 @@ func (k *kernel) broken(s *socket) {
 	k.raise(s, backend.Readable|backend.Writable)
 }
 
-// closeSide is close(2) as the connection sees it.
+// closeSide is the effect of close(2) on the connection.
 func (k *kernel) closeSide(s *socket) {
 	s.open = false
 	o := s.other
@@ -279,7 +279,7 @@ func pair(a, b *socket) {
 	a.phase, b.phase = connected, connected
 }
 
-// newSocket makes one without a descriptor.
+// newSocket makes a socket without a descriptor.
 func (k *kernel) newSocket() *socket {
 	s := &socket{number: len(k.sockets), fd: -1, open: true}
 	s.messages = k.w.plan.sockets == unixSockets || k.w.plan.sockets == bothSockets && s.number%4 < 2

@@ -20,10 +20,10 @@ const (
 	events = firstPeer + 16 // peers beyond share the last number
 )
 
-// peer moves the other side of a connection.
+// peer acts for the other side of a connection.
 type peer struct {
 	socket   *socket
-	activity int // what it still does in the chaos
+	activity int // how many actions it still makes in the stage chaos
 }
 
 func (w *world) givePeer(s *socket) {
@@ -120,7 +120,7 @@ func (w *world) listenerWithRoom() *socket {
 	return nil
 }
 
-// tick moves the clock a little, a lot, or to where a leader waits for it.
+// tick moves the clock a little, a lot, or to the time that a leader waits for.
 func (w *world) tick() {
 	w.ticks--
 	step := [...]int64{1, 2, 5, 0, 40}[w.schedule.pick(5)]
@@ -162,7 +162,7 @@ func (k *kernel) decide(s *socket) {
 	k.w.trace("the connect of socket %d is decided: %v", s.number, s.errno)
 }
 
-// stirs tells whether a peer has something to do.
+// stirs reports whether a peer has something to do.
 func (w *world) stirs(p *peer) bool {
 	s := p.socket
 	if !s.open || s.gone {
@@ -171,11 +171,11 @@ func (w *world) stirs(p *peer) bool {
 	if w.stage == chaos && p.activity > 0 {
 		return true
 	}
-	// In the end it reads everything and sends no more.
+	// In the last stages it reads everything and sends no more.
 	return w.stage != chaos && (len(s.received) > 0 || !s.shut)
 }
 
-// stir lets a peer do something.
+// stir lets a peer make one action.
 func (w *world) stir(p *peer) {
 	k, s := w.kernel, p.socket
 	if w.stage != chaos {
@@ -232,7 +232,7 @@ func (w *world) sendAsPeer(s *socket) {
 	w.kernel.deliver(s, s.nextBytes(n))
 }
 
-// nextBytes are what a peer sends next: no two are alike.
+// nextBytes returns the bytes that a peer sends next. They differ each time.
 func (s *socket) nextBytes(n int) []byte {
 	p := make([]byte, n)
 	for i := range p {
@@ -241,8 +241,8 @@ func (s *socket) nextBytes(n int) []byte {
 	return p
 }
 
-// receiveUrgent is what was there before a socket was adopted: bytes among which
-// was an urgent one, which somebody has received. Reads end there and nothing tells.
+// receiveUrgent makes the state of an adopted socket whose previous owner has received an
+// urgent byte among others. Reads end there and no event reports it.
 func (k *kernel) receiveUrgent(s *socket) {
 	k.deliver(s.other, s.other.nextBytes(k.capacity))
 	s.marks, s.taken = append(s.marks, 1), !s.messages
@@ -253,7 +253,7 @@ type simContext struct {
 	w         *world
 	done      chan struct{}
 	err       error
-	used      bool // somebody waits with it, or has
+	used      bool // an actor waits with it, or has waited
 	callbacks []*callback
 }
 
@@ -269,7 +269,7 @@ func (c *simContext) Done() <-chan struct{}            { return c.done }
 func (c *simContext) Err() error                       { return c.err }
 func (c *simContext) Value(any) any                    { return nil }
 
-// AfterFunc has f called, by an actor of its own, when the context has ended.
+// AfterFunc makes an actor of its own call f when the context has ended.
 func (c *simContext) AfterFunc(f func()) (stop func() bool) {
 	b := &callback{f: f}
 	if c.err != nil {

@@ -8,7 +8,7 @@ import (
 	"github.com/completionport/completion/internal/core"
 )
 
-// class is what an operation is, to the table: a late read is one of its own.
+// class is the class of an operation in the table. A pooled read has its own.
 type class uint8
 
 const (
@@ -74,7 +74,7 @@ const (
 var visitNames = [visits]string{"result", "partial", "would block", "again", "error", "cancel", "ticket", "move",
 	"expiry", "context", "edge", "close", "port close", "shutdown", "hand out"}
 
-// visitOf is the event that a refused call is.
+// visitOf returns the event for a refused call.
 func visitOf(c backend.Class) visit {
 	switch c {
 	case backend.WouldBlock:
@@ -90,7 +90,7 @@ const phases = core.Done + 1
 // table counts visits.
 type table [classes][phases][visits]uint64
 
-// visit notes what u meets, and in what phase.
+// visit counts an event that u meets, in its phase.
 func (w *world) visit(u *use, v visit) {
 	if !u.handedOut && u.op.use == u {
 		w.totals.table[u.class()][u.phase()][v]++
@@ -109,7 +109,8 @@ func (w *world) visitFlying(v visit) {
 	}
 }
 
-// impossible says why an operation of a class can't meet an event in a phase.
+// impossible returns the reason why an operation of a class can't meet an event in a
+// phase, or "".
 func impossible(c class, s core.Phase, v visit) string {
 	atHome := c == posts || c == timers || c == borrows
 	switch {
@@ -135,7 +136,7 @@ func impossible(c class, s core.Phase, v visit) string {
 	return ""
 }
 
-// String prints the table, and what it lacks.
+// String returns the table as text, with the cells that are missing.
 func (t *table) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%-29s", "")
@@ -172,8 +173,8 @@ func (t *table) String() string {
 	return b.String()
 }
 
-// unvisited lists the cells that are possible and were not visited, and those
-// that were and are not possible.
+// unvisited lists the possible cells that were not visited, and the impossible cells that
+// were.
 func (t *table) unvisited() (list []string) {
 	for c := range classes {
 		for s := core.Accepted; s < phases; s++ {

@@ -5,37 +5,40 @@ import (
 	"github.com/completionport/completion/internal/core"
 )
 
-// What is due must be served in time, whatever else there is to do. Time is counted in
-// turns of the leader, since how fast it gets them is up to whoever schedules it. A
-// turn, as it can be seen from outside, is a look of the poller at events, or the work
-// on an event that it has brought. Turns must follow one another, too: so what loops
-// and those who await do between two of them is counted apart.
+// What is due must be served in time, whatever other work there is. Time is counted in
+// turns of the leader, since the speed of turns depends on the goroutine scheduler. A
+// turn, as seen from outside, is a look of the poller at events, or the work on an event
+// that the look returned. Turns must also follow one another: so the work of loops and
+// awaiting actors between two turns is counted separately.
 
-// turnsInTime is how many turns may go by while an operation has passed its deadline,
-// a timer is due, a direction could get on and nobody performs it, or a late read waits
-// for a buffer that is there. The next look brings an event for each filter at most,
-// and each is worked on before the look after it. The last of them looks at the clock,
-// and each of them has a part of the ready list ahead of it, of more directions than
-// any world has.
+// turnsInTime is how many turns may go by while an operation has timed out, a timer is
+// due, a direction could make progress and is not performed, or a pooled read waits for a
+// buffer that is there. The next look returns at most one event for each filter, and all
+// of them are worked on before the look after it. The last of these turns checks the
+// clock. Each of them has a part of the ready list ahead of it, and such a part has more
+// directions than any world.
 const turnsInTime = 1 + mostFilters
 
 const mostFilters = 2 * 4
 
-// turnsForABuffer is how many more turns a late read may have to wait: any other handle
-// may be ahead of it in the pool's queue, find nothing and give the buffer back, each in
-// a part of the ready list of its own, for which there are a look and an event.
+// turnsForABuffer is how many more turns a pooled read may wait. All other handles may be
+// ahead of it in the pool's queue, find nothing and return the buffer. Each does so in a
+// part of the ready list of its own, and before each part there are a look and an event.
 func (w *world) turnsForABuffer() int { return 2 * (len(w.connections) - 1) }
 
-// takenInTime is how many operations loops may dequeue between two turns: the look is
-// due after 64, and while it is under way other loops may dequeue before the engine
-// counts anew. Where operations are awaited, it is as many parts of the ready list.
+// takenInTime is how many operations loops may dequeue between two turns. The look is due
+// after 64, and while it is under way other loops may dequeue before the engine counts
+// anew. If operations are awaited, it is the number of parts of the ready list.
 const takenInTime = 2 * 64
 
-// callsInTurn is how many system calls those who wait may make between two turns: 16 of
-// both directions of the event that the turn is about; one for each operation that they
-// may dequeue then; and 16 of each direction that is on the ready list again and again,
-// and of one more, in the part of it that is run before the next turn. Calls that are
-// interrupted are made again.
+// callsInTurn is how many system calls waiting actors may make between two turns:
+//
+//   - 16 for each direction of the event of the turn;
+//   - one for each operation that they may dequeue then;
+//   - 16 for each direction that is on the ready list again and again, and for one more,
+//     in the part of the list that runs before the next turn.
+//
+// Interrupted calls are made again.
 func (w *world) callsInTurn() int {
 	n := 2*16 + takenInTime + 16*(w.plan.busy.filled+1)
 	if w.plan.faultRate > 0 {
@@ -44,16 +47,16 @@ func (w *world) callsInTurn() int {
 	return n
 }
 
-// bodiesInTime is how long, on the kernel's clock, the bodies of a loop may take
-// between two turns: 100 µs. If they were shorter before, 16 of them go by until the
-// clock says so, and as many of other loops while one looks.
+// bodiesInTime is how long, on the kernel's clock, the bodies of a loop may take between
+// two turns: 100 µs. If bodies were shorter before, 16 of them run until the clock is
+// read, and 16 of other loops run during the look.
 func (b *busy) bodiesInTime() int64 { return 100_000 + 2*16*b.body }
 
-// progress is what was done since the last turn, or what was ever the most.
+// progress is the work done since the last turn, or the maxima so far.
 type progress struct {
-	turns int   // for which something was due
-	calls int   // system calls of those who wait; of the most, percent of what they may
-	taken int   // operations that loops were handed while nobody led
+	turns int   // for how many something was due
+	calls int   // system calls of waiting actors; in the maxima, in percent of the limit
+	taken int   // operations that loops dequeued while there was no leader
 	spent int64 // time that their bodies took
 }
 
@@ -63,20 +66,20 @@ func (p *progress) mostOf(o *progress) {
 	p.taken = max(p.taken, o.taken)
 }
 
-// timely is what a world knows of what is due.
+// timely counts turns, for the checks that everything is served in time.
 type timely struct {
 	turns int      // so far
-	since progress // the last turn
-	most  progress // that there ever was
+	since progress // since the last turn
+	most  progress // the maxima so far
 }
 
-// debt is since which turn something is due.
+// debt is something that is due.
 type debt struct {
-	what int64 // tells one from the next; 0 for none
-	turn int
+	what int64 // identifies it; 0 for nothing
+	turn int   // since when
 }
 
-// turned notes a turn of the leader.
+// turned counts a turn of the leader.
 func (w *world) turned() {
 	w.turns++
 	w.since = progress{}
@@ -85,7 +88,7 @@ func (w *world) turned() {
 	}
 }
 
-// called notes a system call of an operation.
+// called counts a system call of an operation.
 func (w *world) called() {
 	if a := w.current; a == nil || !a.waits || w.stage != chaos {
 		return
@@ -97,8 +100,8 @@ func (w *world) called() {
 	}
 }
 
-// handedOut is called when a loop has got n operations: it works on them. Beside a
-// leader that would take no time of anybody.
+// handedOut is called when n operations were delivered to a loop, whose bodies then run.
+// Beside a leader, bodies would delay nothing.
 func (c *caller) handedOut(n int) {
 	if c.plan.busy.turns == 0 || c.stage != chaos || c.port.Stats().Leading {
 		return
@@ -129,7 +132,7 @@ func (w *world) owed(d *debt, what int64, limit int, why func() string) {
 	}
 }
 
-// checkDue looks at all that is due.
+// checkDue checks everything that is due.
 func (w *world) checkDue() {
 	for _, u := range w.uses {
 		if u.handedOut || u.deadline == 0 && u.kind != backend.Timer {
@@ -148,8 +151,8 @@ func (w *world) checkDue() {
 	}
 }
 
-// checkDirections looks whether the first operation of a direction could get on,
-// and was not tried since the last time.
+// checkDirections checks whether the first operation of a direction could make progress
+// and was not tried since the last check.
 func (w *world) checkDirections(s *socket) {
 	var first [2]*use
 	calling, late := false, false
@@ -177,7 +180,7 @@ func (w *world) checkDirections(s *socket) {
 	}
 }
 
-// buffersAreOut tells whether a buffer of a pool may be somewhere else.
+// buffersAreOut reports whether a pool's buffer may be outside its pool.
 func (w *world) buffersAreOut() bool {
 	if w.held > 0 || len(w.shares) > 0 {
 		return true
@@ -190,8 +193,8 @@ func (w *world) buffersAreOut() bool {
 	return false
 }
 
-// isLate tells whether an edge of the socket is still to come: it is late, or a
-// fault may leave it for another wait.
+// isLate reports whether an edge of the socket is still to come: it is late, or a fault
+// may leave it to another wait.
 func (k *kernel) isLate(s *socket) bool {
 	if k.w.plan.faultRate > 0 && (s.listed || s.knotes[0].active || s.knotes[1].active) {
 		return true

@@ -29,7 +29,7 @@ func (w *world) trace(format string, args ...any) {
 	w.lines = append(w.lines, fmt.Sprintf("%5d %-9s %s", w.steps, who, fmt.Sprintf(format, args...)))
 }
 
-// tracePoint adds where in the engine the actor stands.
+// tracePoint adds where in the engine the actor is.
 func (w *world) tracePoint(what string) {
 	if w.tracing {
 		w.trace("%s %s", what, place())
@@ -42,7 +42,7 @@ func (w *world) traceCall(call string, fd int) {
 	}
 }
 
-// place is the innermost function of the engine that has called.
+// place returns the innermost function of the engine among the callers.
 func place() string {
 	var pcs [16]uintptr
 	frames := runtime.CallersFrames(pcs[:runtime.Callers(3, pcs[:])])

@@ -7,8 +7,8 @@ import (
 	"github.com/completionport/completion/internal/core"
 )
 
-// checkOrder: no operation overtakes another of its direction, and none goes
-// ahead of the connect it was submitted behind.
+// checkOrder: no operation overtakes another one of its direction, or the connect that it
+// was submitted behind.
 func (w *world) checkOrder(u *use, s *socket) {
 	for _, v := range s.uses {
 		if v == u || !v.before(u) || !v.unfinished() {
@@ -26,13 +26,13 @@ func (w *world) checkOrder(u *use, s *socket) {
 	}
 }
 
-// endedHalfWay tells whether u is a write that has ended after some of its bytes.
+// endedHalfWay reports whether u is a write that has ended after some of its bytes.
 func (u *use) endedHalfWay() bool {
 	return u.kind == backend.Write && u.moved > 0 && u.moved < u.total && !u.unfinished()
 }
 
-// brokenBy returns the write that has ended half-way and is not on its way to the
-// program yet, or nil.
+// brokenBy returns the write that has ended after some of its bytes and is not being
+// delivered yet, or nil.
 func (s *socket) brokenBy() *use {
 	for _, v := range s.uses {
 		if !v.handedOut && v.endedHalfWay() && v.phase() == core.Done {
@@ -42,8 +42,8 @@ func (s *socket) brokenBy() *use {
 	return nil
 }
 
-// isTriedOnceMore tells whether the time of a read is up, and so the kernel may be
-// asked without an event.
+// isTriedOnceMore reports whether a read has timed out, and so a call without an event is
+// allowed.
 func (w *world) isTriedOnceMore(s *socket) bool {
 	for _, u := range s.uses {
 		if u.kind == backend.Read && u.earliest <= w.kernel.now {
@@ -53,7 +53,7 @@ func (w *world) isTriedOnceMore(s *socket) bool {
 	return false
 }
 
-// checkRead: the memory is the operation's, from where it stands.
+// checkRead: the memory is the rest of the operation's memory.
 func (w *world) checkRead(u *use, s *socket, p []byte) {
 	if !s.announced && !w.isTriedOnceMore(s) {
 		w.fail("%v is tried before any event of its socket", u)
@@ -66,8 +66,8 @@ func (w *world) checkRead(u *use, s *socket, p []byte) {
 	}
 }
 
-// checkWrite: the bytes are those of the operation that are not sent yet, and
-// not those of one that should have been aborted.
+// checkWrite: the bytes are those of the operation that are not sent yet, and the
+// operation should not have been aborted.
 func (w *world) checkWrite(u *use, s *socket, p []byte) {
 	if !bytes.Equal(p, u.expect[u.moved:]) || len(p) == 0 {
 		w.fail("%v is to write %v, what is left of it is %v", u, p, u.expect[u.moved:])
@@ -83,7 +83,7 @@ func (w *world) checkWrite(u *use, s *socket, p []byte) {
 	}
 }
 
-// wasRead notes n bytes, or the end of the stream.
+// wasRead records that n bytes, or the end of the stream, were read.
 func (w *world) wasRead(u *use, s *socket, n int, filled bool) {
 	u.calls++
 	switch from := s.consumed - n; {
@@ -102,7 +102,7 @@ func (w *world) wasRead(u *use, s *socket, n int, filled bool) {
 	w.trace("%v: read %d bytes", u, n)
 }
 
-// wasWritten notes n bytes.
+// wasWritten records that n bytes were written.
 func (w *world) wasWritten(u *use, s *socket, n int) {
 	u.calls++
 	switch from := len(s.sent) - n; {
@@ -121,13 +121,13 @@ func (w *world) wasWritten(u *use, s *socket, n int) {
 	w.trace("%v: wrote %d bytes", u, n)
 }
 
-// checkClosing: no descriptor is closed under a call, or while it is lent.
+// checkClosing: no descriptor is closed during a call, or while it is lent.
 func (w *world) checkClosing(s *socket) {
 	if s.inside != [2]int{} {
 		w.fail("descriptor %d is closed under a call", s.fd)
 	}
 	for _, u := range s.uses {
-		if u.unfinished() && u.phase() != core.Accepted { // that one will be refused
+		if u.unfinished() && u.phase() != core.Accepted { // an Accepted one will be refused
 			w.fail("descriptor %d is closed and %v has not ended", s.fd, u)
 		}
 	}

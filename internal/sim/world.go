@@ -31,22 +31,22 @@ type world struct {
 	// The surroundings.
 	stage       stage
 	peers       []*peer
-	visitors    int // still to come
+	visitors    int // peers that will still connect
 	pending     []*socket
 	contexts    []*simContext
 	targets     [len(targets)]target
 	ticks       int   // how often the clock may still move by itself
-	sleepUntil  int64 // of a leader that is blocked
-	parkedUntil bool  // a leader is parked: the poller knows until when
+	sleepUntil  int64 // the time-out of a blocked leader
+	parkedUntil bool  // a leader is parked: the poller has its time-out
 	fired       [faults]int
 
 	// What the actors have.
 	connections []*connection
 	listeners   []*connection
 	operations  []*operation
-	idleOps     []*operation // handed out
+	idleOps     []*operation // delivered
 	uses        []*use
-	flying      int // accepted and not handed out
+	flying      int // accepted and not delivered
 	tickets     []*use
 	pools       []*core.Pool
 	shares      []*share
@@ -56,12 +56,12 @@ type world struct {
 	armRefusals int
 	closeTried  bool
 	shutTried   bool
-	impatient   []*simContext // those that Shutdown was called with
+	impatient   []*simContext // those of calls of Shutdown
 	closed      bool          // Close or Shutdown has returned true
 
 	timely
 
-	// Of the observer.
+	// Counted by the observer.
 	submitted, completed, dequeued int
 	asleep                         bool
 
@@ -69,16 +69,16 @@ type world struct {
 	lines   []string
 }
 
-// stage is how far a schedule is.
+// stage is the progress of a schedule.
 type stage uint8
 
 const (
 	chaos    stage = iota // everything at once
-	draining              // the peers take and end everything
+	draining              // the peers read everything and end their streams
 	closing               // the port is closed
 )
 
-// newWorld sets everything up that the actors find.
+// newWorld makes everything that exists when the actors start.
 func newWorld(st *stable, t *totals, p *plan, schedule choices, how strategy, trace bool) *world {
 	w := &world{stable: st, totals: t, plan: p, schedule: schedule, strategy: how, tracing: trace}
 	w.kernel = &kernel{w: w, now: 1000, capacity: p.capacity, limit: p.descriptors, until: backend.Never}
@@ -93,7 +93,7 @@ func newWorld(st *stable, t *totals, p *plan, schedule choices, how strategy, tr
 	options := core.Options{
 		Poller: w.newPoller(), Kernel: w.kernel, SpinWait: p.spin, MaxInFlight: p.maxInFlight, Steps: w,
 		Explain: w.explain, ArmCall: armCall,
-		EndsPerTurn: 2, Processors: 1 + (p.activity+p.visitors)%3, // no choice of its own, which would make kept schedules others
+		EndsPerTurn: 2, Processors: 1 + (p.activity+p.visitors)%3, // not a choice: that would change the stored schedules
 	}
 	if p.block {
 		options.LoopWait = backend.Block
@@ -147,7 +147,7 @@ func (w *world) withPeer() *socket {
 	return s
 }
 
-// adopt gives a socket a descriptor and the descriptor to the port.
+// adopt gives the socket a descriptor, and the port the descriptor.
 func (w *world) adopt(s *socket, isConnected bool) *connection {
 	c := &connection{socket: s}
 	s.conn = c
@@ -171,7 +171,7 @@ func (w *world) adopt(s *socket, isConnected bool) *connection {
 	return c
 }
 
-// know lets the actors use a connection.
+// know makes a connection known to the actors.
 func (w *world) know(c *connection) {
 	c.socket.conn = c
 	if c.socket.listening {
@@ -192,9 +192,9 @@ func (w *world) explore() {
 	}
 }
 
-// idle is called when nobody can go on and nothing is to come. Whoever sleeps
-// now must have a reason. It brings about what is next, or reports false: then
-// the schedule is over.
+// idle is called when no actor can go on and no event is to come. An actor that sleeps
+// now must have a reason. idle makes the next thing happen, or returns false: then the
+// schedule is over.
 func (w *world) idle() bool {
 	w.checkAsleep()
 	if w.failure != nil {
@@ -227,7 +227,7 @@ func (w *world) idle() bool {
 	return true
 }
 
-// nextTime is when a leader that sleeps wakes by itself.
+// nextTime returns the time when a sleeping leader wakes by itself.
 func (w *world) nextTime() int64 {
 	if w.parkedUntil {
 		return w.kernel.until
@@ -250,8 +250,8 @@ func (w *world) advance(to int64) {
 	}
 }
 
-// caller finds the operation that makes a call: there must be exactly one in
-// its direction.
+// caller returns the operation that makes a call. There must be exactly one in its
+// direction.
 func (w *world) caller(s *socket, kind backend.Kind) *use {
 	var found *use
 	for _, u := range s.uses {
