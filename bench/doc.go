@@ -1,8 +1,8 @@
-// Package bench measures the port, and beside it package net and the least
-// that a program in Go can do:
+// Package bench measures the port, and for comparison package net and a bare epoll
+// loop:
 //
 //	go test -run '^$' -bench . ./bench
 //
-// NOTES.md says what each benchmark measures, and which instrument to use for
-// figures that are to be kept.
+// NOTES.md says what each benchmark measures, and which program to use for figures that
+// are published.
 package bench

@@ -18,11 +18,11 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// backends are those of the ports measured. Those that don't exist here are
-// left out.
+// backends are the backends of the measured ports. Those that don't exist on this
+// system are left out.
 var backends = []string{"epoll"}
 
-// eachProgram runs f for the named programs, on each backend if they have one.
+// eachProgram runs f for the named programs, and for each backend if a program has one.
 func eachProgram(b *testing.B, programs []string, f func(b *testing.B, spec echo.Spec)) {
 	if runtime.GOOS != "linux" {
 		b.Skip("the load runs on Linux only")
@@ -45,8 +45,8 @@ func eachProgram(b *testing.B, programs []string, f func(b *testing.B, spec echo
 	}
 }
 
-// run runs f as a benchmark with a server and a load. They serve all the runs
-// with which the testing package finds out how often to repeat.
+// run runs f as a benchmark with a server and a load. Both are used for all the runs with
+// which the testing package determines the number of repetitions.
 func run(b *testing.B, name string, spec echo.Spec, conns, size int, f func(*testing.B, *echo.Setup)) {
 	var setup *echo.Setup
 	b.Run(name, func(b *testing.B) {
@@ -59,7 +59,7 @@ func run(b *testing.B, name string, spec echo.Spec, conns, size int, f func(*tes
 		}
 		f(b, setup)
 	})
-	if setup == nil { // not among those asked for
+	if setup == nil { // not selected by -bench
 		return
 	}
 	if err := setup.Close(); err != nil {
@@ -67,9 +67,8 @@ func run(b *testing.B, name string, spec echo.Spec, conns, size int, f func(*tes
 	}
 }
 
-// BenchmarkEcho is a message there and back on each of the connections, again
-// and again. ns/op is the time by the clock for each message, cpu-ns/msg the
-// server's CPU.
+// BenchmarkEcho measures round trips of messages on all connections. ns/op is the time by
+// the clock for each message, cpu-ns/msg the CPU time of the server.
 func BenchmarkEcho(b *testing.B) {
 	eachProgram(b, echo.Programs, func(b *testing.B, spec echo.Spec) {
 		for _, conns := range []int{1, 64, 1000} {
@@ -85,8 +84,8 @@ func BenchmarkEcho(b *testing.B) {
 	})
 }
 
-// BenchmarkAccept is the life of a connection, with 64 alive at a time: the
-// server accepts it, echoes one byte, and closes it when the client has.
+// BenchmarkAccept measures the life of a connection, with 64 at a time: the server accepts
+// it, echoes one byte, and closes it when the client has closed it.
 func BenchmarkAccept(b *testing.B) {
 	eachProgram(b, echo.Programs, func(b *testing.B, spec echo.Spec) {
 		run(b, "conns=64", spec, 64, 1, func(b *testing.B, s *echo.Setup) {
@@ -96,10 +95,10 @@ func BenchmarkAccept(b *testing.B) {
 	})
 }
 
-// measure does b.N messages of that work after a warm-up.
+// measure runs b.N messages of that work after a warm-up.
 func measure(b *testing.B, s *echo.Setup, w echo.Work) echo.Sample {
 	b.Helper()
-	if b.N == 1 { // the first run: no figure comes from it, unless asked for
+	if b.N == 1 { // the first run, which gives no figure unless -benchtime asks for it
 		w.Messages = 5000
 		if _, err := s.Load.Run(w); err != nil {
 			b.Fatal(err)
@@ -117,8 +116,8 @@ func measure(b *testing.B, s *echo.Setup, w echo.Work) echo.Sample {
 
 func microseconds(d time.Duration) float64 { return float64(d) / 1e3 }
 
-// BenchmarkSystemCalls counts the server's system calls for each message, by
-// strace, so its times mean nothing and are not shown.
+// BenchmarkSystemCalls counts the server's system calls for each message with strace. So
+// its times mean nothing and are not shown.
 func BenchmarkSystemCalls(b *testing.B) {
 	if err := echo.CanTrace(); err != nil {
 		b.Skip("system calls are counted by strace: ", err)
@@ -144,14 +143,13 @@ func BenchmarkSystemCalls(b *testing.B) {
 	})
 }
 
-// idleConns is as many as BenchmarkIdleConnection needs to make the pages of
-// the process itself small beside them.
+// idleConns is so large that the memory of the connections is much more than that of the
+// process itself.
 const idleConns = 10_000
 
-// BenchmarkIdleConnection is what a connection costs that waits: what the
-// server has more with 10,000 of them, each with its read pending, than with
-// one. Each has echoed one byte before. It is measured once, however often it
-// is to be repeated.
+// BenchmarkIdleConnection measures the memory of a waiting connection: the memory of a
+// server with 10,000 connections, each with its read pending, minus its memory with one.
+// Each connection has echoed one byte before. It is measured once, whatever b.N is.
 func BenchmarkIdleConnection(b *testing.B) {
 	eachProgram(b, echo.Programs, func(b *testing.B, spec echo.Spec) {
 		before, after := idle(b, spec)

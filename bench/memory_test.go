@@ -12,11 +12,11 @@ import (
 	"github.com/completionport/completion/ops"
 )
 
-// BenchmarkMemory is the engine alone: messages between sockets of one port on a
-// completion.Memory, so that no kernel takes part. Run it with -cpu 1,2 to see what a
-// second processor brings, and with -mutexprofile to see what the goroutines wait for.
-// A message is a write and a read. workers are as many goroutines in Completions as
-// there are processors; await is one for each socket.
+// BenchmarkMemory measures the engine alone: messages between sockets of one port on a
+// completion.Memory, so that no kernel takes part. With -cpu 1,2 it shows the effect of a
+// second processor, and with -mutexprofile what the goroutines wait for. A message is a
+// write and a read. In workers there are as many goroutines in Completions as processors;
+// in await there is one goroutine for each socket.
 func BenchmarkMemory(b *testing.B) {
 	for _, pairs := range []int{64, 1000} {
 		b.Run(fmt.Sprintf("workers/pairs=%d", pairs), func(b *testing.B) { inMemory(b, pairs, workers) })
@@ -24,19 +24,19 @@ func BenchmarkMemory(b *testing.B) {
 	}
 }
 
-// side is one socket of a pair. The two send one message to each other and back.
+// side is one socket of a pair. The two send one message back and forth.
 type side struct {
 	ops.Read
 	ops.Write
 }
 
-// messages counts down those that are to be sent.
+// messages counts the messages that are still to be sent.
 type messages struct{ left atomic.Int64 }
 
-// another reports whether one more is to be sent.
+// another reports whether one more message is to be sent.
 func (m *messages) another() bool { return m.left.Add(-1) >= 0 }
 
-// inMemory makes pairs of sockets and has run send b.N messages between them.
+// inMemory makes pairs of sockets. run sends b.N messages between them.
 func inMemory(b *testing.B, pairs int, run func(*testing.B, *completion.Port, []*side, *messages)) {
 	var network completion.Memory
 	port, err := completion.Open(&completion.Config{Memory: &network})
@@ -80,7 +80,7 @@ func newSide(s *completion.Socket) *side {
 	return one
 }
 
-// workers serve all sockets from the queue. Every second socket begins.
+// workers serves all sockets from the queue. Every second socket sends first.
 func workers(b *testing.B, port *completion.Port, sides []*side, m *messages) {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
@@ -116,7 +116,7 @@ func workers(b *testing.B, port *completion.Port, sides []*side, m *messages) {
 	all.Wait()
 }
 
-// awaiters serve a socket each.
+// awaiters serves each socket with a goroutine of its own.
 func awaiters(b *testing.B, port *completion.Port, sides []*side, m *messages) {
 	ctx := context.Background()
 	var all sync.WaitGroup
@@ -125,7 +125,7 @@ func awaiters(b *testing.B, port *completion.Port, sides []*side, m *messages) {
 			send := i%2 == 0
 			for {
 				if send && !m.another() {
-					s.From.Close() // the other side reads the end, and closes, too
+					s.From.Close() // the other side reads the end of the stream, and closes, too
 					return
 				}
 				if send && port.Await(ctx, &s.Write) != nil {

@@ -8,8 +8,8 @@ import (
 	"github.com/completionport/completion/ops"
 )
 
-// BenchmarkSubmitComplete is the cost of an operation without I/O, from Submit
-// to its being dequeued.
+// BenchmarkSubmitComplete measures the cost of an operation without I/O, from Submit until
+// it is dequeued.
 func BenchmarkSubmitComplete(b *testing.B) {
 	b.Run("NextBatch=64", func(b *testing.B) {
 		port := open(b)
@@ -31,7 +31,7 @@ func BenchmarkSubmitComplete(b *testing.B) {
 	})
 }
 
-// BenchmarkAwait is the cost of awaiting an operation that ends at once.
+// BenchmarkAwait measures the cost of awaiting an operation that ends at once.
 func BenchmarkAwait(b *testing.B) {
 	port := open(b)
 	post := &ops.Post{}

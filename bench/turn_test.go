@@ -10,9 +10,9 @@ import (
 	"github.com/completionport/completion/ops"
 )
 
-// BenchmarkLongestTurn has very much become due or ready at once, and tells how long
-// the longest call of Next took of a loop that takes it all: that is how long the
-// port holds its lock or the lead beside the bodies of the loop.
+// BenchmarkLongestTurn makes very many operations due or ready at once, and a loop dequeues
+// all of them. It reports the longest call of Next: for that time the port held its lock,
+// or the loop the lead, apart from the bodies of the loop.
 func BenchmarkLongestTurn(b *testing.B) {
 	b.Run("TimersDue=1000000", func(b *testing.B) {
 		port := open(b)
@@ -49,7 +49,7 @@ func BenchmarkLongestTurn(b *testing.B) {
 	})
 }
 
-// memoryConn returns a port on the network and a socket of it whose peer is silent.
+// memoryConn returns a port on the network and a socket of it, whose peer sends nothing.
 func memoryConn(b *testing.B, network *completion.Memory) (*completion.Port, *completion.Socket) {
 	port, err := completion.Open(&completion.Config{Memory: network})
 	if err != nil {

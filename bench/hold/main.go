@@ -1,5 +1,5 @@
-// Hold keeps very many connections idle while a few are busy beside them, and
-// shows whether the server's memory stays as it is:
+// Hold keeps very many connections idle while a few others are busy, and shows whether
+// the server's memory stays the same:
 //
 //	go run ./bench/hold -idle 18000 -busy 64 -duration 60s
 package main
@@ -23,7 +23,7 @@ func main() {
 	}
 }
 
-// holding is what is held. Idle and busy connections have a load process each.
+// holding is one run. Idle and busy connections each have a load process.
 type holding struct {
 	idle, busy int
 	size       int
@@ -92,11 +92,11 @@ func (h *holding) close() error {
 	return errors.Join(errs...)
 }
 
-// watch keeps the busy ones busy, shows the memory ten times, and finds out in
-// the end whether the idle ones are still there.
+// watch keeps the busy connections busy, prints the memory ten times, and checks at the
+// end whether the idle connections still work.
 func (h *holding) watch() error {
 	fmt.Fprintf(h.out, "%8s %12s %10s %10s %10s\n", "s", "messages", "heap KiB", "stack KiB", "RSS KiB")
-	if err := h.echo(1000); err != nil { // warm
+	if err := h.echo(1000); err != nil { // a warm-up
 		return err
 	}
 	h.began, h.done = time.Now(), 0

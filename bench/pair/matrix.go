@@ -7,10 +7,10 @@ import (
 	"github.com/completionport/completion/bench/internal/echo"
 )
 
-// tolerance is how far below its target a median may be and still meet it.
+// tolerance is how far below its target a median may be to meet it.
 const tolerance = 0.03
 
-// targets is the list of what the port is to show in CPU per message.
+// targets are the ratios of CPU time per message that the port should reach.
 var targets = []struct {
 	a, b        string
 	conns, size int
@@ -29,8 +29,8 @@ var targets = []struct {
 	{"await", "net", 64, 4096, 1.05},
 }
 
-// runMatrix holds one contest for each target. What c says besides programs
-// and sizes holds for all.
+// runMatrix runs one contest for each target. The settings of c other than programs and
+// sizes apply to all of them.
 func runMatrix(w io.Writer, c contest) error {
 	fmt.Fprintln(w, c.conditions())
 	fmt.Fprintf(w, "%-12s %9s  %-19s  %-6s %5s %5s  %5s %s\n",
@@ -58,8 +58,8 @@ func runMatrix(w io.Writer, c contest) error {
 	return nil
 }
 
-// result is met, MISSED, or void, with a question mark if the machine was not
-// calm enough to say so.
+// result returns met, MISSED or void, with a question mark if the machine was too busy
+// for a reliable result.
 func (o outcome) result(target float64) string {
 	v, doubt := o.verdicts[cpu], ""
 	if o.disturbed > 0 && o.used == o.rounds {

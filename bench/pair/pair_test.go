@@ -19,8 +19,8 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// rounds makes n rounds in which b needs ratio times the CPU of a, and a's
-// second process control times. The machine gets slower from round to round.
+// rounds makes n rounds in which b needs ratio times the CPU time of a, and a's second
+// process control times. The machine gets slower from round to round.
 func rounds(n int, ratio, control, foreign float64) []round {
 	made := make([]round, n)
 	for i := range made {
@@ -63,7 +63,7 @@ func TestDisturbedRoundsAreLeftOut(t *testing.T) {
 		ratio                 float64
 	}{
 		{15, 6, 15, 1.2},
-		{14, 7, 21, 1.2}, // too few calm ones: all count
+		{14, 7, 21, 1.2}, // too few undisturbed rounds: all count
 		{7, 14, 21, 3},
 	} {
 		all := append(rounds(c.calm, 1.2, 1, 0.10), rounds(c.disturbed, 3, 1, 0.11)...)
@@ -103,8 +103,8 @@ func TestResult(t *testing.T) {
 	}
 }
 
-// In three rounds each contestant has each place once, in six it follows each
-// of the others equally often.
+// In three rounds each contestant has each place once. In six rounds it follows each of
+// the others equally often.
 func TestOrdersAreBalanced(t *testing.T) {
 	place, follows := map[[2]int]int{}, map[[2]int]int{}
 	for i, order := range orders {
@@ -124,7 +124,7 @@ func TestOrdersAreBalanced(t *testing.T) {
 	}
 }
 
-// The whole instrument, with a few messages.
+// The whole program, with a few messages.
 func TestRun(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("the load runs on Linux only")

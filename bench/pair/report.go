@@ -10,10 +10,10 @@ import (
 	"github.com/completionport/completion/bench/internal/stat"
 )
 
-// enough is how many undisturbed rounds make disturbed ones dispensable.
+// enough is the number of undisturbed rounds from which on disturbed ones are left out.
 const enough = 15
 
-// metrics are what is compared. In all of them less is better.
+// metrics are the figures that are compared. In all of them less is better.
 var metrics = []struct {
 	name  string
 	value func(echo.Sample) float64
@@ -31,28 +31,28 @@ const (
 	p99
 )
 
-// verdict is what the rounds say about one metric.
+// verdict is the result of the rounds for one metric.
 type verdict struct {
 	a, b    stat.Quartiles // in nanoseconds
 	ratio   stat.Quartiles // b to a: above 1, a needs less
 	control stat.Quartiles // of a's second process to a
 }
 
-// void tells whether two processes of the same program differ too much for the
-// ratio to mean anything.
+// void reports whether two processes of the same program differ so much that the ratio
+// means nothing.
 func (v verdict) void() bool { return !(v.control.Median >= 0.97 && v.control.Median <= 1.03) }
 
-// outcome sums a contest up.
+// outcome is the result of a contest.
 type outcome struct {
 	verdicts  []verdict // for each of metrics
 	rounds    int
 	used      int     // rounds
-	disturbed int     // rounds, left out if enough others remain
+	disturbed int     // rounds, which are left out if enough others remain
 	foreign   float64 // the median share
 }
 
-// judge compares round by round, so that what slows a whole round down cancels
-// out. Disturbed rounds are left out if enough others remain.
+// judge compares within each round, so that the speed of a whole round cancels out.
+// Disturbed rounds are left out if enough others remain.
 func judge(rounds []round) outcome {
 	o := outcome{rounds: len(rounds)}
 	var calm []round
@@ -81,13 +81,13 @@ func judge(rounds []round) outcome {
 	return o
 }
 
-// report prints an outcome: at most 80 columns.
+// report prints an outcome in at most 80 columns.
 func (o outcome) report(w io.Writer, c contest) {
 	fmt.Fprintf(w, "a: %v   b: %v   %d connections, %d bytes\n", c.a, c.b, c.conns, c.size)
 	fmt.Fprintln(w, c.conditions())
 	fmt.Fprintf(w, "%-12s%9s%9s  %-21s  %s\n", "us, medians", "a", "b", "b/a [quartiles]", "A/A [quartiles]")
 	for i, v := range o.verdicts {
-		if c.hog && i == cpu { // that is the hog's
+		if c.hog && i == cpu { // the hog uses it
 			continue
 		}
 		mark := ""
@@ -109,7 +109,7 @@ func (o outcome) report(w io.Writer, c contest) {
 	}
 }
 
-// conditions are what a figure can't do without.
+// conditions returns the conditions of a figure.
 func (c contest) conditions() string {
 	text := fmt.Sprintf("%s, %s/%s, %d CPUs, %d rounds", runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), c.rounds)
 	if c.pin {
@@ -121,7 +121,7 @@ func (c contest) conditions() string {
 	return text
 }
 
-// quality says how calm the machine was.
+// quality returns how much foreign load there was.
 func (o outcome) quality() string {
 	text := fmt.Sprintf("foreign load: %.1f%% of a CPU (median); above 10%% in %d of %d rounds",
 		100*o.foreign, o.disturbed, o.rounds)

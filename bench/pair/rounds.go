@@ -9,19 +9,19 @@ import (
 	"github.com/completionport/completion/bench/internal/echo"
 )
 
-// contest is what two programs are compared on.
+// contest is a comparison of two programs.
 type contest struct {
 	a, b     echo.Spec
 	conns    int
 	size     int
 	rounds   int
 	messages int  // for each program and round, 0 to calibrate
-	pin      bool // server and load on a CPU each
-	hog      bool // beside a goroutine that burns CPU, on one processor
+	pin      bool // server and load each have a CPU
+	hog      bool // servers have one processor and a goroutine that burns CPU
 	log      io.Writer
 }
 
-// roundTime is how long a program's part of a round takes when calibrated.
+// roundTime is how long a program's part of a round takes after calibration.
 const roundTime = 400 * time.Millisecond
 
 // The contestants. again is a second process of the same program as a.
@@ -32,29 +32,28 @@ const (
 	contestants
 )
 
-// orders are the orders in which rounds run the contestants, one after the
-// other. Each place is taken equally often within three rounds, and each
-// neighbourhood within six.
+// orders are the orders in which rounds run the contestants, one after the other. Within
+// three rounds each contestant has each place equally often. Within six rounds it follows
+// each of the others equally often.
 var orders = [...][contestants]int{
 	{a, b, again}, {b, again, a}, {again, a, b},
 	{again, b, a}, {a, again, b}, {b, a, again},
 }
 
-// round is one measurement of each contestant, and for each the share of one
-// CPU that others took meanwhile.
+// round is one measurement of each contestant, with the share of one CPU that other
+// programs used meanwhile.
 type round struct {
 	samples [contestants]echo.Sample
 	foreign [contestants]float64
 }
 
-// disturbed tells whether others took more than a tenth of a CPU from any of
+// disturbed reports whether other programs used more than a tenth of a CPU during any of
 // the measurements.
 func (r round) disturbed() bool {
 	return max(r.foreign[a], r.foreign[b], r.foreign[again]) > 0.10
 }
 
-// hold runs the contest: all processes are started once, and the rounds
-// interleaved.
+// hold runs the contest. It starts all processes once, and then runs the rounds.
 func (c contest) hold() ([]round, error) {
 	place := echo.Anywhere
 	if c.pin {
@@ -101,8 +100,8 @@ func (c contest) open(place echo.Place) ([]*echo.Setup, error) {
 	return setups, nil
 }
 
-// calibrate finds out how many messages make a round, the same for a and its
-// second process, and warms all three up.
+// calibrate returns how many messages make a round, the same number for a and its second
+// process, and warms all three up.
 func (c contest) calibrate(setups []*echo.Setup) ([contestants]int, error) {
 	counts := [contestants]int{c.messages, c.messages, c.messages}
 	for i, s := range setups {
@@ -120,7 +119,7 @@ func (c contest) calibrate(setups []*echo.Setup) ([contestants]int, error) {
 	return counts, nil
 }
 
-// work is for one of the contestants.
+// work returns the work of one of the contestants.
 func (c contest) work(contestant, messages int) echo.Work {
 	spec := c.a
 	if contestant == b {
@@ -149,7 +148,7 @@ func (c contest) round(setups []*echo.Setup, counts, order [contestants]int) (ro
 	return r, nil
 }
 
-// clocks are read together, around a measurement.
+// clocks are the clocks that are read together before and after a measurement.
 type clocks struct {
 	time         time.Time
 	machine, own time.Duration
@@ -161,7 +160,8 @@ func watch() (clocks, error) {
 	return clocks{time.Now(), machine, own}, errors.Join(err, ownErr)
 }
 
-// line shows a round: CPU per message and foreign load of each contestant.
+// line returns a line about a round: CPU time per message and foreign load of each
+// contestant.
 func (r round) line(i int) string {
 	text := fmt.Sprintf("%3d ", i+1)
 	for k, name := range []string{"a", "b", "a'"} {

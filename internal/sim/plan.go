@@ -30,7 +30,8 @@ type plan struct {
 	closing     instruction
 }
 
-// theme is what a plan is mostly about, so that things meet which otherwise rarely do.
+// theme is what a plan is mostly about. It makes combinations happen that are rare
+// otherwise.
 type theme uint8
 
 const (

@@ -53,7 +53,7 @@ func (w *world) isTriedOnceMore(s *socket) bool {
 	return false
 }
 
-// checkRead: the memory is the rest of the operation's memory.
+// checkRead: p is the part of the operation's memory that is not filled yet.
 func (w *world) checkRead(u *use, s *socket, p []byte) {
 	if !s.announced && !w.isTriedOnceMore(s) {
 		w.fail("%v is tried before any event of its socket", u)
@@ -66,8 +66,8 @@ func (w *world) checkRead(u *use, s *socket, p []byte) {
 	}
 }
 
-// checkWrite: the bytes are those of the operation that are not sent yet, and the
-// operation should not have been aborted.
+// checkWrite: p has the bytes of the operation that are not sent yet, and the operation
+// need not have been aborted.
 func (w *world) checkWrite(u *use, s *socket, p []byte) {
 	if !bytes.Equal(p, u.expect[u.moved:]) || len(p) == 0 {
 		w.fail("%v is to write %v, what is left of it is %v", u, p, u.expect[u.moved:])

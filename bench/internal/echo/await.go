@@ -8,8 +8,8 @@ import (
 	"github.com/completionport/completion/ops"
 )
 
-// await is the program with a goroutine for each connection, as with package
-// net, but on a port.
+// await is the program with a goroutine for each connection, as with package net, on a
+// port.
 type await struct {
 	spec      Spec
 	ports     []*completion.Port

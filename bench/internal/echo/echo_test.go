@@ -50,7 +50,7 @@ func closeWithout(t *testing.T, close func() error) {
 	}
 }
 
-// Every program echoes every byte, and its process does as it is told.
+// Every program echoes every byte, and its process follows its commands.
 func TestProgramsEcho(t *testing.T) {
 	linuxOnly(t)
 	for _, program := range Programs {
@@ -83,8 +83,8 @@ func TestProgramsEcho(t *testing.T) {
 	}
 }
 
-// works are messages below, at and far above the size of the buffers; the last
-// of them do not fit into the sockets, so writes are cut short on both sides.
+// works are messages below, at and far above the size of the buffers. The last of them do
+// not fit into the sockets, so writes are cut short on both sides.
 var works = []Work{
 	{Messages: 300, Size: 64, Verify: true},
 	{Messages: 300, Size: 4096, Verify: true},
@@ -103,7 +103,7 @@ func checkMemory(t *testing.T, server *Server) {
 	}
 }
 
-// A program in this process ends without leaving anything.
+// A program in this process ends and leaves nothing behind.
 func TestProgramsClose(t *testing.T) {
 	linuxOnly(t)
 	for _, program := range Programs {
@@ -125,8 +125,8 @@ func TestProgramsClose(t *testing.T) {
 	}
 }
 
-// A peer that sends more than the system holds before it reads keeps the server
-// from writing, and then from reading.
+// A peer that sends more than the system stores before it reads stops the server from
+// writing, and then from reading.
 func TestProgramsWaitForPeer(t *testing.T) {
 	linuxOnly(t)
 	sent := make([]byte, 32<<20)
@@ -152,8 +152,8 @@ func TestProgramsWaitForPeer(t *testing.T) {
 	}
 }
 
-// sendThenRead sends until nothing moves any more, and only then reads, too. On a
-// slow machine it may begin to read before.
+// sendThenRead sends until no more bytes move, and then also reads. On a slow machine it
+// may begin to read earlier.
 func sendThenRead(t *testing.T, conn net.Conn, p []byte) []byte {
 	n := 0
 	for moved := 1; moved > 0; n += moved {
@@ -177,7 +177,7 @@ func sendThenRead(t *testing.T, conn net.Conn, p []byte) []byte {
 	return got
 }
 
-// What goes wrong in a child is said by the parent.
+// The parent reports the errors of a child.
 func TestChildErrors(t *testing.T) {
 	linuxOnly(t)
 	if _, err := StartServer(ServerOptions{Spec: Spec{Program: "queue", Backend: "none"}}); err == nil || !strings.Contains(err.Error(), `backend "none"`) {
@@ -196,7 +196,7 @@ func TestChildErrors(t *testing.T) {
 	}
 }
 
-// refusingAddress is one that a connection has, so nobody comes to listen there.
+// refusingAddress returns the address of a connection, so no program listens there.
 func refusingAddress(t *testing.T) string {
 	t.Helper()
 	l, err := net.Listen("tcp", anyPort)
@@ -212,7 +212,7 @@ func refusingAddress(t *testing.T) string {
 	return conn.LocalAddr().String()
 }
 
-// A server that goes away ends the load's work with a reason.
+// The end of a server ends the load's work with an error.
 func TestLoadNoticesEnd(t *testing.T) {
 	linuxOnly(t)
 	server, err := StartServer(ServerOptions{Spec: Spec{Program: "net"}})
@@ -227,7 +227,7 @@ func TestLoadNoticesEnd(t *testing.T) {
 	}
 }
 
-// A server that echoes wrongly does not get away with it.
+// The load detects a wrong echo.
 func TestLoadVerifies(t *testing.T) {
 	linuxOnly(t)
 	for want, answer := range map[string]func([]byte) []byte{
@@ -253,7 +253,7 @@ func TestLoadVerifies(t *testing.T) {
 	}
 }
 
-// answerOnce echoes the first byte, and then gives that answer to a message.
+// answerOnce echoes the first byte, and then answers one message with answer.
 func answerOnce(t *testing.T, listener net.Listener, answer func([]byte) []byte) {
 	conn, err := listener.Accept()
 	if err != nil {
@@ -301,7 +301,7 @@ func TestMachine(t *testing.T) {
 	if err != nil || before <= 0 {
 		t.Fatal(before, err)
 	}
-	// The kernel counts it in ticks. It will have seen a process that never stops.
+	// The kernel counts it in ticks. The ticks include a process that never stops.
 	begun, after := spent(t), before
 	for after == before && spent(t) < begun+10*time.Second {
 		if after, err = MachineCPU(); err != nil {
@@ -316,7 +316,7 @@ func TestMachine(t *testing.T) {
 	}
 }
 
-// Pinning holds for the whole process, and not for this one.
+// Pinning applies to the whole child process, and not to this one.
 func TestPinned(t *testing.T) {
 	linuxOnly(t)
 	before, err := CPUs()
@@ -343,7 +343,7 @@ func TestPinned(t *testing.T) {
 	}
 }
 
-// The hog burns while it is told to.
+// The hog burns CPU between the commands to start and to stop.
 func TestHog(t *testing.T) {
 	linuxOnly(t)
 	setup, err := Open(ServerOptions{Spec: Spec{Program: "net"}, Hog: true}, Anywhere, 1)
@@ -375,9 +375,9 @@ func TestHog(t *testing.T) {
 	if err := setup.Server.Burn(true); err != nil {
 		t.Fatal(err)
 	}
-	for burned() < measured+10 { // it is bound to, and answers all the same
+	for burned() < measured+10 { // it must, and the server still answers
 	}
-	for range 2 { // twice does no harm
+	for range 2 { // a second call has no effect
 		if err := setup.Server.Burn(false); err != nil {
 			t.Error(err)
 		}

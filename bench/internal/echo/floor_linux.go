@@ -10,9 +10,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// floor is the least that a program in Go can do with the system calls that
-// the port makes: a bare loop over edges. It waits as the port does, parked in
-// Go's own poller, where the epoll descriptor is registered.
+// floor is the minimal program in Go with the system calls that the port makes: a bare
+// loop over edges. It waits like the port, parked in Go's own poller, where the epoll
+// descriptor is registered.
 type floor struct {
 	epoll    int
 	file     *os.File
@@ -21,13 +21,13 @@ type floor struct {
 	addr     string
 	conns    []floorConn // by descriptor
 	buffer   []byte
-	events   [128]unix.EpollEvent // as many as the port takes at a time
+	events   [128]unix.EpollEvent // as many as one poll of the port takes
 	n        int
 	ended    chan struct{}
 }
 
-// floorConn is what may be under a descriptor's number: a connection, with
-// what it could not send, and whether the peer has sent its last byte.
+// floorConn is the entry of a descriptor's number. For a connection it has the bytes that
+// could not be sent, and whether the peer has sent its last byte.
 type floorConn struct {
 	rest   []byte
 	open   bool
@@ -76,7 +76,7 @@ func (f *floor) openEpoll() (err error) {
 	if f.epoll, err = unix.EpollCreate1(unix.EPOLL_CLOEXEC); err != nil {
 		return os.NewSyscallError("epoll_create1", err)
 	}
-	if err := unix.SetNonblock(f.epoll, true); err != nil { // else os.NewFile won't have it polled
+	if err := unix.SetNonblock(f.epoll, true); err != nil { // otherwise os.NewFile does not register it
 		return os.NewSyscallError("fcntl", err)
 	}
 	f.file = os.NewFile(uintptr(f.epoll), "epoll")
@@ -86,7 +86,7 @@ func (f *floor) openEpoll() (err error) {
 	return f.add(f.listener)
 }
 
-// add registers fd for its life.
+// add registers fd for its whole life.
 func (f *floor) add(fd int) error {
 	for fd >= len(f.conns) {
 		f.conns = append(f.conns, floorConn{})
@@ -118,7 +118,7 @@ func (f *floor) run() {
 	}
 }
 
-// look asks epoll without waiting, and tells whether it found something.
+// look asks epoll without waiting, and reports whether there were events.
 func (f *floor) look(uintptr) bool {
 	n, _, errno := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(f.epoll), uintptr(unsafe.Pointer(&f.events[0])), uintptr(len(f.events)), 0, 0, 0)
 	f.n = int(n)
@@ -160,7 +160,7 @@ func (f *floor) accept() {
 	}
 }
 
-// echo sends back what is there. A short read says that there is no more.
+// echo sends back the data that is there. A short read means that no data is left.
 func (f *floor) echo(fd int, c *floorConn) {
 	for {
 		n, _, errno := unix.RawSyscall(unix.SYS_READ, uintptr(fd), uintptr(unsafe.Pointer(&f.buffer[0])), uintptr(len(f.buffer)))
@@ -179,8 +179,8 @@ func (f *floor) echo(fd int, c *floorConn) {
 	}
 }
 
-// send sends p and reports whether reading may go on. What the socket does not
-// take waits for the next edge.
+// send sends p and reports whether reading may go on. Bytes that the socket does not take
+// wait for the next edge.
 func (f *floor) send(fd int, c *floorConn, p []byte) bool {
 	for len(p) > 0 {
 		n, _, errno := unix.RawSyscall6(unix.SYS_SENDTO, uintptr(fd), uintptr(unsafe.Pointer(&p[0])), uintptr(len(p)), unix.MSG_NOSIGNAL, 0, 0)

@@ -8,8 +8,8 @@ import (
 	"sync"
 )
 
-// What a key-value server has to do beside its connections: requests are those of
-// Redis (RESP), so many of them as have come, whole or in pieces.
+// The part of a key-value server without connections: it handles requests of Redis'
+// protocol (RESP), as many as have come, whole or in pieces.
 
 // store holds the values.
 type store struct {
@@ -17,23 +17,23 @@ type store struct {
 	values map[string][]byte
 }
 
-// RequestSize is the size of requests and answers in bytes. keySize and valueSize make
-// them so long.
+// RequestSize is the size of requests and answers in bytes. It follows from keySize and
+// valueSize.
 const (
 	RequestSize = 64
 	keySize     = RequestSize - len("*2\r\n$3\r\nGET\r\n$44\r\n") - len("\r\n")
 	valueSize   = RequestSize - len("$57\r\n") - len("\r\n")
 )
 
-// keyOf is the n-th key.
+// keyOf returns the n-th key.
 func keyOf(n int) string { return fmt.Sprintf("key:%0*d", keySize-len("key:"), n) }
 
-// requestOf gets the n-th key.
+// requestOf returns a request that gets the n-th key.
 func requestOf(n int) []byte {
 	return fmt.Appendf(nil, "*2\r\n$3\r\nGET\r\n$%d\r\n%s\r\n", keySize, keyOf(n))
 }
 
-// putKey makes a request one for the n-th key.
+// putKey changes a request into one for the n-th key.
 func putKey(request []byte, n int) {
 	for i := RequestSize - len("\r\n") - 1; request[i] >= '0' && request[i] <= '9'; i-- {
 		request[i] = byte('0' + n%10)
@@ -41,12 +41,12 @@ func putKey(request []byte, n int) {
 	}
 }
 
-// answerStart is how the answer to requestOf begins: the key is known.
+// answerStart is the beginning of the answer to requestOf for a known key.
 var answerStart = []byte("$57\r\n")
 
 func valueOf(n int) []byte { return fmt.Appendf(nil, "%0*d", valueSize, n) }
 
-// newStore returns nil for an echo server.
+// newStore returns a store, or nil for an echo server.
 func (s Spec) newStore() *store {
 	if s.Keys == 0 {
 		return nil
@@ -62,8 +62,8 @@ func newStore(keys int) *store {
 	return s
 }
 
-// answer handles the whole requests that in begins with. It appends the answers to out
-// and returns what is left of in.
+// answer handles the complete requests at the beginning of in. It appends the answers to
+// out and returns the rest of in.
 func (s *store) answer(in, out []byte) (rest, answers []byte, err error) {
 	var arguments [4][]byte
 	for len(in) > 0 {
@@ -138,7 +138,8 @@ func parse(in []byte, words [][]byte) (whole [][]byte, rest []byte, err error) {
 	return words, in, nil
 }
 
-// number reads a line with a mark and a number. rest is nil if some of it is missing.
+// number reads a line with a mark and a number. rest is nil if a part of the line is
+// missing.
 func number(in []byte, mark byte) (n int, rest []byte, err error) {
 	if len(in) == 0 {
 		return 0, nil, nil

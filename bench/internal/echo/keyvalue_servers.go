@@ -8,9 +8,8 @@ import (
 	"github.com/completionport/completion/ops"
 )
 
-// The key-value server in the three styles. Each connection keeps what it has of a
-// request that is not whole; the answers to all that came with one read go out with one
-// write.
+// The key-value server in the three styles. Each connection keeps the bytes of an
+// incomplete request. One write sends the answers to all requests of one read.
 
 // serveStore is goNet.serve for a key-value server.
 func (n *goNet) serveStore(conn net.Conn) {

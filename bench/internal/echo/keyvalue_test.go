@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// Each program answers requests that come many at a time, or byte by byte.
+// Each program answers requests that come many at once, or byte by byte.
 func TestKeyValue(t *testing.T) {
 	request := string(requestOf(3)) + "*3\r\n$3\r\nset\r\n$1\r\nk\r\n$3\r\nnew\r\n" + "*2\r\n$3\r\nGET\r\n$1\r\nk\r\n" +
 		"*2\r\n$3\r\nGET\r\n$4\r\nnone\r\n" + "*1\r\n$4\r\nPING\r\n"
@@ -26,7 +26,7 @@ func TestKeyValue(t *testing.T) {
 	}
 }
 
-// talk sends the request in pieces and returns what comes back until the server closes.
+// talk sends the request in pieces and returns what it receives until the server closes.
 func talk(t *testing.T, program, request string, piece int) string {
 	t.Helper()
 	s, err := Serve(Spec{Program: program, Keys: 10}, 4096)
@@ -40,13 +40,13 @@ func talk(t *testing.T, program, request string, piece int) string {
 	for len(request) > 0 {
 		n := min(piece, len(request))
 		if _, err := io.WriteString(conn, request[:n]); err != nil {
-			break // it has closed
+			break // the server has closed
 		}
 		request = request[n:]
 	}
 	conn.(*net.TCPConn).CloseWrite()
 	var got strings.Builder
-	io.Copy(&got, conn) // ends with a reset if it was closed before it had read all
+	io.Copy(&got, conn) // ends with a reset if the server closed before it had read everything
 	conn.Close()
 	s.Close()
 	return got.String()

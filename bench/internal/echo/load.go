@@ -5,25 +5,25 @@ import "time"
 // Load is a load process: a client with a number of connections to one server.
 type Load struct{ process *child }
 
-// Work is one measurement: a closed loop, in which each connection has one
-// message under way until Messages in all have come back.
+// Work is one measurement: a closed loop, in which each connection has one message under
+// way until Messages have come back on all connections together.
 type Work struct {
 	Messages int
 	Size     int
-	Verify   bool // compare every byte, against a pattern that no two messages share
-	Keys     int  // messages are requests of 64 bytes for one of so many keys; 0 for an echo
-	Renew    bool // each message on a new connection, closed after it
+	Verify   bool // compare every byte with a pattern that differs between messages
+	Keys     int  // messages are requests of 64 bytes for one of this many keys; 0 for an echo
+	Renew    bool // each message uses a new connection, which is closed after it
 }
 
-// Result is what the load saw of one Work.
+// Result is the load's result of one Work.
 type Result struct {
 	Elapsed       time.Duration
 	CPU           time.Duration // of the load process
-	P50, P99, Max time.Duration // from a message's send to its last byte back
+	P50, P99, Max time.Duration // from the send of a message until its last byte is back
 }
 
-// StartLoad starts a load process on the server at that address. A CPU of -1
-// leaves the choice to the system.
+// StartLoad starts a load process for the server at that address. With a CPU of -1 the
+// system chooses.
 func StartLoad(addr string, cpu int) (*Load, error) {
 	process, err := start("load", "", role{Target: addr}, cpu, nil, nil)
 	if err != nil {
@@ -32,8 +32,8 @@ func StartLoad(addr string, cpu int) (*Load, error) {
 	return &Load{process}, nil
 }
 
-// Connect makes so many connections more. One byte goes there and back on each
-// before the next is made, so afterwards the server waits on all of them.
+// Connect makes conns more connections. On each of them a byte makes a round trip before
+// the next one is made, so afterwards the server waits on all of them.
 func (l *Load) Connect(conns int) error { return l.ConnectKeys(conns, 0) }
 
 // ConnectKeys is Connect to a key-value server: it sends requests instead of bytes.
@@ -41,7 +41,7 @@ func (l *Load) ConnectKeys(conns, keys int) error {
 	return l.process.ask(command{Name: "connect", Conns: conns, Keys: keys}, nil)
 }
 
-// Run does the work on all connections.
+// Run performs the work on all connections.
 func (l *Load) Run(w Work) (Result, error) {
 	var r Result
 	err := l.process.ask(command{Name: "run", Work: &w}, &r)
@@ -51,7 +51,8 @@ func (l *Load) Run(w Work) (Result, error) {
 // Close ends the process, which resets its connections, and waits for it.
 func (l *Load) Close() error { return l.process.Close() }
 
-// pattern is one byte of a message: of connection i, its serial and its place.
+// pattern returns one byte of a message, from its connection i, serial number and
+// position.
 func pattern(i, serial, place int) byte {
 	x := uint32(i)*2654435761 ^ uint32(serial)*2246822519 ^ uint32(place)*3266489917
 	return byte(x>>24 ^ x>>13)

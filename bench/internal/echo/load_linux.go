@@ -17,8 +17,8 @@ import (
 // patience is how long the load waits for any answer before it gives up.
 const patience = 2 * time.Minute
 
-// piece is the most that is sent at once of a message that is verified: what does
-// not fit is made again for the next time.
+// piece is the most that is sent at once of a message that is verified. Bytes that do not
+// fit are generated again for the next send.
 const piece = 256 << 10
 
 // load is the client: one thread that blocks in epoll_wait. It allocates
@@ -52,7 +52,7 @@ type loadConn struct {
 // runLoad is the main of a load process.
 func runLoad(target string) error {
 	runtime.LockOSThread()
-	runtime.GOMAXPROCS(2) // so that the wait finds its processor again
+	runtime.GOMAXPROCS(2) // so that the thread finds its processor again after a wait
 	debug.SetGCPercent(-1)
 	addr, err := netip.ParseAddrPort(target)
 	if err != nil {
@@ -75,7 +75,7 @@ func runLoad(target string) error {
 
 func (l *load) now() time.Duration { return time.Since(l.began) }
 
-// connect makes connections one after the other, each with one byte echoed.
+// connect makes connections one after the other, and echoes one byte on each.
 func (l *load) connect(count, keys int) error {
 	l.work = Work{Size: 1}
 	if keys > 0 {
@@ -104,7 +104,7 @@ func (l *load) first(fd int) error {
 		return fmt.Errorf("the first byte: %w", os.NewSyscallError("sendto", err))
 	}
 	n, err := unix.Read(fd, l.scratch)
-	for err == unix.EINTR { // Go's scheduler signals threads
+	for err == unix.EINTR { // Go's scheduler sends signals to threads
 		n, err = unix.Read(fd, l.scratch)
 	}
 	switch {
@@ -116,8 +116,8 @@ func (l *load) first(fd int) error {
 	return nil
 }
 
-// open connects conns[i]. The socket blocks, with a time-out, but measured
-// calls on it don't.
+// open connects conns[i]. The socket is blocking, with a time-out, but measured calls on
+// it do not block.
 func (l *load) open(i int) error {
 	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
@@ -135,7 +135,7 @@ func (l *load) open(i int) error {
 		return os.NewSyscallError("setsockopt", err)
 	}
 	err = unix.Connect(fd, &l.target)
-	for err == unix.EINTR || err == unix.EALREADY { // it goes on all the same
+	for err == unix.EINTR || err == unix.EALREADY { // the connect goes on in the background
 		err = unix.Connect(fd, &l.target)
 	}
 	if err != nil && err != unix.EISCONN {
@@ -149,8 +149,8 @@ func (l *load) register(op, i int, events uint32) error {
 	return os.NewSyscallError("epoll_ctl", unix.EpollCtl(l.epoll, op, l.conns[i].fd, &e))
 }
 
-// makeRoom makes the buffers fit the work. The scratch has room for a byte too
-// many, so that one would be noticed.
+// makeRoom makes the buffers fit the work. The scratch has room for one byte more, so
+// that a byte too many is noticed.
 func (l *load) makeRoom() {
 	if size := l.work.Size; len(l.payload) < size {
 		l.payload, l.scratch = make([]byte, size), make([]byte, size+1)
@@ -163,7 +163,7 @@ func (l *load) makeRoom() {
 	}
 }
 
-// run does the work.
+// run performs the work.
 func (l *load) run(w Work) (Result, error) {
 	if len(l.conns) == 0 || w.Messages < 1 || w.Size < 1 {
 		return Result{}, fmt.Errorf("%d messages of %d bytes on %d connections make no work", w.Messages, w.Size, len(l.conns))
@@ -234,8 +234,8 @@ func (l *load) begin(i int, now time.Duration) error {
 	return l.send(i)
 }
 
-// step sends what is left of a message, takes in what has come back, and
-// begins the next.
+// step sends the rest of a message, reads what has come back, and begins the next
+// message.
 func (l *load) step(i int) error {
 	c := &l.conns[i]
 	if c.blocked {
@@ -266,8 +266,8 @@ func (l *load) step(i int) error {
 	return l.begin(i, now)
 }
 
-// send sends what the socket takes of the message, and asks for an event if
-// that is not all of it.
+// send sends as much of the message as the socket takes, and requests an event if bytes
+// are left.
 func (l *load) send(i int) error {
 	c := &l.conns[i]
 	p := l.payload[c.sent:l.work.Size]
@@ -301,7 +301,7 @@ func (l *load) send(i int) error {
 	return l.register(unix.EPOLL_CTL_MOD, i, events)
 }
 
-// check compares what has come back.
+// check compares the bytes that have come back.
 func (l *load) check(i int, got []byte) error {
 	if l.work.Keys > 0 && !bytes.HasPrefix(got, answerStart) {
 		return fmt.Errorf("the answer is %q", got)

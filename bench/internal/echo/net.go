@@ -5,8 +5,8 @@ import (
 	"sync"
 )
 
-// goNet is the program as it is mostly written in Go. Its name keeps clear of
-// the package's.
+// goNet is the program as it is usually written in Go. Its name differs from that of
+// package net.
 type goNet struct {
 	spec     Spec
 	listener net.Listener
@@ -27,8 +27,8 @@ func serveNet(s Spec, buffer int) (Serving, error) {
 
 func (n *goNet) Addr() string { return n.listener.Addr().String() }
 
-// Close waits for the peers to go: a list of connections, to close them here,
-// would be counted as memory that package net needs.
+// Close waits until the peers have closed. A list of connections, to close them here,
+// would count as memory that package net needs.
 func (n *goNet) Close() {
 	n.listener.Close()
 	n.running.Wait()

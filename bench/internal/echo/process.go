@@ -10,16 +10,16 @@ import (
 	"time"
 )
 
-// childVariable holds, in a child's environment, what it is to be.
+// childVariable is the environment variable with the role of a child.
 const childVariable = "COMPLETION_BENCH_CHILD"
 
-// role is what a child is to be: a server, or the load on the one at Target.
+// role is the role of a child: a server, or the load for the server at Target.
 type role struct {
 	Server *ServerOptions
 	Target string
 }
 
-// command is what the parent asks of a child, one line of JSON each way.
+// command is a request of the parent to a child. Request and answer are lines of JSON.
 type command struct {
 	Name  string
 	Conns int   `json:",omitempty"`
@@ -28,14 +28,14 @@ type command struct {
 	On    bool  `json:",omitempty"`
 }
 
-// answer is the child's line.
+// answer is the answer of the child.
 type answer struct {
 	Error string          `json:",omitempty"`
 	Value json.RawMessage `json:",omitempty"`
 }
 
-// RunChild does not return in a process that was started as a child. It is to
-// be called before anything else.
+// RunChild does not return in a process that was started as a child. It must be called
+// before anything else.
 func RunChild() {
 	text, ok := os.LookupEnv(childVariable)
 	if !ok {
@@ -55,8 +55,8 @@ func RunChild() {
 	os.Exit(1)
 }
 
-// obey answers commands until the parent closes its end, which it also does by
-// dying. That is noticed while a command is at work, too.
+// obey answers commands until the parent closes its end or dies. It notices this while a
+// command runs, too.
 func obey(handle func(command) (any, error)) error {
 	commands := make(chan command)
 	go func() {
@@ -80,7 +80,7 @@ func obey(handle func(command) (any, error)) error {
 	return nil
 }
 
-// respond writes the child's line.
+// respond writes the child's answer.
 func respond(value any, failure error) error {
 	var a answer
 	if failure != nil {
@@ -94,7 +94,7 @@ func respond(value any, failure error) error {
 	return json.NewEncoder(os.Stdout).Encode(a)
 }
 
-// child is a process that obeys this one.
+// child is a process that this one controls.
 type child struct {
 	name string
 	cmd  *exec.Cmd
@@ -102,8 +102,8 @@ type child struct {
 	out  *json.Decoder
 }
 
-// start starts exe as a child in that role. A CPU of -1 leaves the choice to
-// the system. wrap is put before the command line.
+// start starts exe as a child in that role. With a CPU of -1 the system chooses. wrap is
+// put before the command line.
 func start(name, exe string, r role, cpu int, wrap, env []string) (*child, error) {
 	text, err := json.Marshal(r)
 	if err != nil {

@@ -11,12 +11,12 @@ import (
 	"github.com/completionport/completion/ops"
 )
 
-// queueBuffers is the size of the pool: the number of messages between their
+// queueBuffers is the size of the pool. It limits the number of messages between their
 // read and the end of their write.
 const queueBuffers = 256
 
-// queue is the program that the port is made for: one goroutine, or as many as are to
-// work, and for each connection nothing but its pending read.
+// queue is the program that the port is made for: one goroutine, or Spec.Workers, and
+// for each connection only its pending read.
 type queue struct {
 	ports     []*completion.Port
 	listeners []*completion.Listener
@@ -34,14 +34,14 @@ type worker struct {
 	buffer int
 }
 
-// queueConn is a connection: its read, which comes back as a queueConn.
+// queueConn is a connection: its read, which is delivered as a queueConn.
 type queueConn struct {
 	ops.Read
-	rest []byte // of a request that is not whole
+	rest []byte // the bytes of an incomplete request
 }
 
-// reply is a write under way. There are as many as there are messages being
-// worked on, not as many as connections, so they are kept for the next.
+// reply is a write under way. Their number is that of messages in progress, and not of
+// connections, so they are kept for the next message.
 type reply struct {
 	ops.Write
 	to   *queueConn
@@ -67,7 +67,7 @@ func serveQueue(s Spec, buffer int) (Serving, error) {
 	return q, nil
 }
 
-// openPorts opens ports with a listener each, all on one address.
+// openPorts opens ports, each with a listener, all on one address.
 func openPorts(s Spec) (ports []*completion.Port, listeners []*completion.Listener, err error) {
 	n, address := max(s.Ports, 1), anyPort
 	for range n {
@@ -124,8 +124,8 @@ func (w *worker) accepted(a *ops.Accept) {
 	w.port.Submit(a)
 }
 
-// acceptFailed reports what stops a program from accepting: running out of
-// descriptors, if it is not being closed. The load then runs into its time-out.
+// acceptFailed prints the error that stops a program from accepting: a lack of
+// descriptors, if the program is not being closed. The load then times out.
 func acceptFailed(err error) {
 	if !errors.Is(err, net.ErrClosed) {
 		log.Print("echo: the server accepts no more: ", err)

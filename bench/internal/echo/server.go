@@ -9,14 +9,14 @@ import (
 	"time"
 )
 
-// ServerOptions say which program a server process runs, and how.
+// ServerOptions select the program of a server process and configure it.
 type ServerOptions struct {
 	Spec
 	Buffer int    // size of its buffers, 4 KiB if 0
-	Hog    bool   // with GOMAXPROCS=1, and while measured a goroutine that burns CPU
+	Hog    bool   // use GOMAXPROCS=1, and a goroutine that burns CPU while the server is measured
 	CPU    int    // the CPU to run on, if Pin
-	Pin    bool   // to one CPU, for the whole process
-	Trace  string // file for strace to count its system calls in
+	Pin    bool   // pin the whole process to one CPU
+	Trace  string // the file to which strace writes the numbers of system calls
 }
 
 // Server is a server process.
@@ -25,8 +25,8 @@ type Server struct {
 	Addr    string
 }
 
-// Memory is what a server occupies after two collections. Of the heap and the
-// stacks that is what is in use; Resident is the process, seen from outside.
+// Memory is the memory of a server in bytes after two collections. Heap and Stack are the
+// parts in use. Resident is the resident memory of the process.
 type Memory struct{ Heap, Stack, Resident int64 }
 
 // StartServer starts a server process and waits until it accepts.
@@ -57,14 +57,14 @@ func StartServer(o ServerOptions) (*Server, error) {
 	return s, nil
 }
 
-// CPU is the time the process has had so far, in user and in system mode.
+// CPU returns the CPU time of the process so far, in user and in system mode.
 func (s *Server) CPU() (time.Duration, error) {
 	var cpu time.Duration
 	err := s.process.ask(command{Name: "cpu"}, &cpu)
 	return cpu, err
 }
 
-// Memory collects garbage twice and then looks.
+// Memory collects garbage twice and returns the memory after that.
 func (s *Server) Memory() (Memory, error) {
 	var m Memory
 	err := s.process.ask(command{Name: "memory"}, &m)
@@ -77,7 +77,7 @@ func (s *Server) Burn(on bool) error {
 	return s.process.ask(command{Name: "burn", On: on}, nil)
 }
 
-// Burned grows while that goroutine burns.
+// Burned returns a number that grows while that goroutine burns CPU.
 func (s *Server) Burned() (rounds uint64, err error) {
 	err = s.process.ask(command{Name: "burned"}, &rounds)
 	return rounds, err
@@ -112,14 +112,14 @@ func runServer(o ServerOptions) error {
 	})
 }
 
-// hog is a goroutine that burns CPU without ever yielding it by itself.
+// hog is a goroutine that burns CPU and never yields by itself.
 type hog struct {
 	burning atomic.Bool
 	rounds  atomic.Uint64
 	running sync.WaitGroup
 }
 
-// burn starts or stops it. It has ended when burn returns.
+// burn starts or stops the goroutine. If burn stops it, it has ended when burn returns.
 func (h *hog) burn(on bool) {
 	if h.burning.Swap(on) == on {
 		return

@@ -6,10 +6,10 @@ import (
 	"time"
 )
 
-// Place says which CPUs server and load run on, -1 for any.
+// Place has the CPUs of server and load, -1 for any.
 type Place struct{ Server, Load int }
 
-// Anywhere leaves the choice to the system.
+// Anywhere lets the system choose.
 var Anywhere = Place{-1, -1}
 
 // Pinned puts the server on the first CPU and the load on the second.
@@ -24,7 +24,7 @@ func Pinned() (Place, error) {
 	return Place{cpus[0], cpus[1]}, nil
 }
 
-// Setup is a server with a load that is connected to it.
+// Setup is a server with a load that has connections to it.
 type Setup struct {
 	Server *Server
 	Load   *Load
@@ -38,7 +38,7 @@ type Sample struct {
 	ServerCPU time.Duration
 }
 
-// PerMessage is a part of a sample for one message, in nanoseconds.
+// PerMessage returns d divided by the number of messages, in nanoseconds.
 func (s Sample) PerMessage(d time.Duration) float64 { return float64(d) / float64(s.Messages) }
 
 // Open starts both processes and makes the connections.
@@ -58,8 +58,8 @@ func Open(o ServerOptions, p Place, conns int) (*Setup, error) {
 	return s, nil
 }
 
-// Measure does the work and takes the server's CPU time before and after it,
-// when nothing is under way.
+// Measure performs the work and reads the server's CPU time before and after it, when
+// nothing is under way.
 func (s *Setup) Measure(w Work) (Sample, error) {
 	before, err := s.Server.CPU()
 	if err != nil {
@@ -73,8 +73,8 @@ func (s *Setup) Measure(w Work) (Sample, error) {
 	return Sample{result, w.Messages, after - before}, err
 }
 
-// run does the work, beside the hog if there is one. Hogs of servers that are
-// not measured are quiet.
+// run performs the work, beside the hog if there is one. Hogs of other servers do not run
+// meanwhile.
 func (s *Setup) run(w Work) (Result, error) {
 	if !s.hog {
 		return s.Load.Run(w)
@@ -86,8 +86,8 @@ func (s *Setup) run(w Work) (Result, error) {
 	return result, errors.Join(err, s.Server.Burn(false))
 }
 
-// Calibrate warms both sides up and returns how many messages of that work
-// take about so long.
+// Calibrate warms both sides up and returns how many messages of that work take about
+// that long.
 func (s *Setup) Calibrate(w Work, about time.Duration) (int, error) {
 	for w.Messages = 64; ; w.Messages *= 2 {
 		r, err := s.run(w)

@@ -13,14 +13,14 @@ import (
 // Programs are the names of the programs under test.
 var Programs = []string{"queue", "await", "net", "floor"}
 
-// Spec names a program under test, and how it is to run.
+// Spec names a program under test and configures it.
 type Spec struct {
 	Program string
-	Backend string        // of the port, empty for the best
+	Backend string        // of the port, empty for the default
 	Spin    time.Duration // Config.SpinWait of the port
 	Work    int           // bytes that a handler hashes for each message, 0 for none
 	Workers int           // of queue: goroutines in Completions, on each port; 0 is 1
-	Keys    int           // the program is a key-value server of so many keys, 0 for an echo
+	Keys    int           // the program is a key-value server with this many keys, 0 for an echo
 	Ports   int           // of queue and await: ports with a listener each; 0 is 1
 	Exe     string        // the executable to run it from, empty for this one
 }
@@ -61,7 +61,7 @@ func Parse(text string) (Spec, error) {
 	return s, nil
 }
 
-// String is what Parse reads.
+// String returns the Spec in the form that Parse reads.
 func (s Spec) String() string {
 	text := s.Program
 	if s.Backend != "" {
@@ -84,11 +84,11 @@ func (s Spec) String() string {
 	return text
 }
 
-// HasPort tells whether the program uses a port, and so has a backend.
+// HasPort reports whether the program uses a port, and so has a backend.
 func (s Spec) HasPort() bool { return s.Program == "queue" || s.Program == "await" }
 
-// BufferFor is the size of the buffers for messages of that size. It is above
-// the message, so that one read shows that there is no more; 4 KiB at least.
+// BufferFor returns the size of the buffers for messages of that size. It is larger than
+// the message, so that one read shows that no data is left. It is at least 4 KiB.
 func BufferFor(size int) int {
 	if size < 4096 {
 		return 4096
@@ -99,7 +99,7 @@ func BufferFor(size int) int {
 // Serving is a program under test that runs in this process.
 type Serving interface {
 	Addr() string
-	Close() // returns when its goroutines have ended; the peers must be gone
+	Close() // returns when its goroutines have ended; the peers must have closed before
 }
 
 // Serve starts the program in this process, on a port of the loopback address.
@@ -120,7 +120,7 @@ func Serve(s Spec, buffer int) (Serving, error) {
 	return nil, fmt.Errorf("echo: no program %q", s.Program)
 }
 
-// work is what a handler does with a message before it answers: it hashes.
+// work is the work of a handler on a message before it answers: it hashes bytes.
 type work struct{ bytes []byte }
 
 func (s Spec) newWork() work { return work{make([]byte, s.Work)} }

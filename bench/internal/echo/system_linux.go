@@ -12,7 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// OwnCPU is the time this process has had, by the kernel's accounting.
+// OwnCPU returns the CPU time of this process, by the kernel's accounting.
 func OwnCPU() (time.Duration, error) {
 	var u unix.Rusage
 	if err := unix.Getrusage(unix.RUSAGE_SELF, &u); err != nil {
@@ -21,7 +21,7 @@ func OwnCPU() (time.Duration, error) {
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano()), nil
 }
 
-// residentOf is the memory of a process that is in RAM.
+// residentOf returns the resident memory of a process in bytes.
 func residentOf(pid int) (int64, error) {
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
@@ -35,8 +35,8 @@ func residentOf(pid int) (int64, error) {
 	return kib << 10, nil
 }
 
-// MachineCPU is the time that all CPUs together have been busy, time taken
-// away by a hypervisor included. The kernel counts it in ticks.
+// MachineCPU returns how long all CPUs together have been busy, with the time that a
+// hypervisor has taken. The kernel counts it in ticks.
 func MachineCPU() (time.Duration, error) {
 	stat, err := os.ReadFile("/proc/stat")
 	if err != nil {
@@ -62,7 +62,7 @@ func MachineCPU() (time.Duration, error) {
 	return time.Duration(ticks) * (time.Second / 100), nil // USER_HZ is 100 everywhere
 }
 
-// CPUs are the CPUs this process may use.
+// CPUs returns the CPUs that this process may use.
 func CPUs() ([]int, error) {
 	var set unix.CPUSet
 	if err := unix.SchedGetaffinity(0, &set); err != nil {
@@ -77,8 +77,8 @@ func CPUs() ([]int, error) {
 	return cpus, nil
 }
 
-// startOn calls start with the calling thread on one CPU: what is started
-// inherits that, all its threads included. A CPU below 0 changes nothing.
+// startOn calls start with the calling thread on one CPU. A process that start makes
+// inherits the CPU, with all its threads. A CPU below 0 changes nothing.
 func startOn(cpu int, start func() error) error {
 	if cpu < 0 {
 		return start()

@@ -10,11 +10,10 @@ import (
 	"strings"
 )
 
-// CountCalls returns how often the program makes each system call for one
-// message, as strace counts them. Server and load are started twice, with no
-// messages and with so many, and the difference counts. A program that is
-// traced is slow, so more of its connections are ready at each look than
-// would be without.
+// CountCalls returns how often the program makes each system call for one message, as
+// counted by strace. It starts server and load twice, without messages and with that many,
+// and takes the difference. A traced program is slow, so a poll finds more ready
+// connections than without strace.
 func CountCalls(s Spec, conns, size, messages int) (map[string]float64, error) {
 	idle, err := traced(s, conns, Work{Size: size})
 	if err != nil {
@@ -30,13 +29,13 @@ func CountCalls(s Spec, conns, size, messages int) (map[string]float64, error) {
 	return busy, nil
 }
 
-// CanTrace says why calls can't be counted here.
+// CanTrace returns an error if calls can't be counted here.
 func CanTrace() error {
 	_, err := exec.LookPath("strace")
 	return err
 }
 
-// traced counts the calls of a server's whole life.
+// traced counts the calls of a server during its whole life.
 func traced(s Spec, conns int, w Work) (map[string]float64, error) {
 	dir, err := os.MkdirTemp("", "calls")
 	if err != nil {
@@ -65,8 +64,8 @@ func traced(s Spec, conns int, w Work) (map[string]float64, error) {
 	return parseSummary(bufio.NewScanner(summary))
 }
 
-// parseSummary reads strace's table: the fourth column is the number of calls,
-// the last the name. The line of column titles and rules has no number there.
+// parseSummary reads strace's table. The fourth column is the number of calls, the last
+// one the name. Lines of titles and rules have no number there.
 func parseSummary(lines *bufio.Scanner) (map[string]float64, error) {
 	calls := make(map[string]float64)
 	for lines.Scan() {

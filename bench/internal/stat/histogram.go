@@ -1,5 +1,5 @@
-// Package stat sums measurements up: latencies in a histogram of fixed size,
-// the rounds of a comparison in medians and quartiles.
+// Package stat summarizes measurements: latencies in a histogram of fixed size, the
+// rounds of a comparison in medians and quartiles.
 package stat
 
 import (
@@ -8,14 +8,14 @@ import (
 )
 
 const (
-	steps     = 128 // per doubling: a value is known to 1/128 of itself
+	steps     = 128 // per doubling: the error of a value is at most 1/128 of it
 	stepBits  = 7
 	doublings = 40 - stepBits // up to 2^40 ns, 18 minutes
 )
 
-// Histogram counts durations in log-linear steps: exactly below 128 ns, to
-// 0.8 % above. Its memory is fixed, so recording allocates nothing. The zero
-// Histogram is empty.
+// Histogram counts durations in log-linear steps: exactly below 128 ns, with a resolution
+// of 0.8 % above. Its memory is fixed, so recording allocates nothing. The zero Histogram
+// is empty.
 type Histogram struct {
 	count   [(doublings + 1) * steps]uint64
 	total   uint64
@@ -32,10 +32,10 @@ func (h *Histogram) Record(d time.Duration) {
 // Reset empties the histogram.
 func (h *Histogram) Reset() { *h = Histogram{} }
 
-// Count is the number of durations recorded.
+// Count returns the number of durations recorded.
 func (h *Histogram) Count() uint64 { return h.total }
 
-// Max is the longest duration, exactly.
+// Max returns the longest duration, exactly.
 func (h *Histogram) Max() time.Duration { return h.longest }
 
 // Quantile returns the smallest duration that a share q of all does not
@@ -54,8 +54,8 @@ func (h *Histogram) Quantile(q float64) time.Duration {
 	return h.longest
 }
 
-// index is the step of d. The first 128 steps are 1 ns wide, the next 128 too,
-// and each further 128 twice as wide as those before.
+// index returns the step of d. The first 128 steps are 1 ns wide, the next 128 too, and
+// each further 128 are twice as wide as the 128 before.
 func index(d time.Duration) int {
 	v := uint64(max(d, 0))
 	shift := max(bits.Len64(v)-stepBits-1, 0)
@@ -63,7 +63,7 @@ func index(d time.Duration) int {
 	return min(i, len(Histogram{}.count)-1)
 }
 
-// middle is the duration in the middle of a step.
+// middle returns the duration in the middle of a step.
 func middle(i int) time.Duration {
 	shift := max(i/steps-1, 0)
 	low := uint64(i-shift*steps) << shift

@@ -6,8 +6,8 @@ import (
 	"slices"
 )
 
-// Quartiles are the quarter points of some values. The median is not moved by
-// a few wild ones, which a mean would be.
+// Quartiles are the quartiles of some values. A few extreme values do not change the
+// median, unlike a mean.
 type Quartiles struct{ Low, Median, High float64 }
 
 // QuartilesOf sorts a copy of the values. Points between two values are
@@ -17,7 +17,7 @@ func QuartilesOf(values []float64) Quartiles {
 	return Quartiles{at(sorted, 0.25), at(sorted, 0.5), at(sorted, 0.75)}
 }
 
-// at is the point of sorted below which a share q lies.
+// at returns the value below which a share q of sorted lies.
 func at(sorted []float64, q float64) float64 {
 	if len(sorted) == 0 {
 		return math.NaN()
@@ -30,12 +30,12 @@ func at(sorted []float64, q float64) float64 {
 	return sorted[i] + (place-float64(i))*(sorted[i+1]-sorted[i])
 }
 
-// String is "1.050 [1.032 1.071]", and no wider for larger values.
+// String returns a text like "1.050 [1.032 1.071]", which is not wider for larger values.
 func (q Quartiles) String() string {
 	return fmt.Sprintf("%s [%s %s]", short(q.Median), short(q.Low), short(q.High))
 }
 
-// short writes x in five characters.
+// short returns x in five characters.
 func short(x float64) string {
 	digits := 3
 	for limit := 9.9995; x >= limit && digits > 0; limit *= 10 {

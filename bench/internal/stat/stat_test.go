@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// within tells whether got is want to the histogram's resolution.
+// within reports whether got equals want within the histogram's resolution.
 func within(got, want time.Duration) bool {
 	return math.Abs(float64(got-want)) <= float64(want)/steps
 }
@@ -66,7 +66,7 @@ func TestHistogramEnds(t *testing.T) {
 		}
 	}
 	h.Record(-5)
-	h.Record(1 << 50) // beyond the last step: kept as the longest
+	h.Record(1 << 50) // beyond the last step: only Max has it
 	if h.Count() != 2 || h.Max() != 1<<50 || h.Quantile(0.5) != 0 {
 		t.Errorf("%d values, longest %v, median %v", h.Count(), h.Max(), h.Quantile(0.5))
 	}
@@ -76,7 +76,7 @@ func TestHistogramEnds(t *testing.T) {
 	}
 }
 
-// Steps neither overlap nor leave gaps, and none is wider than promised.
+// Steps neither overlap nor leave gaps, and none is wider than documented.
 func TestHistogramSteps(t *testing.T) {
 	for shift := range 40 {
 		for _, v := range []time.Duration{1<<shift - 1, 1 << shift, 1<<shift + 1, 3 << shift >> 1} {
