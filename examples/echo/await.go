@@ -33,7 +33,7 @@ func serveAwait(s *shard) {
 	}
 }
 
-// echo serves one client, and returns why it ended: io.EOF if all went well.
+// echo serves one client. It returns the error that ended it: io.EOF for a regular end.
 func (s *shard) echo(ctx context.Context, socket *completion.Socket) error {
 	read := &ops.Read{From: socket, Pool: s.pool}
 	write := &ops.Write{To: socket}
@@ -44,7 +44,7 @@ func (s *shard) echo(ctx context.Context, socket *completion.Socket) error {
 		write.Buf = read.Buf
 		write.Deadline = completion.After(s.timeout)
 		err := s.port.Await(ctx, write)
-		read.Release() // its buffer is ours again, however the write ended
+		read.Release() // the program owns the buffer again, however the write ended
 		if err != nil {
 			return err
 		}

@@ -17,17 +17,17 @@ import (
 	"testing"
 )
 
-// serverEnv makes the test binary the server, if it is set: so the tests need
-// neither the go command nor a shell, and the server has the race detector if they
-// have it. With the value limited it may open few descriptors only.
+// serverEnv makes the test binary the server, if it is set. So the tests need neither the
+// go command nor a shell, and the server has the race detector if the tests have it. With
+// the value limited, the server may open few descriptors only.
 const (
 	serverEnv      = "ECHO_TEST_SERVER"
 	limited        = "limited"
 	fewDescriptors = 64
 )
 
-// serverMain is the main function of such a process. It ends with the test, which
-// holds the other end of its input.
+// serverMain is the main function of a server process. It ends with the test, which holds
+// the other end of its input.
 func serverMain() {
 	if os.Getenv(serverEnv) == limited {
 		var limit syscall.Rlimit
@@ -47,7 +47,7 @@ func serverMain() {
 	main()
 }
 
-// command is the server with these arguments.
+// command returns a command that runs the server with these arguments.
 func command(t *testing.T, how string, args ...string) *exec.Cmd {
 	t.Helper()
 	cmd := exec.Command(os.Args[0], args...)
@@ -58,13 +58,13 @@ func command(t *testing.T, how string, args ...string) *exec.Cmd {
 	return cmd
 }
 
-// child is a server that runs as a process of its own.
+// child is a server in a process of its own.
 type child struct {
 	t       *testing.T
 	cmd     *exec.Cmd
 	addr    string
-	rest    chan string // of stdout, when it ends
-	stderr  chan string // likewise
+	rest    chan string // the rest of stdout, when it ends
+	stderr  chan string // all of stderr, when it ends
 	warning chan string // the first line of stderr
 }
 
@@ -74,7 +74,7 @@ func start(t *testing.T, args ...string) *child {
 	return startAs(t, "unlimited", args...)
 }
 
-// startAs is start for a value of serverEnv.
+// startAs is start with that value of serverEnv.
 func startAs(t *testing.T, how string, args ...string) *child {
 	t.Helper()
 	needBackend(t)
@@ -105,8 +105,8 @@ func startAs(t *testing.T, how string, args ...string) *child {
 	return c
 }
 
-// collect reads to the end. If firstLine is not nil, it gets the first line as
-// soon as that is there.
+// collect reads to the end. If firstLine is not nil, it receives the first line as soon
+// as that line is complete.
 func collect(r *bufio.Reader, all, firstLine chan<- string) {
 	var text strings.Builder
 	if firstLine != nil {
@@ -118,7 +118,7 @@ func collect(r *bufio.Reader, all, firstLine chan<- string) {
 	all <- text.String()
 }
 
-// kill ends a child that a failed test has left.
+// kill ends a child that a failed test has not stopped.
 func (c *child) kill() {
 	if c.cmd.ProcessState == nil {
 		c.cmd.Process.Kill()
@@ -126,8 +126,8 @@ func (c *child) kill() {
 	}
 }
 
-// stop sends the signal, checks that the child ends with status 0 and at rest,
-// and returns what it reports: the numbers by the word behind them.
+// stop sends the signal, checks that the child ends with status 0 and with no resource in
+// use, and returns its report: the numbers by the word behind each.
 func (c *child) stop(sig os.Signal) (report map[string]int, text, stderr string) {
 	c.t.Helper()
 	if err := c.cmd.Process.Signal(sig); err != nil {
@@ -155,7 +155,7 @@ func (c *child) stop(sig os.Signal) (report map[string]int, text, stderr string)
 	return report, text, stderr
 }
 
-// stopClean is stop for a server that had nothing to complain of.
+// stopClean is stop for a server that must not have printed any warning.
 func (c *child) stopClean() map[string]int {
 	c.t.Helper()
 	report, text, stderr := c.stop(os.Interrupt)
@@ -165,7 +165,7 @@ func (c *child) stopClean() map[string]int {
 	return report
 }
 
-// dial connects a client, which the end of the test resets.
+// dial connects a client. The end of the test resets the connection.
 func (c *child) dial() *net.TCPConn {
 	c.t.Helper()
 	conn, err := dial(c.addr)
@@ -189,7 +189,7 @@ func reset(conn *net.TCPConn) {
 	conn.Close()
 }
 
-// ping sends a few bytes and wants them back.
+// ping sends a few bytes and checks that they come back.
 func ping(conn net.Conn) error {
 	sent := []byte(conn.LocalAddr().String())
 	if _, err := conn.Write(sent); err != nil {

@@ -21,7 +21,7 @@ type serving struct {
 	served chan struct{}
 }
 
-// serveHere serves with these arguments.
+// serveHere starts a server in this process with these arguments.
 func serveHere(t *testing.T, args ...string) serving {
 	t.Helper()
 	needBackend(t)
@@ -35,7 +35,7 @@ func serveHere(t *testing.T, args ...string) serving {
 	return serving{s, t, served}
 }
 
-// stop checks that nothing is left, and returns the report.
+// stop stops the server, checks that nothing is left, and returns the report.
 func (s serving) stop() string {
 	s.t.Helper()
 	var report strings.Builder
@@ -61,7 +61,7 @@ func (s serving) dial() net.Conn {
 	return conn
 }
 
-// echo wants text back.
+// echo sends text and checks that it comes back.
 func (s serving) echo(conn net.Conn, text string) {
 	s.t.Helper()
 	if _, err := io.WriteString(conn, text); err != nil {
@@ -73,7 +73,7 @@ func (s serving) echo(conn net.Conn, text string) {
 	}
 }
 
-// All workers but the one that polls fall asleep, sooner or later.
+// All workers except the one that polls fall asleep eventually.
 func TestWorkers(t *testing.T) {
 	const workers = 5
 	s := serveHere(t, "-workers", strconv.Itoa(workers))
@@ -90,7 +90,7 @@ func TestWorkers(t *testing.T) {
 	s.stop()
 }
 
-// reusePortWorks tells whether several listeners can share an address.
+// reusePortWorks reports whether several listeners can share an address.
 func reusePortWorks(t *testing.T) bool {
 	t.Helper()
 	needBackend(t)
@@ -106,7 +106,7 @@ func reusePortWorks(t *testing.T) bool {
 	return err == nil
 }
 
-// Each port gets connections, and the report is of all of them.
+// Each port gets connections, and the report covers all ports.
 func TestPorts(t *testing.T) {
 	for _, style := range []string{"queue", "await"} {
 		t.Run(style, func(t *testing.T) {
@@ -122,7 +122,7 @@ func TestPorts(t *testing.T) {
 	}
 }
 
-// useAll connects until each of so many ports has a connection, and checks the report.
+// useAll connects until each of the ports has a connection, and checks the report.
 func useAll(s serving, ports int) {
 	s.t.Helper()
 	if len(s.shards) != ports {
@@ -138,7 +138,7 @@ func useAll(s serving, ports int) {
 		conns = append(conns, conn)
 		used = 0
 		for _, sh := range s.shards {
-			used += min(1, sh.port.Stats().Handles-1) // but for the listener
+			used += min(1, sh.port.Stats().Handles-1) // without the listener
 		}
 	}
 	for _, conn := range conns {
@@ -147,7 +147,7 @@ func useAll(s serving, ports int) {
 	checkSums(s, len(conns), len("hello")*len(conns))
 }
 
-// checkSums stops a server and checks what it reports of all its ports.
+// checkSums stops a server and checks its report about all its ports.
 func checkSums(s serving, conns, bytes int) {
 	s.t.Helper()
 	report := s.stop()
@@ -166,8 +166,8 @@ func checkSums(s serving, conns, bytes int) {
 	}
 }
 
-// What systems without ReusePort are told names the flag, and an error that has nothing
-// to do with it stays as it is.
+// The error on systems without ReusePort names the flag. An unrelated error stays
+// unchanged.
 func TestPortsRefused(t *testing.T) {
 	refused, other := &net.OpError{Op: "listen", Err: errors.ErrUnsupported}, errors.New("other")
 	one, two := &server{options: options{ports: 1}}, &server{options: options{ports: 2}}
@@ -184,8 +184,8 @@ func TestPortsRefused(t *testing.T) {
 	}
 }
 
-// The size is what a buffer has, and the most that a read returns: what a client sends
-// at once comes in at least so many pieces.
+// The size is that of a buffer, and so the most that a read returns: bytes that a client
+// sends at once arrive in at least that many pieces.
 func TestBuffer(t *testing.T) {
 	const size = 100
 	for _, c := range []struct {

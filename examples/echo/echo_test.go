@@ -25,7 +25,7 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// needBackend skips a test on systems where no port opens yet.
+// needBackend skips a test on systems where no port can be opened yet.
 func needBackend(t *testing.T) {
 	t.Helper()
 	port, err := completion.Open(nil)
@@ -38,8 +38,8 @@ func needBackend(t *testing.T) {
 	port.Close()
 }
 
-// badUse are command lines that end with status 2 and one line that contains
-// what is said.
+// badUse are command lines that end with status 2 and one line that contains the given
+// text.
 var badUse = []struct {
 	name, says string
 	args       []string
@@ -79,7 +79,7 @@ func TestBadUse(t *testing.T) {
 	}
 }
 
-// checkRefusal checks for status 2, silence on stdout and one line on stderr.
+// checkRefusal checks for status 2, no output on stdout and one line on stderr.
 func checkRefusal(t *testing.T, status int, stdout, stderr, says string) {
 	t.Helper()
 	if status != 2 {
@@ -125,7 +125,7 @@ func TestRoundTripAllocatesNothing(t *testing.T) {
 			for range 200 {
 				roundTrip()
 			}
-			// Under the race detector a pool makes a header for each lending.
+			// With the race detector a pool makes a header for each use of a buffer.
 			if n := testing.AllocsPerRun(2000, roundTrip); n != 0 && !race.Enabled {
 				t.Errorf("%v allocations per round trip", n)
 			}

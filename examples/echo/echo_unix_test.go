@@ -25,18 +25,18 @@ const (
 	clients    = 200
 	perClient  = 256 << 10
 	most       = 10_000   // idle connections
-	everything = 64 << 20 // more than sockets hold on the way there and back
+	everything = 64 << 20 // more than the sockets of both directions hold
 	ports      = 3        // the most that a server has here
 )
 
-// inBothStyles runs a test for each style.
+// inBothStyles runs a test in each style.
 func inBothStyles(t *testing.T, test func(t *testing.T, style string)) {
 	for _, style := range []string{"queue", "await"} {
 		t.Run(style, func(t *testing.T) { test(t, style) })
 	}
 }
 
-// inEachWay runs a test for each style, and for each way to use several cores.
+// inEachWay runs a test in each style, and with each way to use several cores.
 func inEachWay(t *testing.T, test func(t *testing.T, way ...string)) {
 	n := strconv.Itoa(ports)
 	for _, way := range [][]string{
@@ -76,7 +76,7 @@ func transferAll(addr string) error {
 	return parallel(clients, clients, func(i int) error { return transfer(addr, uint64(i), perClient) })
 }
 
-// checkCounts compares what the server reports.
+// checkCounts compares the report of the server.
 func checkCounts(t *testing.T, report map[string]int, want map[string]int) {
 	t.Helper()
 	for word, n := range want {
@@ -107,8 +107,8 @@ func TestAddressInUse(t *testing.T) {
 	var stdout, stderr bytes.Buffer
 	status := run([]string{"-listen", c.addr}, &stdout, &stderr)
 	checkRefusal(t, status, stdout.String(), stderr.String(), syscall.EADDRINUSE.Error())
-	// The first server serves on. Without a client it might be stopped before its first
-	// accept, and then it has submitted nothing.
+	// The first server still serves. Without a client it might be stopped before its first
+	// accept, and then it would have submitted nothing.
 	c.check(transfer(c.addr, 0, perClient))
 	c.stopClean()
 }
@@ -131,7 +131,7 @@ func TestClientsBesideIdleOnes(t *testing.T) {
 	inBothStyles(t, func(t *testing.T, style string) {
 		idle := most
 		if underRace && style == "await" {
-			idle = most / 2 // the race detector takes no more than 8128 goroutines
+			idle = most / 2 // the race detector supports no more than 8128 goroutines
 		}
 		c := start(t, "-style", style, "-timeout", "1h")
 		conns := make([]*net.TCPConn, idle)
@@ -158,7 +158,7 @@ func TestClientsBesideIdleOnes(t *testing.T) {
 	})
 }
 
-// needDescriptors skips a test where the system does not give as many to one
+// needDescriptors skips a test where the system does not give n descriptors to one
 // process.
 func needDescriptors(t *testing.T, n uint64) {
 	t.Helper()
@@ -203,7 +203,7 @@ func TestTerminateWhileBusy(t *testing.T) {
 	})
 }
 
-// stall writes until nobody takes any more, and returns how much it wrote.
+// stall writes until no more bytes are taken, and returns how many bytes it wrote.
 func stall(t *testing.T, conn *net.TCPConn, seed uint64) int {
 	t.Helper()
 	source, buffer, sent := stream(seed), make([]byte, 1<<16), 0
@@ -236,8 +236,8 @@ func TestClientReadsLate(t *testing.T) {
 	})
 }
 
-// aWhile is for how long a client may leave its echo unread where a test waits for
-// that. Others must be served within it, too.
+// aWhile is how long a client may leave its echo unread in a test that waits for that
+// limit. Other clients must be served within that time, too.
 const aWhile = 5 * time.Second
 
 func TestClientNeverReads(t *testing.T) {
@@ -266,15 +266,15 @@ func TestClientNeverReads(t *testing.T) {
 	})
 }
 
-// A client that never reads can't hold up the end for longer than a write may
-// take.
+// A client that never reads delays the end of the server for at most the time that a
+// write may take.
 func TestTerminateWhileClientStalls(t *testing.T) {
 	t.Parallel()
 	inEachWay(t, func(t *testing.T, way ...string) {
 		t.Parallel()
 		c := start(t, append(way, "-timeout", aWhile.String())...)
 		conn := c.dial()
-		c.check(ping(conn)) // else a server that is slow might stop before its first accept
+		c.check(ping(conn)) // otherwise a slow server might stop before its first accept
 		stall(t, conn, 1)
 		report, text, stderr := c.stop(syscall.SIGTERM)
 		if !strings.HasPrefix(text, "stopped, ") || stderr != "" {
@@ -284,9 +284,9 @@ func TestTerminateWhileClientStalls(t *testing.T) {
 	})
 }
 
-// What a client resets is accepted for certain once some of it came back. One that
-// is reset while it waits in the backlog is handed out by some systems and passed
-// over by others.
+// A connection was certainly accepted once some of its bytes have come back. If a
+// connection is reset in the backlog, accept returns it on some systems and skips it on
+// others.
 func TestClientResets(t *testing.T) {
 	inEachWay(t, func(t *testing.T, way ...string) {
 		c := start(t, append(way, "-timeout", "1h")...)
@@ -374,16 +374,15 @@ func TestDescriptorsRunOut(t *testing.T) {
 			c.check(ping(c.dial()))
 		}
 		report, _, stderr := c.stop(syscall.SIGTERM)
-		// However long it took, these are the most there can be of what comes again
-		// and again.
+		// The most warnings and pauses that are possible in the time that the test took.
 		took := time.Since(begun)
 		warnings, pauses := 1+int(took/warningEvery), ports*(1+int(took/acceptPause))
 		if n := strings.Count(stderr, "\n"); n > warnings {
 			t.Errorf("%d warnings in %v: %q", n, took, stderr)
 		}
-		// Two operations per round trip, three per connection, and for each pause a
-		// timer and an accept: a server that tries to accept all the time has
-		// thousands more.
+		// There are two operations per round trip, three per connection, and a timer and an
+		// accept for each pause. A server that tries to accept all the time has thousands
+		// more.
 		if most := 2*(trips+10) + 3*(2*clients+10) + 2*pauses; report["submitted"] > most {
 			t.Errorf("%d operations in %v, at most %d expected", report["submitted"], took, most)
 		}

@@ -1,19 +1,19 @@
-// Echo is a TCP server that sends back whatever it receives.
+// Echo is a TCP server that sends back what it receives.
 //
-// It shows both ways to use a port: goroutines that serve all connections from
-// the queue (queue.go), and one goroutine per connection that awaits its
-// operations (await.go). Both read into buffers of a pool, so a silent client holds
-// no memory but its few operations.
+// It shows both ways to use a port: goroutines that serve all connections from the queue
+// (queue.go), and one goroutine per connection that awaits its operations (await.go). Both
+// read into buffers of a pool, so a silent client uses no memory except its few
+// operations.
 //
-// A client that does not read is not read from either: its connection has one
-// buffer, and reads again only when that is written. Every write has a
-// deadline, and a client that misses it is cut off, or clients that never read
-// would come to hold all the buffers. A client may stay silent for ever.
+// The server does not read from a client that does not read: a connection has one buffer,
+// and the next read begins when the buffer has been written. Every write has a deadline,
+// and the server closes the connection of a client that misses it. Otherwise clients that
+// never read would hold all the buffers. A client may stay silent forever.
 //
-// One goroutine uses one core. With -workers 4 four goroutines take completions
-// from each port. With -ports 4 there are four ports, each with a listener of its
-// own on the same address, and the system spreads the connections over them.
-// README.md says when to use which.
+// One goroutine uses one core. With -workers 4 four goroutines take completions from each
+// port. With -ports 4 there are four ports, each with a listener of its own on the same
+// address, and the system distributes the connections over them. README.md says when to
+// use which.
 //
 // Usage:
 //
@@ -37,14 +37,14 @@ import (
 // styles are the functions that serve a shard until its port is closed.
 var styles = map[string]func(*shard){"queue": serveQueue, "await": serveAwait}
 
-// What is above these limits is a mistake.
+// Values above these limits are mistakes.
 const (
 	mostWorkers = 1000
 	mostPorts   = 1000
-	mostBuffer  = 1 << 30 // no call moves more
+	mostBuffer  = 1 << 30 // the most that one call moves
 )
 
-// options are what the command line says.
+// options are the values of the command line.
 type options struct {
 	address, backend, style string
 	workers, ports, buffer  int
@@ -53,7 +53,7 @@ type options struct {
 
 func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
 
-// run is main with its surroundings as parameters. It returns the exit status.
+// run is main with arguments and outputs as parameters. It returns the exit status.
 func run(args []string, stdout, stderr io.Writer) int {
 	s, err := open(args, stdout)
 	switch {
@@ -72,7 +72,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	drained := make(chan error, 1)
 	go func() {
 		<-ctx.Done()
-		stop() // a second signal kills
+		stop() // a second signal ends the process
 		drained <- s.drain()
 	}()
 	s.serve()
@@ -80,7 +80,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	return 0
 }
 
-// open makes a server of the command line.
+// open returns the server for a command line.
 func open(args []string, help io.Writer) (*server, error) {
 	s := new(server)
 	flags := s.flags()

@@ -10,18 +10,18 @@ import (
 	"github.com/completionport/completion/ops"
 )
 
-// connection is one client in queue style. Its operations are part of it and
-// are used again and again, so a round trip allocates nothing. At any time one
-// of them is in flight.
+// connection is one client in queue style. Its operations are part of it and are used
+// again and again, so a round trip allocates nothing. At any time one of them is in
+// flight.
 type connection struct {
 	read  ops.Read
 	write ops.Write
 }
 
-// serveQueue serves the clients of a shard on as many goroutines as there are to
-// be, until the port is closed and everything was delivered.
+// serveQueue serves the clients of a shard on the configured number of goroutines, until
+// the port is closed and everything was delivered.
 func serveQueue(s *shard) {
-	// Submit's one error is a port that closes: then no client is waited for.
+	// The only error of Submit is a closed port. Then there is no client to wait for.
 	s.port.Submit(&ops.Accept{On: s.listener})
 	var workers sync.WaitGroup
 	for range s.workers {
@@ -30,9 +30,9 @@ func serveQueue(s *shard) {
 	workers.Wait()
 }
 
-// work handles completions. Others may do so at the same time: an operation that
-// was delivered, and the connection it is part of, are this goroutine's until it
-// submits one of them.
+// work handles completions. Other goroutines may do so at the same time. This goroutine
+// owns an operation that was delivered to it, and the connection of that operation, until
+// it submits an operation of the connection.
 func (s *shard) work() {
 	for op := range s.port.Completions(context.Background()) {
 		switch op := op.(type) {
@@ -56,7 +56,7 @@ func (s *shard) work() {
 	}
 }
 
-// welcome begins to serve a client.
+// welcome starts to serve a client.
 func (s *shard) welcome(socket *completion.Socket) {
 	c := new(connection)
 	c.read.From, c.read.Pool, c.read.Value = socket, s.pool, c
@@ -66,7 +66,7 @@ func (s *shard) welcome(socket *completion.Socket) {
 	}
 }
 
-// received sends back what the client sent.
+// received sends back the bytes that the client sent.
 func (s *shard) received(c *connection) {
 	if err := c.read.Err(); err != nil {
 		s.hangUp(c.read.From, err)
@@ -80,7 +80,7 @@ func (s *shard) received(c *connection) {
 	}
 }
 
-// sent waits for more from the client.
+// sent reads the next bytes of the client.
 func (s *shard) sent(c *connection) {
 	s.echoed.Add(int64(c.write.N()))
 	c.write.Buf.Release()

@@ -13,18 +13,18 @@ import (
 	"github.com/completionport/completion"
 )
 
-// The pools limit the memory for data on its way: to 64 MiB for each port with
-// buffers of the default size, however many clients there are.
+// The pools limit the memory for data in progress: to 64 MiB for each port with buffers of
+// the default size, whatever the number of clients.
 const bufferCount = 1024
 
-// After an Accept that failed there is a pause, not a spin: the next one would
-// fail as well until something gives a descriptor back.
+// After a failed Accept there is a pause instead of a spin: the next Accept would also
+// fail until a descriptor is closed.
 const (
 	acceptPause  = 100 * time.Millisecond
 	warningEvery = time.Minute
 )
 
-// server is what all shards share. Their goroutines use it at the same time.
+// server is the state that all shards share. Their goroutines use it at the same time.
 type server struct {
 	options
 	shards []*shard
@@ -36,7 +36,7 @@ type server struct {
 	accepted, failed, echoed atomic.Int64
 }
 
-// shard is a port and what belongs to it. A connection stays on its port.
+// shard is a port with its listener and pool. A connection stays on its port.
 type shard struct {
 	*server
 	port     *completion.Port
@@ -56,13 +56,14 @@ func (s *server) listen() error {
 			return err
 		}
 		s.shards = append(s.shards, next)
-		address = next.listener.Addr().String() // the system may have chosen the TCP port
+		address = next.listener.Addr().String() // the system may have chosen the port number
 	}
 	return nil
 }
 
-// openShard opens a port and its listener. Several listeners share an address by
-// ReusePort. One does without, so that a second server on its address is refused.
+// openShard opens a port and its listener. Several listeners share an address with
+// ReusePort. A single listener does not use ReusePort, so that the system refuses a second
+// server on its address.
 func (s *server) openShard(address string) (*shard, error) {
 	port, err := completion.Open(&completion.Config{Backend: s.backend})
 	if err != nil {
@@ -77,7 +78,7 @@ func (s *server) openShard(address string) (*shard, error) {
 	return &shard{s, port, listener, port.NewPool(s.buffer, bufferCount)}, nil
 }
 
-// explain says what to do about systems without ReusePort.
+// explain adds advice to the error of systems without ReusePort.
 func (s *server) explain(err error) error {
 	if s.ports > 1 && errors.Is(err, errors.ErrUnsupported) {
 		return fmt.Errorf("-ports %d: this system does not spread connections over several listeners, use -workers: %w", s.ports, err)
@@ -94,8 +95,8 @@ func (s *server) serve() {
 	serving.Wait()
 }
 
-// drain writes what is still to be written and closes the ports. It takes no
-// longer than the deadline of a write.
+// drain performs the queued writes and closes the ports. It takes at most the timeout of a
+// write.
 func (s *server) drain() error {
 	ctx, cancel := context.WithTimeout(context.Background(), s.timeout)
 	defer cancel()
@@ -112,18 +113,18 @@ func (s *server) drain() error {
 	return first
 }
 
-// hangUp closes a connection and counts it if it did not end well. What was
-// echoed still reaches the client, unless it was cut off.
+// hangUp closes a connection, and counts it if it ended with an error. After a regular end
+// the echoed bytes still reach the client.
 func (s *server) hangUp(socket *completion.Socket, why error) {
 	if !errors.Is(why, io.EOF) && !errors.Is(why, net.ErrClosed) {
 		s.failed.Add(1)
-		// Or the system would keep what the client never takes.
+		// Otherwise the system would keep the bytes that the client never reads.
 		socket.SetResetOnClose(true)
 	}
 	socket.Close()
 }
 
-// warn tells, once in a while, that clients can't be accepted.
+// warn prints, at most once in a while, that clients can't be accepted.
 func (s *server) warn(err error) {
 	s.warning.Lock()
 	defer s.warning.Unlock()
@@ -133,7 +134,7 @@ func (s *server) warn(err error) {
 	}
 }
 
-// report prints what the server has done.
+// report prints the numbers of the server.
 func (s *server) report(w io.Writer, drained error) {
 	end := "all written"
 	if drained != nil {
@@ -151,8 +152,7 @@ func (s *server) report(w io.Writer, drained error) {
 		st.Handles, lent, st.Polls, st.Wakes, st.Stale)
 }
 
-// total adds up what is reported of the ports, and the buffers of their pools that
-// are lent.
+// total returns the sums of the ports' Stats, and of the lent buffers of their pools.
 func (s *server) total() (sum completion.Stats, lent int) {
 	for _, sh := range s.shards {
 		st := sh.port.Stats()

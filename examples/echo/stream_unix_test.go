@@ -22,11 +22,11 @@ func stream(seed uint64) io.Reader {
 	return rand.NewChaCha8(key)
 }
 
-// piece is a random size: small ones are as likely as large ones.
+// piece returns a random size. Small ones are as likely as large ones.
 func piece(r *rand.Rand, limit int) int { return min(limit, 1+r.IntN(1<<r.IntN(17))) }
 
-// transfer sends size bytes in random pieces, ends its side, and checks that
-// these bytes come back, and then the end.
+// transfer sends size bytes in random pieces, ends its side, and checks that these bytes
+// come back, followed by the end of the stream.
 func transfer(addr string, seed uint64, size int) error {
 	conn, err := dial(addr)
 	if err != nil {
@@ -45,7 +45,7 @@ func transfer(addr string, seed uint64, size int) error {
 	if err == nil {
 		err = expectEnd(conn)
 	}
-	conn.Close() // in case of an error, sending ends as well
+	conn.Close() // after an error this also ends the send
 	return errors.Join(err, <-sent)
 }
 
@@ -94,7 +94,7 @@ const victimEnv = "ECHO_TEST_VICTIM"
 
 const victimConns = 8
 
-// victim keeps connections busy, says when all of them are, and goes on.
+// victim keeps connections busy, reports when all of them are busy, and goes on.
 func victim(addr string) {
 	busy, broken := make(chan bool), make(chan error)
 	for i := range uint64(victimConns) {

@@ -15,8 +15,8 @@ type client struct {
 	ops.Read // of the whole answer
 }
 
-// clients are all connections, on one goroutine of one port: so the machine is left to
-// the server.
+// clients are all connections, on one goroutine of one port, so that most of the machine
+// is free for the server.
 type clients struct {
 	port *completion.Port
 	all  []*client
@@ -54,7 +54,7 @@ func (c *clients) add(to net.Addr) error {
 	return nil
 }
 
-// pingPong has each client send a message, await the answer, and so on until the time is
+// pingPong makes each client send messages and await the answer to each, until the time is
 // over. It returns the number of answers.
 func (c *clients) pingPong(duration time.Duration) (answers int64, err error) {
 	over := &ops.Timer{After: duration}
@@ -71,7 +71,7 @@ func (c *clients) pingPong(duration time.Duration) (answers int64, err error) {
 			return answers, op.Err()
 		}
 		read, isRead := op.(*ops.Read)
-		if !isRead { // a Write, which is complete before its answer is, or the Timer
+		if !isRead { // the Timer, or a Write, which is complete before its answer comes
 			if op == completion.Operation(over) {
 				over = nil
 			}

@@ -15,11 +15,11 @@ import (
 	"github.com/completionport/completion/ops"
 )
 
-// diary collects what the port says of its steps.
+// diary collects the events that the port reports to its observer.
 type diary struct {
 	mu     sync.Mutex
 	events []completion.Event
-	asleep chan bool // holds one from when the port has gone to sleep
+	asleep chan bool // gets a value when the port goes to sleep
 }
 
 func (d *diary) note(e completion.Event) {
@@ -34,14 +34,15 @@ func (d *diary) note(e completion.Event) {
 	}
 }
 
-// len is how many events there are.
+// len returns the number of events.
 func (d *diary) len() int {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return len(d.events)
 }
 
-// from returns the events behind the first ones, in the order of their times.
+// from returns the events behind the given number of first ones, in the order of their
+// times.
 func (d *diary) from(first int) []completion.Event {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -50,7 +51,7 @@ func (d *diary) from(first int) []completion.Event {
 	return events
 }
 
-// lifeOfARead has a read wait for a message, and tells what happened.
+// lifeOfARead makes a read wait for a message, and prints what happened.
 func lifeOfARead(w io.Writer) error {
 	d := diary{asleep: make(chan bool, 1)}
 	port, err := completion.Open(&completion.Config{Observer: d.note})
@@ -65,15 +66,15 @@ func lifeOfARead(w io.Writer) error {
 	defer peer.Close()
 	ctx := context.Background()
 
-	// A read that fills its buffer to the last byte: there could be more, so the
-	// next one tries at once.
+	// This read fills its buffer to the last byte. There could be more data, so the next
+	// read makes a call at once.
 	peer.Write([]byte("hello"))
 	read := &ops.Read{From: conn, Buf: completion.Own(make([]byte, 5))}
 	if err := port.Await(ctx, read); err != nil {
 		return err
 	}
 
-	select { // it may have slept before
+	select { // it may have gone to sleep before
 	case <-d.asleep:
 	default:
 	}
@@ -123,7 +124,7 @@ func connect(port *completion.Port) (*completion.Socket, net.Conn, error) {
 	return accept.Conn, peer, nil
 }
 
-// tell says what a step means.
+// tell returns a text that explains a step.
 func tell(e completion.Event) string {
 	switch e.Step {
 	case completion.StepSubmitted:

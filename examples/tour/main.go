@@ -1,6 +1,6 @@
-// Tour shows in a few seconds what a completion port does and what it costs:
-// the life of one read, and then an echo server with 1,000 connections beside
-// the same server on package net. It needs nothing but itself.
+// Tour shows in a few seconds what a completion port does and what it costs: the life of
+// one read, and then an echo server with 1,000 connections in comparison with the same
+// server on package net. It needs no other program.
 package main
 
 import (
@@ -14,7 +14,7 @@ const messageSize = 64
 
 func main() {
 	if style := os.Getenv(serverVariable); style != "" {
-		serve(style) // we are the server that the tour has started
+		serve(style) // this process is a server that the tour has started
 		return
 	}
 	if err := tour(os.Stdout, load{1000, 3 * time.Second}); err != nil {
@@ -23,7 +23,7 @@ func main() {
 	}
 }
 
-// tour tells everything to w.
+// tour prints everything to w.
 func tour(w io.Writer, l load) error {
 	if err := lifeOfARead(w); err != nil {
 		return err

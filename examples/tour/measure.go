@@ -13,13 +13,13 @@ import (
 	"time"
 )
 
-// load is what the clients do.
+// load is the load of the clients.
 type load struct {
 	connections int64
 	time        time.Duration
 }
 
-// result is what one server did.
+// result is the result of one server.
 type result struct {
 	name      string
 	perSecond float64
@@ -61,7 +61,7 @@ func startServer(style string) (*server, string, error) {
 	return s, s.out.Text(), nil
 }
 
-// memory asks the server for its bytes in use.
+// memory asks the server for the number of its bytes in use.
 func (s *server) memory() (int64, error) {
 	if _, err := io.WriteString(s.in, "memory\n"); err != nil {
 		return 0, err
@@ -72,7 +72,7 @@ func (s *server) memory() (int64, error) {
 	return strconv.ParseInt(strings.TrimSpace(s.out.Text()), 10, 64)
 }
 
-// stop ends the server and returns the CPU time it took in all.
+// stop ends the server and returns its total CPU time.
 func (s *server) stop() (time.Duration, error) {
 	s.in.Close()
 	if err := s.cmd.Wait(); err != nil {
@@ -81,7 +81,8 @@ func (s *server) stop() (time.Duration, error) {
 	return s.cmd.ProcessState.UserTime() + s.cmd.ProcessState.SystemTime(), nil
 }
 
-// measure runs one server: its memory with idle connections, then its speed.
+// measure runs one server, and measures its memory with idle connections, and then its
+// speed.
 func measure(style string, l load) (result, error) {
 	s, addr, err := startServer(style)
 	if err != nil {

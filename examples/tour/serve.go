@@ -12,9 +12,9 @@ import (
 	"github.com/completionport/completion/ops"
 )
 
-// The server runs in a process of its own, so that the system counts its CPU
-// time apart. It prints its address, answers each line on its input with the
-// bytes of heap and stacks in use, and ends with its input.
+// The server runs in a process of its own, so that the system counts its CPU time
+// separately. It prints its address, answers each line of its input with the number of
+// bytes of heap and stacks in use, and ends at the end of its input.
 
 const (
 	serverVariable = "COMPLETION_TOUR_SERVER"
@@ -47,14 +47,13 @@ func inUse() uint64 {
 	return m.HeapAlloc + m.StackInuse
 }
 
-// connection is all that one client costs the program.
+// connection is the only object of the program for each client.
 type connection struct {
 	ops.Read  // waits for a message, without a buffer
 	ops.Write // sends it back
 }
 
-// servePort echoes on one goroutine, with as many buffers as there are
-// messages in work.
+// servePort echoes on one goroutine, with one buffer for each message in progress.
 func servePort() (net.Addr, error) {
 	port, err := completion.Open(nil)
 	if err != nil {
@@ -105,7 +104,7 @@ func handle(port *completion.Port, pool *completion.Pool, op completion.Operatio
 	}
 }
 
-// serveNet is the same with a goroutine and a buffer per connection.
+// serveNet echoes with a goroutine and a buffer per connection.
 func serveNet() (net.Addr, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

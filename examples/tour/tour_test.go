@@ -19,7 +19,7 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// The tour must run through, tell the whole life in order, and fit a terminal.
+// The tour must run to its end, print the whole life in order, and fit a terminal.
 func TestTour(t *testing.T) {
 	var out bytes.Buffer
 	if err := tour(&out, load{100, 100 * time.Millisecond}); err != nil {
