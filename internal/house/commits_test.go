@@ -13,7 +13,7 @@ const (
 	longestSubject = 72
 )
 
-// unfit is what only the machine knows on which a commit was made.
+// unfit matches names that belong to the machine on which a commit was made.
 var unfit = regexp.MustCompile(`(^|[^\w.])/(home|root|tmp|work|Users|mnt)/|[A-Z]:\\|\blocalhost\b|://[^/ ]*:\d`)
 
 func TestCommits(t *testing.T) {

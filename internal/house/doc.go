@@ -1,7 +1,7 @@
-// Package house has no code, only tests of what CONTRIBUTING.md asks of the sources:
-// how long functions and files are, who imports whom, what is documented, and how
-// commits are written. They read the sources with go/parser and run nothing.
+// Package house has no code. Its tests check rules of CONTRIBUTING.md about the sources:
+// lengths of functions and files, imports, doc comments, and commits. They parse the
+// sources with go/parser and run none of them.
 //
-// Where the sources are not there, as with a test binary on another machine, the tests
-// are skipped.
+// Where there are no sources, as for a test binary on another machine, the tests are
+// skipped.
 package house

@@ -7,9 +7,9 @@ import (
 	"testing"
 )
 
-// What other packages can name says what it is, and so do the values that programs can
-// name. In a group of those one comment may be for all, or for those that follow it, or
-// at the end of a line.
+// Each exported function and type has a comment. In packages that programs can import, so
+// has each exported value. In a group of values one comment may be for all of them, or
+// for those that follow it, or at the end of a line.
 func TestExportedNamesAreDocumented(t *testing.T) {
 	for _, s := range sources(t) {
 		if s.test || s.Name.Name == "main" {
@@ -23,7 +23,7 @@ func TestExportedNamesAreDocumented(t *testing.T) {
 	}
 }
 
-// undocumented are the exported names of a declaration that no comment explains.
+// undocumented returns the exported names of a declaration that have no comment.
 func undocumented(d ast.Decl, values bool) (names []*ast.Ident) {
 	switch d := d.(type) {
 	case *ast.FuncDecl:

@@ -14,17 +14,17 @@ import (
 
 const module = "github.com/completionport/completion"
 
-// source is one Go file, whatever system it is for.
+// source is one Go file, for any system.
 type source struct {
-	path   string // from the root, with slashes
-	folder string // of its package, "." for the root's
+	path   string // relative to the root, with slashes
+	folder string // of its package, "." for the root
 	test   bool
 	text   []byte
 	fset   *token.FileSet
 	*ast.File
 }
 
-// find is the folder of go.mod, or nothing.
+// find returns the folder of go.mod, or "".
 var find = sync.OnceValue(func() string {
 	folder, err := os.Getwd()
 	for err == nil {
@@ -41,7 +41,7 @@ var find = sync.OnceValue(func() string {
 	return ""
 })
 
-// root is the folder of the sources, without which there is nothing to test.
+// root returns the folder of the sources, and skips the test if there is none.
 func root(t *testing.T) string {
 	t.Helper()
 	if find() == "" {
@@ -52,7 +52,7 @@ func root(t *testing.T) string {
 
 var parsed = sync.OnceValues(func() ([]source, error) { return parse(find()) })
 
-// sources are all Go files of the module.
+// sources returns all Go files of the module.
 func sources(t *testing.T) []source {
 	t.Helper()
 	folder := root(t)
@@ -110,7 +110,7 @@ func parseFile(fset *token.FileSet, folder, path string) (source, error) {
 	}, err
 }
 
-// lines reads a list: a line that begins with # is a comment.
+// lines returns the lines of a list, without those that begin with #: they are comments.
 func lines(t *testing.T, path string) (list []string) {
 	t.Helper()
 	for line := range strings.Lines(read(t, path)) {
@@ -122,7 +122,7 @@ func lines(t *testing.T, path string) (list []string) {
 	return list
 }
 
-// comments are the other lines of a list.
+// comments returns the comment lines of a list.
 func comments(t *testing.T, path string) string {
 	t.Helper()
 	var all strings.Builder

@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// arrows says who may import whom in this module, as folders. Tests may import what
-// they like of it.
+// arrows lists the imports that are allowed inside this module, as folders. Tests may
+// import all of its packages.
 var arrows = map[string]string{
 	"internal/backend": "",
 	"internal/race":    "",
@@ -45,8 +45,8 @@ var arrows = map[string]string{
 	"examples/tour":       ". ops",
 }
 
-// strangers says who may import what from outside of the standard library, and
-// besides him tests.
+// strangers lists which package may import which modules outside the standard library.
+// Tests may import all of them.
 var strangers = map[string]string{
 	"golang.org/x/sys/unix":    "internal/sys porttest bench/internal/echo",
 	"golang.org/x/sys/windows": "internal/sys internal/strict porttest",
@@ -73,7 +73,7 @@ func TestWhoImportsWhom(t *testing.T) {
 				continue
 			}
 			if first, _, _ := strings.Cut(name, "/"); !strings.Contains(first, ".") {
-				continue // of the standard library
+				continue // the standard library
 			}
 			who, known := strangers[name]
 			if !known || !s.test && !slices.Contains(strings.Fields(who), s.folder) {
@@ -83,8 +83,8 @@ func TestWhoImportsWhom(t *testing.T) {
 	}
 }
 
-// TestArrowsGoDown: nobody can be imported by whom he imports, so an order of the
-// table exists. What only tests need is imported by no part of the library.
+// TestArrowsGoDown: the table has no cycle. No part of the library imports packages that
+// only tests need.
 func TestArrowsGoDown(t *testing.T) {
 	var below func(folder string, seen []string) []string
 	below = func(folder string, seen []string) []string {

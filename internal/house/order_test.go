@@ -18,16 +18,17 @@ import (
 	"testing"
 )
 
-// The engine's files in an order, where each should need those above it only, and how
-// many pairs run against it. Whoever makes it fewer writes the smaller number.
+// The engine's files in an order in which each file should use only those above it, and
+// the number of pairs that run against the order. A change that reduces this number lowers
+// the constant.
 const (
 	engine       = "internal/core"
 	engineOrder  = "internal/house/testdata/order"
 	againstLimit = 8
 )
 
-// TestOrderOfTheEngine counts the pairs of files of which one uses what is declared in
-// the other. With -v it lists those that run against the order, with what is used.
+// TestOrderOfTheEngine counts the pairs of files of which one uses declarations of the
+// other. With -v it lists the pairs that run against the order, with the names used.
 func TestOrderOfTheEngine(t *testing.T) {
 	place := map[string]int{}
 	for i, name := range lines(t, engineOrder) {
@@ -60,7 +61,8 @@ func TestOrderOfTheEngine(t *testing.T) {
 	}
 }
 
-// engineUses are the engine's files, and what each uses of which other.
+// engineUses returns the engine's files, and for each pair of them the names that one uses
+// of the other.
 func engineUses(t *testing.T) (names []string, uses map[[2]string]map[string]bool) {
 	files, fset := engineFiles(t)
 	info := &types.Info{Uses: map[*ast.Ident]types.Object{}}
@@ -89,7 +91,7 @@ func engineUses(t *testing.T) (names []string, uses map[[2]string]map[string]boo
 	return names, uses
 }
 
-// engineFiles has no system's: the engine is the same on all.
+// engineFiles returns all files of the engine, which is the same on all systems.
 func engineFiles(t *testing.T) (files []*ast.File, fset *token.FileSet) {
 	for _, s := range sources(t) {
 		if s.folder == engine && !s.test {
@@ -107,7 +109,8 @@ func nameOf(fset *token.FileSet, at token.Pos) string {
 	return filepath.Base(fset.Position(at).Filename)
 }
 
-// exports finds what the go command has compiled of the packages that the engine imports.
+// exports finds the export data of the packages that the engine imports, as compiled by
+// the go command.
 func exports(t *testing.T) importer.Lookup {
 	command := exec.Command("go", "list", "-deps", "-export", "-f", "{{.ImportPath}}\t{{.Export}}", "./"+engine)
 	command.Dir = root(t)

@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// What CONTRIBUTING.md says of length.
+// The limits of lengths in CONTRIBUTING.md.
 const (
 	longestFunction = 35
 	longestFile     = 500
@@ -25,8 +25,8 @@ func TestFilesAreShort(t *testing.T) {
 	}
 }
 
-// The functions that were too long when this test was written are in a list with
-// their lengths. Nothing is added to it, and what is shortened is taken out.
+// The functions that were too long when this test was written are in a list with their
+// lengths. Nothing is added to it, and a function that was shortened is removed.
 func TestFunctionsAreShort(t *testing.T) {
 	old := map[string]int{}
 	for _, line := range lines(t, longFunctions) {
@@ -37,7 +37,7 @@ func TestFunctionsAreShort(t *testing.T) {
 		}
 		old[name] = n
 	}
-	longest := map[string]int{} // of the functions of a name: systems have each their own
+	longest := map[string]int{} // by name: each system may have its own function of a name
 	for _, s := range sources(t) {
 		for _, d := range s.Decls {
 			if f, ok := d.(*ast.FuncDecl); ok {
@@ -58,7 +58,7 @@ func TestFunctionsAreShort(t *testing.T) {
 	}
 }
 
-// functionName is as in Port.Next.
+// functionName returns a name like Port.Next.
 func functionName(f *ast.FuncDecl) string {
 	if f.Recv == nil {
 		return f.Name.Name
@@ -73,7 +73,7 @@ func functionName(f *ast.FuncDecl) string {
 	return types.ExprString(receiver) + "." + f.Name.Name
 }
 
-// length is how many lines a node has.
+// length returns how many lines a node has.
 func (s *source) length(n ast.Node) int {
 	return s.fset.Position(n.End()).Line - s.fset.Position(n.Pos()).Line + 1
 }

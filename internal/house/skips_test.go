@@ -8,7 +8,8 @@ import (
 	"unicode/utf8"
 )
 
-// What .ci/wine-skips lists, and says to stand in, are cases and tests that there are.
+// The cases and tests that .ci/wine-skips lists, and those that it names as substitutes,
+// exist.
 func TestSkippedCasesExist(t *testing.T) {
 	functions := map[string]bool{}
 	for _, s := range sources(t) {
@@ -36,7 +37,8 @@ func TestSkippedCasesExist(t *testing.T) {
 	}
 }
 
-// functionOf is the function of a test, or of a case of the conformance suite.
+// functionOf returns the name of the function of a test, or of a case of the conformance
+// suite.
 func functionOf(name string) string {
 	if strings.HasPrefix(name, "Test") {
 		function, _, _ := strings.Cut(name, "/")
