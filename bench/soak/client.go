@@ -15,7 +15,7 @@ import (
 
 // style is how a client waits for its operations.
 type style interface {
-	// begin gives an operation to the port, end returns when it is handed out.
+	// begin gives an operation to the port. end returns when it is delivered.
 	begin(completion.Operation) error
 	end(completion.Operation)
 }
@@ -26,13 +26,13 @@ type awaiting struct{ port *completion.Port }
 func (a awaiting) begin(op completion.Operation) error { return a.port.Start(op) }
 func (a awaiting) end(op completion.Operation)         { a.port.Wait(context.Background(), op) }
 
-// queued submits operations, and is told by a loop that dequeues for all.
+// queued submits operations. A loop that dequeues for all connections calls report.
 type queued struct {
 	port  *completion.Port
 	ready map[completion.Operation]chan struct{}
 }
 
-// report tells whoever waits for an operation that it is handed out.
+// report wakes the goroutine that waits for an operation, after its delivery.
 func report(op completion.Operation) {
 	var value any
 	switch op := op.(type) {
@@ -69,7 +69,7 @@ func (q queued) begin(op completion.Operation) error {
 
 func (q queued) end(op completion.Operation) { <-q.ready[op] }
 
-// client opens one connection after another.
+// client opens connections one after the other.
 type client struct {
 	*world
 	style  style
@@ -79,7 +79,7 @@ type client struct {
 
 	record     *record
 	socket     *completion.Socket
-	offset     int64 // of the stream: all before it has been echoed
+	offset     int64 // in the stream: all bytes before it have been echoed
 	connect    ops.Connect
 	read       ops.Read
 	write      ops.Write
@@ -91,7 +91,7 @@ type client struct {
 
 func (w *world) newClient(number int) *client {
 	c := &client{world: w, random: rand.New(rand.NewPCG(w.seed, uint64(number))), largest: max(w.size, header)}
-	if number%32 < 2 { // one in each style
+	if number%32 < 2 { // one client of each style
 		c.largest *= 16
 	}
 	c.back, c.message = make([]byte, c.largest), make([]byte, c.largest)
@@ -102,7 +102,7 @@ func (w *world) newClient(number int) *client {
 	return c
 }
 
-// run lives until the world stops, but for one connection at least.
+// run opens connections until the world stops, but at least one.
 func (c *client) run() {
 	for first := true; first || !c.stopping.Load(); first = false {
 		socket, err := c.clientPort.Socket("tcp4")
@@ -124,7 +124,7 @@ func (c *client) run() {
 	}
 }
 
-// begin gives an operation to the port, which takes all.
+// begin gives an operation to the port, which accepts all of them.
 func (c *client) begin(op completion.Operation) {
 	if err := c.style.begin(op); err != nil {
 		panic(err) // the port is closed after the last client
@@ -139,7 +139,7 @@ func (c *client) open() bool {
 		c.judge(c.record, "connect", err)
 		return false
 	}
-	if c.buffer == 0 && c.random.IntN(2) == 0 { // so that the largest messages go out in pieces
+	if c.buffer == 0 && c.random.IntN(2) == 0 { // so that the largest messages are sent in pieces
 		c.socket.SetWriteBuffer(4 << 10)
 	}
 	return true
@@ -164,12 +164,12 @@ func (c *client) live() {
 	}
 	c.record.sent.Store(c.offset)
 	if c.random.IntN(2) == 0 {
-		return // everything is echoed: a close is a natural end
+		return // everything was echoed: a close is a regular end
 	}
 	c.halfClose()
 }
 
-// halfClose sends the end of the stream, and waits for the other end's.
+// halfClose ends its stream, and waits for the end of the other side's stream.
 func (c *client) halfClose() {
 	c.closeWrite.On = c.socket
 	c.begin(&c.closeWrite)
@@ -187,13 +187,13 @@ func (c *client) halfClose() {
 	}
 }
 
-// disturbance is what befalls a message.
+// disturbance is what happens to a message.
 type disturbance int
 
 const (
 	none disturbance = iota
 	cancelRead
-	cancelHalfRead // when half of the echo is back, or more
+	cancelHalfRead // when at least half of the echo is back
 	cancelWrite
 	readDeadline
 	writeDeadline
@@ -202,8 +202,8 @@ const (
 	kinds // how many there are
 )
 
-// exchange sends a message and reads its echo. It reports whether the
-// connection goes on.
+// exchange sends a message and reads its echo. It reports whether the connection goes
+// on.
 func (c *client) exchange(size int) bool {
 	what := none
 	if c.random.Float64() < float64(c.faults) {
@@ -214,7 +214,7 @@ func (c *client) exchange(size int) bool {
 	began := time.Now()
 	half := size
 	if what == cancelHalfRead {
-		half = (size + 1) / 2 // of one byte all of it: a read into no memory would panic
+		half = (size + 1) / 2 // a single byte is read whole: a read into no memory would panic
 	}
 	c.startRead(0, half)
 	c.startWrite(0, size)
@@ -236,10 +236,10 @@ func (c *client) exchange(size int) bool {
 	return true
 }
 
-// end waits for both operations, which are begun, at the same time: a read that was
-// cut short is taken up again while the message is still being written, or, where
-// sockets hold less than that, the server could not send what nobody reads, and
-// would read no more. If one of them fails, it ends the other.
+// end waits for both operations, which have begun, at the same time. A read that was cut
+// short continues while the message is still being written. Otherwise, if sockets hold
+// less than a message, the server could not send the bytes that the client does not read,
+// and would stop reading. If one operation fails, it ends the other.
 func (c *client) end(half, size int, what disturbance) bool {
 	read := make(chan bool, 1)
 	go func() {
@@ -266,8 +266,8 @@ func (c *client) startRead(from, size int) {
 	c.read = ops.Read{From: c.socket, Buf: &c.in, Full: true}
 }
 
-// endWrite waits for the write, which is begun. If it is cut short on purpose,
-// the rest is sent.
+// endWrite waits for the write, which has begun. If the write was cut short on purpose,
+// endWrite sends the rest.
 func (c *client) endWrite(size int, what disturbance) bool {
 	c.style.end(&c.write)
 	written, err := c.write.N(), c.write.Err()
@@ -288,7 +288,7 @@ func (c *client) endWrite(size int, what disturbance) bool {
 	return err == nil
 }
 
-// endRead is endWrite for the read of what is between from and size.
+// endRead is endWrite for the read of the bytes between from and size.
 func (c *client) endRead(from, size int, what disturbance) bool {
 	c.style.end(&c.read)
 	got, err := c.read.N(), c.read.Err()
@@ -307,8 +307,8 @@ func (c *client) endRead(from, size int, what disturbance) bool {
 	return err == nil
 }
 
-// readRest reads what is left of an echo, and cancels that at once: some of it
-// will have come.
+// readRest reads the rest of an echo, and cancels the read at once: some bytes have
+// probably come by then.
 func (c *client) readRest(from, size int) bool {
 	c.startRead(from, size)
 	c.begin(&c.read)
@@ -316,13 +316,13 @@ func (c *client) readRest(from, size int) bool {
 	return c.endRead(from, size, cancelRead)
 }
 
-// explains tells whether an error is what a disturbance was for.
+// explains reports whether the disturbance is one of the two, and err is its error.
 func (d disturbance) explains(err error, canceled, deadline disturbance) bool {
 	return d == canceled && errors.Is(err, completion.ErrCanceled) ||
 		d == deadline && errors.Is(err, os.ErrDeadlineExceeded)
 }
 
-// setDeadline gives an operation one that passes about now.
+// setDeadline gives an operation a deadline that passes about now.
 func (c *client) setDeadline(what disturbance) {
 	soon := completion.After(time.Duration(c.random.Int64N(int64(2 * time.Millisecond))))
 	switch what {
@@ -333,7 +333,7 @@ func (c *client) setDeadline(what disturbance) {
 	}
 }
 
-// disturb does what can only be done in flight.
+// disturb makes the disturbances that need operations in flight.
 func (c *client) disturb(what disturbance) {
 	switch what {
 	case cancelRead:

@@ -4,8 +4,8 @@ package main
 
 import "syscall"
 
-// Winsock's numbers for how a connection ends. What package syscall calls so on
-// Windows no call returns.
+// Winsock's errnos for the end of a connection. No call returns the numbers with these
+// names in package syscall on Windows.
 const (
 	connectionReset = syscall.Errno(10054) // WSAECONNRESET
 	brokenPipe      = syscall.Errno(10058) // WSAESHUTDOWN

@@ -4,7 +4,7 @@ package main
 
 import "syscall"
 
-// The system's numbers for how a connection ends.
+// The system's errnos for the end of a connection.
 const (
 	connectionReset = syscall.ECONNRESET
 	brokenPipe      = syscall.EPIPE

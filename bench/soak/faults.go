@@ -12,15 +12,15 @@ import (
 	"github.com/completionport/completion/internal/sys"
 )
 
-// lost are the errnos that stand for a connection lost to a fault. None of them
-// comes about by itself between two ends in one process.
+// lost are the errnos of a connection that is lost to a fault. None of them occurs
+// without a fault between two ends in one process.
 var lost = []error{
 	syscall.EIO, syscall.ENOBUFS, syscall.ENOMEM, syscall.ENOSPC, syscall.EPERM, syscall.EACCES,
 	syscall.ETIMEDOUT, syscall.EHOSTUNREACH, syscall.ENETUNREACH, syscall.ENETDOWN,
 	syscall.EMFILE, syscall.ENFILE,
 }
 
-// followUps are what a disturbed connection may end with.
+// followUps are the errors with which a disturbed connection may end.
 var followUps = []error{
 	io.EOF, io.ErrUnexpectedEOF, net.ErrClosed, completion.ErrWriteAborted,
 	connectionReset, brokenPipe, notConnected,
@@ -35,24 +35,24 @@ func isOneOf(err error, list []error) bool {
 	return false
 }
 
-// highest bounds the descriptors that are told apart.
+// highest bounds the descriptors that can be marked.
 const highest = 1 << 16
 
-// saboteur makes system calls of one port fail.
+// saboteur makes system calls of a port fail.
 type saboteur struct {
 	share  float64
 	seed   uint64
 	calls  atomic.Uint64
 	unseen map[fault.Call][]*fault.Fault
 	seen   map[fault.Call][]*fault.Fault
-	// marked are the descriptors whose connection may be lost, if not all may.
+	// marked are the descriptors whose connection may be lost. If it is nil, all may be.
 	marked *[highest]atomic.Bool
 
 	hidden, fatal atomic.Uint64 // faults so far
 }
 
-// newSaboteur takes its faults from the table. With onlyMarked, a connection is
-// lost only after mark has been called with its descriptor.
+// newSaboteur returns a saboteur with the faults of the table. With onlyMarked, a
+// connection is lost only after mark was called with its descriptor.
 func newSaboteur(share float64, seed uint64, onlyMarked bool) *saboteur {
 	s := &saboteur{share: share, seed: seed, unseen: map[fault.Call][]*fault.Fault{}, seen: map[fault.Call][]*fault.Fault{}}
 	if onlyMarked {
@@ -70,7 +70,7 @@ func newSaboteur(share float64, seed uint64, onlyMarked bool) *saboteur {
 	return s
 }
 
-// open opens a port that meets the faults.
+// open opens a port whose calls have the faults.
 func (s *saboteur) open() (*completion.Port, error) {
 	if s.share == 0 {
 		return completion.Open(nil)
@@ -79,15 +79,15 @@ func (s *saboteur) open() (*completion.Port, error) {
 	return completion.Open(nil)
 }
 
-// mark allows the connection of a descriptor to be lost.
+// mark allows that the connection of a descriptor is lost.
 func (s *saboteur) mark(fd uintptr) {
 	if s.marked != nil && fd < highest {
 		s.marked[fd].Store(true)
 	}
 }
 
-// choose is called for each system call. What it says depends on the seed and
-// on how many calls there have been.
+// choose is called for each system call. Its result depends on the seed and on the number
+// of calls so far.
 func (s *saboteur) choose(call fault.Call, fd int) *fault.Fault {
 	if call == fault.Close && s.marked != nil && fd < highest {
 		s.marked[fd].Store(false)
@@ -108,8 +108,8 @@ func (s *saboteur) choose(call fault.Call, fd int) *fault.Fault {
 	return faults[r/10%uint64(len(faults))]
 }
 
-// mayLose tells whether a call may end badly. A failed accept loses nothing: the
-// connection waits for the next.
+// mayLose reports whether a call may lose its connection. A failed accept loses nothing:
+// the connection waits for the next accept.
 func (s *saboteur) mayLose(call fault.Call, fd int) bool {
 	return s.marked == nil || call == fault.Accept || fd >= 0 && fd < highest && call != fault.Arm && s.marked[fd].Load()
 }

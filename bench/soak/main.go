@@ -1,22 +1,22 @@
-// Soak lets real sockets live hard for a long time, and checks every byte:
+// Soak puts load on real sockets for a long time, and checks every byte:
 //
 //	go run ./bench/soak -duration 10m -faults 1%
 //
-// Two ports in one process, a server's and a client's, keep some thousand
-// connections busy. Each is opened, sends messages and reads their echoes, and
-// ends: by a half close, a close, a reset. Half of both sides are loops over a
-// queue, half are goroutines that await. The bytes of a connection depend on
-// its seed and their place, and both sides check them.
+// Two ports in one process, a server's and a client's, keep some thousand connections
+// busy. Each connection is opened, sends messages and reads their echoes, and ends: by a
+// half close, a close or a reset. On each side, half of the connections use loops over a
+// queue, and half use goroutines that await. The bytes of a connection depend on its seed
+// and on their position, and both sides check them.
 //
-// With -faults a share of the messages is disturbed: reads and writes are
-// cancelled or run into deadlines half-way and are taken up again where they
-// stopped, connections are reset or closed with all of it in flight. The same
-// share of system calls fails, for a tenth of them so that the connection is
-// lost. A connection that nothing disturbed must not see any error.
+// With -faults a share of the messages is disturbed. Reads and writes are cancelled or
+// time out after some of their bytes, and continue where they stopped. Connections are
+// reset or closed with operations in flight. The same share of system calls fails; a tenth
+// of these failures loses the connection. A connection that was not disturbed must not see
+// any error.
 //
-// In the end nothing may be left: memory after two collections, descriptors and
-// goroutines are compared at rest, after a warm-up and after it all. Whatever is
-// wrong is one sentence, and exit status 1.
+// At the end nothing may be left. Memory after two collections, descriptors and goroutines
+// are compared while no connection is open, after a warm-up and at the end. A failure is
+// reported as one sentence and exit status 1.
 package main
 
 import (
@@ -37,17 +37,17 @@ func main() {
 	}
 }
 
-// settings are what the flags say.
+// settings are the values of the flags.
 type settings struct {
 	duration    time.Duration
 	faults      share
 	connections int
 	size        int
-	buffer      int // of sockets, 0 for what the system gives
+	buffer      int // size of socket buffers, 0 for the system's default
 	seed        uint64
 }
 
-// share is a part of a whole: "1%" or "0.01".
+// share is a part of a whole, written as "1%" or "0.01".
 type share float64
 
 func (s *share) String() string { return strconv.FormatFloat(float64(*s)*100, 'g', -1, 64) + "%" }

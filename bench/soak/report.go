@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// rest is what the process holds when no connection is open.
+// rest is the resources of the process while no connection is open.
 type rest struct {
 	heap        uint64
 	descriptors int // 0 where the system does not list them
@@ -20,7 +20,7 @@ type rest struct {
 func takeRest() rest {
 	var m runtime.MemStats
 	runtime.GC()
-	debug.FreeOSMemory() // collects again: what had a cleanup is gone only now
+	debug.FreeOSMemory() // collects again: objects with a cleanup are freed only now
 	runtime.ReadMemStats(&m)
 	return rest{m.HeapAlloc, descriptors(), runtime.NumGoroutine()}
 }
@@ -29,8 +29,8 @@ func (r rest) String() string {
 	return fmt.Sprintf("heap %d KiB, RSS %d KiB, %d descriptors, %d goroutines", r.heap>>10, resident()>>10, r.descriptors, r.goroutines)
 }
 
-// flat compares what is held now with what was held before. The heap may be a
-// tenth and a MiB larger: tables grow to the largest use there was.
+// flat compares r with the earlier resources. The heap may be larger by a tenth and a
+// MiB, since tables keep the size of their largest use.
 func (r rest) flat(before rest) error {
 	switch {
 	case r.descriptors != before.descriptors:
@@ -44,14 +44,14 @@ func (r rest) flat(before rest) error {
 }
 
 func descriptors() int {
-	if runtime.GOOS != "linux" { // Wine shows Linux's folder, with its own descriptors
+	if runtime.GOOS != "linux" { // Wine shows Linux's folder, with Wine's own descriptors
 		return 0
 	}
 	open, _ := os.ReadDir("/proc/self/fd")
 	return len(open)
 }
 
-// resident is the memory in RAM, 0 where the system does not say.
+// resident returns the resident memory in bytes, 0 where the system does not report it.
 func resident() int64 {
 	status, _ := os.ReadFile("/proc/self/status")
 	_, line, _ := bytes.Cut(status, []byte("VmRSS:"))
@@ -60,7 +60,7 @@ func resident() int64 {
 	return kib << 10
 }
 
-// soak is the whole run.
+// soak makes the whole run.
 func soak(s settings, out io.Writer) (err error) {
 	w := &world{settings: s, out: out}
 	closed := false

@@ -13,7 +13,7 @@ import (
 	"github.com/completionport/completion/ops"
 )
 
-// server echoes, in both styles: behind each of its listeners is one.
+// server echoes in both styles: each of its listeners has one style.
 type server struct {
 	*world
 	port      *completion.Port
@@ -22,16 +22,15 @@ type server struct {
 	ended     sync.WaitGroup
 }
 
-// poolBuffers is well below the number of connections: late reads must wait
-// for each other.
+// poolBuffers is far below the number of connections, so pooled reads must wait for each
+// other.
 const poolBuffers = 64
 
-// listeners is how many there are. Several, so that the addresses of closed
-// connections do not run out.
+// listeners is the number of listeners. There are several, so that the addresses of
+// closed connections do not run out.
 const listeners = 8
 
-// piece is how much is echoed at once: little, so that messages come back in
-// pieces.
+// piece is how many bytes are echoed at once: few, so that messages come back in pieces.
 const piece = 2048
 
 func startServer(w *world, port *completion.Port) (*server, error) {
@@ -54,15 +53,15 @@ func startServer(w *world, port *completion.Port) (*server, error) {
 	return s, nil
 }
 
-// arrival is the first read of a connection in queue style: of its seed.
+// arrival is the first read of a connection in queue style. It reads the seed.
 type arrival struct {
 	ops.Read
 	memory [header]byte
 	buffer completion.Buffer
 }
 
-// visit is a connection in queue style: its read, and its write, which knows
-// the way back.
+// visit is a connection in queue style: its read, and its write, which points back to the
+// visit.
 type visit struct {
 	ops.Read
 	write  answer
@@ -75,7 +74,7 @@ type answer struct {
 	visit *visit
 }
 
-// loop handles whatever is finished. Two of it share the queue.
+// loop handles all completions. Two loops share the queue.
 func (s *server) loop() {
 	for op := range s.port.Completions(context.Background()) {
 		switch op := op.(type) {
@@ -114,8 +113,8 @@ func (s *server) accepted(op *ops.Accept) {
 	s.submit(op)
 }
 
-// begin looks a connection up by its seed. Before that, its failing is the
-// client's to judge.
+// begin finds the record of a connection by its seed. Before that, only the client judges
+// a failure of the connection.
 func (s *server) begin(conn *completion.Socket, seed []byte) *record {
 	raw, _ := conn.SyscallConn()
 	raw.Control(s.serverFaults.mark)
@@ -137,7 +136,7 @@ func (s *server) arrived(a *arrival) {
 	s.submit(&v.write)
 }
 
-// took judges what a read has brought, and tells whether the connection goes on.
+// took checks the result of a read, and reports whether the connection goes on.
 func (s *server) took(r *record, read *ops.Read, offset int64) bool {
 	err := read.Err()
 	if r.seed != 0 && read.N() > 0 {

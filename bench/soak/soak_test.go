@@ -57,7 +57,7 @@ func TestFlags(t *testing.T) {
 	}
 }
 
-// A wrong byte is found wherever it is.
+// A wrong byte is detected wherever it is.
 func TestCheck(t *testing.T) {
 	const seed = 42
 	stream := make([]byte, 100)
@@ -81,7 +81,7 @@ func TestCheck(t *testing.T) {
 	}
 }
 
-// What is left over is told.
+// flat reports leftovers.
 func TestFlat(t *testing.T) {
 	before := rest{heap: 10 << 20, descriptors: 9, goroutines: 3}
 	for _, after := range []rest{

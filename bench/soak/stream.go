@@ -7,18 +7,18 @@ import (
 	"sync/atomic"
 )
 
-// record is what both ends know of a connection.
+// record is the state of a connection that both ends share.
 type record struct {
 	seed uint64
-	// sent is how many bytes the client has sent, once it sends no more.
+	// sent is how many bytes the client has sent. It is set when the client sends no more.
 	sent atomic.Int64
-	// disturbed is set before anything is done that the other end may notice.
+	// disturbed is set before any action that the other end may notice.
 	disturbed atomic.Bool
 }
 
 func (r *record) String() string { return fmt.Sprintf("connection %x", r.seed) }
 
-// registry finds the record that a seed stands for.
+// registry has the records by seed.
 type registry struct{ records sync.Map }
 
 func (g *registry) add(seed uint64) *record {
@@ -36,10 +36,10 @@ func (g *registry) find(seed uint64) *record {
 	return found
 }
 
-// header is how many bytes a stream begins with that are its seed.
+// header is the number of bytes at the beginning of a stream that are its seed.
 const header = 8
 
-// mix scatters a number.
+// mix returns a hash of a number.
 func mix(x uint64) uint64 {
 	x += 0x9e3779b97f4a7c15
 	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
@@ -47,7 +47,7 @@ func mix(x uint64) uint64 {
 	return x ^ x>>31
 }
 
-// word is the group of 8 bytes of a stream that begins at 8*i.
+// word returns the 8 bytes of a stream that begin at 8*i.
 func word(seed uint64, i int64) uint64 {
 	if i == 0 {
 		return seed
@@ -65,7 +65,7 @@ func fill(p []byte, seed uint64, offset int64) {
 	}
 }
 
-// check compares p with what a stream has from offset on.
+// check compares p with the bytes of a stream from offset on.
 func check(p []byte, seed uint64, offset int64) error {
 	var group [8]byte
 	for n := 0; n < len(p); {

@@ -16,7 +16,7 @@ import (
 	"github.com/completionport/completion/bench/internal/stat"
 )
 
-// world is everything there is.
+// world is the state of a run.
 type world struct {
 	settings
 	out io.Writer
@@ -27,17 +27,17 @@ type world struct {
 	serverFaults *saboteur
 	clientFaults *saboteur
 	records      registry
-	loops        sync.WaitGroup // that dequeue for clients
+	loops        sync.WaitGroup // of the loops that dequeue for clients
 
 	stopping atomic.Bool
 	failure  atomic.Pointer[error]
 	window   window
 
-	goroutines int // when there is no connection yet
+	goroutines int // before there is any connection
 
 	opened, messages, bytes atomic.Uint64
 	disturbances, lost      atomic.Uint64
-	// How often an operation was cut short half-way.
+	// How often an operation was cut short after some of its bytes.
 	readsResumed, writesResumed atomic.Uint64
 }
 
@@ -53,7 +53,7 @@ func (w *window) record(d time.Duration) {
 	w.mu.Unlock()
 }
 
-// p99 empties the window.
+// p99 returns the 99th percentile, and empties the window.
 func (w *window) p99() time.Duration {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -67,7 +67,7 @@ func (w *world) fail(err error) {
 	w.stopping.Store(true)
 }
 
-// err is what went wrong, if anything did.
+// err returns the first error, or nil.
 func (w *world) err() error {
 	if err := w.failure.Load(); err != nil {
 		return *err
@@ -75,8 +75,8 @@ func (w *world) err() error {
 	return nil
 }
 
-// judge decides whether a connection may end with err: it may if it was
-// disturbed, and one that a fault has hit is from here on.
+// judge decides whether a connection may end with err: it may if it was disturbed. A
+// connection that a fault has hit counts as disturbed from here on.
 func (w *world) judge(r *record, what string, err error) {
 	switch {
 	case w.faults > 0 && isOneOf(err, lost):
@@ -138,7 +138,7 @@ func atRest(name string, port *completion.Port) error {
 	return nil
 }
 
-// limitBuffers makes a socket hold little, if it is to.
+// limitBuffers sets the sizes of a socket's buffers, if there is a setting.
 func (w *world) limitBuffers(socket *completion.Socket) {
 	if w.buffer > 0 {
 		socket.SetReadBuffer(w.buffer)
@@ -146,17 +146,18 @@ func (w *world) limitBuffers(socket *completion.Socket) {
 	}
 }
 
-// patience is how long nothing may happen.
+// patience is how long a run may make no progress.
 const patience = 2 * time.Minute
 
-// calm finds out how long nothing has happened.
+// calm measures how long there has been no progress.
 type calm struct {
 	w     *world
 	moved time.Time
 	ended uint64 // operations of both ports
 }
 
-// tooLong tells whether patience is at its end. It is to be asked again and again.
+// tooLong reports whether there was no progress for longer than patience. It must be
+// called repeatedly.
 func (c *calm) tooLong() bool {
 	ended := c.w.serverPort.Stats().Completed + c.w.clientPort.Stats().Completed
 	if ended != c.ended || c.moved.IsZero() {
@@ -165,8 +166,8 @@ func (c *calm) tooLong() bool {
 	return time.Since(c.moved) > patience
 }
 
-// live lets connections live for d. each is called ten times meanwhile. When
-// live returns, all of them are closed on both sides.
+// live runs connections for d. It calls each ten times meanwhile. When live returns, all
+// connections are closed on both sides.
 func (w *world) live(d time.Duration, each func(part int)) error {
 	w.stopping.Store(false)
 	var clients sync.WaitGroup
@@ -215,7 +216,8 @@ func (w *world) end(clients *sync.WaitGroup) error {
 	return w.err()
 }
 
-// until waits for a state that is bound to come, as long as anything happens.
+// until waits for a state that must come, and reports whether it came. It stops waiting
+// when there is no progress.
 func (w *world) until(reached func() bool) bool {
 	for quiet := (calm{w: w}); !reached(); time.Sleep(time.Millisecond) {
 		if quiet.tooLong() {
@@ -225,8 +227,8 @@ func (w *world) until(reached func() bool) bool {
 	return true
 }
 
-// flush returns when the server has accepted every connection that waits in a
-// backlog: one that comes behind all of them was echoed.
+// flush returns when the server has accepted every connection in its backlogs: on each
+// listener it waits until a later connection is echoed.
 func (w *world) flush() error {
 	for _, address := range w.server.addresses {
 		for !w.echoes(address) { // a fault may hit it
@@ -238,8 +240,8 @@ func (w *world) flush() error {
 	return nil
 }
 
-// echoes sends the header of a stream that no client has, over a connection of
-// package net.
+// echoes sends the header of a stream that no client uses, over a connection of package
+// net, and reports whether it comes back.
 func (w *world) echoes(address net.Addr) bool {
 	conn, err := net.Dial(address.Network(), address.String())
 	if err != nil {
@@ -258,14 +260,14 @@ func (w *world) echoes(address net.Addr) bool {
 	return err == nil && back == there
 }
 
-// empty tells whether all connections are closed, and all that served them has
-// ended.
+// empty reports whether all connections are closed, and the goroutines that served them
+// have ended.
 func (w *world) empty() bool {
 	return w.serverPort.Stats().Handles == listeners && w.clientPort.Stats().Handles == 0 &&
 		w.clientPort.Stats().InFlight == 0 && runtime.NumGoroutine() <= w.goroutines
 }
 
-// stuck says where everything stands.
+// stuck returns an error with the state of everything.
 func (w *world) stuck(what string) error {
 	stacks := make([]byte, 4<<20)
 	fmt.Fprintf(os.Stderr, "server %+v\nclient %+v\n%s\n", w.serverPort.Stats(), w.clientPort.Stats(), stacks[:runtime.Stack(stacks, true)])
