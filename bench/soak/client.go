@@ -139,7 +139,7 @@ func (c *client) open() bool {
 		c.judge(c.record, "connect", err)
 		return false
 	}
-	if c.buffer == 0 && c.random.IntN(2) == 0 { // so that the largest messages are sent in pieces
+	if c.buffer == 0 && c.random.IntN(2) == 0 { // the largest messages are sent in pieces
 		c.socket.SetWriteBuffer(4 << 10)
 	}
 	return true

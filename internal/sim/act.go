@@ -445,7 +445,7 @@ func (c *caller) move(i *instruction) {
 		if t != 0 {
 			u.earliest = min(u.earliest, t)
 		}
-		c.a.effect = func() { // several may move it at once: the last one that gets the lock decides
+		c.a.effect = func() { // of several at once, the last to get the lock decides
 			c.visit(u, visitMove)
 			if o.use == u {
 				u.deadline, u.sure = t, true
@@ -456,7 +456,7 @@ func (c *caller) move(i *instruction) {
 	o.moving--
 	c.trace("deadline of operation %d to %d: %v", o.number, t, moved)
 	if u == nil || o.use != u {
-		if v := o.use; v != nil && moved && t != 0 { // it may have moved the deadline of a later use
+		if v := o.use; v != nil && moved && t != 0 { // it may have moved that of a later use
 			v.sure, v.earliest = false, min(v.earliest, t)
 		}
 		return

@@ -8,7 +8,7 @@ import (
 // it. Such worlds check that everything is served in time (timely.go). They are rare,
 // since they are long.
 type busy struct {
-	turns  int   // for this many turns the leader always has something else to do; 0 in all other worlds
+	turns  int   // how many turns the leader has other work for; 0 in all other worlds
 	quiet  bool  // the leader has nothing else to do: it spins
 	filled int   // directions with more operations than a turn performs
 	data   int   // bytes that each socket has received before, except the quiet one

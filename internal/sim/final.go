@@ -20,7 +20,7 @@ func (w *world) checkClosed() {
 		w.fail("Close returns and the poller is in use")
 	}
 	for fd, s := range w.kernel.table {
-		if s != nil && (s.conn == nil || s.conn.handle != nil) { // otherwise the port is just refusing it
+		if s != nil && (s.conn == nil || s.conn.handle != nil) { // or the port is just refusing it
 			w.fail("Close returns and descriptor %d is open", fd)
 		}
 	}

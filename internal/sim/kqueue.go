@@ -131,7 +131,7 @@ func (q *queue) look(n *knote) (e kqueue.Event, ready bool) {
 	case n == &q.pipe:
 		e.Data = int64(q.bytes)
 		return e, q.bytes > 0
-	case s.phase == fresh && !s.listening: // neither filter reports a socket that is not connected
+	case s.phase == fresh && !s.listening: // neither filter reports it before it is connected
 		return e, false
 	case e.Filter == kqueue.Read:
 		e.Data = int64(len(s.received) + len(s.backlog))

@@ -24,7 +24,7 @@ type plan struct {
 	visitors    int // peers that connect to listeners
 	activity    int // how many actions each peer makes
 	sockets     socketKind
-	taken       bool // the first socket was adopted, and its previous owner has received urgent data
+	taken       bool // the first socket is adopted; its previous owner received urgent data
 	busy        busy
 	actors      [][]instruction
 	closing     instruction

@@ -76,7 +76,7 @@ func (f *floor) openEpoll() (err error) {
 	if f.epoll, err = unix.EpollCreate1(unix.EPOLL_CLOEXEC); err != nil {
 		return os.NewSyscallError("epoll_create1", err)
 	}
-	if err := unix.SetNonblock(f.epoll, true); err != nil { // otherwise os.NewFile does not register it
+	if err := unix.SetNonblock(f.epoll, true); err != nil { // or os.NewFile does not register it
 		return os.NewSyscallError("fcntl", err)
 	}
 	f.file = os.NewFile(uintptr(f.epoll), "epoll")

@@ -13,7 +13,7 @@ import (
 type ServerOptions struct {
 	Spec
 	Buffer int    // size of its buffers, 4 KiB if 0
-	Hog    bool   // use GOMAXPROCS=1, and a goroutine that burns CPU while the server is measured
+	Hog    bool   // GOMAXPROCS=1, and a goroutine that burns CPU during measurements
 	CPU    int    // the CPU to run on, if Pin
 	Pin    bool   // pin the whole process to one CPU
 	Trace  string // the file to which strace writes the numbers of system calls
