@@ -35,9 +35,7 @@ func TestAllocations(t *testing.T) {
 			{"EchoThroughTheQueueLate", func(t *testing.T, p *completion.Port) func() { return queueEcho(t, p, p.NewPool(64, 2)) }},
 			{"EchoWithDeadlines", echoWithDeadlines},
 			{"Await", func(t *testing.T, p *completion.Port) func() { return awaitEcho(t, p, context.Background(), nil) }},
-			{"AwaitLate", func(t *testing.T, p *completion.Port) func() {
-				return awaitEcho(t, p, context.Background(), p.NewPool(64, 2))
-			}},
+			{"AwaitLate", awaitEchoLate},
 			{"AwaitSameContext", func(t *testing.T, p *completion.Port) func() { return awaitEcho(t, p, t.Context(), nil) }},
 			{"NextSameContext", nextSameContext},
 			{"CancelAndSetDeadline", cancelAndSetDeadline},
@@ -58,6 +56,10 @@ func TestAllocations(t *testing.T) {
 			})
 		}
 	})
+}
+
+func awaitEchoLate(t *testing.T, p *completion.Port) func() {
+	return awaitEcho(t, p, context.Background(), p.NewPool(64, 2))
 }
 
 func must(t *testing.T, err error) {
