@@ -100,6 +100,32 @@ func TestSpinningEndsWithTheDeadline(t *testing.T) {
 	}
 }
 
+// busyLooks is a quietPoller during whose third look another goroutine submits.
+type busyLooks struct {
+	quietPoller
+	looks  int
+	submit func()
+}
+
+func (b *busyLooks) Wait(how backend.Waiting, events []backend.Event) (int, bool) {
+	if b.looks++; b.looks == 3 {
+		b.submit()
+	}
+	return b.quietPoller.Wait(how, events)
+}
+
+// Spinning ends when there is a finished operation, not at the end of the spin time.
+func TestSpinningEndsWithAPost(t *testing.T) {
+	k := &script{t: t, now: 1, idle: true}
+	poller := &busyLooks{quietPoller: quietPoller{pollerOf{k}, 1_000_000}}
+	p := NewPort(Options{Kernel: k, Poller: poller, SpinWait: 500_000_000})
+	post := &operation{kind: backend.Post}
+	poller.submit = func() { p.Submit([]Operation{post}, false) }
+	if op := p.Next(context.Background()); op != Operation(post) || poller.looks > 5 {
+		t.Errorf("Next returned %v after %d looks, want the post soon after 3", op, poller.looks)
+	}
+}
+
 // However many operations are due, one turn ends a bounded number, and the next turn goes
 // on: events and the lock are not kept waiting.
 func TestOverdueInBoundedTurns(t *testing.T) {

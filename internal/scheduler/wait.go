@@ -206,7 +206,8 @@ func (s *Scheduler) ItemsChanged() {
 	}
 	leads := s.leader != nil && s.leader.want == Item
 	if leads && !s.parked {
-		unclaimed-- // it looks at the queue before it sleeps
+		s.newsFlag.Store(true) // it may spin
+		unclaimed--            // it looks at the queue before it sleeps
 	}
 	for ; unclaimed > 0 && s.dequeuers.head != nil; unclaimed-- {
 		w := s.dequeuers.head
