@@ -27,6 +27,7 @@ var arrows = map[string]string{
 	".": "internal/backend internal/core internal/memory internal/sys " +
 		"internal/epoll internal/iocp internal/kqueue",
 	"ops":      ". internal/backend internal/core",
+	"ionet":    ". ops",
 	"porttest": ". ops internal/race",
 
 	"internal/fault":               "internal/backend internal/sys",

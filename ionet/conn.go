@@ -1,0 +1,190 @@
+package ionet
+
+import (
+	"context"
+	"io"
+	"net"
+	"os"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/completionport/completion"
+	"github.com/completionport/completion/ops"
+)
+
+var (
+	_ net.Conn      = (*Conn)(nil)
+	_ syscall.Conn  = (*Conn)(nil)
+	_ io.ReaderFrom = (*Conn)(nil)
+	_ io.WriterTo   = (*Conn)(nil)
+)
+
+// Conn is a net.Conn on a socket of a port. It comes from a Listener, a Dialer or
+// NewConn. It has the methods of *net.TCPConn that make sense for both TCP and unix
+// sockets.
+type Conn struct {
+	port          *completion.Port
+	socket        *completion.Socket
+	local, remote net.Addr
+	closed        atomic.Bool
+
+	reads    side
+	read     ops.Read
+	in       completion.Buffer
+	readOver atomic.Bool // CloseRead was called
+
+	writes side
+	write  ops.Write
+	out    completion.Buffer
+}
+
+// NewConn returns a Conn for a connected socket of port. The Conn owns the socket: Close
+// closes it. Operations that the program submits on the socket by itself take turns with
+// those of the Conn.
+func NewConn(port *completion.Port, socket *completion.Socket) *Conn {
+	c := &Conn{port: port, socket: socket, local: socket.LocalAddr(), remote: socket.RemoteAddr()}
+	c.read.From, c.write.To = socket, socket
+	return c
+}
+
+// Socket returns the socket of the connection, for operations of package ops and for
+// socket options.
+func (c *Conn) Socket() *completion.Socket { return c.socket }
+
+// Port returns the port of the connection.
+func (c *Conn) Port() *completion.Port { return c.port }
+
+// Read reads from the connection, as net.Conn says. The port owns p until Read returns.
+func (c *Conn) Read(p []byte) (int, error) {
+	c.reads.turn.Lock()
+	defer c.reads.turn.Unlock()
+	if len(p) == 0 {
+		return 0, c.emptyRead()
+	}
+	c.in.Set(p)
+	c.read.Buf, c.read.Pool = &c.in, nil
+	err := c.awaitRead()
+	n := c.read.N()
+	c.in.Set(nil) // the memory is the caller's again
+	return n, err
+}
+
+// emptyRead is a read of no bytes, which the port does not perform.
+func (c *Conn) emptyRead() error {
+	if c.reads.isPast() {
+		return opError("read", c.local, c.remote, os.ErrDeadlineExceeded)
+	}
+	return nil
+}
+
+// ReadReady waits until there is data, or the stream ends, and returns the data in a
+// buffer of pool, which must be a pool of the connection's port. While it waits, the
+// connection holds no buffer. The caller releases the buffer. If err is not nil, there is
+// no buffer.
+func (c *Conn) ReadReady(pool *completion.Pool) (*completion.Buffer, error) {
+	c.reads.turn.Lock()
+	defer c.reads.turn.Unlock()
+	c.read.Buf, c.read.Pool = nil, pool
+	err := c.awaitRead()
+	b := c.read.Buf
+	c.read.Buf, c.read.Pool = nil, nil
+	return b, err
+}
+
+// awaitRead performs the read. The turn is held.
+func (c *Conn) awaitRead() error {
+	if c.readOver.Load() {
+		c.read.Buf = nil
+		return io.EOF
+	}
+	err := c.reads.await(c.port, &c.read, &c.read.Op)
+	switch {
+	case err == nil || err == io.EOF:
+		return err
+	case c.readOver.Load() && err == completion.ErrCanceled:
+		return io.EOF
+	}
+	return opError("read", c.local, c.remote, err)
+}
+
+// Write writes all of p to the connection, or returns how much of it was written and an
+// error, as net.Conn says. The port owns p until Write returns.
+func (c *Conn) Write(p []byte) (int, error) {
+	c.writes.turn.Lock()
+	defer c.writes.turn.Unlock()
+	return c.writeAll(p)
+}
+
+// writeAll is Write. The turn is held.
+func (c *Conn) writeAll(p []byte) (int, error) {
+	c.out.Set(p)
+	c.write.Buf = &c.out
+	err := c.writes.await(c.port, &c.write, &c.write.Op)
+	n := c.write.N()
+	c.out.Set(nil) // the memory is the caller's again
+	return n, opError("write", c.local, c.remote, err)
+}
+
+// Close closes the connection. Reads and Writes that wait return an error that matches
+// net.ErrClosed, and so does Close itself if the connection was closed before.
+func (c *Conn) Close() error {
+	c.closed.Store(true)
+	return opError("close", c.local, c.remote, c.socket.Close())
+}
+
+// CloseWrite sends the end of the stream to the peer, behind the Writes that are under
+// way. Writes after it fail.
+func (c *Conn) CloseWrite() error {
+	c.writes.turn.Lock()
+	defer c.writes.turn.Unlock()
+	end := &ops.CloseWrite{On: c.socket}
+	return opError("close", c.local, c.remote, c.port.Await(context.Background(), end))
+}
+
+// CloseRead ends Read and ReadReady, those that wait and those to come, with io.EOF. The
+// peer is not told: what it sends stays in the system's buffers.
+func (c *Conn) CloseRead() error {
+	if c.closed.Load() {
+		return opError("close", c.local, c.remote, net.ErrClosed)
+	}
+	c.readOver.Store(true)
+	c.reads.mu.Lock()
+	defer c.reads.mu.Unlock()
+	if c.reads.inFlight != nil {
+		c.port.Cancel(c.reads.inFlight)
+	}
+	return nil
+}
+
+// LocalAddr returns the local address, also after Close.
+func (c *Conn) LocalAddr() net.Addr { return c.local }
+
+// RemoteAddr returns the address of the peer, also after Close.
+func (c *Conn) RemoteAddr() net.Addr { return c.remote }
+
+// SetDeadline is SetReadDeadline and SetWriteDeadline.
+func (c *Conn) SetDeadline(t time.Time) error {
+	if err := c.SetReadDeadline(t); err != nil {
+		return err
+	}
+	return c.SetWriteDeadline(t)
+}
+
+// SetReadDeadline sets the deadline of the Read or ReadReady that waits and of those to
+// come. They return an error that matches os.ErrDeadlineExceeded when it has passed. The
+// zero Time means none.
+func (c *Conn) SetReadDeadline(t time.Time) error { return c.setDeadline(&c.reads, t) }
+
+// SetWriteDeadline sets the deadline of the Write that waits and of those to come, as
+// SetReadDeadline does. A Write that has written some of its bytes returns their number
+// together with the error.
+func (c *Conn) SetWriteDeadline(t time.Time) error { return c.setDeadline(&c.writes, t) }
+
+func (c *Conn) setDeadline(s *side, t time.Time) error {
+	if c.closed.Load() {
+		return opError("set", nil, c.local, net.ErrClosed)
+	}
+	s.setDeadline(c.port, t)
+	return nil
+}

@@ -1,0 +1,70 @@
+package ionet
+
+import (
+	"context"
+	"net"
+	"time"
+
+	"github.com/completionport/completion"
+)
+
+// Dialer connects to addresses, as net.Dialer does. The zero value selects the defaults.
+type Dialer struct {
+	// Port is the port of the connection. Nil means DefaultPort.
+	Port *completion.Port
+
+	// Timeout limits the whole dial. Zero means no limit.
+	Timeout time.Duration
+
+	// Deadline is the moment at which the dial ends. The zero Time means none.
+	Deadline time.Time
+
+	// AttemptTimeout, FallbackDelay and LocalAddr are AttemptTimeout, AttemptDelay and
+	// LocalAddr of completion.Dialer.
+	AttemptTimeout time.Duration
+	FallbackDelay  time.Duration
+	LocalAddr      net.Addr
+
+	// KeepAlive is the time for keep-alive of TCP connections. Zero means 15 s, as in
+	// package net. A negative KeepAlive leaves keep-alive off.
+	KeepAlive time.Duration
+
+	// Resolver looks up names. Nil means net.DefaultResolver. On a completion.Memory,
+	// names come from there.
+	Resolver *net.Resolver
+}
+
+// Dial connects to an address on DefaultPort. It is net.Dial.
+func Dial(network, address string) (net.Conn, error) { return new(Dialer).Dial(network, address) }
+
+// Dial connects to an address. The connection is a *Conn.
+func (d *Dialer) Dial(network, address string) (net.Conn, error) {
+	return d.DialContext(context.Background(), network, address)
+}
+
+// DialContext is Dial, and ends when ctx does: see completion.Port.Dial.
+func (d *Dialer) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
+	port, err := portOr(d.Port)
+	if err != nil {
+		return nil, &net.OpError{Op: "dial", Net: network, Err: err}
+	}
+	if !d.Deadline.IsZero() {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithDeadline(ctx, d.Deadline)
+		defer cancel()
+	}
+	dialer := completion.Dialer{
+		Timeout:        d.Timeout,
+		AttemptTimeout: d.AttemptTimeout,
+		AttemptDelay:   d.FallbackDelay,
+		LocalAddr:      d.LocalAddr,
+		Resolver:       d.Resolver,
+	}
+	socket, err := dialer.Dial(ctx, port, network, address)
+	if err != nil {
+		return nil, err
+	}
+	c := NewConn(port, socket)
+	setKeepAlive(c, d.KeepAlive)
+	return c, nil
+}

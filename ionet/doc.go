@@ -1,0 +1,34 @@
+// Package ionet is package net on completion ports: it has net.Listener and net.Conn
+// whose connections are sockets of a port. Programs and libraries that want those, such
+// as net/http, crypto/tls or database drivers, run on a port unchanged.
+//
+// What it is for:
+//
+//   - Connections that wait without a buffer: Conn.ReadReady waits until there is data,
+//     and returns it in a buffer of a pool.
+//   - Tests: with a port on a completion.Memory, the same program runs without a network,
+//     also in a bubble of testing/synctest, with delays, resets and refusals that the
+//     test orders.
+//   - One port for all: a program submits operations of package ops on some connections,
+//     and passes others to libraries. Conn.Socket and NewConn lead from one to the other.
+//
+// It is not faster than package net at everything. A goroutine that waits in Read
+// costs here what it costs there.
+//
+// # Ports
+//
+// The zero Dialer and ListenConfig, and Listen and Dial, use DefaultPort. A Dialer or a
+// ListenConfig with a Port uses that one. A port has no goroutine of its own: the
+// goroutines that wait in methods of this package do its work. A connection whose port is
+// closed returns errors that match net.ErrClosed.
+//
+// # As package net
+//
+// Deadlines, closing, and the errors are as package net documents them for net.Conn and
+// net.Listener: errors are *net.OpError, but for io.EOF, and match net.ErrClosed,
+// os.ErrDeadlineExceeded and the errno of the system. Methods of a Conn may be called by
+// several goroutines at the same time. Several Reads take turns, and so do several
+// Writes.
+//
+// The networks are "tcp", "tcp4", "tcp6" and "unix".
+package ionet

@@ -1,0 +1,82 @@
+package ionet
+
+import (
+	"context"
+	"errors"
+	"net"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/completionport/completion"
+)
+
+// side is one direction of a Conn, or the accepts of a Listener: one operation at a time,
+// with a deadline that may be moved while it is in flight.
+type side struct {
+	turn sync.Mutex // held by the goroutine whose operation it is
+
+	mu       sync.Mutex
+	deadline completion.Deadline
+	inFlight completion.Operation // nil for none
+}
+
+// await performs op, whose Op is base. The turn is held.
+func (s *side) await(port *completion.Port, op completion.Operation, base *completion.Op) error {
+	s.mu.Lock()
+	base.Deadline = s.deadline
+	err := port.Start(op)
+	if err == nil {
+		s.inFlight = op
+	}
+	s.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	// The context never ends: the deadline and closing end the operation.
+	err = port.Wait(context.Background(), op)
+	s.mu.Lock()
+	s.inFlight = nil
+	s.mu.Unlock()
+	return err
+}
+
+// setDeadline sets the deadline of the operation in flight and of those to come.
+func (s *side) setDeadline(port *completion.Port, t time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.deadline = completion.At(t)
+	if s.inFlight != nil {
+		// If it is complete already, it keeps its outcome.
+		port.SetDeadline(s.inFlight, s.deadline)
+	}
+}
+
+// isPast reports whether the deadline has passed.
+func (s *side) isPast() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.deadline != 0 && s.deadline <= completion.Now()
+}
+
+// opError returns an error as package net has it.
+func opError(op string, source, addr net.Addr, err error) error {
+	if err == nil {
+		return nil // before anything is declared that would be allocated
+	}
+	var system *net.OpError
+	if errors.As(err, &system) {
+		return err
+	}
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		err = os.ErrDeadlineExceeded
+	}
+	network := ""
+	switch {
+	case addr != nil:
+		network = addr.Network()
+	case source != nil:
+		network = source.Network()
+	}
+	return &net.OpError{Op: op, Net: network, Source: source, Addr: addr, Err: err}
+}
