@@ -56,8 +56,8 @@ func (b *Buffer) Resize(n int) { b.core().Resize(n) }
 // its pool, and the program owns a buffer of its own memory again.
 func (b *Buffer) Share() { b.core().Share() }
 
-// Release returns the buffer to its pool. The pooled read or ops.Borrow that has waited
-// longest acquires it. For a buffer without a pool, Release ends a Share and does nothing
+// Release returns the buffer to its pool. The pooled read or ops.Borrow whose turn it is
+// acquires it: see ops.Borrow. For a buffer without a pool, Release ends a Share and does nothing
 // else. Release makes no system call on a connection. It panics if the port owns the
 // buffer, or if the buffer was released.
 //

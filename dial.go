@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"net"
+	"net/netip"
 	"os"
 	"time"
 
 	"github.com/completionport/completion/internal/backend"
 	"github.com/completionport/completion/internal/core"
+	"github.com/completionport/completion/internal/sys"
 )
 
 // Dialer connects to addresses that may have the name of a host. The zero value selects
@@ -55,8 +57,10 @@ type Dialer struct {
 // the errors of all of them. A Dial whose connect reached its own socket, which the
 // system does on rare occasions if nothing listens on a local port, tries again.
 //
-// Dial ends with its connects: it leaves no goroutine behind. At most 16 lookups are
-// under way in the process, others wait.
+// Dial ends with its connects, and leaves none of its goroutines behind. At most 16 Dials
+// of the process look names up at the same time, others wait. If ctx ends during a lookup,
+// Dial does not wait for it: the resolver of package net goes on in the background, as it
+// does for package net, until the lookup has ended.
 func (p *Port) Dial(ctx context.Context, network, address string) (*Socket, error) {
 	return Dialer{}.Dial(ctx, p, network, address)
 }
@@ -68,6 +72,7 @@ func (d Dialer) Dial(ctx context.Context, port *Port, network, address string) (
 		ctx, cancel = context.WithTimeout(ctx, d.Timeout)
 		defer cancel()
 	}
+	d.LocalAddr = copyOf(d.LocalAddr) // nil for a nil pointer
 	t := dialing{Dialer: d, port: port, network: network}
 	socket, err := t.dial(ctx, address)
 	if err == nil {
@@ -76,9 +81,12 @@ func (d Dialer) Dial(ctx context.Context, port *Port, network, address string) (
 	var only *net.OpError
 	if errors.As(err, &only) && err == error(only) { // of one address, which it names
 		only = &net.OpError{Op: "dial", Net: network, Source: only.Source, Addr: only.Addr, Err: only.Err}
+		if only.Source == nil {
+			only.Source = d.LocalAddr
+		}
 		return nil, only
 	}
-	return nil, &net.OpError{Op: "dial", Net: network, Source: copyOf(d.LocalAddr), Err: err}
+	return nil, &net.OpError{Op: "dial", Net: network, Source: d.LocalAddr, Err: err}
 }
 
 // dialing is one Dial.
@@ -94,6 +102,9 @@ func (t *dialing) dial(ctx context.Context, address string) (*Socket, error) {
 	}
 	switch t.network {
 	case "unix":
+		if address == "" {
+			return nil, &net.AddrError{Err: "missing address"}
+		}
 		return t.connect(ctx, &net.UnixAddr{Net: "unix", Name: address})
 	case "tcp", "tcp4", "tcp6":
 		return t.dialTCP(ctx, address)
@@ -154,12 +165,38 @@ func (t *dialing) socketFor(to net.Addr) (*Socket, error) {
 	if err != nil || t.LocalAddr == nil {
 		return s, err
 	}
-	local := backend.AddressOf(t.LocalAddr)
-	if err := s.set("bind", func(k kernel, fd int) error { return k.Bind(fd, local) }); err != nil {
+	if err := t.bind(s, network); err != nil {
 		s.Close()
-		return nil, err
+		return nil, &net.OpError{Op: "bind", Net: t.network, Source: t.LocalAddr, Addr: to, Err: err}
 	}
 	return s, nil
+}
+
+// bind binds a socket to LocalAddr. An address without IP is one of the socket's family.
+func (t *dialing) bind(s *Socket, network string) error {
+	local := backend.AddressOf(t.LocalAddr)
+	switch a := t.LocalAddr.(type) {
+	case *net.TCPAddr:
+		switch {
+		case local.BadPort:
+			return os.NewSyscallError("bind", sys.ErrorOf(backend.EINVAL))
+		case len(a.IP) > 0:
+		case network == "tcp4":
+			local.Inet = netip.AddrPortFrom(netip.IPv4Unspecified(), uint16(a.Port))
+		case network == "tcp6":
+			local.Inet = netip.AddrPortFrom(netip.IPv6Unspecified(), uint16(a.Port))
+		}
+	case *net.UnixAddr:
+		if a.Name == "" {
+			return nil // as package net: no name
+		}
+	}
+	fd, ok := s.core().Acquire()
+	if !ok {
+		return net.ErrClosed
+	}
+	defer s.core().Release()
+	return sys.Explained(kernelOf(s.core()).Bind(fd, local))
 }
 
 // isSelfConnected reports whether a TCP socket is its own peer: the system may choose

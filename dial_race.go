@@ -2,6 +2,7 @@ package completion
 
 import (
 	"context"
+	"errors"
 	"net"
 	"net/netip"
 	"time"
@@ -23,6 +24,7 @@ type race struct {
 	waiting    [2][]netip.Addr // addresses not tried yet, by family, in the resolver's order
 	turn       int             // the family that is next
 	isDue      bool            // the next address may be tried as soon as it is known
+	isOver     bool            // the context has ended: no address is tried any more
 	lookups    int             // under way
 	found      chan lookup
 	lookupErrs []error
@@ -108,7 +110,9 @@ func (r *race) next() (a netip.Addr, ok bool) {
 }
 
 // hasNext reports whether there is an address to try.
-func (r *race) hasNext() bool { return len(r.waiting[familyIPv6])+len(r.waiting[familyIPv4]) > 0 }
+func (r *race) hasNext() bool {
+	return !r.isOver && len(r.waiting[familyIPv6])+len(r.waiting[familyIPv4]) > 0
+}
 
 // run returns the first socket that is connected. All others, and all lookups, have
 // ended when it returns.
@@ -117,6 +121,7 @@ func (r *race) run(ctx context.Context, host string) (winner *Socket, err error)
 		a, _ := r.next()
 		return r.connect(ctx, r.target(a)) // without a goroutine
 	}
+	outer := ctx
 	ctx, cancel := context.WithCancel(ctx)
 	r.tried = make(chan attempt)
 	r.timer = time.NewTimer(attemptDelay)
@@ -142,7 +147,7 @@ func (r *race) run(ctx context.Context, host string) (winner *Socket, err error)
 			r.try(ctx)
 		}
 	}
-	return nil, r.failure(ctx, host)
+	return nil, r.failure(outer, host)
 }
 
 // lookUp asks for the addresses of a host, of both families at the same time.
@@ -181,12 +186,11 @@ func (r *race) answered(ctx context.Context, l lookup) {
 // try begins the next attempt, if there is an address, and sets the timer for the one
 // after it.
 func (r *race) try(ctx context.Context) {
+	if ctx.Err() != nil {
+		r.isOver = true
+	}
 	a, ok := r.next()
 	if r.isDue = !ok; r.isDue {
-		return
-	}
-	if ctx.Err() != nil {
-		r.waiting = [2][]netip.Addr{}
 		return
 	}
 	r.attempts++
@@ -219,13 +223,14 @@ func (r *race) drain() {
 
 // failure is the error of a race that nobody has won.
 func (r *race) failure(ctx context.Context, host string) error {
+	if ctx.Err() != nil && !errors.Is(r.errs, ctx.Err()) {
+		r.errs = append(r.errs, endOfDial(ctx))
+	}
 	switch {
 	case len(r.errs) == 1:
 		return r.errs[0]
 	case len(r.errs) > 0:
 		return r.errs
-	case ctx.Err() != nil:
-		return endOfDial(ctx)
 	case len(r.lookupErrs) > 0:
 		return r.lookupErrs[0]
 	}

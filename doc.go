@@ -88,7 +88,9 @@
 //
 // A handle has two directions: one for Accept and Read, one for Connect, Write and
 // CloseWrite. The operations of one direction are performed in the order in which they
-// were submitted. Reads and writes do not wait for each other. Both wait for a Connect
+// were submitted. Those that succeed are queued in this order, too, so one goroutine that
+// dequeues gets the data of a stream in order; with Config.Observer, another goroutine
+// that waits on the port may change that. Reads and writes do not wait for each other. Both wait for a Connect
 // that was submitted before them, and share its failure. If several goroutines handle
 // completions, the order in which they do so is not promised.
 //
@@ -126,9 +128,10 @@
 // far.
 //
 // What arrived before the deadline of a Read, Accept or Connect is its result, however
-// late the port checks I/O. This does not cover two cases:
+// late the port checks I/O. This does not cover three cases:
 //
 //   - a pooled read that finds its pool empty;
+//   - an operation whose deadline has passed when it is submitted;
 //   - on Windows, an operation that is not the first of its queue.
 //
 // A Write ends at its deadline, even if the system has room for more bytes.

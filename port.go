@@ -80,6 +80,7 @@ func (c *Config) port(b backend.Backend) *Port {
 		MaxInFlight:  c.MaxInFlight,
 		CheckBuffers: c.checkBuffers,
 		Observe:      c.Observer.trace(),
+		Owner:        p,
 		Explain:      p.explain,
 		Blame:        canceledBy,
 		ArmCall:      b.ArmCall,

@@ -22,7 +22,8 @@ type Borrow struct {
 	Pool *completion.Pool
 
 	// Buf is the buffer that was acquired, and the program owns it. Its length is its
-	// whole size, and N is the same number. Buf is nil if the Borrow ended with an
+	// whole size, and N is the same number. A Borrow that is submitted again must not
+	// have a Buf: Release it, or set it to nil. Buf is nil if the Borrow ended with an
 	// error, also if a closed port refused it.
 	Buf *completion.Buffer
 }
@@ -30,7 +31,7 @@ type Borrow struct {
 // Describe is for the port.
 func (o *Borrow) Describe(r *core.Request) {
 	o.Op.Describe(r)
-	r.Kind, r.Pool = backend.Borrow, (*core.Pool)(o.Pool)
+	r.Kind, r.Pool, r.Buffer = backend.Borrow, (*core.Pool)(o.Pool), (*core.Buffer)(o.Buf)
 }
 
 // Deliver is for the port.

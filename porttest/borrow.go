@@ -18,6 +18,7 @@ var borrowCases = []testCase{
 	borrowsEndInOrder,
 	borrowAndReadTakeTurns,
 	borrowCancelled,
+	cancelledBorrowLeavesItsPlace,
 	borrowPassesItsTurnOn,
 	borrowWithDeadline,
 	borrowBehindDeadline,
@@ -154,6 +155,26 @@ func borrowCancelled(e *env) {
 	w.held.Release()
 }
 
+// cancelledBorrowLeavesItsPlace: the next borrow has it, ahead of a read that came later.
+func cancelledBorrowLeavesItsPlace(e *env) {
+	p := e.port(nil)
+	w := newStarved(e, p, 0)
+	first, second := &ops.Borrow{Pool: w.pool}, &ops.Borrow{Pool: w.pool}
+	e.submit(p, first, second)
+	s, c := e.pair(p)
+	late := &ops.Read{From: s, Pool: w.pool}
+	c.send("data")
+	e.submit(p, late)
+	e.idle(p)
+	equal(e, "cancelled", p.Cancel(first), true)
+	e.expect(p, first, completion.ErrCanceled)
+	w.held.Release()
+	borrowed(e, p, second)
+	second.Release()
+	e.expect(p, late, nil)
+	late.Release()
+}
+
 // borrowPassesItsTurnOn: the buffer was reserved for the borrow that goes.
 func borrowPassesItsTurnOn(e *env) {
 	p := e.port(nil)
@@ -253,6 +274,12 @@ func borrowBadPool(e *env) {
 	submitRefused(e, p, "without a pool", new(ops.Borrow))
 	submitRefused(e, p, "NewPool", &ops.Borrow{Pool: new(completion.Pool)})
 	submitRefused(e, p, "another port", &ops.Borrow{Pool: e.pool(other, 1, 1)})
+	pool := e.pool(p, 1, 2)
+	b := &ops.Borrow{Pool: pool}
+	e.submit(p, b)
+	borrowed(e, p, b)
+	submitRefused(e, p, "last use", b)
+	b.Release()
 }
 
 // borrowedByMany: more goroutines than buffers, each of which waits for its turn.

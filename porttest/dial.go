@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/completionport/completion"
+	"github.com/completionport/completion/ops"
 )
 
 // Which addresses of a host are tried when is tested on a Memory, in the module's root.
@@ -22,6 +23,13 @@ var dialCases = []testCase{
 	dialTimesOut,
 	dialOnClosedPort,
 	dialFails,
+	dialQueued,
+	dialQueuedFails,
+	dialQueuedCancelled,
+	dialQueuedTimesOut,
+	dialQueuedWhosePortIsClosed,
+	dialQueuedAtShutdown,
+	dialQueuedMany,
 }
 
 func dialConnects(e *env) {
@@ -163,4 +171,140 @@ func dialFails(e *env) {
 	_, err := completion.Dialer{LocalAddr: &net.UnixAddr{Name: "x"}}.Dial(e.ctx, p, "tcp", "127.0.0.1:1")
 	dialError(e, err)
 	equal(e, "handles", p.Stats().Handles, 0)
+}
+
+// dialed checks that d has ended with a connection, and returns that.
+func dialed(e *env, p *completion.Port, d *ops.Dial) *completion.Socket {
+	e.Helper()
+	e.expect(p, d, nil)
+	if d.Conn == nil || d.N() != 0 {
+		e.Fatalf("the connection is %v, N is %d", d.Conn, d.N())
+	}
+	return d.Conn
+}
+
+func dialQueued(e *env) {
+	p := e.port(nil)
+	l := e.listen(p, "tcp4")
+	d := &ops.Dial{Network: "tcp", Address: l.Addr().String()}
+	for range 2 { // it may be used again
+		e.submit(p, d)
+		s := dialed(e, p, d)
+		equal(e, "remote address", s.RemoteAddr().String(), d.Address)
+		accept := &ops.Accept{On: l}
+		is(e, p.Await(e.ctx, accept), nil)
+		is(e, p.Await(e.ctx, &ops.Write{To: accept.Conn, Buf: text("hello")}), nil)
+		got, err := streamRead(e, p, s, 5)
+		is(e, err, nil)
+		equal(e, "bytes", got, "hello")
+		is(e, s.Close(), nil)
+		is(e, accept.Conn.Close(), nil)
+	}
+	is(e, p.Await(e.ctx, d), nil)
+	is(e, d.Conn.Close(), nil)
+}
+
+func dialQueuedFails(e *env) {
+	p := e.port(nil)
+	l := e.listen(p, "tcp4")
+	address := l.Addr().String()
+	is(e, l.Close(), nil)
+	d := &ops.Dial{Network: "tcp", Address: address}
+	e.submit(p, d)
+	e.expect(p, d, syscall.ECONNREFUSED)
+	dialError(e, d.Err(), address)
+	equal(e, "no connection", d.Conn == nil, true)
+	d.Network = "udp"
+	e.submit(p, d)
+	e.next(p)
+	dialError(e, d.Err())
+	equal(e, "handles", p.Stats().Handles, 0)
+}
+
+func dialQueuedCancelled(e *env) {
+	p := e.port(nil)
+	to := e.silentAddress()
+	d := &ops.Dial{Network: to.Network(), Address: to.String()}
+	for i := range often(50) {
+		e.submit(p, d)
+		if i%2 == 0 { // else it has hardly begun
+			until(func() bool { return p.Stats().InFlight == 2 }) // its connect
+		}
+		equal(e, "cancelled", p.Cancel(d), true)
+		equal(e, "cancelled again", p.Cancel(d), false)
+		e.expect(p, d, completion.ErrCanceled)
+	}
+	until(func() bool { return p.Stats().Handles == 0 })
+	ctx, cancel := context.WithCancel(e.ctx)
+	cancel()
+	is(e, p.Await(ctx, d), context.Canceled)
+}
+
+func dialQueuedTimesOut(e *env) {
+	p := e.port(nil)
+	to := e.silentAddress()
+	d := &ops.Dial{Network: to.Network(), Address: to.String(), Op: completion.Op{Timeout: time.Millisecond}}
+	e.submit(p, d)
+	e.expect(p, d, os.ErrDeadlineExceeded)
+	d.Timeout, d.Dialer.Timeout = 0, time.Millisecond
+	e.submit(p, d)
+	e.expect(p, d, os.ErrDeadlineExceeded)
+	dialError(e, d.Err(), to.String())
+	d.Dialer.Timeout, d.Deadline = 0, completion.After(-time.Second)
+	e.submit(p, d)
+	e.expect(p, d, os.ErrDeadlineExceeded)
+}
+
+func dialQueuedWhosePortIsClosed(e *env) {
+	to := e.silentAddress()
+	for i := range 10 {
+		p := e.port(nil)
+		d := &ops.Dial{Network: to.Network(), Address: to.String()}
+		e.submit(p, d)
+		if i%2 == 0 {
+			until(func() bool { return p.Stats().InFlight == 2 })
+		}
+		is(e, p.Close(), nil)
+		is(e, e.next(p).Err(), net.ErrClosed)
+		is(e, p.Submit(d), net.ErrClosed)
+		is(e, d.Err(), net.ErrClosed)
+	}
+}
+
+func dialQueuedAtShutdown(e *env) {
+	to := e.silentAddress()
+	for i := range 10 {
+		p := e.port(nil)
+		e.submit(p, &ops.Dial{Network: to.Network(), Address: to.String()})
+		if i%2 == 0 {
+			until(func() bool { return p.Stats().InFlight == 2 })
+		}
+		is(e, p.Shutdown(e.ctx), nil)
+		is(e, e.next(p).Err(), net.ErrClosed)
+	}
+}
+
+// dialQueuedMany: as many at once as there are, each of which ends once.
+func dialQueuedMany(e *env) {
+	const n = 50
+	p := e.port(nil)
+	l := e.listen(p, "tcp4")
+	dials := make([]ops.Dial, n)
+	for i := range dials {
+		dials[i].Network, dials[i].Address = "tcp", l.Addr().String()
+		e.submit(p, &dials[i])
+	}
+	for i := range dials {
+		if i%5 == 0 {
+			p.Cancel(&dials[i])
+		}
+	}
+	for range dials {
+		d := e.next(p).(*ops.Dial)
+		if d.Err() != nil {
+			is(e, d.Err(), completion.ErrCanceled)
+			continue
+		}
+		is(e, d.Conn.Close(), nil)
+	}
 }

@@ -96,10 +96,11 @@ const (
 	Read
 	Write
 	CloseWrite
+	Dial   // has a goroutine of its own: no kernel is called
 	Borrow // waits for a buffer of a pool: no kernel is called
 )
 
-var kindNames = [...]string{"", "post", "timer", "accept", "connect", "read", "write", "closewrite", "borrow"}
+var kindNames = [...]string{"", "post", "timer", "accept", "connect", "read", "write", "closewrite", "dial", "borrow"}
 
 // String returns the word that error texts use.
 func (k Kind) String() string { return kindNames[k] }

@@ -25,7 +25,7 @@ func (p *Port) Close() bool {
 		h.Close()
 	}
 	p.endTimers(closing)
-	p.endBorrows()
+	p.endUnlisted()
 
 	p.lock()
 	st.scheduler.ReleaseContexts()
@@ -44,7 +44,7 @@ func (p *Port) Close() bool {
 
 // Shutdown refuses new operations, ends those in flight except writes, and polls until
 // the writes have ended or ctx has. Then it closes the port. all reports whether the
-// close cut no operation short. open reports whether this call closed the port: it is
+// close cut no write short. open reports whether this call closed the port: it is
 // false if the port was closed before.
 func (p *Port) Shutdown(ctx context.Context) (all, open bool) {
 	c := scheduler.ContextOf(ctx)
@@ -62,7 +62,7 @@ func (p *Port) Shutdown(ctx context.Context) (all, open bool) {
 		h.drain()
 	}
 	p.endTimers(draining)
-	p.endBorrows()
+	p.endUnlisted()
 
 	p.lookAround()
 	p.lock()
@@ -71,44 +71,56 @@ func (p *Port) Shutdown(ctx context.Context) (all, open bool) {
 		st.scheduler.Wait(w)
 		st.scheduler.Dismiss(w)
 	}
-	all = st.onlyEnding()
 	st.unlock()
+	all = !p.writesLeft()
 	return all, p.Close()
 }
 
-// onlyEnding reports whether all operations in flight have an intent already, from
-// Shutdown or from before: these only have to leave a call or the kernel, and a close
-// does not cut them short. The port accepts no operations any more. The lock is released
-// in between.
-func (st *state) onlyEnding() bool {
-	for {
-		before := st.InFlight()
-		if before == 0 {
+// writesLeft reports whether a write is in flight that has no intent: a close would cut it
+// short. The port accepts no operations any more, so one that is Accepted when its slot is
+// looked at is in a queue, or over, when the handles are looked at. No lock is held.
+func (p *Port) writesLeft() bool {
+	for i, more := 0, true; more; i++ {
+		var accepted bool
+		if accepted, more = p.acceptedWriteIn(i); accepted {
 			return true
 		}
-		st.unlock()
-		ending := 0
-		for h := range st.port.table.All {
-			ending += h.ending()
-		}
-		st.port.lock()
-		if st.InFlight() == before { // none has ended meanwhile: the count has all of them
-			return ending == before
+	}
+	for h := range p.table.All {
+		if h.hasWriteLeft() {
+			return true
 		}
 	}
+	return false
 }
 
-// ending returns how many operations of h have an intent and are in a call or inside the
-// kernel. No other operation in flight has an intent.
-func (h *Handle) ending() (n int) {
-	l := h.lock()
-	defer h.mu.Unlock()
-	for d := range l.queue {
-		if s := l.queue[d].head(); s != nil && l.intentOf(s) != noIntent {
-			n++
+// acceptedWriteIn reports whether a chunk of slots has a write that is in no queue yet, and
+// whether there are more chunks.
+func (p *Port) acceptedWriteIn(chunk int) (accepted, more bool) {
+	st := p.lock()
+	defer st.unlockQuietly()
+	if chunk == len(st.slots.chunks) {
+		return false, false
+	}
+	for i := range st.slots.chunks[chunk] {
+		s := &st.slots.chunks[chunk][i]
+		if (s.kind == backend.Write || s.kind == backend.CloseWrite) && s.phase() == Accepted {
+			return true, true
 		}
 	}
-	return n
+	return false, true
+}
+
+// hasWriteLeft reports whether a write of h has no intent. Only the head of a queue can
+// have one: it is in a call or inside the kernel.
+func (h *Handle) hasWriteLeft() bool {
+	l := h.lock()
+	defer h.mu.Unlock()
+	s := l.queue[out].head()
+	if s == nil {
+		return false
+	}
+	return l.intentOf(s) == noIntent || s.next != s && l.intentOf(s.next) == noIntent
 }
 
 // endedPerHold is how many timers or deadlines endTimers handles in one hold of the
@@ -164,28 +176,28 @@ func (p *Port) takeTimers(tickets []Ticket, deadlines []*Slot) ([]*Slot, bool) {
 	return deadlines, true
 }
 
-// endBorrows ends the Borrows that wait. The port refuses new ones. It keeps no list of
-// its pools, so endBorrows finds them through the slots.
-func (p *Port) endBorrows() {
+// endUnlisted ends the Borrows and Dials. The port refuses new ones. Their handles are in
+// no table, so endUnlisted finds them through the slots.
+func (p *Port) endUnlisted() {
 	for i, more := 0, true; more; i++ {
 		var tickets [slotsPerChunk]Ticket
-		more = p.borrowsIn(i, &tickets)
+		more = p.unlistedIn(i, &tickets)
 		for _, t := range tickets {
 			p.record(t, toClose) // does nothing for the zero Ticket
 		}
 	}
 }
 
-// borrowsIn stores the tickets of the Borrows in a chunk of slots, and reports whether
+// unlistedIn stores the tickets of the Borrows and Dials in a chunk of slots, and reports whether
 // there may be more in the next.
-func (p *Port) borrowsIn(chunk int, tickets *[slotsPerChunk]Ticket) bool {
+func (p *Port) unlistedIn(chunk int, tickets *[slotsPerChunk]Ticket) bool {
 	st := p.lock()
 	defer st.unlockQuietly()
-	if !st.borrowed || chunk == len(st.slots.chunks) {
+	if !st.unlisted || chunk == len(st.slots.chunks) {
 		return false
 	}
 	for i := range st.slots.chunks[chunk] {
-		if s := &st.slots.chunks[chunk][i]; s.kind == backend.Borrow {
+		if s := &st.slots.chunks[chunk][i]; s.kind == backend.Borrow || isWork(s.kind) {
 			tickets[i] = s.ticket()
 		}
 	}

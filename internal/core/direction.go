@@ -20,6 +20,9 @@ func (h *locked) enqueue(s *Slot) {
 		h.complete(s, refusal)
 	case h.state&failed != 0:
 		h.complete(s, h.notConnected(s.kind))
+	case isWork(s.kind):
+		s.enter(Queued)
+		h.port.worker.begin(s)
 	case s.kind == backend.Timer: // it waits in the heap: accept has put it there
 		s.enter(Queued)
 	default:
@@ -77,6 +80,20 @@ func (h *locked) run(d direction) {
 		}
 		h.apply(d, s, r)
 	}
+}
+
+// runBoth runs both directions. What has ended in the first is published before calls are
+// made in the second: during those, another goroutine may perform the next operation of
+// the first, which must be published behind it. The lock is released in between.
+func (h *locked) runBoth() {
+	h.run(in)
+	if h.queue[out].tail == nil {
+		return
+	}
+	if h.ended.tail != nil {
+		h.relock()
+	}
+	h.run(out)
 }
 
 // call makes the call that the head of d waits for. The lock is released during it. A

@@ -17,8 +17,8 @@
 //	observe.go, port.go, handles.go     the port: its parts and its lock; how outcomes
 //	                                    reach the program; its handles
 //	queue.go, complete.go, perform.go,  the work in a queue: how operations end, calls
-//	apply.go, native.go, direction.go,  and their results, cancels and deadlines
-//	intent.go
+//	apply.go, native.go, direction.go,  and their results, goroutines of operations,
+//	work.go, intent.go                  cancels and deadlines
 //	serve.go                            what the scheduler calls: events, turns
 //	submit.go, await.go, close.go       what the program calls
 //

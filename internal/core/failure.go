@@ -2,7 +2,8 @@ package core
 
 import "github.com/completionport/completion/internal/backend"
 
-// Code is the class of a failure. Every code except System stands for one error value.
+// Code is the class of a failure. Every code except Foreign and System stands for one
+// error value.
 type Code uint8
 
 const (
@@ -14,6 +15,7 @@ const (
 	WriteAborted
 	LimitExceeded
 	BufferFull
+	Foreign
 	System
 )
 
@@ -27,8 +29,8 @@ type Failure struct {
 	Errno  backend.Errno // for System
 	Handle *Handle       // for System: of the operation that failed
 	Target any           // of a connect that failed, for its error: Request.Target
-	// Err is the error that Options.Explain made for System, or Options.Blame for an
-	// operation that a context cancelled. It is written before any other goroutine knows
+	// Err is the error that Request.Run returned for Foreign, that Options.Explain made
+	// for System, or Options.Blame for an operation that a context cancelled. It is written before any other goroutine knows
 	// of the failure, and does not change.
 	Err       error
 	breaks    bool // of a write: Handle is broken until the write is delivered

@@ -1,6 +1,7 @@
 package core
 
 import (
+	"context"
 	"math"
 	"sync"
 
@@ -198,3 +199,15 @@ func (t *handles) setAtClose(h *Handle, f func()) {
 	}
 	t.atClose[h] = f
 }
+
+// worker is the port's own handle of operations that a goroutine of their own performs:
+// they wait for something that is not a descriptor, such as the lookup of a name. Such an
+// operation is Queued until its goroutine runs, and Calling while Request.Run does. An
+// intent ends the context of Run, and is the outcome unless Run has a result all the same.
+type worker struct {
+	handle Handle
+	cancel map[*Slot]context.CancelFunc // of those that are Calling; guarded by handle's lock
+}
+
+// isWork reports whether operations of this kind have a goroutine of their own.
+func isWork(k backend.Kind) bool { return k == backend.Dial }

@@ -23,13 +23,15 @@ func (p *Port) record(t Ticket, i intent) bool {
 		h.mu.Unlock()
 		return false
 	}
-	if i == toExpire && h.tryOnceMore(s, t) {
+	if i == toExpire && (p.isPostponed(s) || h.tryOnceMore(s, t)) {
 		h.unlock()
 		return false
 	}
 	s.intent = i
 	if s.phase() == Queued {
 		h.endByIntent(s)
+	} else if isWork(s.kind) {
+		p.worker.interrupt(s)
 	} else {
 		h.listInside(directionOf(s.kind))
 	}
@@ -40,7 +42,7 @@ func (p *Port) record(t Ticket, i intent) bool {
 // endByIntent completes a queued operation with its intent, and lets the operation behind
 // it go on.
 func (h *locked) endByIntent(s *Slot) {
-	if s.kind == backend.Timer {
+	if s.kind == backend.Timer || isWork(s.kind) { // in no queue
 		h.complete(s, s.intent.failure())
 		return
 	}
@@ -70,7 +72,7 @@ func (h *locked) tryOnceMore(s *Slot, t Ticket) (settled bool) {
 	d := directionOf(s.kind)
 	waits := d == in && h.state&connecting != 0 // then run makes no call, and the latch stays set
 	switch {
-	case s.kind == backend.Timer || s.kind == backend.Write || s.kind == backend.CloseWrite:
+	case s.kind == backend.Timer || s.kind == backend.Write || s.kind == backend.CloseWrite || isWork(s.kind):
 		return false
 	case h.port.native != nil && s.kind != backend.Borrow || s.phase() == Accepted || h.isBusy(d) || waits:
 		return false
@@ -88,4 +90,13 @@ func (h *locked) tryOnceMore(s *Slot, t Ticket) (settled bool) {
 	st.schedule(s)
 	st.unlockQuietly()
 	return true
+}
+
+// isPostponed reports whether the deadline of s is another one by now, which has not
+// passed: SetDeadline came between the turn that found s due and this moment. The lock of
+// its handle is held, so s has the same operation as then.
+func (p *Port) isPostponed(s *Slot) bool {
+	st := p.lock()
+	defer st.unlockQuietly()
+	return s.deadline == 0 || s.deadline > p.kernel.Now()
 }

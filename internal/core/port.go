@@ -19,6 +19,7 @@ type Options struct {
 	MaxInFlight int             // 0 for no limit
 	// CheckBuffers makes a pool give each owner of a buffer a new header.
 	CheckBuffers bool
+	Owner        any         // what Request.Run is given
 	Observe      func(Trace) // must return, whatever the program's observer does
 	// Explain makes the error of a failure that the system has caused: see Failure.Err.
 	// It is called once for each failure, with no lock held. fd is open, or negative if
@@ -38,6 +39,7 @@ type Port struct {
 	settings
 	table           backend.Table[Handle] // handles by descriptor
 	timer           Handle                // of timers and posts; it has no descriptor
+	worker          worker                // of operations with a goroutine of their own
 	connectFailures sync.Map              // *Failure by *Handle, of sockets whose connect failed
 	stale           atomic.Uint64         // events that came too late for their handle
 	guarded         state
@@ -51,6 +53,7 @@ type settings struct {
 	native       backend.Native // the kernel, if it takes whole operations, else nil
 	maxInFlight  int
 	checkBuffers bool
+	owner        any
 	explain      func(*Failure, int) error
 	blame        func(context.Context) error
 	armCall      string
@@ -74,7 +77,7 @@ type state struct {
 	request   Request  // filled by Describe; a local variable would allocate
 	refusing  bool     // accepts no operations any more
 	closed    bool
-	borrowed  bool // a Borrow was submitted
+	unlisted  bool // an operation was submitted whose handle is in no table
 
 	submitted, completed          uint64
 	calls, wouldBlocks, poolWaits uint64
@@ -82,22 +85,10 @@ type state struct {
 
 // NewPort makes a port that performs operations with the given backend.
 func NewPort(o Options) *Port {
-	p := &Port{settings: settings{
-		poller:       o.Poller,
-		kernel:       o.Kernel,
-		maxInFlight:  o.MaxInFlight,
-		checkBuffers: o.CheckBuffers,
-		explain:      o.Explain,
-		blame:        o.Blame,
-		armCall:      o.ArmCall,
-		endsPerTurn:  cmp.Or(o.EndsPerTurn, endsPerTurn),
-		steps:        o.Steps,
-	}}
-	p.direct, _ = o.Kernel.(backend.Direct)
-	if p.native, _ = o.Kernel.(backend.Native); p.native == nil && p.direct == nil {
-		panic("completion: a kernel that performs no operations")
+	p := &Port{settings: o.settings()}
+	for _, h := range []*Handle{&p.timer, &p.worker.handle} {
+		h.port, h.fd = p, -1
 	}
-	p.timer.port, p.timer.fd = p, -1
 	st := &p.guarded
 	st.port = p
 	schedule := scheduler.Options{
@@ -114,6 +105,27 @@ func NewPort(o Options) *Port {
 	}
 	st.scheduler.Init(schedule)
 	return p
+}
+
+// settings returns what is fixed from now on.
+func (o *Options) settings() settings {
+	s := settings{
+		poller:       o.Poller,
+		kernel:       o.Kernel,
+		maxInFlight:  o.MaxInFlight,
+		checkBuffers: o.CheckBuffers,
+		owner:        o.Owner,
+		explain:      o.Explain,
+		blame:        o.Blame,
+		armCall:      o.ArmCall,
+		endsPerTurn:  cmp.Or(o.EndsPerTurn, endsPerTurn),
+		steps:        o.Steps,
+	}
+	s.direct, _ = o.Kernel.(backend.Direct)
+	if s.native, _ = o.Kernel.(backend.Native); s.native == nil && s.direct == nil {
+		panic("completion: a kernel that performs no operations")
+	}
+	return s
 }
 
 // lock locks the port.

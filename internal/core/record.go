@@ -1,6 +1,7 @@
 package core
 
 import (
+	"context"
 	"sync/atomic"
 
 	"github.com/completionport/completion/internal/backend"
@@ -38,11 +39,14 @@ type Request struct {
 	Due      int64            // of Timer: when, on the port's clock
 	Deadline int64            // on the port's clock, 0 for none
 	Timeout  int64            // nanoseconds after the Submit, 0 for none
+
+	// Run performs a Dial, on a goroutine of its own. owner is Options.Owner.
+	Run func(ctx context.Context, owner any) (Result, error)
 }
 
 // Result is what an operation produced besides its count and its failure.
 type Result struct {
-	Accepted *Handle // of Accept
+	Accepted *Handle // of Accept and Dial
 	Buffer   *Buffer // of a pooled read or a Borrow, nil if it moved no bytes
 }
 

@@ -161,8 +161,11 @@ func (st *state) handleOf(req *Request) *Handle {
 		return &st.port.timer
 	case req.Kind == backend.Borrow:
 		st.checkPool(req.Pool)
-		st.borrowed = true
+		st.unlisted = true
 		return &req.Pool.handle
+	case isWork(req.Kind):
+		st.unlisted = true
+		return &st.port.worker.handle
 	case h == nil:
 		panic("completion: " + req.Kind.String() + " without a handle")
 	case h.port != st.port:
@@ -175,6 +178,9 @@ func (st *state) handleOf(req *Request) *Handle {
 // returns the flags that follow. It panics if the request is a mistake.
 func (st *state) acquireBuffer(req *Request) (flags slotFlags) {
 	if req.Kind == backend.Borrow {
+		if req.Buffer != nil {
+			panic("completion: a borrow with a buffer; if Buf holds the buffer of its last use, call Release or set Buf to nil")
+		}
 		return pooled
 	}
 	if req.Kind != backend.Read && req.Kind != backend.Write {
@@ -383,8 +389,7 @@ func (p *Port) beginAll(slots []*Slot) {
 		for _, s := range slots[:n] {
 			h.enqueue(s)
 		}
-		h.run(in)
-		h.run(out)
+		h.runBoth()
 		h.unlock()
 		slots = slots[n:]
 	}
@@ -431,7 +436,7 @@ func (st *state) refuseOne(op Operation) {
 	rec := op.self()
 	rec.n, rec.failure = 0, closedFailure
 	switch req := st.describe(op); {
-	case req.Kind == backend.Accept, req.Kind == backend.Borrow, req.Kind == backend.Read && req.Pool != nil:
+	case req.Kind == backend.Accept, isWork(req.Kind), req.Kind == backend.Borrow, req.Kind == backend.Read && req.Pool != nil:
 		op.Deliver(Result{})
 	case req.Kind == backend.Read && req.Buffer != nil:
 		// As after any read, the buffer has N new bytes. If the caller does not own it,
