@@ -136,8 +136,8 @@ func (o *operation) Deliver(Result) {}
 
 // edgeOf makes the port take an edge, as its leader does.
 func edgeOf(p *Port, e backend.Event) {
-	o := p.serve(e)
-	p.publish(&o)
+	p.serve(e)
+	p.guarded.unlock()
 }
 
 // takeMany makes the next dequeuer look at I/O first, as after many loop bodies.

@@ -1,5 +1,7 @@
 package core
 
+import "github.com/completionport/completion/internal/backend"
+
 // list puts a direction of the handle on the ready list, unless it is there. Otherwise
 // each event that arrives meanwhile would add a turn, and the direction with the longest
 // queue would leave the fewest turns to the others.
@@ -31,7 +33,7 @@ func (h *locked) isInside(d direction) bool {
 // a buffer. The caller owns the outcome from here on.
 func (h *locked) takeOut(d direction, s *Slot) {
 	if d == in && h.latch[in]&wantsBuffer != 0 && s == h.queue[in].head() {
-		h.stopWaiting(s.record())
+		h.leavePlace(s)
 	}
 	if s.progress&lastAborted != 0 {
 		h.unmark(s)
@@ -54,6 +56,18 @@ func (h *locked) getBuffer(s *Slot) bool {
 	}
 	h.latch[in] &^= wantsBuffer
 	return true
+}
+
+// leavePlace ends the wait of s, the head, for a buffer. A Borrow leaves its place to the
+// one behind it, which waits for the same pool.
+func (h *locked) leavePlace(s *Slot) {
+	rec := s.record()
+	if s.kind != backend.Borrow || s.next == s {
+		h.stopWaiting(rec)
+		return
+	}
+	s.next.record().buffer = rec.buffer
+	rec.buffer = &rec.buffer.pool.placeholder
 }
 
 // stopWaiting takes h out of the queue of the pool that its head waits for.

@@ -40,25 +40,21 @@ func (st *state) ContextEnded(number int) {
 
 // Serve works on an event and publishes the outcome. The lock is released in between.
 func (st *state) Serve(e backend.Event) {
-	p := st.port
 	st.unlock()
-	o := p.serve(e)
-	if p.observer != nil {
-		p.observer.tellDone(&o.ended)
-	}
-	p.lock()
-	st.publish(&o)
+	st.port.serve(e)
 }
 
-// serve takes an event of the poller and performs the operations that have become
-// possible. The caller must publish the outcome. No lock is held.
-func (p *Port) serve(e backend.Event) outcome {
+// serve takes an event of the poller, performs the operations that have become possible,
+// and publishes the outcome. No lock is held when it is called, the port's when it
+// returns.
+func (p *Port) serve(e backend.Event) {
 	p.turn()
 	handle := p.table.Get(e.FD)
 	// A stale event: its descriptor is closed, and the number may have a new owner.
 	if handle == nil || handle.generation != e.Generation {
 		p.stale.Add(1)
-		return outcome{}
+		p.lock()
+		return
 	}
 	if p.observer != nil {
 		p.observer.tell(Trace{Step: StepReady, FD: e.FD})
@@ -69,8 +65,7 @@ func (p *Port) serve(e backend.Event) outcome {
 	} else {
 		h.takeEdge(e.Ready)
 	}
-	h.release()
-	return h.outcome
+	h.publish()
 }
 
 // takeEdge sets the latches of what has become ready, and runs both directions. The lock
@@ -85,10 +80,7 @@ func (h *locked) takeEdge(r backend.Readiness) {
 	if r&backend.Writable != 0 {
 		h.latch[out] |= ready
 	}
-	h.run(in)
-	if h.queue[out].tail != nil {
-		h.run(out)
-	}
+	h.runBoth()
 }
 
 // Turn runs the directions on the ready list and ends the operations that are due at the
@@ -145,6 +137,9 @@ func (h *locked) takeEnds(which backend.Readiness) {
 			continue
 		}
 		d := direction(d)
+		if h.ended.tail != nil { // see runBoth
+			h.relock()
+		}
 		if !h.isInside(d) { // a goroutine is in a call for it, and goes on
 			h.latch[d] |= endedEarly
 			continue

@@ -233,12 +233,17 @@ var mutants = []mutant{
 		{"k.pool.port.list(readyDirection{handle: at.handle, direction: in})", ""}}},
 	{"PromiseLost", "pool.go", []edit{
 		{"\t\tk.reserved--\n\t\tlisted = k.reserve()", "\t\tk.reserved--"}}},
+	{"PublishedWithoutTheLock", "handles.go", []edit{
+		{"if h.failed || h.state&closing", "if h.isListening() || h.failed || h.state&closing"},
+		{"// release unlocks the handle.", "func (h *locked) isListening() bool { return h.state&closed == 0 }\n\n// release unlocks the handle."}}},
+	{"OneDirectionOvertakesTheOther", "direction.go", []edit{
+		{"if h.ended.tail != nil {\n\t\th.relock()\n\t}\n\th.run(out)", "h.run(out)"}}},
 	{"BorrowsNotClosed", "close.go", []edit{
-		{"p.endTimers(closing)\n\tp.endBorrows()", "p.endTimers(closing)"}}},
+		{"p.endTimers(closing)\n\tp.endUnlisted()", "p.endTimers(closing)"}}},
 	{"BorrowsNotShutDown", "close.go", []edit{
-		{"p.endTimers(draining)\n\tp.endBorrows()", "p.endTimers(draining)"}}},
+		{"p.endTimers(draining)\n\tp.endUnlisted()", "p.endTimers(draining)"}}},
 	{"BorrowsOfTheFirstTickets", "close.go", []edit{
-		{"s.kind == backend.Borrow {\n\t\t\ttickets[i]", "s.kind == backend.Borrow {\n\t\t\ttickets[0]"}}},
+		{"isWork(s.kind) {\n\t\t\ttickets[i]", "isWork(s.kind) {\n\t\t\ttickets[0]"}}},
 	{"PoolWaiterNotWoken", "pool.go", []edit{
 		{"k.count++\n\treturn k.reserve()", "k.count++\n\treturn false"}}},
 	{"PoolQueueLosesItsEnd", "pool.go", []edit{

@@ -20,7 +20,7 @@ import (
 // with it at once: with others it hangs until its time is up.
 var mutantsOfNative = []mutant{
 	{"ShutdownCutShortByAKernel", "close.go", []edit{
-		{"all = st.onlyEnding()", "all = st.InFlight() == 0"}}},
+		{"all = !p.writesLeft()", "all = st.InFlight() == 0"}}},
 	{"NotHeardForgotten", "native.go", []edit{
 		{"if !hasEnded && !heard {", "if !hasEnded && !heard && h.fd < 0 {"}}},
 	{"NotHeardTakenForHeard", "native.go", []edit{

@@ -1,6 +1,8 @@
 package sim
 
 import (
+	"slices"
+
 	"github.com/completionport/completion/internal/backend"
 )
 
@@ -316,4 +318,20 @@ func (p *plan) detail(c *choices, o *operationPlan) {
 	case backend.Timer:
 		o.due = [...]int64{3, 0, 1, 9, -2, 25}[c.pick(6)]
 	}
+}
+
+// dequeuers returns how many actors take operations from the queue.
+func (p *plan) dequeuers() (n int) {
+	for _, script := range p.actors {
+		if slices.ContainsFunc(script, func(i instruction) bool {
+			switch i.verb {
+			case next, nextBatch, loop, flood, alternate:
+				return true
+			}
+			return false
+		}) {
+			n++
+		}
+	}
+	return n
 }
