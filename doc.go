@@ -3,8 +3,8 @@
 //
 // A program submits operations to a port, together with the buffers they need. The
 // port performs the operations and returns each of them when it is complete. The
-// program does not wait for readiness to make its own calls. One goroutine can serve
-// any number of connections. An idle connection holds neither a goroutine nor a
+// program does not wait for readiness, and makes no I/O calls of its own. One goroutine
+// can serve any number of connections. An idle connection holds neither a goroutine nor a
 // buffer.
 //
 //	port, err := completion.Open(nil)
@@ -29,7 +29,7 @@
 // A port has no background goroutine. The goroutines that wait in Next, NextBatch,
 // Completions, Wait, Await or Shutdown do the port's work. One of them leads: it polls
 // the system, and hands off the lead when it leaves. The leader performs the operations
-// that have become possible; on several processors, other goroutines that wait for any
+// that can proceed; on several processors, other goroutines that wait for any
 // completion help it.
 //
 // While no goroutine waits in one of these methods, I/O and deadlines may be late, but
@@ -37,9 +37,9 @@
 //
 // # Fairness
 //
-// While the bodies of a loop run, the port checks I/O and the clock about every 100 µs,
-// or after each body if a body takes longer. If bodies suddenly take longer, the port
-// notices it after at most 16 bodies.
+// Between the bodies of a loop, the port checks I/O and the clock: about every 100 µs, or
+// after each body that takes longer. If bodies suddenly take longer, the port notices
+// this after at most 16 of them.
 //
 // The port's own work holds the port's lock, and makes other waiting goroutines wait,
 // for about 1 ms at most. This limit does not depend on the number of timers that are
@@ -60,7 +60,7 @@
 //
 // Once Submit or Start accepts an operation, the port owns the operation and its
 // buffers until the operation is delivered. Next, NextBatch and Completions deliver a
-// submitted operation; Wait and Await deliver a started one. A use of a Buffer that
+// submitted operation; Wait and Await deliver a started one. Using a Buffer that
 // the program does not own panics. N and Err panic while the port owns the operation.
 // The program can use a delivered operation and its buffers again.
 //
@@ -77,10 +77,11 @@
 //   - Wait for an operation that was not started, or not on this port;
 //   - two goroutines that wait for one operation at the same time.
 //
-// Everything else is an outcome of the operation, a closed handle included. An
-// operation that a closed port refuses has the outcome net.ErrClosed.
+// Any other failure, such as a closed handle, is the outcome of the operation. If the
+// port is closed, Submit and Start return net.ErrClosed, and each of the operations has
+// this outcome.
 //
-// A use of a pool's buffer after its release panics while the buffer is in the pool.
+// Using a pool's buffer after its release panics while the buffer is in the pool.
 // After the pool has given the buffer to the next owner, only -race and the setting
 // check=buffers (see Debugging) detect such a use: see Buffer.Release.
 //
@@ -90,36 +91,34 @@
 // CloseWrite. The operations of one direction are performed in the order in which they
 // were submitted. Those that succeed are queued in this order, too, so one goroutine that
 // dequeues gets the data of a stream in order; with Config.Observer, another goroutine
-// that waits on the port may change that. Reads and writes do not wait for each other. Both wait for a Connect
-// that was submitted before them, and share its failure. If several goroutines handle
-// completions, the order in which they do so is not promised.
+// that waits on the port may change that. Reads and writes do not wait for each other.
+// Both wait for a Connect that was submitted before them, and fail with it. If several
+// goroutines handle completions, the order in which they do so is not promised.
 //
-// A Write sends all its bytes, or it ends with an error and the number of bytes sent. A
-// Write that ends after some of its bytes, but not all, breaks its direction until that
+// A Write sends all its bytes, or it ends with an error and the number of bytes sent. If
+// a Write ends after some but not all of its bytes, its direction is broken until that
 // Write is delivered. While a direction is broken:
 //
-//   - Operations that were queued there behind the Write end with ErrWriteAborted,
-//     and so do operations that are submitted there: a Write, a CloseWrite, and a
-//     Connect, too. They send nothing.
-//   - An operation ends with its own error instead if, before it was aborted, it was
-//     cancelled, timed out, was closed, or was above Config.MaxInFlight.
+//   - Operations that were queued behind the Write, and operations that are submitted in
+//     that direction, end with ErrWriteAborted and send nothing. This holds for Write,
+//     CloseWrite and Connect.
+//   - If one of these operations was cancelled, timed out, was closed or was above
+//     Config.MaxInFlight before it was aborted, it ends with that error instead.
 //
-// So no program sends into the middle of a message before it can know that the message
-// is broken. Operations that are submitted after the delivery of the Write are
-// performed.
+// So the program can learn that a message is broken before any later bytes are sent.
+// Operations that are submitted after the delivery of the Write are performed.
 //
-// On Windows, a Write that is cancelled, times out or is closed while the system has it
-// counts as one that ends after some of its bytes. Its N is a lower bound, since the
-// system does not report the number of bytes that it sent.
+// On Windows, a Write that is cancelled, times out or is closed while the system performs
+// it counts as one that ended after some of its bytes. Its N is a lower bound, since the
+// system does not report how many bytes of the last piece it sent: at most 256 KiB more.
 //
 // # Data
 //
-// A Read ends when there is data, whatever made an earlier system call stop before that
-// data: urgent data of TCP, or descriptors or credentials on a unix socket. The last
-// urgent byte that was sent is not part of the stream, unless the socket has
-// SO_OOBINLINE. An earlier urgent byte is part of the stream if a later one arrived
-// before reads had passed the earlier one. The port closes descriptors that arrive with
-// data.
+// A Read ends when there is data, even if an earlier system call stopped before that
+// data: at urgent data of TCP, or at descriptors or credentials on a unix socket. The
+// last urgent byte that was sent is not part of the stream, unless the socket has
+// SO_OOBINLINE. If a second urgent byte arrives before reads have passed the first one,
+// the first one is part of the stream. Descriptors that arrive with data are closed.
 //
 // # Cancelling
 //
@@ -127,8 +126,8 @@
 // if that came first, otherwise with ErrCanceled and the number of bytes moved so
 // far.
 //
-// What arrived before the deadline of a Read, Accept or Connect is its result, however
-// late the port checks I/O. This does not cover three cases:
+// Data, connections and answers that arrive before the deadline of a Read, Accept or
+// Connect count, however late the port checks I/O. This does not cover three cases:
 //
 //   - a pooled read that finds its pool empty;
 //   - an operation whose deadline has passed when it is submitted;
@@ -136,9 +135,9 @@
 //
 // A Write ends at its deadline, even if the system has room for more bytes.
 //
-// Cancel, deadline and close: the one that is recorded first decides the error. If a
-// cancelled operation has already got a connection or a pool's buffer, the port
-// delivers it or releases it. Cancel, SetDeadline and Buffer.Release make no system
+// Of cancel, deadline and close, the one that is recorded first decides the error. If a
+// cancelled operation already has a connection or a pool's buffer, the port delivers it
+// or releases it. Cancel, SetDeadline and Buffer.Release make no system
 // call on a connection.
 //
 // # Closing
@@ -150,7 +149,7 @@
 //
 // # Errors
 //
-// All errors match Go's own values with errors.Is:
+// errors.Is matches the errors of operations with these values:
 //
 //	io.EOF                    the end of the stream, with 0 bytes
 //	io.ErrUnexpectedEOF       the end of the stream, after some bytes of a Full Read
@@ -181,10 +180,9 @@
 //
 // # The race detector
 //
-// With -race, the race detector reports memory that the program uses while the port
-// owns it. Any goroutine may use the memory, and any goroutine may have made the
-// system call: the use is reported. The line "created at" of the report shows where
-// the program gave the memory away.
+// With -race, the race detector reports uses of memory that the port owns, whichever
+// goroutine uses it, and whichever goroutine made the system call. The line "created at"
+// of the report shows where the program submitted or released the memory.
 //
 // Detected:
 //
@@ -193,8 +191,8 @@
 //     operation;
 //   - using the memory of a pool's buffer after the release of that buffer;
 //   - changing a shared buffer before its last Write is delivered;
-//   - each use of a *Buffer after its release: it panics, whoever owns the memory by
-//     then.
+//   - each use of a *Buffer after its release: it panics, even if the memory has a new
+//     owner.
 //
 // Not detected:
 //
@@ -207,27 +205,27 @@
 // # Limits
 //
 // The number of operations in flight is unlimited, unless Config.MaxInFlight limits it.
-// The port reads data only for an operation that waits for it.
+// The port reads no data ahead of a Read.
 //
 // The port keeps a record of 64 bytes for each operation in flight, and uses it again
-// for later ones. It keeps the records of the most operations that were in flight at the
-// same time until the port is garbage: after a burst of a million timers, 64 MB. The
-// entry of a deadline, 16 bytes, is kept until the deadline has passed, even if the
-// operation is complete before.
+// for later ones. It never frees these records: after a burst of a million timers, they
+// take 64 MB until the port is garbage. The entry of a deadline takes 16 bytes until the
+// deadline has passed, even if the operation completes earlier.
 //
 // # Testing
 //
 // If the Config of a port names a Memory, the port's sockets are in that network
-// inside the process. A test holds the other ends, orders faults, and works with the
-// clock of a testing/synctest bubble.
+// inside the process. A test holds the peers, injects faults, and can run in a bubble of
+// testing/synctest, with its clock.
 //
 // # Debugging
 //
 // The environment variable COMPLETIONDEBUG is a list of settings, separated by commas:
 //
 //   - backend=NAME selects the backend of ports whose Config names none.
-//   - wait=park or wait=block selects how a loop that waits for completions sleeps:
-//     as a goroutine, or in a system call.
+//   - wait=park or wait=block selects how a loop that waits for completions sleeps: as
+//     a goroutine, or in a system call. It has an effect on epoll only, since the other
+//     backends have one way to sleep.
 //   - check=buffers makes a pool use a new *Buffer for each owner, at the cost of one
 //     allocation, so that every use of a released *Buffer panics. It is the only
 //     setting that applies to ports on a Memory, too.

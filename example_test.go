@@ -29,7 +29,7 @@ func serve(port *completion.Port, ln *completion.Listener) {
 			switch err := op.Err(); {
 			case err == nil:
 				port.Submit(&ops.Read{From: op.Conn, Pool: pool}, op)
-			case errors.As(err, &failure) && failure.Temporary(): // no descriptors left
+			case errors.As(err, &failure) && failure.Temporary(): // no descriptor or memory left
 				port.Submit(&ops.Timer{After: time.Second / 10, Op: completion.Op{Value: op}})
 			default:
 				return
@@ -45,7 +45,7 @@ func serve(port *completion.Port, ln *completion.Listener) {
 		case *ops.Write:
 			op.Buf.Release()
 			if op.Err() != nil {
-				op.To.Close() // the read will tell
+				op.To.Close() // the next Read ends with net.ErrClosed
 			}
 			port.Submit(&ops.Read{From: op.To, Pool: pool})
 		}
