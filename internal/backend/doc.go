@@ -17,28 +17,27 @@
 // # Promises of a backend
 //
 //   - A descriptor is armed once, for both directions, edge-triggered, until it is
-//     disarmed. What is ready when it is armed counts as an edge.
+//     disarmed. What is ready when it is armed is reported as an edge.
 //   - An event carries the descriptor and the generation that it was armed with.
-//   - Readiness may be reported too often. It is never reported too seldom: a call
-//     that returned EAGAIN, or moved less than it was asked to, is followed by an event
-//     as soon as more can be done. Where a short read does not guarantee that, the events
-//     of the descriptor have StopsShort.
-//   - No call of the kernel blocks, and the backend repeats none. Errors are reported
-//     as the system reports them.
+//   - There may be events without a reason, but no event is missing: after a call that
+//     returned EAGAIN, or moved less than it was asked to, an event follows as soon as
+//     more is possible. If a short read does not guarantee that, the events of the
+//     descriptor have StopsShort.
+//   - No call of the kernel blocks, and the backend repeats none. Errors are reported as
+//     the system reports them. The exceptions are an accept on a listener that another
+//     process shares, a send on macOS, and a read where urgent data may have been: see
+//     sys.Kernel and the files of the backends in the root.
 //   - Poller.Wake ends the wait that is under way, or the next one. It allocates
-//     nothing.
+//     nothing, except on Windows if the system has no memory for a packet.
 //
 // # Promises of the engine
 //
 //   - SetTimeout, Wait and Parker.Park are called by one goroutine at a time. Arm, Disarm
-//     and Wake are called by any goroutine at any time, Wake also while the poller
-//     closes.
+//     and Wake are called by any goroutine at any time, Wake also during and after Close.
 //   - In each direction of a descriptor there is at most one call at a time, and
 //     inside a Native kernel at most one operation that the engine has started.
 //   - A descriptor is disarmed before it is closed, and neither happens during a call
 //     for it or while an operation of it is inside a Native kernel.
-//   - The poller is closed when nobody waits in it any more and all descriptors are
-//     closed.
-//   - No lock of the engine is held during any call but Kernel.Now and
-//     Kernel.Classify.
+//   - When the poller is closed, no goroutine waits in it, and all descriptors are closed.
+//   - The engine holds no lock during a call, except Kernel.Now and Kernel.Classify.
 package backend

@@ -21,7 +21,8 @@ type Kernel interface {
 	Classify(Kind, Errno) Class
 }
 
-// Direct is a kernel of readiness: each call moves what can be moved now.
+// Direct is a kernel of readiness: each call moves what can be moved now. A call that
+// returns an errno has moved nothing: the engine ignores the number beside it.
 type Direct interface {
 	Kernel
 	Write(fd int, p []byte) (int, Errno)

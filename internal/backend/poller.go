@@ -21,7 +21,8 @@ type Poller interface {
 	// must be set again before the next Wait.
 	Wait(how Waiting, events []Event) (n int, timedOut bool)
 	// Wake ends the Wait in the given way that is under way, or the next one. It may come
-	// too late, and it may come during and after Close. It allocates nothing.
+	// too late, and it may come during and after Close. It allocates nothing if it
+	// succeeds.
 	Wake(how Waiting)
 	Close() error
 }

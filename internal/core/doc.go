@@ -6,8 +6,8 @@
 //
 // # Parts
 //
-// The files are in this order. A file uses those before it, except for types that refer
-// to each other.
+// The files are in this order. A file uses those before it, with few exceptions, most of
+// them types that refer to each other.
 //
 //	phase.go, buffer.go, failure.go,    phases, memory and failures of an operation; its
 //	record.go, slot.go                  part in the program (Record) and the port (Slot)
@@ -26,19 +26,20 @@
 //
 // # The life of a read
 //
-//  1. Submit claims the operation: an exchange on its Record gives it a Slot. If two
-//     goroutines submit it, the exchange fails for one. The read is Accepted (submit.go).
-//  2. begin puts it at the end of its handle's queue: it is Queued. begin performs it if
-//     the direction is ready. Otherwise it waits (direction.go).
-//  3. An event arrives. The leader or a helper sets the latch of the direction. The read
-//     is Calling, the lock is released, and the call is made (serve.go, direction.go,
-//     perform.go).
-//  4. The result is applied under the lock: the read is Done, or Queued again
-//     (apply.go, complete.go).
-//  5. It is published: to the queue of finished operations, or to the goroutine that
-//     waits for it. Its slot is free (port.go).
-//  6. Next or Wait delivers it. The Record's pointer is the last word written
-//     (port.go, await.go).
+//  1. Submit claims the operation: a compare-and-swap on its Record gives it a Slot. If
+//     two goroutines submit it, that fails for one. The read is Accepted (submit.go).
+//  2. begin (submit.go) puts it at the end of its handle's queue: it is Queued. If the
+//     direction is ready, it is performed. Otherwise it waits (enqueue and run in
+//     direction.go).
+//  3. An event arrives. The leader or a helper sets the latch of the direction (serve.go).
+//     The read is Calling, the lock is released, and the call is made (call and perform
+//     in direction.go; perform.go).
+//  4. The result is applied under the lock: the bytes are added to Record.n (apply.go).
+//     The read is Done (complete.go), or Queued again.
+//  5. Unlocking the handle (handles.go) publishes it: to the queue of finished
+//     operations, or to the goroutine that waits for it. Its slot is free (port.go).
+//  6. Next or Wait delivers it (port.go, await.go). The pointer in the Record is written
+//     last: a goroutine that sees Idle may use the operation.
 //
 // # Locks
 //
@@ -55,7 +56,8 @@
 // # Exactly once
 //
 // The goroutine that takes an operation out of its queue owns the outcome. A cancel, a
-// deadline or a close is an intent: it is recorded at most once, and recording it never
-// waits. If the operation is in a call, the goroutine in that call sees the intent
-// afterwards, and uses it only if the call returned no result.
+// deadline or a close is an intent: only the first is recorded, and recording it never
+// waits for a call. If the operation is in a call, the goroutine in that call first adds
+// the bytes that the call has moved. It then uses the intent only if the call has not
+// completed the operation.
 package core

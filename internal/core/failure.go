@@ -50,8 +50,9 @@ var (
 )
 
 // intent is a request to end an operation in flight. Only the first is recorded, and
-// recording it never waits: if the operation is in a call, the goroutine in that call
-// sees the intent afterwards, and uses it only if the call returned no result.
+// recording it never waits for a call: if the operation is in a call, the goroutine in that
+// call sees the intent afterwards, and uses it only if the call has not completed the
+// operation. The bytes of the call count in any case.
 type intent uint8
 
 const (
