@@ -95,7 +95,7 @@ func lifeOfARead(w io.Writer) error {
 		return fmt.Errorf("read: %w", read.Err())
 	}
 
-	fmt.Fprintf(w, "The life of one read on %s, as the port tells it:\n\n", port.Backend())
+	fmt.Fprintf(w, "The life of one read on %s, as the port reports it to an Observer:\n\n", port.Backend())
 	for _, e := range d.from(first) {
 		if told := tell(e); told != "" {
 			fmt.Fprintf(w, "  %9.1f µs  %-10s %s\n", float64(e.Time-begin)/1000, e.Step, told)
@@ -133,19 +133,19 @@ func tell(e completion.Event) string {
 		if errors.Is(e.Err, syscall.EAGAIN) {
 			return fmt.Sprintf("the read would block (a call of %v)", e.Took)
 		}
-		return fmt.Sprintf("the read brought %d bytes (a call of %v)", e.N, e.Took)
+		return fmt.Sprintf("the read returned %d bytes (a call of %v)", e.N, e.Took)
 	case completion.StepParked:
 		return "it waits in its queue, and holds no goroutine"
 	case completion.StepAsleep:
-		return "Next found nothing finished: it polls for all, asleep"
+		return "Next found no completion: it sleeps in the poller"
 	case completion.StepAwake:
-		return fmt.Sprintf("the system has %d event(s)", e.N)
+		return fmt.Sprintf("the poller returned (events: %d)", e.N)
 	case completion.StepReady:
 		return fmt.Sprintf("descriptor %d is ready", e.FD)
 	case completion.StepCompleted:
 		return "the read has its outcome"
 	case completion.StepDequeued:
-		return "Next hands it out: read and buffer are the program's"
+		return "Next delivers it: the program owns read and buffer"
 	}
 	return ""
 }

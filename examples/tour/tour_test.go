@@ -26,7 +26,7 @@ func TestTour(t *testing.T) {
 		t.Fatal(err)
 	}
 	rest := out.String()
-	for _, want := range []string{"submitted", "would block", "parked", "asleep", "awake", "ready", "brought 12 bytes", "completed", "dequeued", "how are you?", "completion port", "package net", "bench/"} {
+	for _, want := range []string{"submitted", "would block", "parked", "asleep", "awake", "ready", "returned 12 bytes", "completed", "dequeued", "how are you?", "completion port", "package net", "bench/"} {
 		if want == "would block" && runtime.GOOS == "windows" {
 			continue // the kernel waits by itself
 		}
