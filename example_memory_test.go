@@ -30,8 +30,8 @@ func greet(ctx context.Context, port *completion.Port, conn *completion.Socket) 
 	return port.Await(ctx, &ops.Write{To: conn, Buf: completion.Own(answer)})
 }
 
-// Testing a protocol's handler: the test has the other end of the connection,
-// and orders the faults that a network of the system shows once in a while.
+// Testing a protocol's handler: the test holds the peer of the connection,
+// and injects faults that a network of the system has once in a while.
 func ExampleMemory() {
 	var network completion.Memory
 	port, err := completion.Open(&completion.Config{Memory: &network})

@@ -16,7 +16,7 @@ import (
 // Memory is a network inside the process, for tests. A port that is opened with a
 // Memory as its Config.Memory has its sockets in that network and makes no system
 // calls for them, on every system alike. A test connects to the port through Dial and
-// Listen, and orders the faults that it tests. The zero Memory is ready to use. A
+// Listen, and injects the faults that it tests. The zero Memory is ready to use. A
 // Memory must not be copied. Several ports may share one.
 //
 //	var network completion.Memory
@@ -141,7 +141,7 @@ func (m *Memory) Reset(conn net.Conn) error { return m.network.Reset(conn) }
 
 // Fail makes the next system calls of one kind fail in all ports of the Memory. times
 // is the number of calls that fail. If times is negative, all of them fail from now
-// on. If times is zero, Fail removes all earlier orders for this kind of call.
+// on. If times is zero, no call of this kind fails any more.
 //
 // call is "socket", "listen", "accept", "connect", "read", "write" or "closewrite". Any
 // other panics. err is an error that package syscall defines, such as syscall.EMFILE: a

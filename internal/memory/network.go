@@ -8,7 +8,7 @@ import (
 	"github.com/completionport/completion/internal/sys"
 )
 
-// Network is a System that goroutines share, with the faults that a test has ordered. The
+// Network is a System that goroutines share, with the faults that a test has injected. The
 // zero Network is ready to use. No goroutine waits while it holds the lock.
 type Network struct {
 	mu     sync.Mutex // guards all below, and the ends and pollers of this network
@@ -18,7 +18,7 @@ type Network struct {
 	failures  []failure
 }
 
-// failure is a fault ordered for calls of ports.
+// failure is a fault injected for calls of ports.
 type failure struct {
 	call  string
 	errno backend.Errno
@@ -96,7 +96,7 @@ func (n *Network) Restore(at backend.Address) {
 var Calls = []string{"socket", "listen", "accept", "connect", "read", "write", "closewrite"}
 
 // Fail makes the next calls of ports with this name end with an errno. times is their
-// number, negative for all. If times is 0, Fail removes all faults ordered for this name.
+// number, negative for all. If times is 0, Fail removes all faults of this name.
 func (n *Network) Fail(call string, errno backend.Errno, times int) {
 	n.lock()
 	defer n.mu.Unlock()
@@ -113,7 +113,7 @@ func (n *Network) Fail(call string, errno backend.Errno, times int) {
 	n.failures = left
 }
 
-// fault returns the errno that was ordered for this call, 0 for none. mu is held.
+// fault returns the errno that was injected for this call, 0 for none. mu is held.
 func (n *Network) fault(call string) backend.Errno {
 	for i := range n.failures {
 		f := &n.failures[i]
