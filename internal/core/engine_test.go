@@ -119,6 +119,10 @@ type operation struct {
 	deadline int64
 	due      int64 // of a timer
 	address  backend.Address
+
+	run       func(context.Context, any) (Result, error) // of a dial
+	delivered int
+	result    Result
 }
 
 func (o *operation) N() int {
@@ -130,9 +134,9 @@ func (o *operation) Err() error { return nil } // the engine knows failures, and
 
 func (o *operation) Describe(r *Request) {
 	r.Kind, r.Handle, r.Buffer, r.Full, r.Due = o.kind, o.handle, &o.buffer, o.full, o.due
-	r.Deadline, r.Address = o.deadline, &o.address
+	r.Deadline, r.Address, r.Run = o.deadline, &o.address, o.run
 }
-func (o *operation) Deliver(Result) {}
+func (o *operation) Deliver(r Result) { o.delivered, o.result = o.delivered+1, r }
 
 // edgeOf makes the port take an edge, as its leader does.
 func edgeOf(p *Port, e backend.Event) {
