@@ -190,7 +190,8 @@ func (h *Handle) perform(s *Slot) callResult {
 		return h.accept(s)
 	case backend.Connect:
 		return h.connect(s)
-	default:
+	case backend.CloseWrite:
 		return h.closeWrite(s)
 	}
+	panic("completion: a defect of the engine: no call for a " + s.kind.String())
 }
