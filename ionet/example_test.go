@@ -1,0 +1,81 @@
+package ionet_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log"
+	"net/http"
+	"net/netip"
+
+	"github.com/completionport/completion"
+	"github.com/completionport/completion/ionet"
+)
+
+// An HTTP server and its client on a network in the process, as a test would have them.
+// With Port left out, both are on the system's network.
+func Example() {
+	var network completion.Memory
+	network.SetHost("shop.test", netip.MustParseAddr("10.0.0.1"))
+	port, err := completion.Open(&completion.Config{Memory: &network})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer port.Close()
+
+	l, err := ionet.ListenConfig{Port: port}.Listen(context.Background(), "tcp", "10.0.0.1:80")
+	if err != nil {
+		log.Fatal(err)
+	}
+	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprintf(w, "hello, %s", r.URL.Path[1:])
+	})}
+	go server.Serve(l)
+	defer server.Close()
+
+	dialer := &ionet.Dialer{Port: port}
+	client := &http.Client{Transport: &http.Transport{DialContext: dialer.DialContext}}
+	defer client.CloseIdleConnections()
+	answer, err := client.Get("http://shop.test/port")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer answer.Body.Close()
+	body, err := io.ReadAll(answer.Body)
+	fmt.Printf("%s %v\n", body, err)
+	// Output: hello, port <nil>
+}
+
+// A connection that waits without a buffer: the pool has one for all of them.
+func ExampleConn_ReadReady() {
+	var network completion.Memory
+	port, err := completion.Open(&completion.Config{Memory: &network})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer port.Close()
+	l, err := ionet.ListenConfig{Port: port}.Listen(context.Background(), "tcp", "10.0.0.1:7000")
+	if err != nil {
+		log.Fatal(err)
+	}
+	client, err := network.Dial("tcp", "10.0.0.1:7000")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer client.Close()
+	accepted, err := l.Accept()
+	if err != nil {
+		log.Fatal(err)
+	}
+	conn := accepted.(*ionet.Conn)
+	defer conn.Close()
+	pool := port.NewPool(4096, 1)
+	fmt.Fprint(client, "some data")
+	buffer, err := conn.ReadReady(pool)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Printf("%s\n", buffer.Bytes())
+	buffer.Release()
+	// Output: some data
+}
