@@ -43,6 +43,7 @@ var arrows = map[string]string{
 	"bench/pair":          "bench/internal/echo bench/internal/stat",
 	"bench/soak":          ". ops bench/internal/stat internal/fault internal/sys",
 	"examples/echo":       ". ops",
+	"examples/kv":         ". ops",
 	"examples/tour":       ". ops",
 }
 
