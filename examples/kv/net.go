@@ -111,6 +111,9 @@ func (s *netServer) exchange(conn net.Conn, c *client) error {
 		for again := true; again; again = c.stopped {
 			n, answers := c.answer(in[from:have], out)
 			from += n
+			if len(answers) == 0 {
+				break
+			}
 			conn.SetWriteDeadline(time.Now().Add(s.timeToRead(len(answers))))
 			if _, err := conn.Write(answers); err != nil {
 				return err

@@ -134,20 +134,15 @@ func TestRequests(t *testing.T) {
 
 // The arguments of one request are limited, each by itself and all together.
 func TestRequestTooBig(t *testing.T) {
-	const n = 63000000
-	in := make([]byte, 3*n)
-	at := copy(in, "*3\r\n")
-	for range 2 {
-		at += copy(in[at:], "$63000000\r\n") + n
-		at += copy(in[at:], "\r\n")
-	}
-	var p parser
-	if _, n, err := p.next(in[:at]); n != 0 || err != nil {
-		t.Fatalf("two long arguments of three: %d, %v", n, err)
-	}
-	at += copy(in[at:], "$63000000\r\n")
-	if _, n, err := p.next(in[:at]); n != 0 || err != protocolError("too big request") {
-		t.Errorf("a third: %d, %v", n, err)
+	const header = "$67108864\r\n"
+	const most = maxRequest - maxBulk - len(header) // what may be before the longest argument
+	in := make([]byte, most+1+len(header))
+	for at, want := range map[int]error{most: nil, most + 1: protocolError("too big request")} {
+		copy(in[at:], header)
+		p := parser{at: at, missing: 1}
+		if _, n, err := p.next(in[:at+len(header)]); n != 0 || err != want {
+			t.Errorf("behind %d bytes: %d, %v, want %v", at, n, err, want)
+		}
 	}
 }
 

@@ -93,7 +93,7 @@ func TestExpiry(t *testing.T) {
 		p.ask("SET asked v EX 10\r\nSET alone v PX 10000\r\nSET kept v\r\n", strings.Repeat("+OK\r\n", 3))
 		time.Sleep(10*time.Second - 1)
 		p.ask("MGET asked alone\r\n", answer("*2 $1 v $1 v"))
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		p.ask("GET asked\r\nEXISTS asked\r\nINCR asked\r\nTTL asked\r\nTTL other\r\n",
 			answer("$-1")+answer(":0")+answer(":1")+answer(":-1")+answer(":10"))
 		time.Sleep(sweepEvery)
@@ -109,7 +109,8 @@ func TestExpiry(t *testing.T) {
 	})
 }
 
-// Many keys that expire at one moment are removed in several steps.
+// Many keys that expire at one moment are removed in several steps. Then the sweeps end,
+// until there is another key that expires.
 func TestSweepInSteps(t *testing.T) {
 	inBubble(t, func(t *testing.T, s *serving) {
 		p := s.dial()
@@ -130,6 +131,29 @@ func TestSweepInSteps(t *testing.T) {
 		if n := s.expired.Load(); n != keys {
 			t.Errorf("%d keys were swept, want %d", n, keys)
 		}
+		s.inFlight(0)
+		again := s.dial()
+		again.ask("SET late v EX 20\r\nSET early v EX 30\r\nEXPIRE early 10\r\nEXPIRE late 40\r\n", "+OK\r\n+OK\r\n:1\r\n:1\r\n")
+		s.inFlight(2) // the sweep, and the read
+		time.Sleep(10*time.Second + sweepEvery)
+		if n, _ := s.store.size(); n != 1 {
+			t.Errorf("%d keys are left, want the late one", n)
+		}
+		again.Close()
+		s.stopWith(0)
+	})
+}
+
+// Answers of any length about that of a buffer are whole.
+func TestLengths(t *testing.T) {
+	inBubble(t, func(t *testing.T, s *serving) {
+		p := s.dial()
+		for n := answerSize - 2*maxNumber; n < answerSize+2*maxNumber; n++ {
+			value := strings.Repeat(string(rune('a'+n%26)), n)
+			p.send(array("ECHO", value))
+			p.expect(fmt.Sprintf("$%d\r\n%s\r\n", n, value))
+		}
+		p.Close()
 		s.stopWith(0)
 	})
 }
@@ -138,14 +162,14 @@ func TestSweepInSteps(t *testing.T) {
 func TestLongValues(t *testing.T) {
 	inBubble(t, func(t *testing.T, s *serving) {
 		p := s.dial()
-		value := make([]byte, 5<<20)
+		value := make([]byte, 2<<20)
 		random := rand.NewChaCha8([32]byte{})
 		random.Read(value)
 		set := array("SET", "k", string(value))
 		get := fmt.Sprintf("$%d\r\n%s\r\n", len(value), value)
-		go p.send("PING\r\n" + set + "PING\r\nGET k\r\n" + set + "MGET k k\r\n")
+		go io.WriteString(p, "PING\r\n"+set+"PING\r\nGET k\r\n"+set+"MGET k k\r\n")
 		p.expect("+PONG\r\n+OK\r\n+PONG\r\n" + get + "+OK\r\n*2\r\n" + get + get)
-		const most = longestAnswer / (5 << 20)
+		const most = longestAnswer / (2 << 20)
 		p.ask("MGET"+strings.Repeat(" k", most+1)+"\r\n", "-ERR the values are too long for one answer\r\n")
 		p.Close()
 		s.stopWith(0)
@@ -168,7 +192,7 @@ func TestNoDescriptors(t *testing.T) {
 		before.Close()
 		after.Close()
 		s.stopWith(0)
-		if line := s.stderr.String(); strings.Count(line, "\n") != 1 || !strings.Contains(line, syscall.EMFILE.Error()) {
+		if line := s.stderr.String(); strings.Count(line, "\n") != 1 || !strings.HasPrefix(line, "kv: accept tcp ") {
 			t.Errorf("stderr is %q", line)
 		}
 	})
@@ -283,7 +307,7 @@ func TestDrainNeverReads(t *testing.T) {
 func TestManyClients(t *testing.T) {
 	inEachWay(t, func(t *testing.T, serve func(t *testing.T) *serving) {
 		s := serve(t)
-		const clients, rounds = 20, 50
+		const clients, rounds = 20, 20
 		var all sync.WaitGroup
 		for i := range clients {
 			p := s.dial()
