@@ -44,6 +44,7 @@ var arrows = map[string]string{
 	"bench/soak":          ". ops bench/internal/stat internal/fault internal/sys",
 	"examples/echo":       ". ops",
 	"examples/kv":         ". ops",
+	"examples/proxy":      ". ops",
 	"examples/tour":       ". ops",
 }
 
