@@ -107,14 +107,14 @@ func TestReverseProxy(t *testing.T) {
 		behind := newSite(t, w, p, false, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			fmt.Fprint(w, "behind ", r.Header.Get("X-Forwarded-For") != "")
 		}))
-		to, _ := url.Parse("http://example.com")
-		proxy := httputil.NewSingleHostReverseProxy(to)
-		proxy.Transport = behind.client.Transport
-		if w.network == "unix" {
-			proxy.Director = func(r *http.Request) {
-				r.URL.Scheme, r.URL.Host = "http", "example.com"
-				r.Header.Set("X-Forwarded-For", "x")
-			}
+		to, err := url.Parse("http://example.com")
+		must(t, err)
+		proxy := &httputil.ReverseProxy{
+			Transport: behind.client.Transport,
+			Rewrite: func(r *httputil.ProxyRequest) {
+				r.SetURL(to)
+				r.Out.Header.Set("X-Forwarded-For", "somebody")
+			},
 		}
 		w.address = otherAddress(w)
 		front := newSite(t, w, p, false, proxy)

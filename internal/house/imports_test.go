@@ -42,6 +42,7 @@ var arrows = map[string]string{
 	"bench/hold":          "bench/internal/echo",
 	"bench/pair":          "bench/internal/echo bench/internal/stat",
 	"bench/soak":          ". ops bench/internal/stat internal/fault internal/sys",
+	"examples/chat":       ". ops",
 	"examples/echo":       ". ops",
 	"examples/kv":         ". ops",
 	"examples/proxy":      ". ops",
