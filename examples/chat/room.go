@@ -47,6 +47,7 @@ type room struct {
 	members map[*member]struct{} // all connections
 	names   map[string]*member   // those that take part
 	resting []*member            // those that have got all messages, among others
+	spare   []*member            // memory for the next list of resting ones
 	feed    *feed
 
 	// The next message: who came, what is said, and who went.
@@ -168,11 +169,13 @@ func (r *room) flush() {
 	r.unsaid = nil
 	r.feed.publish(text)
 	ready := r.resting
-	r.resting = nil
+	r.resting = r.spare
 	for _, m := range ready {
 		m.isResting = false
 		m.send()
 	}
+	clear(ready) // so that it keeps no member that has left
+	r.spare = ready[:0]
 }
 
 // dropSlowest drops the members that still need the first message of a full feed.
