@@ -89,11 +89,10 @@
 //
 // A handle has two directions: one for Accept and Read, one for Connect, Write and
 // CloseWrite. The operations of one direction are performed in the order in which they
-// were submitted. Those that succeed are queued in this order, too, so one goroutine that
-// dequeues gets the data of a stream in order; with Config.Observer, another goroutine
-// that waits on the port may change that. Reads and writes do not wait for each other.
-// Both wait for a Connect that was submitted before them, and fail with it. If several
-// goroutines handle completions, the order in which they do so is not promised.
+// were submitted. Reads and writes do not wait for each other. Both wait for a Connect
+// that was submitted before them, and fail with it. If several goroutines wait on the
+// port, also in Await, two operations of one direction may be dequeued in the other
+// order, on rare occasions: the order in which completions are handled is not promised.
 //
 // A Write sends all its bytes, or it ends with an error and the number of bytes sent. If
 // a Write ends after some but not all of its bytes, its direction is broken until that

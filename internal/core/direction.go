@@ -82,20 +82,6 @@ func (h *locked) run(d direction) {
 	}
 }
 
-// runBoth runs both directions. What has ended in the first is published before calls are
-// made in the second: during those, another goroutine may perform the next operation of
-// the first, which must be published behind it. The lock is released in between.
-func (h *locked) runBoth() {
-	h.run(in)
-	if h.queue[out].tail == nil {
-		return
-	}
-	if h.ended.tail != nil {
-		h.relock()
-	}
-	h.run(out)
-}
-
 // call makes the call that the head of d waits for. The lock is released during it. A
 // Borrow needs no call.
 //

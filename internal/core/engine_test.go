@@ -140,8 +140,8 @@ func (o *operation) Deliver(r Result) { o.delivered, o.result = o.delivered+1, r
 
 // edgeOf makes the port take an edge, as its leader does.
 func edgeOf(p *Port, e backend.Event) {
-	p.serve(e)
-	p.guarded.unlock()
+	o := p.serve(e)
+	p.publish(&o)
 }
 
 // takeMany makes the next dequeuer look at I/O first, as after many loop bodies.

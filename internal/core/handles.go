@@ -168,36 +168,10 @@ func (h *locked) explain() {
 
 // unlock unlocks the handle and publishes the outcome.
 func (h *locked) unlock() {
-	if h.isEmpty() {
-		h.release()
-		return
+	h.release()
+	if !h.isEmpty() {
+		h.port.publish(&h.outcome)
 	}
-	h.publish().unlock()
-}
-
-// publish unlocks the handle and publishes the outcome. The port's lock is held when it
-// returns.
-//
-// The port's lock is taken before the handle's is released: else another goroutine could
-// perform the next operation of the direction and publish that first, and a loop would
-// dequeue them in the wrong order. Where something has to be done in between without a
-// lock, the order is not kept: an error to be made, a descriptor to be given back, an
-// observer to be told.
-func (h *locked) publish() *state {
-	p := h.port
-	if h.failed || h.state&closing != 0 || p.observer != nil {
-		h.release()
-		if p.observer != nil {
-			p.observer.tellDone(&h.ended)
-		}
-		st := p.lock()
-		st.publish(&h.outcome)
-		return st
-	}
-	st := p.lock()
-	st.publish(&h.outcome)
-	h.mu.Unlock()
-	return st
 }
 
 // relock is unlock followed by lock.
@@ -206,7 +180,7 @@ func (h *locked) relock() {
 	*h = h.Handle.lock()
 }
 
-// release unlocks the handle. The caller publishes the outcome, if there is any. If the
+// release unlocks the handle, and leaves it to the caller to publish the outcome. If the
 // handle is closing and its queues are empty, release gives the descriptor back. The
 // outcome is published after that, so that a program that gets the last completion finds
 // the address free. An operation in a call is still in its queue, as the head.

@@ -40,21 +40,25 @@ func (st *state) ContextEnded(number int) {
 
 // Serve works on an event and publishes the outcome. The lock is released in between.
 func (st *state) Serve(e backend.Event) {
+	p := st.port
 	st.unlock()
-	st.port.serve(e)
+	o := p.serve(e)
+	if p.observer != nil {
+		p.observer.tellDone(&o.ended)
+	}
+	p.lock()
+	st.publish(&o)
 }
 
-// serve takes an event of the poller, performs the operations that have become possible,
-// and publishes the outcome. No lock is held when it is called, the port's when it
-// returns.
-func (p *Port) serve(e backend.Event) {
+// serve takes an event of the poller and performs the operations that have become
+// possible. The caller must publish the outcome. No lock is held.
+func (p *Port) serve(e backend.Event) outcome {
 	p.turn()
 	handle := p.table.Get(e.FD)
 	// A stale event: its descriptor is closed, and the number may have a new owner.
 	if handle == nil || handle.generation != e.Generation {
 		p.stale.Add(1)
-		p.lock()
-		return
+		return outcome{}
 	}
 	if p.observer != nil {
 		p.observer.tell(Trace{Step: StepReady, FD: e.FD})
@@ -65,7 +69,8 @@ func (p *Port) serve(e backend.Event) {
 	} else {
 		h.takeEdge(e.Ready)
 	}
-	h.publish()
+	h.release()
+	return h.outcome
 }
 
 // takeEdge sets the latches of what has become ready, and runs both directions. The lock
@@ -80,7 +85,10 @@ func (h *locked) takeEdge(r backend.Readiness) {
 	if r&backend.Writable != 0 {
 		h.latch[out] |= ready
 	}
-	h.runBoth()
+	h.run(in)
+	if h.queue[out].tail != nil {
+		h.run(out)
+	}
 }
 
 // Turn runs the directions on the ready list and ends the operations that are due at the
@@ -137,9 +145,6 @@ func (h *locked) takeEnds(which backend.Readiness) {
 			continue
 		}
 		d := direction(d)
-		if h.ended.tail != nil { // see runBoth
-			h.relock()
-		}
 		if !h.isInside(d) { // a goroutine is in a call for it, and goes on
 			h.latch[d] |= endedEarly
 			continue

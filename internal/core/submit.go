@@ -389,7 +389,8 @@ func (p *Port) beginAll(slots []*Slot) {
 		for _, s := range slots[:n] {
 			h.enqueue(s)
 		}
-		h.runBoth()
+		h.run(in)
+		h.run(out)
 		h.unlock()
 		slots = slots[n:]
 	}

@@ -40,9 +40,6 @@ func (c *caller) take(o *operation, waited bool) {
 	}
 	c.mix(uint64(u.number)<<8 | uint64(n))
 	c.checkCount(u)
-	if !waited {
-		c.checkQueueOrder(u)
-	}
 	c.checkFailure(u)
 	c.checkProduct(u)
 	c.checkBytes(u)
@@ -326,34 +323,4 @@ func (c *caller) checkNothing(ctx *simContext) {
 	case !c.closeTried && !c.shutTried:
 		c.fail("Next returns nothing from an open port")
 	}
-}
-
-// checkQueueOrder: a program with one goroutine that dequeues gets the operations of a
-// direction in their order. Failures are excepted, and ports with an observer.
-func (w *world) checkQueueOrder(u *use) {
-	if w.stage != chaos || w.plan.dequeuers() != 1 || w.plan.observe || u.failure != nil {
-		return
-	}
-	for _, v := range w.uses {
-		switch {
-		case v == u || v.started || v.handedOut || !v.before(u):
-		case u.kind != backend.Borrow && (u.socket == nil || v.socket != u.socket || sideOf(v.kind) != sideOf(u.kind)):
-		case u.kind == backend.Borrow && (v.kind != backend.Borrow || v.op.pool != u.op.pool):
-		case v.phase() == core.Done && v.endedWell():
-			w.fail("%v is handed out before %v, which has ended well", u, v)
-		}
-	}
-}
-
-// endedWell reports whether a Done operation that moves something has all it was to have.
-func (u *use) endedWell() bool {
-	switch u.kind {
-	case backend.Borrow:
-		return u.op.late != nil
-	case backend.Read:
-		return u.moved > 0 && (!u.op.full || u.moved == u.total)
-	case backend.Write:
-		return u.total > 0 && u.moved == u.total
-	}
-	return false
 }

@@ -233,11 +233,6 @@ var mutants = []mutant{
 		{"k.pool.port.list(readyDirection{handle: at.handle, direction: in})", ""}}},
 	{"PromiseLost", "pool.go", []edit{
 		{"\t\tk.reserved--\n\t\tlisted = k.reserve()", "\t\tk.reserved--"}}},
-	{"PublishedWithoutTheLock", "handles.go", []edit{
-		{"if h.failed || h.state&closing", "if h.isListening() || h.failed || h.state&closing"},
-		{"// release unlocks the handle.", "func (h *locked) isListening() bool { return h.state&closed == 0 }\n\n// release unlocks the handle."}}},
-	{"OneDirectionOvertakesTheOther", "direction.go", []edit{
-		{"if h.ended.tail != nil {\n\t\th.relock()\n\t}\n\th.run(out)", "h.run(out)"}}},
 	{"BorrowsNotClosed", "close.go", []edit{
 		{"p.endTimers(closing)\n\tp.endUnlisted()", "p.endTimers(closing)"}}},
 	{"BorrowsNotShutDown", "close.go", []edit{

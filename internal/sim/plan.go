@@ -1,8 +1,6 @@
 package sim
 
 import (
-	"slices"
-
 	"github.com/completionport/completion/internal/backend"
 )
 
@@ -278,10 +276,10 @@ func (p *plan) operation(c *choices, small bool, at int) operationPlan {
 	switch {
 	case p.theme == lateBuffers && k%3 > 0:
 		o.kind = backend.Read
-	case p.theme == lateBuffers && k%6 == 0:
-		o.kind = backend.Borrow
 	case p.theme == waitsAndTime && k%3 > 0:
 		o.kind = [...]backend.Kind{backend.Timer, backend.Timer, backend.Post}[k%3]
+	case p.theme == lateBuffers && k < n && kinds[k] == backend.Post:
+		o.kind = backend.Borrow // instead of a post, which leaves stored schedules as they are
 	case k < n:
 		o.kind = kinds[k]
 	case p.listeners > 0 && k < n+3:
@@ -314,24 +312,8 @@ func (p *plan) detail(c *choices, o *operationPlan) {
 			o.size = 0
 		}
 	case backend.Borrow:
-		o.pool = 1 + c.pick(len(p.pools))
+		o.pool = 1
 	case backend.Timer:
 		o.due = [...]int64{3, 0, 1, 9, -2, 25}[c.pick(6)]
 	}
-}
-
-// dequeuers returns how many actors take operations from the queue.
-func (p *plan) dequeuers() (n int) {
-	for _, script := range p.actors {
-		if slices.ContainsFunc(script, func(i instruction) bool {
-			switch i.verb {
-			case next, nextBatch, loop, flood, alternate:
-				return true
-			}
-			return false
-		}) {
-			n++
-		}
-	}
-	return n
 }
