@@ -281,7 +281,7 @@ func TestIdleMoves(t *testing.T) {
 func TestIdleAfterSlowWrite(t *testing.T) {
 	pairs(t, func(w *world, near, far conn) {
 		piece, sent := strings.Repeat("x", bufferSize), 0
-		synctest.Wait() // a read that finds nothing has a buffer for a moment
+		synctest.Wait()                // a read that finds nothing has a buffer for a moment
 		for w.proxy.pool.Lent() == 0 { // until one piece is stuck
 			w.send(near, piece)
 			sent += len(piece)
