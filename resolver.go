@@ -24,8 +24,8 @@ func (p *Port) resolver(system *net.Resolver) resolver {
 	return boundedResolver{system}
 }
 
-// lookupsAtOnce bounds the lookups of the process: a lookup of the system's may take a
-// thread.
+// lookupsAtOnce bounds the lookups that Dials of the process wait for, since each may take
+// a thread. One that was given up goes on inside package net and is not counted.
 const lookupsAtOnce = 16
 
 var lookupSlots = make(chan struct{}, lookupsAtOnce)

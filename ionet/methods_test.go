@@ -279,7 +279,7 @@ func TestDefaultPort(t *testing.T) {
 	}
 }
 
-// Options reach the system: those that can be asked for are.
+// The system accepts each option. That it keeps them is tested for completion.Socket.
 func TestOptions(t *testing.T) {
 	a, _ := worlds[0].pair(t)
 	must(t, a.SetNoDelay(false))

@@ -188,8 +188,8 @@ func (p *Port) endUnlisted() {
 	}
 }
 
-// unlistedIn stores the tickets of the Borrows and Dials in a chunk of slots, and reports whether
-// there may be more in the next.
+// unlistedIn stores the tickets of the Borrows and Dials in a chunk of slots, and reports
+// whether there may be more in the next.
 func (p *Port) unlistedIn(chunk int, tickets *[slotsPerChunk]Ticket) bool {
 	st := p.lock()
 	defer st.unlockQuietly()
