@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"os"
 	"runtime"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -123,4 +124,70 @@ func TestDialErrorOfBind(t *testing.T) {
 			w.Errorf("the error is %v", err)
 		}
 	})
+}
+
+// halfServer is a connection to a name server that answers the question for an IPv4
+// address with 127.0.0.1, and no other.
+type halfServer struct {
+	net.Conn
+	answers chan []byte
+	rest    []byte // of an answer that was not read whole
+	closed  chan struct{}
+}
+
+func (h *halfServer) Write(question []byte) (int, error) {
+	body := question[2:] // over a stream, the length is ahead
+	end := 12 + strings.IndexByte(string(body[12:]), 0) + 5
+	if kind := body[end-3]; kind == 1 {
+		answer := append([]byte{}, body[:end]...)
+		answer[2], answer[3] = 0x81, 0x80                        // a response without an error
+		copy(answer[6:12], []byte{0, 1, 0, 0, 0, 0})             // one answer and nothing more
+		answer = append(answer, 0xc0, 12, 0, 1, 0, 1)            // of the name in the question
+		answer = append(answer, 0, 0, 0, 60, 0, 4, 127, 0, 0, 1) // for 60 s
+		h.answers <- append([]byte{byte(len(answer) >> 8), byte(len(answer))}, answer...)
+	}
+	return len(question), nil
+}
+
+func (h *halfServer) Read(p []byte) (int, error) {
+	if len(h.rest) == 0 {
+		select {
+		case h.rest = <-h.answers:
+		case <-h.closed:
+			return 0, net.ErrClosed
+		}
+	}
+	n := copy(p, h.rest)
+	h.rest = h.rest[n:]
+	return n, nil
+}
+
+func (h *halfServer) Close() error { return nil }
+
+func (h *halfServer) SetDeadline(time.Time) error { return nil }
+
+// One address has refused, and the context ends while the lookup of the others goes on:
+// the error matches both.
+func TestDialContextEndsAfterRefusal(t *testing.T) {
+	p, err := completion.Open(nil)
+	must(t, err)
+	defer p.Close()
+	l, err := net.Listen("tcp4", "127.0.0.1:0")
+	must(t, err)
+	_, port, _ := net.SplitHostPort(l.Addr().String())
+	must(t, l.Close())
+	over := make(chan struct{}) // ends what package net goes on with
+	half := &net.Resolver{PreferGo: true, Dial: func(context.Context, string, string) (net.Conn, error) {
+		select {
+		case <-over:
+			return nil, net.ErrClosed
+		default:
+			return &halfServer{answers: make(chan []byte, 1), closed: over}, nil
+		}
+	}}
+	_, err = completion.Dialer{Timeout: time.Second, Resolver: half}.Dial(t.Context(), p, "tcp", "a.example.:"+port)
+	close(over)
+	if !errors.Is(err, syscall.ECONNREFUSED) || !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("the error is %v", err)
+	}
 }
