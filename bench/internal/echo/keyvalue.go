@@ -41,9 +41,6 @@ func putKey(request []byte, n int) {
 	}
 }
 
-// answerStart is the beginning of the answer to requestOf for a known key.
-var answerStart = []byte("$57\r\n")
-
 func valueOf(n int) []byte { return fmt.Appendf(nil, "%0*d", valueSize, n) }
 
 // newStore returns a store, or nil for an echo server.

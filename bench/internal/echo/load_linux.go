@@ -301,6 +301,9 @@ func (l *load) send(i int) error {
 	return l.register(unix.EPOLL_CTL_MOD, i, events)
 }
 
+// answerStart is the beginning of the answer to requestOf for a known key.
+var answerStart = []byte("$57\r\n")
+
 // check compares the bytes that have come back.
 func (l *load) check(i int, got []byte) error {
 	if l.work.Keys > 0 && !bytes.HasPrefix(got, answerStart) {
