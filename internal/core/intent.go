@@ -23,9 +23,11 @@ func (p *Port) record(t Ticket, i intent) bool {
 		h.mu.Unlock()
 		return false
 	}
-	if i == toExpire && (p.isPostponed(s) || h.tryOnceMore(s, t)) {
-		h.unlock()
-		return false
+	if i == toExpire {
+		if i = h.intentAtDeadline(s, t); i == noIntent {
+			h.unlock()
+			return false
+		}
 	}
 	s.intent = i
 	if s.phase() == Queued {
@@ -37,6 +39,21 @@ func (p *Port) record(t Ticket, i intent) bool {
 	}
 	h.unlock()
 	return true
+}
+
+// intentAtDeadline returns what becomes of an operation that a turn found due: noIntent if
+// it goes on, or has ended. The lock is released in between.
+func (h *locked) intentAtDeadline(s *Slot, t Ticket) intent {
+	switch {
+	case h.port.isPostponed(s):
+		if s.kind == backend.Timer && h.state&(closing|draining) != 0 {
+			return toClose // the close has looked for timers while this one was not in the heap
+		}
+		return noIntent
+	case h.tryOnceMore(s, t):
+		return noIntent
+	}
+	return toExpire
 }
 
 // endByIntent completes a queued operation with its intent, and lets the operation behind

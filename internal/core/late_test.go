@@ -29,6 +29,25 @@ func TestDeadlineMovedInTheTurn(t *testing.T) {
 	}
 }
 
+// The same for a timer, and the port closes in between. It looks for timers in the heap,
+// where this one is not, and must not wait for it.
+func TestDeadlineMovedInTheLastTurn(t *testing.T) {
+	k, p, _ := newScript(t)
+	timer := newOperation(backend.Timer, nil, 0)
+	timer.due, timer.deadline = 1000, 10
+	p.Submit([]Operation{timer}, false)
+	k.now = 20
+	st := p.lock()
+	due, _ := st.timers.expired(k.now, &st.unheard.slot)
+	st.unlock()
+	p.endTimers(closing)
+	if len(due) != 1 || !p.SetDeadline(timer, 0) {
+		t.Fatalf("%d operations are due, or the deadline was not set", len(due))
+	}
+	p.record(due[0].ticket, due[0].intent())
+	ends(t, p, timer, 0, closedFailure)
+}
+
 // An operation may be Accepted, and in no queue yet, while Shutdown looks what its context
 // cuts short: that is a write, and nothing else.
 func TestShutdownMeetsAccepted(t *testing.T) {

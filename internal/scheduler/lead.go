@@ -30,7 +30,7 @@ func (s *Scheduler) lead(w *Waiter) {
 	if s.work.Ready() {
 		// One turn, and then the events: a direction that has more to do than its turn
 		// allows is on the list again.
-		s.takeTurn(0)
+		s.takeReadyTurn()
 		switch {
 		case s.closed:
 			return
@@ -133,7 +133,7 @@ func (s *Scheduler) serveNext(w *Waiter) {
 	s.work.Serve(e)
 	s.workers--
 	s.Settled()
-	if !s.closed && s.leader == w && s.work.Deadline() != backend.Never {
+	if !s.closed && s.leader == w {
 		s.lookAtDeadlines()
 	}
 }
@@ -141,14 +141,27 @@ func (s *Scheduler) serveNext(w *Waiter) {
 // lookAtDeadlines ends operations that have timed out, once all events of a poll have been
 // worked on: an operation whose data arrived in time must not time out because the port
 // looks late. If the events and the loop bodies between them take TimeBetweenLooks, it
-// does not wait for the last of them. The lock is released in between.
+// does not wait for the last of them. It is called by the leader after each of its steps.
+// The lock is released in between.
 func (s *Scheduler) lookAtDeadlines() {
+	if s.work.Deadline() == backend.Never {
+		return
+	}
 	now := s.clock.Now()
 	if s.polled == 0 { // then nothing had a deadline
 		s.polled = now
 	}
 	if s.work.Deadline() <= now && (len(s.pending) == 0 || now-s.polled >= TimeBetweenLooks) {
 		s.takeTurn(now)
+	}
+}
+
+// takeReadyTurn takes a turn of what is ready. Helpers may have worked on the last event
+// meanwhile, and then nobody else looks at deadlines. The lock is released in between.
+func (s *Scheduler) takeReadyTurn() {
+	s.takeTurn(0)
+	if !s.closed {
+		s.lookAtDeadlines()
 	}
 }
 

@@ -138,3 +138,55 @@ func TestLeaderThatHasNotComeToALoop(t *testing.T) {
 	}
 	end()
 }
+
+// helped is a busy work with something ready all the time. While that is worked on,
+// another goroutine helps with all events.
+type helped struct{ *busy }
+
+func (h helped) Turn(now int64) {
+	if h.deadline <= now {
+		h.turns++
+		h.deadline = backend.Never
+	}
+	s := &h.scheduler
+	if len(s.pending) > 0 {
+		s.Unlock()
+		h.takeOne()
+		s.Lock()
+	}
+	h.items++
+	s.ItemsChanged()
+}
+
+func (h helped) Wait(backend.Waiting, []backend.Event) (n int, timedOut bool) {
+	if h.polls++; h.polls == 1 && h.successor != nil {
+		go h.successor()
+		<-h.hasParked
+	}
+	h.ready = true
+	return 1, false
+}
+
+// TestHelpersWorkOnAllEvents: the leader works on what is ready, and helpers on the events
+// of each poll. The leader ends what is due nevertheless.
+func TestHelpersWorkOnAllEvents(t *testing.T) {
+	for _, name := range []string{"another sleeps", "nobody sleeps"} {
+		t.Run(name, func(t *testing.T) {
+			b := &busy{T: t}
+			end := b.start()
+			if name == "nobody sleeps" {
+				b.successor = nil
+				end = func() {}
+			}
+			h := helped{b}
+			b.scheduler.work, b.scheduler.poller = h, h
+			for range 50 {
+				b.takeOne()
+			}
+			if b.turns != 1 {
+				t.Errorf("%d turns at %d ns, of which one was due at 150,000", b.turns, b.now)
+			}
+			end()
+		})
+	}
+}

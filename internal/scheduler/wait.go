@@ -11,7 +11,7 @@ func (s *Scheduler) AwaitItems(ctx Context, room int) {
 	for s.work.Items() < room && len(s.pending) > 0 && s.leader == nil && !s.closed && !s.crowded() {
 		s.leader = &s.transient
 		if s.work.Ready() {
-			s.takeTurn(0)
+			s.takeReadyTurn()
 		}
 		if len(s.pending) > 0 && !s.closed {
 			s.serveNext(&s.transient)

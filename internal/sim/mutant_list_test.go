@@ -261,7 +261,7 @@ var mutantsOfScheduler = []mutant{
 	{"MoreHelpersThanProcessors", "scheduler/wait.go", []edit{
 		{" && s.helpers < s.processors-1", ""}}},
 	{"HelperTakesATurn", "scheduler/lead.go", []edit{
-		{"if !s.closed && s.leader == w && s", "if !s.closed && s"}}},
+		{"if !s.closed && s.leader == w {", "if !s.closed {"}}},
 	{"CloseDoesNotWaitForHelpers", "scheduler/lead.go", []edit{
 		{"s.workers++\n\ts.work.Serve(e)\n\ts.workers--", "s.work.Serve(e)"}}},
 	{"OneStandsByForEver", "scheduler/lead.go", []edit{
