@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/completionport/completion/bench/internal/echo"
+	"github.com/completionport/completion/bench/internal/system"
 )
 
 // contest is a comparison of two programs.
@@ -155,8 +156,8 @@ type clocks struct {
 }
 
 func watch() (clocks, error) {
-	machine, err := echo.MachineCPU()
-	own, ownErr := echo.OwnCPU()
+	machine, err := system.MachineCPU()
+	own, ownErr := system.OwnCPU()
 	return clocks{time.Now(), machine, own}, errors.Join(err, ownErr)
 }
 

@@ -36,23 +36,25 @@ var arrows = map[string]string{
 	"internal/strict":              "internal/sys",
 	"internal/backend/backendtest": "internal/backend",
 
-	"bench":               "",
-	"bench/internal/stat": "",
-	"bench/internal/echo": ". ops bench/internal/stat",
-	"bench/hold":          "bench/internal/echo",
-	"bench/pair":          "bench/internal/echo bench/internal/stat",
-	"bench/soak":          ". ops bench/internal/stat internal/fault internal/sys",
-	"examples/chat":       ". ops",
-	"examples/echo":       ". ops",
-	"examples/kv":         ". ops",
-	"examples/proxy":      ". ops",
-	"examples/tour":       ". ops",
+	"bench":                 "",
+	"bench/internal/stat":   "",
+	"bench/internal/system": "",
+	"bench/internal/echo":   ". ops bench/internal/stat bench/internal/system",
+	"bench/hold":            "bench/internal/echo",
+	"bench/pair":            "bench/internal/echo bench/internal/stat bench/internal/system",
+	"bench/programs":        "bench/internal/stat bench/internal/system",
+	"bench/soak":            ". ops bench/internal/stat internal/fault internal/sys",
+	"examples/chat":         ". ops",
+	"examples/echo":         ". ops",
+	"examples/kv":           ". ops",
+	"examples/proxy":        ". ops",
+	"examples/tour":         ". ops",
 }
 
 // strangers lists which package may import which modules outside the standard library.
 // Tests may import all of them.
 var strangers = map[string]string{
-	"golang.org/x/sys/unix":    "internal/sys porttest bench/internal/echo",
+	"golang.org/x/sys/unix":    "internal/sys porttest bench/internal/echo bench/internal/system",
 	"golang.org/x/sys/windows": "internal/sys internal/strict porttest",
 	"go.uber.org/goleak":       "porttest",
 	"golang.org/x/net/nettest": "",

@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/completionport/completion/bench/internal/system"
 	"go.uber.org/goleak"
 )
 
@@ -286,40 +287,10 @@ func TestParse(t *testing.T) {
 	}
 }
 
-func spent(t *testing.T) time.Duration {
-	t.Helper()
-	cpu, err := OwnCPU()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return cpu
-}
-
-func TestMachine(t *testing.T) {
-	linuxOnly(t)
-	before, err := MachineCPU()
-	if err != nil || before <= 0 {
-		t.Fatal(before, err)
-	}
-	// The kernel counts it in ticks. The ticks include a process that never stops.
-	begun, after := spent(t), before
-	for after == before && spent(t) < begun+10*time.Second {
-		if after, err = MachineCPU(); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if after <= before {
-		t.Errorf("busy for %v, then %v, after %v of work", before, after, spent(t)-begun)
-	}
-	if cpus, err := CPUs(); err != nil || len(cpus) == 0 {
-		t.Error(cpus, err)
-	}
-}
-
 // Pinning applies to the whole child process, and not to this one.
 func TestPinned(t *testing.T) {
 	linuxOnly(t)
-	before, err := CPUs()
+	before, err := system.CPUs()
 	if err != nil || len(before) < 2 {
 		t.Skip("pinning takes two CPUs: ", before, err)
 	}
@@ -338,7 +309,7 @@ func TestPinned(t *testing.T) {
 			t.Errorf("the %s runs on %v, not on %d: %v", process.name, cpus, cpu, err)
 		}
 	}
-	if after, _ := CPUs(); !slices.Equal(after, before) {
+	if after, _ := system.CPUs(); !slices.Equal(after, before) {
 		t.Errorf("this process ran on %v, now on %v", before, after)
 	}
 }

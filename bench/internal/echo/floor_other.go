@@ -10,3 +10,7 @@ import (
 func serveFloor(int) (Serving, error) {
 	return nil, fmt.Errorf("echo: the floor is a loop over epoll: %w", errors.ErrUnsupported)
 }
+
+func runLoad(string) error {
+	return fmt.Errorf("echo: the load runs on Linux only: %w", errors.ErrUnsupported)
+}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/completionport/completion/bench/internal/stat"
+	"github.com/completionport/completion/bench/internal/system"
 	"golang.org/x/sys/unix"
 )
 
@@ -171,7 +172,7 @@ func (l *load) run(w Work) (Result, error) {
 	l.work, l.left, l.underWay = w, w.Messages, 0
 	l.makeRoom()
 	l.latency.Reset()
-	cpu, err := OwnCPU()
+	cpu, err := system.OwnCPU()
 	if err != nil {
 		return Result{}, err
 	}
@@ -180,7 +181,7 @@ func (l *load) run(w Work) (Result, error) {
 		return Result{}, err
 	}
 	r := Result{Elapsed: l.now() - start, P50: l.latency.Quantile(0.5), P99: l.latency.Quantile(0.99), Max: l.latency.Max()}
-	after, err := OwnCPU()
+	after, err := system.OwnCPU()
 	r.CPU = after - cpu
 	return r, err
 }

@@ -8,6 +8,8 @@ import (
 	"os"
 	"os/exec"
 	"time"
+
+	"github.com/completionport/completion/bench/internal/system"
 )
 
 // childVariable is the environment variable with the role of a child.
@@ -71,7 +73,7 @@ func obey(handle func(command) (any, error)) error {
 	for c := range commands {
 		answer := handle
 		if c.Name == "cpus" {
-			answer = func(command) (any, error) { return CPUs() }
+			answer = func(command) (any, error) { return system.CPUs() }
 		}
 		if err := respond(answer(c)); err != nil {
 			return err
@@ -127,7 +129,7 @@ func start(name, exe string, r role, cpu int, wrap, env []string) (*child, error
 	if err != nil {
 		return nil, err
 	}
-	if err := startOn(cpu, cmd.Start); err != nil {
+	if err := system.StartOn(cpu, cmd.Start); err != nil {
 		return nil, fmt.Errorf("echo: starting the %s: %w", name, err)
 	}
 	return &child{name: name, cmd: cmd, in: in, out: json.NewDecoder(out)}, nil

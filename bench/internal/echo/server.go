@@ -7,6 +7,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/completionport/completion/bench/internal/system"
 )
 
 // ServerOptions select the program of a server process and configure it.
@@ -99,7 +101,7 @@ func runServer(o ServerOptions) error {
 	return obey(func(c command) (any, error) {
 		switch c.Name {
 		case "cpu":
-			return OwnCPU()
+			return system.OwnCPU()
 		case "memory":
 			return ownMemory()
 		case "burn":
@@ -144,6 +146,6 @@ func ownMemory() (Memory, error) {
 	runtime.GC()
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
-	resident, err := residentOf(os.Getpid())
+	resident, err := system.ResidentOf(os.Getpid())
 	return Memory{int64(m.HeapAlloc), int64(m.StackInuse), resident}, err
 }

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/completionport/completion/bench/internal/system"
 )
 
 // Place has the CPUs of server and load, -1 for any.
@@ -14,7 +16,7 @@ var Anywhere = Place{-1, -1}
 
 // Pinned puts the server on the first CPU and the load on the second.
 func Pinned() (Place, error) {
-	cpus, err := CPUs()
+	cpus, err := system.CPUs()
 	if err != nil {
 		return Place{}, err
 	}

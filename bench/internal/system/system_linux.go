@@ -1,4 +1,5 @@
-package echo
+// Package system measures and places processes.
+package system
 
 import (
 	"bytes"
@@ -21,8 +22,8 @@ func OwnCPU() (time.Duration, error) {
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano()), nil
 }
 
-// residentOf returns the resident memory of a process in bytes.
-func residentOf(pid int) (int64, error) {
+// ResidentOf returns the resident memory of a process in bytes.
+func ResidentOf(pid int) (int64, error) {
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
 		return 0, err
@@ -33,6 +34,30 @@ func residentOf(pid int) (int64, error) {
 		return 0, fmt.Errorf("no VmRSS in /proc/%d/status: %w", pid, err)
 	}
 	return kib << 10, nil
+}
+
+// CPUOf returns the CPU time of another process, by the kernel's accounting. The kernel
+// counts it in ticks of 10 ms.
+func CPUOf(pid int) (time.Duration, error) {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return 0, err
+	}
+	// The name of the program may contain anything, and ends with the last parenthesis.
+	fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))
+	const user, system = 11, 12
+	if len(fields) <= system {
+		return 0, fmt.Errorf("/proc/%d/stat has only %d fields", pid, len(fields))
+	}
+	ticks := int64(0)
+	for _, field := range []string{fields[user], fields[system]} {
+		n, err := strconv.ParseInt(field, 10, 64)
+		if err != nil {
+			return 0, err
+		}
+		ticks += n
+	}
+	return time.Duration(ticks) * (time.Second / 100), nil // USER_HZ is 100 everywhere
 }
 
 // MachineCPU returns how long all CPUs together have been busy, with the time that a
@@ -77,9 +102,9 @@ func CPUs() ([]int, error) {
 	return cpus, nil
 }
 
-// startOn calls start with the calling thread on one CPU. A process that start makes
+// StartOn calls start with the calling thread on one CPU. A process that start makes
 // inherits the CPU, with all its threads. A CPU below 0 changes nothing.
-func startOn(cpu int, start func() error) error {
+func StartOn(cpu int, start func() error) error {
 	if cpu < 0 {
 		return start()
 	}
