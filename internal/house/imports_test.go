@@ -49,6 +49,18 @@ var arrows = map[string]string{
 	"examples/kv":           ". ops",
 	"examples/proxy":        ". ops",
 	"examples/tour":         ". ops",
+	"bench":               "",
+	"bench/internal/stat": "",
+	"bench/internal/echo": ". ops bench/internal/stat",
+	"bench/hold":          "bench/internal/echo",
+	"bench/pair":          "bench/internal/echo bench/internal/stat",
+	"bench/soak":          ". ops bench/internal/stat internal/fault internal/sys",
+	"examples/chat":       ". ops",
+	"examples/echo":       ". ops",
+	"examples/http":       ". ops ionet",
+	"examples/kv":         ". ops",
+	"examples/proxy":      ". ops",
+	"examples/tour":       ". ops",
 }
 
 // strangers lists which package may import which modules outside the standard library.
