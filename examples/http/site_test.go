@@ -131,11 +131,19 @@ func TestCertificateFiles(t *testing.T) {
 	}
 }
 
-func writeFile(t *testing.T, name string, text []byte) string {
+// writeFile writes a file that the end of the test removes. With TempDir, Wine can't.
+func writeFile(t *testing.T, text []byte) string {
 	t.Helper()
-	name = t.TempDir() + "/" + name
-	if err := os.WriteFile(name, text, 0o600); err != nil {
+	f, err := os.CreateTemp("", "http-test-*")
+	if err != nil {
 		t.Fatal(err)
 	}
-	return name
+	t.Cleanup(func() { os.Remove(f.Name()) })
+	if _, err := f.Write(text); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return f.Name()
 }
