@@ -59,6 +59,7 @@ var arrows = map[string]string{
 	"examples/echo":       ". ops",
 	"examples/http":       ". ops ionet",
 	"examples/kv":         ". ops",
+	"examples/minimio":    ". ops",
 	"examples/proxy":      ". ops",
 	"examples/tour":       ". ops",
 }
