@@ -434,3 +434,19 @@ func TestMemoryBeforeDebug(t *testing.T) {
 	t.Setenv("COMPLETIONDEBUG", "backend=pigeon,wait=long")
 	memoryPort(t)
 }
+
+// A limited call that fills the buffers to the last byte is followed by an edge as soon as
+// there is room again.
+func TestMemoryLimitFillsBuffers(t *testing.T) {
+	m, p, l := memoryPort(t)
+	c := dialMemory(t, m)
+	a := &ops.Accept{On: l}
+	awaits(t, p, a, nil)
+	m.LimitTransfer(16 << 10)
+	w := &ops.Write{To: a.Conn, Buf: completion.Own(make([]byte, 1<<20))}
+	p.Start(w)
+	go io.ReadFull(c, make([]byte, 1<<20))
+	if err := p.Wait(t.Context(), w); err != nil || w.N() != 1<<20 {
+		t.Errorf("wrote %d, %v", w.N(), err)
+	}
+}

@@ -81,9 +81,10 @@ func (w *Watcher) Collect(events []backend.Event) int {
 	return n
 }
 
-// Nudge makes an edge of what is ready at a descriptor.
+// Nudge makes an edge of what is ready at a descriptor, now or as soon as there is room.
 func (s *System) Nudge(fd int) {
 	if k := s.Lookup(fd); k != nil {
+		k.starved = k.starved || k.phase == connected && k.room() == 0
 		k.edge(backend.Readable | backend.Writable)
 	}
 }
