@@ -1,6 +1,7 @@
 package completion_test
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"errors"
@@ -8,6 +9,7 @@ import (
 	"io"
 	"log"
 	"net"
+	"os"
 	"time"
 
 	"github.com/completionport/completion"
@@ -76,4 +78,41 @@ func ExampleMemory() {
 	// Output:
 	// "hello, gopher\n", handled: <nil>
 	// failed: true taken for the end of the stream: false
+}
+
+// A client whose uploads are slow. In a bubble of testing/synctest the time-out could be a
+// minute, and would take none.
+func ExampleMemory_LinkTo() {
+	var network completion.Memory
+	port, err := completion.Open(&completion.Config{Memory: &network})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer port.Close()
+	ln, _ := port.Listen("tcp", "10.0.0.1:7000")
+	network.LinkTo("tcp", "10.0.0.1:7000", completion.Link{Rate: 10}) // bytes per second
+	client, err := network.Dial("tcp", "10.0.0.1:7000")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer client.Close()
+	accept := &ops.Accept{On: ln}
+	if err := port.Await(context.Background(), accept); err != nil {
+		log.Fatal(err)
+	}
+
+	fmt.Fprint(client, "a request that takes 2.7 s\n")
+	request := &ops.Read{From: accept.Conn, Buf: completion.Own(make([]byte, 27)), Full: true}
+	request.Deadline = completion.After(10 * time.Millisecond)
+	err = port.Await(context.Background(), request)
+	fmt.Println("timed out:", errors.Is(err, os.ErrDeadlineExceeded))
+	answer := &ops.Write{To: accept.Conn, Buf: completion.Own([]byte("too slow\n"))}
+	if err := port.Await(context.Background(), answer); err != nil {
+		log.Fatal(err)
+	}
+	line, err := bufio.NewReader(client).ReadString('\n')
+	fmt.Printf("%q %v\n", line, err)
+	// Output:
+	// timed out: true
+	// "too slow\n" <nil>
 }

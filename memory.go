@@ -104,6 +104,50 @@ func (m *Memory) LimitTransfer(bytes int) { m.network.LimitTransfer(max(bytes, 0
 // is kept. Zero, the default, means no delay.
 func (m *Memory) Delay(delay time.Duration) { m.network.SetDelay(max(delay, 0)) }
 
+// Rate limits each direction of each connection to so many bytes per second, for the bytes
+// that are sent from now on. They arrive one after the other, in pieces of at most a tenth
+// of a second and at most 1460 bytes: n bytes take n seconds divided by the rate, in a
+// bubble exactly. A write ends, as without a Rate, when its bytes are in the buffers of
+// the system. An end of the stream follows the bytes that were sent before it. A reset
+// replaces those that have not left yet. Zero, the default, means no limit.
+func (m *Memory) Rate(bytes int) { m.network.SetRate(max(bytes, 0)) }
+
+// Link is a slow line in one direction, in addition to Memory.Delay and Memory.Rate: what
+// passes several of them is delayed by each, and the lowest rate counts.
+type Link struct {
+	// Delay is as that of Memory.Delay.
+	Delay time.Duration
+
+	// Rate is as that of Memory.Rate: the bytes per second of each connection. Zero
+	// means no limit.
+	Rate int
+}
+
+// LinkTo puts a Link in front of an address: what is sent there from now on passes it.
+// With the address of a listener, this makes uploads slow and not the answers. The zero
+// Link removes it.
+func (m *Memory) LinkTo(network, address string, l Link) error {
+	_, at, err := resolve(network, address)
+	if err == nil {
+		m.network.LinkTo(at, l.internal())
+	}
+	return err
+}
+
+// LinkFrom is LinkTo for what is sent from an address. With the address of a listener,
+// this makes its answers slow; with that of a client, the client's uploads.
+func (m *Memory) LinkFrom(network, address string, l Link) error {
+	_, at, err := resolve(network, address)
+	if err == nil {
+		m.network.LinkFrom(at, l.internal())
+	}
+	return err
+}
+
+func (l Link) internal() memory.Link {
+	return memory.Link{Delay: max(int64(l.Delay), 0), Rate: max(l.Rate, 0)}
+}
+
 // Refuse makes connects to an address fail with ECONNREFUSED (for "unix" with ENOENT)
 // until Restore, even if there is a listener. Existing connections stay.
 func (m *Memory) Refuse(network, address string) error {

@@ -19,8 +19,8 @@
 //
 //   - A connect is always under way at first; an edge reports its end. It does not wait
 //     for an accept, but it waits while the backlog is full.
-//   - Bytes that are sent are in the receiver's buffer when the call returns, unless a
-//     delay is set. A writer may be ahead of its reader by the size of its send
+//   - Bytes that are sent are in the receiver's buffer when the call returns, unless they
+//     pass a Link with a delay or a rate. A writer may be ahead of its reader by the size of its send
 //     buffer and the other end's receive buffer.
 //   - Closing with unread bytes sends a reset. One call returns the error of a reset;
 //     those after it return the end of the stream or a broken pipe. Bytes that arrived

@@ -34,7 +34,7 @@ func (n *Network) lock() {
 // advance delivers what is due. It reads the clock only if something is under way or may
 // be delayed. mu is held.
 func (n *Network) advance() {
-	if n.system.delay > 0 || len(n.system.transit) > 0 {
+	if n.system.timed() {
 		n.system.Advance(sys.Now())
 	}
 }
@@ -65,9 +65,25 @@ func (n *Network) LimitTransfer(bytes int) {
 
 // SetDelay is System.SetDelay.
 func (n *Network) SetDelay(d time.Duration) {
+	n.change(func(s *System) { s.SetDelay(int64(d)) })
+}
+
+// SetRate is System.SetRate.
+func (n *Network) SetRate(bytes int) { n.change(func(s *System) { s.SetRate(bytes) }) }
+
+// LinkTo is System.LinkTo.
+func (n *Network) LinkTo(at backend.Address, l Link) { n.change(func(s *System) { s.LinkTo(at, l) }) }
+
+// LinkFrom is System.LinkFrom.
+func (n *Network) LinkFrom(at backend.Address, l Link) {
+	n.change(func(s *System) { s.LinkFrom(at, l) })
+}
+
+// change runs f, which may make cargoes arrive later from now on.
+func (n *Network) change(f func(s *System)) {
 	n.lock()
 	defer n.mu.Unlock()
-	n.system.SetDelay(int64(d))
+	f(&n.system)
 	n.advance()
 }
 

@@ -157,6 +157,9 @@ func (k *Socket) over() bool {
 	return k.family != backend.Unix && k.finSent && k.in.ended && (k.peer == nil || k.peer.in.ended)
 }
 
+// receives reports whether what arrives still counts.
+func (k *Socket) receives() bool { return k.phase == connected && !k.dead }
+
 // die handles the arrival of a reset.
 func (k *Socket) die() {
 	k.dead = true
@@ -195,7 +198,7 @@ func (k *Socket) close() {
 		k.hangUp()
 	}
 	k.armed = nil
-	k.in = stream{latest: k.in.latest}
+	k.in = stream{left: k.in.left, latest: k.in.latest}
 	k.tell()
 }
 

@@ -7,8 +7,9 @@ type stream struct {
 	read    int // of bytes: so many were read
 	arrived int // of bytes: so many have arrived, including those that were read
 	ended   bool
-	marks   []int // offsets in bytes: a read that has read something stops there
-	latest  int64 // when the last cargo under way arrives: a later one can't overtake it
+	marks   []int   // offsets in bytes: a read that has read something stops there
+	left    instant // when the last byte at a rate has left the sender
+	latest  int64   // when the last cargo under way arrives: a later one can't overtake it
 }
 
 // held returns how many bytes take up room.

@@ -15,7 +15,9 @@ type System struct {
 	book    addressBook
 
 	now     int64
-	delay   int64
+	link    Link // of all that is sent
+	links   map[way]Link
+	sent    uint64    // the number of cargoes
 	transit []passage // by time of arrival
 
 	queues []*Kqueue

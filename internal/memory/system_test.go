@@ -1,6 +1,7 @@
 package memory
 
 import (
+	"math/rand/v2"
 	"net/netip"
 	"syscall"
 	"testing"
@@ -265,4 +266,86 @@ func TestAddresses(t *testing.T) {
 		want(t, c.to, s.Connect(fd, inet(c.to)), c.now)
 		want(t, c.to, s.Connected(fd), c.then)
 	}
+}
+
+// counted is a connection whose bytes count up.
+type counted struct {
+	System
+	a, b           int
+	sent, received byte
+}
+
+func (s *counted) write(n int) {
+	n, _ = s.Write(s.a, []byte{s.sent, s.sent + 1, s.sent + 2, s.sent + 3}[:n])
+	s.sent += byte(n)
+}
+
+func (s *counted) read(t *testing.T) {
+	t.Helper()
+	p := make([]byte, 50)
+	n, errno := s.Read(s.b, p)
+	if errno != 0 && errno != errAgain || n == 0 && errno == 0 {
+		t.Fatalf("%v behind %d of %d bytes", errno, s.received, s.sent)
+	}
+	for _, c := range p[:n] {
+		if c != s.received {
+			t.Fatalf("got %d, want %d", c, s.received)
+		}
+		s.received++
+	}
+}
+
+// Whatever links change while bytes are under way, they arrive in their order, before the
+// end, and none is lost.
+func TestLinksKeepOrder(t *testing.T) {
+	rates := []int{0, 0, 1, 3, 1000, 1 << 30}
+	for seed := range uint64(300) {
+		random := rand.New(rand.NewPCG(seed, 1))
+		var s counted
+		_, s.a, s.b = pair(t, &s.System)
+		for range 40 {
+			switch random.IntN(4) {
+			case 0:
+				s.SetDelay(random.Int64N(3) * 1e9)
+			case 1:
+				s.LinkTo(inet("127.0.0.1:80"), Link{Rate: rates[random.IntN(len(rates))]})
+			case 2:
+				s.Advance(s.now + random.Int64N(2e9))
+				s.read(t)
+			case 3:
+				s.write(random.IntN(5))
+			}
+		}
+		s.CloseWrite(s.a)
+		for s.received != s.sent {
+			s.Advance(s.NextArrival())
+			s.read(t)
+		}
+		for s.NextArrival() != Never {
+			s.Advance(s.NextArrival())
+		}
+		if n, errno := s.Read(s.b, make([]byte, 1)); n != 0 || errno != 0 {
+			t.Fatalf("seed %d: %d, %v in place of the end", seed, n, errno)
+		}
+	}
+}
+
+// A reset that arrives together with the last bytes does not overtake them.
+func TestResetBehindBytesOfOneTime(t *testing.T) {
+	var s System
+	_, a, b := pair(t, &s)
+	s.SetDelay(1000)
+	s.SetRate(2_000_000_000)
+	s.Write(a, make([]byte, 1461)) // two packets, half a nanosecond apart
+	s.Advance(730)
+	s.Lookup(a).SetResetOnClose(true)
+	s.Close(a)
+	s.Advance(1730)
+	n, errno := s.Read(b, make([]byte, 2000))
+	want(t, "read", errno, 0)
+	if n != 1461 {
+		t.Errorf("%d bytes arrived before the reset", n)
+	}
+	_, errno = s.Read(b, make([]byte, 1))
+	want(t, "read", errno, errReset)
 }
