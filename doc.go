@@ -226,6 +226,11 @@
 //     a goroutine, or in a system call. It has an effect on epoll only, since the other
 //     backends have one way to sleep.
 //   - check=buffers makes a pool use a new *Buffer for each owner, at the cost of one
-//     allocation, so that every use of a released *Buffer panics. It is the only
-//     setting that applies to ports on a Memory, too.
+//     allocation, so that every use of a released *Buffer panics.
+//   - dump=callers makes Port.Dump show when and by whom each operation was submitted, at
+//     the cost of some microseconds for each operation.
+//
+// The settings check and dump apply to ports on a Memory, too.
+//
+// Port.Dump writes what a port waits for. Config.Observer receives each step of its work.
 package completion

@@ -31,3 +31,10 @@ func OpenKqueue(m *Memory, config *Config, habits memory.Habits, seed uint64) (*
 
 // IsSelfConnected is what Dial asks of a connection.
 var IsSelfConnected = isSelfConnected
+
+// Origins is how many operations a port with COMPLETIONDEBUG=dump=callers keeps callers of.
+func Origins(p *Port) int {
+	p.origins.mu.Lock()
+	defer p.origins.mu.Unlock()
+	return len(p.origins.of)
+}

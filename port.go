@@ -21,7 +21,7 @@ type Config struct {
 
 	// Memory, if not nil, is the network of the port, for tests: the port opens its
 	// sockets there and not in the system. Backend must then be empty or "memory".
-	// SpinWait then has no effect, and of COMPLETIONDEBUG only check has one.
+	// SpinWait then has no effect, and of COMPLETIONDEBUG only check and dump have one.
 	Memory *Memory
 
 	// SpinWait is how long a goroutine that waits polls before it sleeps. Polling uses
@@ -39,6 +39,7 @@ type Config struct {
 
 	loopWait     backend.Waiting // how a loop sleeps
 	checkBuffers bool            // pools make a new Buffer for each owner
+	dumpCallers  bool            // Dump shows who submitted the operations
 }
 
 // Port is an I/O completion port. All its methods are safe for concurrent use by any
@@ -47,7 +48,8 @@ type Port struct {
 	core    *core.Port
 	kernel  kernel
 	backend string
-	memory  *Memory // nil for a port with the system's sockets
+	memory  *Memory  // nil for a port with the system's sockets
+	origins *origins // nil unless Dump shows who submitted the operations
 }
 
 // Open returns a new port. A nil config means the zero Config. If the backend does
@@ -72,6 +74,9 @@ func Open(config *Config) (*Port, error) {
 // port makes a port on an opened backend.
 func (c *Config) port(b backend.Backend) *Port {
 	p := &Port{kernel: b.Kernel, backend: b.Name, memory: c.Memory}
+	if c.dumpCallers {
+		p.origins = new(origins)
+	}
 	p.core = core.NewPort(core.Options{
 		Poller:       b.Poller,
 		Kernel:       b.Kernel,
@@ -120,7 +125,7 @@ func (c *Config) check() error {
 func (c *Config) debug(settings string) error {
 	for setting := range strings.SplitSeq(settings, ",") {
 		key, value, _ := strings.Cut(setting, "=")
-		if c.Memory != nil && key != "check" {
+		if c.Memory != nil && key != "check" && key != "dump" {
 			continue
 		}
 		switch key {
@@ -140,6 +145,11 @@ func (c *Config) debug(settings string) error {
 				return &configError{"COMPLETIONDEBUG has no check=" + value}
 			}
 			c.checkBuffers = true
+		case "dump":
+			if value != "callers" {
+				return &configError{"COMPLETIONDEBUG has no dump=" + value}
+			}
+			c.dumpCallers = true
 		default:
 			return &configError{"COMPLETIONDEBUG has no setting " + key}
 		}
@@ -167,6 +177,9 @@ func (p *Port) Backend() string { return p.backend }
 // through the queue. Submit may make the system call of an operation. The operations of
 // one direction of one handle are performed in the order of the arguments.
 func (p *Port) Submit(operations ...Operation) error {
+	if p.origins != nil {
+		return p.origins.submit(p, operations, false)
+	}
 	return closedUnless(p.core.Submit(operations, false))
 }
 
@@ -175,6 +188,9 @@ func (p *Port) Submit(operations ...Operation) error {
 // outcome, as with Submit.
 func (p *Port) Start(op Operation) error {
 	one := [1]Operation{op}
+	if p.origins != nil {
+		return p.origins.submit(p, one[:], true)
+	}
 	return closedUnless(p.core.Submit(one[:], true))
 }
 
@@ -191,6 +207,7 @@ func (p *Port) Start(op Operation) error {
 // garbage. If it is a pooled read, its buffer is lost, too.
 func (p *Port) Wait(ctx context.Context, op Operation) error {
 	p.core.Wait(ctx, op)
+	p.delivered(op)
 	return outcome(op)
 }
 
@@ -198,7 +215,12 @@ func (p *Port) Wait(ctx context.Context, op Operation) error {
 // closed or is shutting down, that is net.ErrClosed, as with Submit. If ctx has ended
 // already, the system gets nothing of the operation.
 func (p *Port) Await(ctx context.Context, op Operation) error {
-	if !p.core.Await(ctx, op) {
+	if p.origins != nil {
+		p.origins.note(p.kernel.Now(), op)
+	}
+	accepted := p.core.Await(ctx, op)
+	p.delivered(op)
+	if !accepted {
 		return net.ErrClosed
 	}
 	return outcome(op)
@@ -211,6 +233,7 @@ func outcome(op Operation) error { return errorOf(core.FailureOf(op)) }
 // closed and all operations were delivered.
 func (p *Port) Next(ctx context.Context) (Operation, error) {
 	if op := p.core.Next(ctx); op != nil {
+		p.delivered(op)
 		return op, nil
 	}
 	return nil, endOf(ctx)
@@ -224,6 +247,7 @@ func (p *Port) NextBatch(ctx context.Context, into []Operation) (int, error) {
 		return 0, nil
 	}
 	if n := p.core.NextBatch(ctx, into); n > 0 {
+		p.delivered(into[:n]...)
 		return n, nil
 	}
 	return 0, endOf(ctx)
@@ -237,7 +261,11 @@ func (p *Port) Completions(ctx context.Context) iter.Seq[Operation] {
 	return func(yield func(Operation) bool) {
 		for {
 			op := p.core.Next(ctx)
-			if op == nil || !yield(op) {
+			if op == nil {
+				return
+			}
+			p.delivered(op)
+			if !yield(op) {
 				return
 			}
 		}

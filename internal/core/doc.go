@@ -21,6 +21,7 @@
 //	work.go, intent.go                  cancels and deadlines
 //	serve.go                            what the scheduler calls: events, turns
 //	submit.go, await.go, close.go       what the program calls
+//	dump.go                             what is in flight, for Port.Dump
 //
 // Package scheduler, on which these are built, decides who polls and who sleeps.
 //
