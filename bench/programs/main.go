@@ -3,7 +3,8 @@
 //
 //	go run ./bench/programs kv      # redis-benchmark; also redis-server, if it is there
 //	go run ./bench/programs http    # wrk
-//	go run ./bench/programs proxy   # a client and a server inside this program
+//	go run ./bench/programs proxy   # clients and the server behind it in this program
+//	go run ./bench/programs tls     # clients in this program
 //
 // The servers are processes of their own, and so is the load, or it is this program. All
 // servers of a table run all the time, and each round asks each of them in turn. The CPU
@@ -52,7 +53,7 @@ func run(args []string, out, log io.Writer) error {
 	flags.BoolVar(&o.pin, "pin", false, "servers on one CPU, the load on another")
 	flags.BoolVar(&o.quick, "quick", false, "a fiftieth of the requests, to see that it works")
 	flags.Usage = func() {
-		fmt.Fprintln(log, "usage: programs [flags] kv|http|proxy")
+		fmt.Fprintln(log, "usage: programs [flags] kv|http|proxy|tls")
 		flags.PrintDefaults()
 	}
 	if err := flags.Parse(args); err != nil {
@@ -61,9 +62,12 @@ func run(args []string, out, log io.Writer) error {
 	compare := contests[flags.Arg(0)]
 	switch {
 	case compare == nil || flags.NArg() != 1:
-		return errors.New("name one of kv, http, proxy")
+		return errors.New("name one of kv, http, proxy, tls")
 	case o.rounds < 1:
 		return errors.New("-rounds is below 1")
+	}
+	if o.pin && serverCPU() < 0 {
+		return runPinned(o, args)
 	}
 	b, err := newBuilder(o)
 	if err != nil {

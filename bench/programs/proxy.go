@@ -5,14 +5,9 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"os"
 	"sync"
 	"time"
 )
-
-// childVariable names, in the environment of a child, the address that its proxy connects
-// its clients to.
-const childVariable = "COMPLETION_PROXY_TO"
 
 // compareProxy compares examples/proxy with a proxy on package net, which splices. The
 // client and the server behind the proxies are in this process.
@@ -28,11 +23,7 @@ func compareProxy(b *builder, o options) error {
 	if err != nil {
 		return err
 	}
-	self, err := os.Executable()
-	if err != nil {
-		return err
-	}
-	theirs, err := b.start("net, splice", []string{self}, []string{childVariable + "=" + to})
+	theirs, err := b.child("net, splice", "proxy", to)
 	if err != nil {
 		return err
 	}
@@ -148,23 +139,17 @@ func exchange(s *server, conns, requests int) (float64, time.Duration, error) {
 	return float64(each * conns), time.Since(begin), errors.Join(errs...)
 }
 
-// runChild is the proxy on package net. It does not return in a process that was started
-// as a child.
-func runChild() {
-	to, ok := os.LookupEnv(childVariable)
-	if !ok {
-		return
-	}
+// serveProxy is a proxy on package net.
+func serveProxy(to string) error {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
-		fmt.Fprintln(os.Stderr, "programs:", err)
-		os.Exit(1)
+		return err
 	}
 	fmt.Println("listening on", l.Addr())
 	for {
 		c, err := l.Accept()
 		if err != nil {
-			continue
+			return err
 		}
 		go relay(c.(*net.TCPConn), to)
 	}

@@ -18,10 +18,8 @@ import (
 // builder builds and starts servers, and ends them.
 type builder struct {
 	options
-	folder    string
-	servers   []*server
-	serverCPU int // -1 for any
-	loadCPU   int
+	folder  string
+	servers []*server
 }
 
 // server is a process that serves.
@@ -32,16 +30,8 @@ type server struct {
 }
 
 func newBuilder(o options) (*builder, error) {
-	b := &builder{options: o, serverCPU: -1, loadCPU: -1}
-	if o.pin {
-		var err error
-		if b.serverCPU, b.loadCPU, err = twoCPUs(); err != nil {
-			return nil, err
-		}
-	}
-	var err error
-	b.folder, err = os.MkdirTemp("", "programs")
-	return b, err
+	folder, err := os.MkdirTemp("", "programs")
+	return &builder{options: o, folder: folder}, err
 }
 
 func (b *builder) close() {
@@ -73,7 +63,7 @@ func (b *builder) start(name string, line, env []string) (*server, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := system.StartOn(b.serverCPU, s.cmd.Start); err != nil {
+	if err := system.StartOn(serverCPU(), s.cmd.Start); err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 	b.servers = append(b.servers, s)
@@ -109,7 +99,7 @@ func (b *builder) foreign(name string, lineFor func(port string) []string) (*ser
 	l.Close()
 	line := lineFor(port)
 	s := &server{name: name, address: address, cmd: exec.Command(line[0], line[1:]...)}
-	if err := system.StartOn(b.serverCPU, s.cmd.Start); err != nil {
+	if err := system.StartOn(serverCPU(), s.cmd.Start); err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 	b.servers = append(b.servers, s)
@@ -135,16 +125,11 @@ func (s *server) stop() {
 
 // client runs a command as the load, and returns what it prints.
 func (b *builder) client(line ...string) (string, error) {
-	var text strings.Builder
-	cmd := exec.Command(line[0], line[1:]...)
-	cmd.Stdout, cmd.Stderr = &text, &text
-	if err := system.StartOn(b.loadCPU, cmd.Start); err != nil {
-		return "", err
+	text, err := exec.Command(line[0], line[1:]...).CombinedOutput()
+	if err != nil {
+		return "", errors.Join(err, errors.New(string(text)))
 	}
-	if err := cmd.Wait(); err != nil {
-		return "", errors.Join(err, errors.New(text.String()))
-	}
-	return text.String(), nil
+	return string(text), nil
 }
 
 // port is the port of the server's address.
