@@ -28,6 +28,12 @@ var ErrWriteAborted = errors.New("completion: write aborted: an earlier write en
 // ErrLimit is the error of an operation above Config.MaxInFlight.
 var ErrLimit = errors.New("completion: too many operations in flight")
 
+// ErrHandshake is the error of an operation that a handshake excludes (package iotls): of
+// a Read, a Write or a CloseWrite that was submitted to a socket during its handshake, or
+// after one that failed; and of a handshake of a socket that had one before, or that has
+// operations in flight.
+var ErrHandshake = errors.New("completion: a handshake excludes the operation")
+
 type canceledError struct{}
 
 func (canceledError) Error() string { return "completion: operation canceled" }
@@ -60,6 +66,8 @@ func errorOf(f *core.Failure) error {
 		return io.ErrShortBuffer
 	case core.LimitExceeded:
 		return ErrLimit
+	case core.ShutOut:
+		return ErrHandshake
 	}
 	return f.Err
 }

@@ -12,8 +12,11 @@ type Kernel interface {
 	// Now is the port's clock: nanoseconds, monotonic, above 0.
 	Now() int64
 	// Read moves bytes into p. For a Native kernel, it is called only after a read of no
-	// bytes has ended.
+	// bytes has ended, or for a handle with a layer.
 	Read(fd int, p []byte) (int, Errno)
+	// Write moves what there is room for. For a Native kernel, it is called only for a
+	// handle with a layer, while no write is inside.
+	Write(fd int, p []byte) (int, Errno)
 	CloseWrite(fd int) Errno
 	Close(fd int) Errno
 	// Classify returns what an errno means that a call for an operation of this kind has
@@ -25,7 +28,6 @@ type Kernel interface {
 // returns an errno has moved nothing: the engine ignores the number beside it.
 type Direct interface {
 	Kernel
-	Write(fd int, p []byte) (int, Errno)
 	Accept(fd int) (int, Errno)
 	// Connect begins a connect. An errno of the class WouldBlock means that the connect is
 	// under way.
@@ -99,9 +101,11 @@ const (
 	CloseWrite
 	Dial   // has a goroutine of its own: no kernel is called
 	Borrow // waits for a buffer of a pool: no kernel is called
+	// Handshake has a goroutine of its own, which submits other operations.
+	Handshake
 )
 
-var kindNames = [...]string{"", "post", "timer", "accept", "connect", "read", "write", "closewrite", "dial", "borrow"}
+var kindNames = [...]string{"", "post", "timer", "accept", "connect", "read", "write", "closewrite", "dial", "borrow", "handshake"}
 
 // String returns the word that error texts use.
 func (k Kind) String() string { return kindNames[k] }

@@ -12,6 +12,7 @@ func (h *locked) apply(d direction, s *Slot, r callResult) {
 	h.setLatch(d, r.verdict)
 	rec := s.record()
 	rec.n += int64(r.n)
+	s.progress &^= cutShort // unless this call has cut it short
 	if h.errno == 0 && r.fatal {
 		h.errno = uint16(r.failure.Errno)
 	}
@@ -68,9 +69,15 @@ func (h *locked) goOnWaiting(d direction, s *Slot, r callResult) {
 
 // mayRead gets a buffer for a pooled read that has timed out if a Native kernel has just
 // reported data for it, and reports whether it did: the read is made first, as in
-// tryOnceMore.
+// tryOnceMore. With a layer, the kernel reports data for every read.
 func (h *locked) mayRead(s *Slot, r callResult) bool {
-	return h.port.native != nil && r.verdict == progressed && s.flags&pooled != 0 && !s.hasBuffer() && h.getBuffer(s)
+	if h.port.native == nil || r.verdict != progressed || r.n > 0 || s.kind != backend.Read {
+		return false
+	}
+	if s.hasBuffer() {
+		return h.state&layered != 0
+	}
+	return h.getBuffer(s)
 }
 
 // transferred is apply for the common case: the call moved bytes, and the operation
@@ -123,7 +130,7 @@ func (h *locked) whyGone(s *Slot) *Failure {
 	switch {
 	case s.kind == backend.Write && (errno == 0 || h.state&finSent != 0):
 		errno = backend.EPIPE
-	case errno == 0 && rec.n > 0:
+	case errno == 0 && (rec.n > 0 || h.state&layered != 0): // a layer reports its own end of the stream
 		return unexpectedEndOfFile
 	case errno == 0:
 		return endOfFile

@@ -20,6 +20,8 @@ func (h *locked) enqueue(s *Slot) {
 		h.complete(s, refusal)
 	case h.state&failed != 0:
 		h.complete(s, h.notConnected(s.kind))
+	case h.state&shaking != 0 && s.flags&beneath == 0:
+		h.complete(s, shutOutFailure)
 	case isWork(s.kind):
 		s.enter(Queued)
 		h.port.worker.begin(s)
@@ -94,6 +96,9 @@ func (h *locked) call(d direction, s *Slot) (r callResult) {
 		s.enter(Calling)
 		return callResult{verdict: ended, n: len(s.record().buffer.data)}
 	}
+	if h.state&layered != 0 {
+		return h.callLayer(d, s)
+	}
 	h.latch[d] &^= ready | stopsShort
 	s.enter(Calling)
 	h.mu.Unlock()
@@ -128,7 +133,7 @@ func (h *locked) performable(d direction) *Slot {
 			return nil
 		case (s.flags&vacant != 0 || s.kind == backend.Connect) && h.endUncalled(d, s):
 			continue
-		case s.kind == backend.CloseWrite: // needs no room: it never blocks
+		case s.kind == backend.CloseWrite && h.state&layered == 0: // needs no room: it never blocks
 			return s
 		case h.latch[d]&(ready|undecided) != ready:
 			if h.port.native != nil && h.latch[d]&undecided == 0 {

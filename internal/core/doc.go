@@ -17,8 +17,9 @@
 //	observe.go, port.go, handles.go     the port: its parts and its lock; how outcomes
 //	                                    reach the program; its handles
 //	queue.go, complete.go, perform.go,  the work in a queue: how operations end, calls
-//	apply.go, native.go, direction.go,  and their results, goroutines of operations,
-//	work.go, intent.go                  cancels and deadlines
+//	apply.go, layer.go, native.go,      and their results, calls through a layer,
+//	work.go, direction.go,              goroutines of operations, handshakes, cancels
+//	handshake.go, intent.go             and deadlines
 //	serve.go                            what the scheduler calls: events, turns
 //	submit.go, await.go, close.go       what the program calls
 //	dump.go                             what is in flight, for Port.Dump

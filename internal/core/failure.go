@@ -15,6 +15,7 @@ const (
 	WriteAborted
 	LimitExceeded
 	BufferFull
+	ShutOut
 	Foreign
 	System
 )
@@ -47,6 +48,7 @@ var (
 	abortedFailure      = &Failure{Code: WriteAborted}
 	limitFailure        = &Failure{Code: LimitExceeded}
 	fullFailure         = &Failure{Code: BufferFull}
+	shutOutFailure      = &Failure{Code: ShutOut} // a handshake excludes the operation
 )
 
 // intent is a request to end an operation in flight. Only the first is recorded, and

@@ -82,7 +82,42 @@ const (
 	ofUnix                             // see SetUnix
 	listedIn                           // the direction in is on the ready list
 	listedOut
+	shaking // a handshake is under way or has failed: see beginShaking
+	layered // it has a layer, see Layer
 )
+
+// Layer stands between the queues of a handle and the system, as TLS does: operations move
+// plain bytes, and the layer exchanges others with the system. The engine calls it where
+// it makes the system calls otherwise, with no lock held: one call for each direction at a
+// time, and Close after all others. No call blocks.
+//
+// Errors are ErrBlocked, ErrShut, an errno, io.EOF for the end of the stream that the peer
+// has declared, io.ErrUnexpectedEOF for any other end, or errors of the layer itself.
+type Layer interface {
+	// Read moves plain bytes into p. An err beside n above 0 is nil. drained reports that
+	// the layer has no more, and that an edge comes when the system has.
+	Read(p []byte) (n int, drained bool, err error)
+
+	// Write and CloseWrite are for kernels of readiness.
+	//
+	// Write returns of how many bytes everything is with the system. owes reports that the
+	// layer has taken more of p, of which it will send the rest later. The next call of
+	// this operation has again set, and begins with these bytes.
+	Write(p []byte, again bool) (n int, owes bool, err error)
+	// CloseWrite sends the end of the stream. It is called again after ErrBlocked.
+	CloseWrite() error
+
+	// Begin and Ended are for Native kernels. Begin returns what the system is to send for
+	// a Write of p, or for a CloseWrite if p is nil, which may be nothing. It must not
+	// change before Ended is called with the number of bytes that were sent, or that it is
+	// unknown. Ended returns of how many bytes of p everything is with the system, and
+	// owes as Write does.
+	Begin(p []byte, again bool) (data []byte, err error)
+	Ended(sent int, unknown bool) (n int, owes bool)
+
+	// Close sends the end of the stream if it can do so without waiting.
+	Close()
+}
 
 // locked is a handle whose lock is held. It collects the outcome of the work under the
 // lock, and unlock publishes it. If a method releases the lock in between, its comment
@@ -210,4 +245,4 @@ type worker struct {
 }
 
 // isWork reports whether operations of this kind have a goroutine of their own.
-func isWork(k backend.Kind) bool { return k == backend.Dial }
+func isWork(k backend.Kind) bool { return k == backend.Dial || k == backend.Handshake }

@@ -91,6 +91,9 @@ func (p *Port) discard(fd int, how func(int)) {
 // giveBack gives the descriptor of a closed handle back to the system.
 func (p *Port) giveBack(h *Handle) {
 	p.poller.Disarm(int(h.fd))
+	if l, ok := p.layers.LoadAndDelete(h); ok {
+		l.(Layer).Close()
+	}
 	if f := p.takeAtClose(h); f != nil {
 		f()
 	}

@@ -116,11 +116,15 @@ func (h *locked) endedInCall(d direction, s *Slot, r *callResult) bool {
 // finish returns the result of an operation that has ended inside the kernel. The
 // operation is Calling. The lock is released in between.
 func (h *locked) finish(s *Slot) (r callResult) {
+	finish := (*Handle).callFinish
+	if h.state&layered != 0 {
+		finish = (*Handle).finishLayer
+	}
 	h.mu.Unlock()
 	if h.port.observer == nil {
-		r = h.callFinish(s)
+		r = finish(h.Handle, s)
 	} else {
-		r = h.observedCall(s, (*Handle).callFinish)
+		r = h.observedCall(s, finish)
 	}
 	h.lockMutex()
 	return r
@@ -146,7 +150,7 @@ func (h *locked) abandon(d direction) bool {
 	h.latch[d] |= abandoned
 	heard := false
 	hasEnded := h.callAbout(d, s, func() bool {
-		heard = h.port.native.Abandon(int(h.fd), s.kind)
+		heard = h.port.native.Abandon(int(h.fd), s.nativeKind())
 		return false
 	})
 	if !hasEnded && !heard {

@@ -19,7 +19,7 @@ type callResult struct {
 	verdict  verdict
 	fatal    bool // the connection is gone, and failure says why
 	gone     bool // it is gone (0 bytes read, EPIPE), and this call does not say why
-	cut      bool // a write was cut short: n bytes are known to be sent
+	cut      bool // a write was cut short: n bytes are known to be sent; or it would be if it ended now
 	n        int
 	failure  *Failure
 	accepted *Handle

@@ -41,6 +41,7 @@ type Port struct {
 	timer           Handle                // of timers and posts; it has no descriptor
 	worker          worker                // of operations with a goroutine of their own
 	connectFailures sync.Map              // *Failure by *Handle, of sockets whose connect failed
+	layers          sync.Map              // Layer by *Handle, of handles that are layered
 	stale           atomic.Uint64         // events that came too late for their handle
 	guarded         state
 }

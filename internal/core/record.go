@@ -13,8 +13,8 @@ import (
 type Operation interface {
 	// Describe fills in the request. The port calls it under its lock while it accepts
 	// the operation, first to check it and then to take it. For a connect, the port calls
-	// it again when it performs the connect, and when the connect has failed. Describe
-	// must fill in the same each time.
+	// it again when it performs the connect, and when the connect has failed; for a
+	// handshake, when it begins. Describe must fill in the same each time.
 	Describe(*Request)
 	// Deliver stores a result in the operation. The goroutine that owns the outcome calls
 	// it once, before the operation is delivered.
@@ -31,7 +31,7 @@ type Request struct {
 	Kind     backend.Kind
 	Full     bool             // a read that ends only when the buffer is full
 	Append   bool             // a read that begins at the length of the buffer
-	Handle   *Handle          // nil for Post, Timer and Borrow
+	Handle   *Handle          // nil for Post, Timer, Borrow and Dial
 	Buffer   *Buffer          // read into, or written from
 	Pool     *Pool            // where a pooled read or a Borrow gets its buffer
 	Address  *backend.Address // of Connect
@@ -39,8 +39,10 @@ type Request struct {
 	Due      int64            // of Timer: when, on the port's clock
 	Deadline int64            // on the port's clock, 0 for none
 	Timeout  int64            // nanoseconds after the Submit, 0 for none
+	Beneath  bool             // it belongs to the handshake of Handle
 
-	// Run performs a Dial, on a goroutine of its own. owner is Options.Owner.
+	// Run performs a Dial or a Handshake, on a goroutine of its own. owner is
+	// Options.Owner.
 	Run func(ctx context.Context, owner any) (Result, error)
 }
 

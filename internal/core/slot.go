@@ -72,6 +72,7 @@ const (
 	lent                            // the program's buffer is lent to it
 	collected                       // its record had the mark waited before
 	vacant                          // a write of no bytes, which needs no call
+	beneath                         // belongs to the handshake of its handle
 )
 
 // progress records what has happened to an operation in flight.
@@ -80,7 +81,7 @@ type progress uint8
 const (
 	opens       progress = 1 << iota // the first connect of its socket
 	lastAborted                      // operations behind it were submitted after the broken write was delivered
-	cutShort                         // a write that may have sent bytes that are not counted
+	cutShort                         // a write that may have sent, or that its layer will send, bytes that are not counted
 )
 
 // record returns the operation's Record. The slot does not keep a pointer to it, so that

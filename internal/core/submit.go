@@ -163,13 +163,16 @@ func (st *state) handleOf(req *Request) *Handle {
 		st.checkPool(req.Pool)
 		st.unlisted = true
 		return &req.Pool.handle
-	case isWork(req.Kind):
+	case req.Kind == backend.Dial:
 		st.unlisted = true
 		return &st.port.worker.handle
 	case h == nil:
 		panic("completion: " + req.Kind.String() + " without a handle")
 	case h.port != st.port:
 		panic("completion: the handle belongs to another port")
+	case req.Kind == backend.Handshake:
+		st.unlisted = true
+		return &st.port.worker.handle
 	}
 	return h
 }
@@ -186,9 +189,7 @@ func (st *state) acquireBuffer(req *Request) (flags slotFlags) {
 	if req.Kind != backend.Read && req.Kind != backend.Write {
 		return 0
 	}
-	if req.Full {
-		flags = full
-	}
+	flags = flagsOf(req)
 	switch {
 	case req.Kind == backend.Write && req.Buffer == nil:
 		panic("completion: a write without a buffer")
@@ -210,6 +211,17 @@ func (st *state) acquireBuffer(req *Request) (flags slotFlags) {
 		panic("completion: a read into a buffer without memory: it would end at once with no data")
 	}
 	return flags | lent
+}
+
+// flagsOf returns the flags that the request asks for.
+func flagsOf(req *Request) (flags slotFlags) {
+	if req.Full {
+		flags |= full
+	}
+	if req.Beneath {
+		flags |= beneath
+	}
+	return flags
 }
 
 // checkPool panics unless the pool belongs to this port.
@@ -360,6 +372,10 @@ func (st *state) setTimer(s *Slot, now int64) {
 // lock is held.
 func (p *Port) begin(s *Slot) {
 	handle, d, ticket := s.handle.Load(), directionOf(s.kind), s.ticket()
+	if s.kind == backend.Handshake {
+		p.beginHandshake(s)
+		return
+	}
 	h := handle.lock()
 	h.enqueue(s)
 	h.run(d)
@@ -379,6 +395,7 @@ func (p *Port) beginAll(slots []*Slot) {
 			tickets = append(tickets, s.ticket())
 		}
 	}
+	slots = p.beginHandshakes(slots)
 	slices.SortStableFunc(slots, byHandle)
 	for len(slots) > 0 {
 		handle, n := slots[0].handle.Load(), 1

@@ -28,6 +28,7 @@ var arrows = map[string]string{
 		"internal/epoll internal/iocp internal/kqueue",
 	"ops":      ". internal/backend internal/core",
 	"ionet":    ". ops",
+	"iotls":    ". ops internal/backend internal/core",
 	"porttest": ". ops internal/race",
 
 	"internal/fault":               "internal/backend internal/sys",

@@ -73,7 +73,7 @@ var mutants = []mutant{
 	{"CloseOutweighsACancel", "direction.go", []edit{
 		{"if s.intent == noIntent { // else somebody", "{ // else somebody"}}},
 	{"CloseWriteWaitsForRoom", "direction.go", []edit{
-		{"case s.kind == backend.CloseWrite: //", "case s.kind == backend.CloseWrite && h.fd < 0: //"}}},
+		{"case s.kind == backend.CloseWrite && h.state&layered == 0: //", "case s.kind == backend.CloseWrite && h.fd < 0: //"}}},
 	{"FullBufferTakenForExhausted", "perform.go", []edit{
 		{"case n == space:\n\t\treturn callResult{verdict: ended, n: n}", "case n == space:\n\t\treturn callResult{verdict: endedAndExhausted, n: n}"}}},
 	{"ShortWriteTakenForDone", "perform.go", []edit{

@@ -30,7 +30,7 @@ var mutantsOfNative = []mutant{
 	{"AsksAgainOnce", "native.go", []edit{
 		{"if u.slot.heap == 0 {", "if u.slot.deadline == 0 {"}}},
 	{"AsksUntilHeard", "native.go", []edit{
-		{"heard = h.port.native.Abandon(int(h.fd), s.kind)", "for !heard {\n\t\t\theard = h.port.native.Abandon(int(h.fd), s.kind)\n\t\t}"}}},
+		{"heard = h.port.native.Abandon(int(h.fd), s.nativeKind())", "for !heard {\n\t\t\theard = h.port.native.Abandon(int(h.fd), s.nativeKind())\n\t\t}"}}},
 	{"CloseDoesNotAskAgain", "scheduler/poll.go", []edit{
 		{"case s.work.Ready() || s.work.Deadline() <= s.clock.Now():", "case s.work.Ready():"}}},
 	{"CloseSleepsOnWhatWasNotHeard", "scheduler/poll.go", []edit{

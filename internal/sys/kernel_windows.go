@@ -26,6 +26,15 @@ func (Kernel) Read(fd int, p []byte) (int, syscall.Errno) {
 	return int(n), asErrno(err)
 }
 
+// Write is a WSASend that is not overlapped: it sends what there is room for.
+func (Kernel) Write(fd int, p []byte) (int, syscall.Errno) {
+	buffer := windows.WSABuf{Len: uint32(min(len(p), LargestSend)), Buf: unsafe.SliceData(p)}
+	var n uint32
+	called("WSASend")
+	err := windows.WSASend(windows.Handle(fd), &buffer, 1, &n, 0, nil, nil)
+	return int(n), asErrno(err)
+}
+
 // CloseWrite is shutdown of the sending side.
 func (Kernel) CloseWrite(fd int) syscall.Errno {
 	called("shutdown")

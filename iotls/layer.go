@@ -1,0 +1,247 @@
+package iotls
+
+import (
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/completionport/completion"
+	"github.com/completionport/completion/internal/core"
+)
+
+var _ core.Layer = (*layer)(nil)
+
+// largestChunk is how many plain bytes are encrypted at a time: as many as a record has at
+// most.
+const largestChunk = 16 << 10
+
+// One call moves at most this many plain bytes, so that other connections get their turn.
+const (
+	largestRead  = 64 << 10
+	largestWrite = 128 << 10
+)
+
+var (
+	errTorn = fmt.Errorf("iotls: the system may have sent a part of a record of a write that ended early: %w", completion.ErrWriteAborted)
+	errFull = errors.New("iotls: the peer demands answers and does not read them")
+)
+
+// layer is the TLS of a socket. The engine makes one call at a time for each direction:
+// what no other direction uses needs no lock.
+type layer struct {
+	conn    *tls.Conn
+	carrier *carrier
+	shut    bool // close-notify is in the outbox, or was. Used by the direction of writes
+}
+
+// Read decrypts what has arrived.
+func (l *layer) Read(p []byte) (n int, drained bool, err error) {
+	c := l.carrier
+	c.dry = false
+	p = p[:min(len(p), largestRead)]
+	for n < len(p) && err == nil {
+		var m int
+		m, err = l.conn.Read(p[n:])
+		n += m
+	}
+	lost, full := l.answer()
+	switch {
+	case n > 0: // crypto/tls returns an error again that is not temporary
+		return n, err == errBlocked, nil
+	case full:
+		return 0, false, errFull
+	}
+	err = l.errorOf(err)
+	if lost != nil && err == io.ErrUnexpectedEOF { // the system reports it once
+		err = lost
+	}
+	return 0, false, err
+}
+
+// answer sends what crypto/tls has to answer, as far as possible. It returns the fatal errno
+// that a call for that has got.
+func (l *layer) answer() (lost error, full bool) {
+	o := &l.carrier.out
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.pending() > 0 && !o.torn {
+		o.flush(l.carrier.handle)
+	}
+	return o.lost, o.full
+}
+
+// errorOf returns the error for the engine.
+func (l *layer) errorOf(err error) error {
+	var temporary carrierError
+	var lost lostError
+	switch {
+	case err == errBlocked:
+		return core.ErrBlocked
+	case err == errCut || errors.Is(err, errCut):
+		return io.ErrUnexpectedEOF
+	case errors.As(err, &lost):
+		return lost.err
+	case errors.As(err, &temporary):
+		return temporary.error
+	}
+	return err
+}
+
+// Write encrypts and sends one chunk after the other. A chunk counts when all of it is with
+// the system.
+func (l *layer) Write(p []byte, again bool) (n int, owes bool, err error) {
+	for first := true; ; first = false {
+		done, err := l.send(!first || again)
+		n += done
+		switch {
+		case n == len(p): // whatever was to be sent besides
+			return n, false, nil
+		case err != nil:
+			return n, l.owes(), err
+		case n >= largestWrite:
+			return n, false, nil
+		}
+		if err := l.seal(p[n:]); err != nil {
+			return n, false, err
+		}
+	}
+}
+
+// send sends what is in the outbox. It returns how many plain bytes of the Write under way
+// are with the system then. Without again, another Write has put them there.
+func (l *layer) send(again bool) (n int, err error) {
+	o := &l.carrier.out
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if !again {
+		o.owed, o.mark = 0, 0
+	}
+	err = o.flush(l.carrier.handle)
+	return o.settle(), err
+}
+
+// settle returns how many plain bytes are with the system since the last call.
+func (o *outbox) settle() (n int) {
+	if o.mark == 0 {
+		n, o.owed = o.owed, 0
+	}
+	return n
+}
+
+// owes reports whether the Write under way is in the outbox.
+func (l *layer) owes() bool {
+	o := &l.carrier.out
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.owed > 0
+}
+
+// seal puts a chunk of p into the outbox.
+func (l *layer) seal(p []byte) error {
+	if l.shut {
+		return core.ErrShut
+	}
+	p = p[:min(len(p), largestChunk)]
+	if _, err := l.conn.Write(p); err != nil {
+		return err
+	}
+	return l.expect(len(p))
+}
+
+// expect makes all that is in the outbox a part of the Write under way.
+func (l *layer) expect(owed int) error {
+	o := &l.carrier.out
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.mark, o.owed = o.pending(), owed
+	if o.full {
+		return errFull
+	}
+	return nil
+}
+
+// CloseWrite sends close-notify.
+func (l *layer) CloseWrite() error {
+	if _, err := l.send(false); err != nil {
+		return err
+	}
+	if err := l.sealEnd(); err != nil {
+		return err
+	}
+	_, err := l.send(false)
+	return err
+}
+
+// sealEnd puts close-notify into the outbox, once.
+func (l *layer) sealEnd() error {
+	if l.shut {
+		return nil
+	}
+	if err := l.conn.CloseWrite(); err != nil {
+		return err
+	}
+	l.shut = true
+	return nil
+}
+
+// Begin returns the bytes for a Native kernel: all that is in the outbox.
+func (l *layer) Begin(p []byte, again bool) ([]byte, error) {
+	o := &l.carrier.out
+	o.mu.Lock()
+	torn := o.torn
+	o.mu.Unlock()
+	if torn {
+		return nil, errTorn
+	}
+	if !again {
+		var err error
+		if p == nil {
+			if err = l.sealEnd(); err == nil {
+				err = l.expect(0)
+			}
+		} else {
+			err = l.seal(p)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.pending() == 0 {
+		return nil, nil
+	}
+	o.begun = true
+	return (*o.data)[o.sent:], nil
+}
+
+// Ended takes out what a Native kernel has sent.
+func (l *layer) Ended(sent int, unknown bool) (n int, owes bool) {
+	o := &l.carrier.out
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.begun = false
+	if unknown {
+		o.torn = true
+		return 0, true
+	}
+	o.hasSent(sent)
+	owes = o.mark > 0
+	if !owes { // answers, which came meanwhile
+		o.flush(l.carrier.handle)
+	}
+	return o.settle(), owes
+}
+
+// Close sends close-notify as far as possible.
+func (l *layer) Close() {
+	o := &l.carrier.out
+	if o.torn || o.full {
+		return
+	}
+	l.sealEnd()
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.flush(l.carrier.handle)
+}
