@@ -24,8 +24,8 @@ var _ completion.Operation = (*Handshake)(nil)
 // is cancelled, times out or is closed, it ends at once.
 //
 // The error of a handshake is that of crypto/tls: errors.As finds a
-// *tls.CertificateVerificationError, a tls.RecordHeaderError or a tls.AlertError there. If
-// the peer ends the connection meanwhile, the error matches io.ErrUnexpectedEOF. Errors of
+// *tls.CertificateVerificationError or a tls.RecordHeaderError there, or, for an alert of
+// the peer, a *net.OpError whose Op is "remote error". If the peer ends the connection meanwhile, the error matches io.ErrUnexpectedEOF. Errors of
 // the system, and those of a Handshake that was cancelled, timed out or was closed, are as
 // those of other operations.
 //

@@ -37,38 +37,40 @@ type layer struct {
 
 // Read decrypts what has arrived.
 func (l *layer) Read(p []byte) (n int, drained bool, err error) {
-	c := l.carrier
-	c.dry = false
+	if err := l.answer(); err == errFull {
+		return 0, false, err
+	}
+	l.carrier.dry = false
 	p = p[:min(len(p), largestRead)]
 	for n < len(p) && err == nil {
 		var m int
 		m, err = l.conn.Read(p[n:])
 		n += m
 	}
-	lost, full := l.answer()
-	switch {
-	case n > 0: // crypto/tls returns an error again that is not temporary
+	lost := l.answer()
+	if n > 0 { // crypto/tls returns an error again that is not temporary
 		return n, err == errBlocked, nil
-	case full:
-		return 0, false, errFull
 	}
 	err = l.errorOf(err)
-	if lost != nil && err == io.ErrUnexpectedEOF { // the system reports it once
+	if lost == errFull || lost != nil && err == io.ErrUnexpectedEOF { // the system reports a reset once
 		err = lost
 	}
 	return 0, false, err
 }
 
-// answer sends what crypto/tls has to answer, as far as possible. It returns the fatal errno
-// that a call for that has got.
-func (l *layer) answer() (lost error, full bool) {
+// answer sends what crypto/tls has to answer, as far as possible. It returns errFull, or a
+// fatal errno that a call for answers has got.
+func (l *layer) answer() error {
 	o := &l.carrier.out
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	if o.full {
+		return errFull
+	}
 	if o.pending() > 0 && !o.torn {
 		o.flush(l.carrier.handle)
 	}
-	return o.lost, o.full
+	return o.lost
 }
 
 // errorOf returns the error for the engine.
@@ -114,6 +116,9 @@ func (l *layer) send(again bool) (n int, err error) {
 	o := &l.carrier.out
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	if o.full {
+		return 0, errFull
+	}
 	if !again {
 		o.owed, o.mark = 0, 0
 	}
@@ -189,10 +194,13 @@ func (l *layer) sealEnd() error {
 func (l *layer) Begin(p []byte, again bool) ([]byte, error) {
 	o := &l.carrier.out
 	o.mu.Lock()
-	torn := o.torn
+	torn, full := o.torn, o.full
 	o.mu.Unlock()
-	if torn {
+	switch {
+	case torn:
 		return nil, errTorn
+	case full:
+		return nil, errFull
 	}
 	if !again {
 		var err error

@@ -15,9 +15,9 @@ const (
 	WriteAborted
 	LimitExceeded
 	BufferFull
-	ShutOut
 	Foreign
 	System
+	ShutOut
 )
 
 // Failure describes why an operation failed. Failures without an errno are shared, so
