@@ -232,5 +232,6 @@
 //
 // The settings check and dump apply to ports on a Memory, too.
 //
-// Port.Dump writes what a port waits for. Config.Observer receives each step of its work.
+// Port.Dump writes what a port waits for. Config.Observer receives each step of its work;
+// package optrace draws these steps.
 package completion

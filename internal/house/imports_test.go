@@ -29,6 +29,7 @@ var arrows = map[string]string{
 	"ops":      ". internal/backend internal/core",
 	"ionet":    ". ops",
 	"iotls":    ". ops internal/backend internal/core",
+	"optrace":  ".",
 	"porttest": ". ops internal/race",
 
 	"internal/fault":               "internal/backend internal/sys",
@@ -52,6 +53,17 @@ var arrows = map[string]string{
 	"examples/minimio":      ". ops",
 	"examples/proxy":        ". ops",
 	"examples/tour":         ". ops",
+	"bench":               "",
+	"bench/internal/stat": "",
+	"bench/internal/echo": ". ops bench/internal/stat",
+	"bench/hold":          "bench/internal/echo",
+	"bench/pair":          "bench/internal/echo bench/internal/stat",
+	"bench/soak":          ". ops bench/internal/stat internal/fault internal/sys",
+	"examples/chat":       ". ops optrace",
+	"examples/echo":       ". ops optrace",
+	"examples/kv":         ". ops optrace",
+	"examples/proxy":      ". ops optrace",
+	"examples/tour":       ". ops",
 }
 
 // strangers lists which package may import which modules outside the standard library.
