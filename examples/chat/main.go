@@ -23,7 +23,7 @@
 // Usage:
 //
 //	go run ./examples/chat [-listen 127.0.0.1:7002] [-backend epoll] [-unsent 100]
-//		[-timeout 10s] [-rate 20]
+//		[-timeout 10s] [-rate 20] [-trace trace.html]
 package main
 
 import (
@@ -39,6 +39,7 @@ import (
 	"time"
 
 	"github.com/completionport/completion"
+	"github.com/completionport/completion/optrace"
 )
 
 // Values outside these limits are mistakes. What is read in one turn of the loop is at most
@@ -54,6 +55,7 @@ type options struct {
 	address, backend string
 	unsent, rate     int
 	timeout          time.Duration
+	trace            *optrace.Trace // nil without -trace
 }
 
 func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
@@ -79,6 +81,10 @@ func run(args []string, stdout, stderr io.Writer) int {
 	}()
 	r.serve()
 	r.report(stdout)
+	if err := r.trace.Close(); err != nil {
+		fmt.Fprintln(stderr, "chat:", err)
+		return 1
+	}
 	return 0
 }
 
@@ -102,7 +108,7 @@ func open(args []string, help io.Writer) (*room, error) {
 	case o.timeout <= 0:
 		return nil, fmt.Errorf("-timeout %v is not above 0", o.timeout)
 	}
-	port, err := completion.Open(&completion.Config{Backend: o.backend})
+	port, err := completion.Open(&completion.Config{Backend: o.backend, Observer: o.trace.Observer()})
 	if err != nil {
 		return nil, err
 	}
@@ -121,5 +127,6 @@ func (o *options) flags() *flag.FlagSet {
 	flags.IntVar(&o.unsent, "unsent", 100, "`number` of messages that a member may be behind")
 	flags.IntVar(&o.rate, "rate", 20, "`number` of lines that a member may say in a second")
 	flags.DurationVar(&o.timeout, "timeout", 10*time.Second, "how long a member may take for a message, and to leave")
+	optrace.Flag(flags, &o.trace)
 	return flags
 }

@@ -48,6 +48,7 @@ var badUse = []struct {
 	{"ZeroTimeout", "-timeout 0s", []string{"-timeout", "0"}, true},
 	{"NoDuration", "soon", []string{"-timeout", "soon"}, true},
 	{"Backend", `"abacus"`, []string{"-backend", "abacus"}, true},
+	{"TraceNotHere", "-trace", []string{"-trace", "no/such/folder/trace.html"}, true},
 	{"NoPort", "missing port", []string{"-listen", "nowhere"}, false},
 	{"NotHere", "192.0.2.1:1", []string{"-listen", "192.0.2.1:1"}, false},
 }
@@ -76,7 +77,7 @@ func TestHelp(t *testing.T) {
 	if status := run([]string{"-h"}, &stdout, &stderr); status != 0 || stderr.Len() > 0 {
 		t.Errorf("status %d, stderr %q", status, &stderr)
 	}
-	for _, name := range []string{"-listen", "-backend", "-unsent", "-timeout", "-rate"} {
+	for _, name := range []string{"-listen", "-backend", "-unsent", "-timeout", "-rate", "-trace"} {
 		if !strings.Contains(stdout.String(), name) {
 			t.Errorf("help has no %s", name)
 		}

@@ -61,6 +61,7 @@ var badUse = []struct {
 	{"HugeBuffer", "-buffer 1073741825", []string{"-buffer", "1073741825"}, true},
 	{"BufferInUnits", "64K", []string{"-buffer", "64K"}, true},
 	{"Backend", `"abacus"`, []string{"-backend", "abacus"}, true},
+	{"TraceNotHere", "-trace", []string{"-trace", "no/such/folder/trace.html"}, true},
 	{"NoPort", "missing port", []string{"-listen", "nowhere"}, false},
 	{"BadPort", "99999", []string{"-listen", "127.0.0.1:99999"}, false},
 	{"NotHere", "192.0.2.1:1", []string{"-listen", "192.0.2.1:1"}, false},
@@ -99,7 +100,7 @@ func TestHelp(t *testing.T) {
 	if status := run([]string{"-h"}, &stdout, &stderr); status != 0 || stderr.Len() > 0 {
 		t.Errorf("status %d, stderr %q", status, &stderr)
 	}
-	for _, name := range []string{"-listen", "-backend", "-style", "-workers", "-ports", "-buffer", "-timeout"} {
+	for _, name := range []string{"-listen", "-backend", "-style", "-workers", "-ports", "-buffer", "-timeout", "-trace"} {
 		if !strings.Contains(stdout.String(), name) {
 			t.Errorf("help has no %s", name)
 		}

@@ -18,7 +18,7 @@
 // Usage:
 //
 //	go run ./examples/echo -listen 127.0.0.1:7000 [-backend epoll] [-style queue|await]
-//		[-workers 4] [-ports 4] [-buffer 65536] [-timeout 10s]
+//		[-workers 4] [-ports 4] [-buffer 65536] [-timeout 10s] [-trace trace.html]
 package main
 
 import (
@@ -32,6 +32,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/completionport/completion/optrace"
 )
 
 // styles are the functions that serve a shard until its port is closed.
@@ -49,6 +51,7 @@ type options struct {
 	address, backend, style string
 	workers, ports, buffer  int
 	timeout                 time.Duration
+	trace                   *optrace.Trace // nil without -trace
 }
 
 func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
@@ -77,6 +80,10 @@ func run(args []string, stdout, stderr io.Writer) int {
 	}()
 	s.serve()
 	s.report(stdout, <-drained)
+	if err := s.trace.Close(); err != nil {
+		fmt.Fprintln(stderr, "echo:", err)
+		return 1
+	}
 	return 0
 }
 
@@ -110,6 +117,7 @@ func (o *options) flags() *flag.FlagSet {
 	flags.IntVar(&o.ports, "ports", 1, "`number` of ports, each with a listener on the address")
 	flags.IntVar(&o.buffer, "buffer", 64<<10, "size of the buffers in `bytes`: the most that one read returns")
 	flags.DurationVar(&o.timeout, "timeout", 10*time.Second, "how long a client may leave its echo unread")
+	optrace.Flag(flags, &o.trace)
 	return flags
 }
 

@@ -65,7 +65,7 @@ func (s *server) listen() error {
 // ReusePort. A single listener does not use ReusePort, so that the system refuses a second
 // server on its address.
 func (s *server) openShard(address string) (*shard, error) {
-	port, err := completion.Open(&completion.Config{Backend: s.backend})
+	port, err := completion.Open(&completion.Config{Backend: s.backend, Observer: s.trace.Observer()})
 	if err != nil {
 		return nil, err
 	}

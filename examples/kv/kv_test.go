@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -193,6 +194,8 @@ var badUse = []struct {
 	{"WorkersOnNet", "-workers 2", []string{"-workers", "2", "-style", "net"}, true},
 	{"BackendOfNet", "-backend epoll", []string{"-backend", "epoll", "-style", "net"}, true},
 	{"Backend", `"abacus"`, []string{"-backend", "abacus"}, true},
+	{"TraceNotHere", "-trace", []string{"-trace", "no/such/folder/trace.html"}, true},
+	{"TraceOfNet", "queue style", []string{"-trace", os.DevNull, "-style", "net"}, true},
 	{"NoPort", "missing port", []string{"-listen", "nowhere"}, false},
 	{"BadPort", "99999", []string{"-listen", "127.0.0.1:99999"}, false},
 	{"NotHere", "192.0.2.1:1", []string{"-listen", "192.0.2.1:1"}, false},
@@ -222,7 +225,7 @@ func TestHelp(t *testing.T) {
 	if status := run([]string{"-h"}, &stdout, &stderr); status != 0 || stderr.Len() > 0 {
 		t.Errorf("status %d, stderr %q", status, &stderr)
 	}
-	for _, name := range []string{"-listen", "-backend", "-style", "-workers", "-timeout"} {
+	for _, name := range []string{"-listen", "-backend", "-style", "-workers", "-timeout", "-trace"} {
 		if !strings.Contains(stdout.String(), name) {
 			t.Errorf("help has no %s", name)
 		}

@@ -22,7 +22,7 @@
 // Usage:
 //
 //	go run ./examples/kv -listen 127.0.0.1:6379 [-backend epoll] [-workers 4]
-//		[-timeout 10s] [-style queue|net]
+//		[-timeout 10s] [-style queue|net] [-trace trace.html]
 package main
 
 import (
@@ -36,6 +36,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/completionport/completion/optrace"
 )
 
 // Values above these limits are mistakes.
@@ -49,6 +51,7 @@ type options struct {
 	address, backend, style string
 	workers                 int
 	timeout                 time.Duration
+	trace                   *optrace.Trace // nil without -trace
 }
 
 func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
@@ -75,6 +78,10 @@ func run(args []string, stdout, stderr io.Writer) int {
 	}()
 	s.serve()
 	s.report(stdout, <-drained)
+	if err := s.closeTrace(); err != nil {
+		fmt.Fprintln(stderr, "kv:", err)
+		return 1
+	}
 	return 0
 }
 
@@ -106,6 +113,7 @@ func (o *options) flags() *flag.FlagSet {
 	flags.StringVar(&o.style, "style", "queue", "queue (on a port) or net (on package net, to compare)")
 	flags.IntVar(&o.workers, "workers", 1, "`number` of goroutines that take completions from the port")
 	flags.DurationVar(&o.timeout, "timeout", 10*time.Second, "how long a client may leave its answers unread, or a request unfinished")
+	optrace.Flag(flags, &o.trace)
 	return flags
 }
 
@@ -120,11 +128,15 @@ func (o *options) check() error {
 		return fmt.Errorf("-workers %d is for queue style: on package net each connection has a goroutine", o.workers)
 	case o.style == "net" && o.backend != "":
 		return fmt.Errorf("-backend %s is for queue style", o.backend)
+	case o.style == "net" && o.trace != nil:
+		return errors.New("-trace is for queue style")
 	case o.timeout <= 0 || o.timeout > mostTimeout:
 		return fmt.Errorf("-timeout %v is not between 0s and %v", o.timeout, mostTimeout)
 	}
 	return nil
 }
+
+func (o *options) closeTrace() error { return o.trace.Close() }
 
 // open opens the server that the options describe.
 func (o *options) open(stderr io.Writer) (server, error) {

@@ -39,6 +39,7 @@ type server interface {
 	serve()       // returns when drain has closed everything
 	drain() error // takes about as long as the timeout at most
 	report(w io.Writer, drained error)
+	closeTrace() error
 }
 
 // queueServer is a server on a port.
@@ -58,7 +59,7 @@ type queueServer struct {
 }
 
 func openQueue(o options, stderr io.Writer) (*queueServer, error) {
-	port, err := completion.Open(&completion.Config{Backend: o.backend})
+	port, err := completion.Open(&completion.Config{Backend: o.backend, Observer: o.trace.Observer()})
 	if err != nil {
 		return nil, err
 	}

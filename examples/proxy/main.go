@@ -27,7 +27,7 @@
 // Usage:
 //
 //	go run ./examples/proxy -to example.com:80[,ADDRESS] [-listen 127.0.0.1:7001]
-//		[-backend epoll] [-connect 5s] [-idle 1m] [-drain 10s]
+//		[-backend epoll] [-connect 5s] [-idle 1m] [-drain 10s] [-trace trace.html]
 package main
 
 import (
@@ -44,6 +44,7 @@ import (
 	"time"
 
 	"github.com/completionport/completion"
+	"github.com/completionport/completion/optrace"
 )
 
 // options are the values of the command line.
@@ -51,6 +52,7 @@ type options struct {
 	address, backend     string
 	to                   []string
 	connect, idle, drain time.Duration
+	trace                *optrace.Trace // nil without -trace
 }
 
 func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
@@ -76,6 +78,10 @@ func run(args []string, stdout, stderr io.Writer) int {
 	}()
 	p.serve()
 	p.report(stdout)
+	if err := p.trace.Close(); err != nil {
+		fmt.Fprintln(stderr, "proxy:", err)
+		return 1
+	}
 	return 0
 }
 
@@ -96,7 +102,7 @@ func open(args []string, help io.Writer) (*proxy, error) {
 	if err := o.check(); err != nil {
 		return nil, err
 	}
-	port, err := completion.Open(&completion.Config{Backend: o.backend})
+	port, err := completion.Open(&completion.Config{Backend: o.backend, Observer: o.trace.Observer()})
 	if err != nil {
 		return nil, err
 	}
@@ -119,6 +125,7 @@ func (o *options) flags() *flag.FlagSet {
 	flags.DurationVar(&o.connect, "connect", 5*time.Second, "how long a connect to one of the addresses may take")
 	flags.DurationVar(&o.idle, "idle", time.Minute, "how long a connection may be silent, and a write may take")
 	flags.DurationVar(&o.drain, "drain", 10*time.Second, "how long open connections may go on after Ctrl-C")
+	optrace.Flag(flags, &o.trace)
 	return flags
 }
 

@@ -52,6 +52,7 @@ var badUse = []struct {
 	{"NegativeDrain", "-drain -1s", []string{"-to", "127.0.0.1:1", "-drain", "-1s"}, true},
 	{"NoDuration", "soon", []string{"-to", "127.0.0.1:1", "-idle", "soon"}, true},
 	{"Backend", `"abacus"`, []string{"-to", "127.0.0.1:1", "-backend", "abacus"}, true},
+	{"TraceNotHere", "-trace", []string{"-to", "127.0.0.1:1", "-trace", "no/such/folder/trace.html"}, true},
 	{"NoPort", "missing port", []string{"-to", "127.0.0.1:1", "-listen", "nowhere"}, false},
 	{"NotHere", "192.0.2.1:1", []string{"-to", "127.0.0.1:1", "-listen", "192.0.2.1:1"}, false},
 }
