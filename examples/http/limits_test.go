@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/completionport/completion"
 	"github.com/completionport/completion/ionet"
+	"github.com/completionport/completion/ops"
 )
 
 // A request has the timeout from its first byte on, however often more of it comes.
@@ -119,6 +121,80 @@ func TestReadsLate(t *testing.T) {
 		s.inFlight(1)
 		p.Close()
 		s.stopWith(0)
+	})
+}
+
+// While a client takes answers, the request behind them has not begun.
+func TestTakesLong(t *testing.T) {
+	inBubble(t, func(t *testing.T, s *serving) {
+		p := s.dial()
+		p.send("GET /bytes?n=1048576 HTTP/1.1\r\nHost: x\r\n\r\nGET / HT")
+		time.Sleep(timeout + 1)
+		r := p.reader()
+		p.expect(r, 200, string(content))
+		time.Sleep(timeout - 1)
+		p.send("TP/1.1\r\nHost: x\r\n\r\n")
+		p.expect(r, 200, welcome)
+		p.Close()
+		s.stopWith(0)
+	})
+}
+
+// A client that does not take its answer in time is reset: it must not take a part for the
+// whole, and the system keeps nothing for it.
+func TestTakesTooLong(t *testing.T) {
+	inBubble(t, func(t *testing.T, s *serving) {
+		p := s.dial()
+		p.send("GET /bytes?n=1048576 HTTP/1.1\r\nHost: x\r\n\r\n")
+		time.Sleep(2*timeout - 1)
+		s.inFlight(1)
+		time.Sleep(1)
+		s.inFlight(0)
+		const wsaeConnReset = syscall.Errno(10054) // package syscall has another number for it
+		if n, err := io.Copy(io.Discard, p); !errors.Is(err, syscall.ECONNRESET) && !errors.Is(err, wsaeConnReset) {
+			t.Errorf("the client got %d bytes, and %v", n, err)
+		}
+		p.Close()
+		s.stopWith(1)
+	})
+}
+
+// A client that stays after its last answer is cut off after a while.
+func TestStays(t *testing.T) {
+	inBubble(t, func(t *testing.T, s *serving) {
+		p := s.dial()
+		r := p.reader()
+		p.send(get + "Connection: close\r\n\r\n")
+		p.expect(r, 200, welcome)
+		time.Sleep(timeout - 1)
+		p.send("more")
+		s.inFlight(1)
+		time.Sleep(1)
+		s.inFlight(0)
+		p.Close()
+		s.stopWith(0)
+	})
+}
+
+// A connection that was accepted while the server stops is closed.
+func TestAcceptedLate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &serving{t: t, network: new(completion.Memory)}
+		port, err := completion.Open(&completion.Config{Memory: s.network})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer port.Close()
+		if s.hand, err = newHand(options{address: here}, port, io.Discard); err != nil {
+			t.Fatal(err)
+		}
+		p, accept := s.dial(), &ops.Accept{On: s.hand.listener}
+		if err := port.Await(t.Context(), accept); err != nil {
+			t.Fatal(err)
+		}
+		s.hand.stopping = true
+		s.hand.accept(accept)
+		p.expectEnd(p)
 	})
 }
 
