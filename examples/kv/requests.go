@@ -82,10 +82,12 @@ func (p *parser) complete(n int) ([][]byte, int, error) {
 func (p *parser) needs() int { return p.at + p.bulk + len("\r\n") }
 
 // room returns how much memory is good for a request of which n bytes have come: twice as
-// much, whatever the client announces, but not much more than it needs.
+// much, whatever the client announces, but not much more than it needs. What it needs is
+// known in its last argument only: if the room grew with each argument, a request of many
+// would be copied again and again.
 func (p *parser) room(n int) int {
 	room := 2 * n
-	if p.begun {
+	if p.begun && p.missing == 1 {
 		room = min(room, p.needs())
 	}
 	return max(room, n+inputSize)

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"math"
 	"slices"
 	"strconv"
@@ -142,6 +143,26 @@ func TestRequestTooBig(t *testing.T) {
 		p := parser{at: at, missing: 1}
 		if _, n, err := p.next(in[:at+len(header)]); n != 0 || err != want {
 			t.Errorf("behind %d bytes: %d, %v, want %v", at, n, err, want)
+		}
+	}
+}
+
+// The memory of a request is copied a few times while it grows, whatever its arguments are.
+func TestRoomOfManyArguments(t *testing.T) {
+	for _, size := range []int{0, 100, inputSize / 2, inputSize, 10 * inputSize} {
+		n := (20 << 20) / (size + 10)
+		in := []byte(fmt.Sprintf("*%d\r\n", n) + strings.Repeat(fmt.Sprintf("$%d\r\n%s\r\n", size, strings.Repeat("x", size)), n))
+		var p parser
+		copied := 0
+		for have, room := 0, inputSize; have < len(in); p.next(in[:have]) {
+			if have == room {
+				room = p.room(have)
+				copied += have
+			}
+			have = min(room, have+4*inputSize, len(in))
+		}
+		if copied > 2*len(in) {
+			t.Errorf("arguments of %d bytes: %d bytes were copied for %d", size, copied, len(in))
 		}
 	}
 }
