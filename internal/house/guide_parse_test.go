@@ -44,7 +44,7 @@ func blocks(text string) (all []block) {
 		above = line
 	}
 	if b != nil {
-		b.marker = "without an end"
+		b.language = "without an end"
 		all = append(all, *b)
 	}
 	return all
@@ -156,7 +156,7 @@ func (s *source) between(from, to token.Pos) string {
 }
 
 var (
-	link    = regexp.MustCompile(`\]\(([^)\s]+)\)`)
+	link    = regexp.MustCompile(`(?m)(?:\]\(|^\[[^\]]+\]:\s*)([^)\s]+)`)
 	heading = regexp.MustCompile("(?m)^#+ (.+)$")
 )
 

@@ -75,63 +75,103 @@ func TestLinks(t *testing.T) {
 // TestGuideCommands runs the commands of the guide that are marked, and compares what they
 // print.
 func TestGuideCommands(t *testing.T) {
-	if _, err := exec.LookPath("go"); err != nil {
-		t.Skip("there is no go command")
-	}
+	needGo(t)
 	ran := 0
 	for _, name := range pagesOf(t, "docs") {
-		printed := ""
-		for _, b := range blocks(text(t, name)) {
-			switch {
-			case b.marker == "run":
-				printed = run(t, name, b)
-				ran++
-			case b.marker == "prints" && b.text != printed:
-				t.Errorf("%s:%d: the commands print something else:\n%s", name, b.line, printed)
-			}
+		page := text(t, name)
+		for _, problem := range runPage(name, page) {
+			t.Error(problem)
 		}
+		ran += strings.Count(page, "<!-- run -->")
 	}
 	if ran == 0 {
 		t.Error("no command was run")
 	}
 }
 
-// run runs the commands of a block in the root of the module, and returns what they print.
-func run(t *testing.T, page string, b block) string {
+func needGo(t *testing.T) {
 	t.Helper()
-	var all strings.Builder
-	for _, command := range commands(b.text) {
-		words := strings.Fields(command)
-		cmd := exec.Command(words[0], words[1:]...)
-		cmd.Dir = root(t)
-		out, err := cmd.CombinedOutput()
-		if err != nil {
-			t.Errorf("%s:%d: %s: %v\n%s", page, b.line, command, err, out)
-		}
-		all.Write(out)
+	if _, err := exec.LookPath("go"); err != nil {
+		t.Skip("there is no go command")
 	}
-	return strings.ReplaceAll(all.String(), "\r\n", "\n")
 }
 
-// cheap are the beginnings of commands that may be run: they take seconds and change
-// nothing.
-var cheap = []string{"go doc ", "go test ./docs", "go vet ./docs"}
+// runPage runs the commands of a page, and returns what is wrong with them.
+func runPage(page, text string) (problems []string) {
+	printed := ""
+	for _, b := range blocks(text) {
+		err := error(nil)
+		switch {
+		case b.marker == "run":
+			printed, err = run(b)
+		case b.marker == "prints" && b.text != printed:
+			err = fmt.Errorf("the commands print something else:\n%s", printed)
+		}
+		if err != nil {
+			problems = append(problems, fmt.Sprintf("%s:%d: %v", page, b.line, err))
+		}
+	}
+	return problems
+}
+
+// run runs the commands of a block in the root of the module, and returns what they print
+// to their standard output.
+func run(b block) (string, error) {
+	var out, other strings.Builder
+	for _, command := range commands(b.text) {
+		if !isCheap(command) {
+			return "", fmt.Errorf("%s: not run", command)
+		}
+		words := strings.Fields(command)
+		cmd := exec.Command(words[0], words[1:]...)
+		cmd.Dir, cmd.Stdout, cmd.Stderr = find(), &out, &other
+		if err := cmd.Run(); err != nil {
+			return "", fmt.Errorf("%s: %v\n%s%s", command, err, out.String(), other.String())
+		}
+	}
+	return strings.ReplaceAll(out.String(), "\r\n", "\n"), nil
+}
+
+// isCheap reports whether a command may be run: it takes seconds and changes nothing.
+func isCheap(command string) bool {
+	return slices.ContainsFunc([]string{"go doc ", "go test ./docs ", "go vet ./docs "}, func(beginning string) bool {
+		return strings.HasPrefix(command+" ", beginning)
+	})
+}
 
 // check returns what is wrong with a page.
 func (g *guide) check(page, text string) (problems []string) {
-	last := block{}
+	last, marked := block{}, 0
 	for _, b := range blocks(text) {
-		if problem := g.block(b, last); problem != "" {
+		if b.marker != "" {
+			marked++
+		}
+		if problem := g.block(page, b, last); problem != "" {
 			problems = append(problems, fmt.Sprintf("%s:%d: %s", page, b.line, problem))
 		}
 		last = b
 	}
 	words := prose(text)
+	if n := len(markers.FindAllString(words, -1)); n != marked {
+		problems = append(problems, fmt.Sprintf("%s: %d markers, and %d blocks with one", page, n, marked))
+	}
+	if line := otherCode.FindString(words); line != "" {
+		problems = append(problems, fmt.Sprintf("%s: code outside of a fence with ```: %q", page, line))
+	}
 	return slices.Concat(problems, g.links(page, words), g.names(page, words))
 }
 
+var (
+	markers   = regexp.MustCompile(`(?m)^<!-- (go|output|run|prints|trace)\b.*$`)
+	otherCode = regexp.MustCompile(`(?m)^(~~~|\t|    ).*$`)
+)
+
+// traces are the names of those in docs/readiness.md. TestTraceOfAReadOnEpoll and the others
+// of the root compare them.
+var traces = []string{"epoll", "kqueue", "iocp", "iocp pooled"}
+
 // block returns what is wrong with a block, or "".
-func (g *guide) block(b, last block) string {
+func (g *guide) block(page string, b, last block) string {
 	kind, about, _ := strings.Cut(b.marker, " ")
 	switch b.language + " " + kind {
 	case "go go":
@@ -144,7 +184,10 @@ func (g *guide) block(b, last block) string {
 		}
 		return ""
 	case "text trace":
-		return "" // compared elsewhere: TestTraceOfARead…
+		if page != "docs/readiness.md" || !slices.Contains(traces, about) {
+			return "no test compares the trace " + about
+		}
+		return ""
 	case "sh ", "sh run":
 		return g.shell(b)
 	}
@@ -186,7 +229,7 @@ func (g *guide) shell(b block) string {
 				return command + ": there is no test " + m[1]
 			}
 		}
-		if b.marker == "run" && !slices.ContainsFunc(cheap, func(c string) bool { return strings.HasPrefix(command+" ", c) }) {
+		if b.marker == "run" && !isCheap(command) {
 			return command + " is not in the list of commands that may be run"
 		}
 	}
