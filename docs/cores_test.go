@@ -14,16 +14,24 @@ import (
 // operation at a time. Any number of goroutines may run it.
 func loop(port *completion.Port, pool *completion.Pool) {
 	for op := range port.Completions(context.Background()) {
-		if op.Err() != nil {
-			continue // in a server: close the connection
-		}
 		switch op := op.(type) {
 		case *ops.Accept:
-			port.Submit(&ops.Read{From: op.Conn, Pool: pool}, op)
+			if op.Err() == nil { // else see the server in the README
+				port.Submit(&ops.Read{From: op.Conn, Pool: pool}, op)
+			}
 		case *ops.Read:
+			if op.Err() != nil {
+				op.Release()
+				op.From.Close()
+				continue
+			}
 			port.Submit(&ops.Write{To: op.From, Buf: op.Buf})
 		case *ops.Write:
 			op.Buf.Release()
+			if op.Err() != nil {
+				op.To.Close()
+				continue
+			}
 			port.Submit(&ops.Read{From: op.To, Pool: pool})
 		}
 	}
