@@ -29,10 +29,9 @@ type Conn struct {
 	local, remote net.Addr
 	closed        atomic.Bool
 
-	reads    side
-	read     ops.Read
-	in       completion.Buffer
-	readOver atomic.Bool // CloseRead was called
+	reads side
+	read  ops.Read
+	in    completion.Buffer
 
 	writes side
 	write  ops.Write
@@ -64,15 +63,17 @@ func (c *Conn) Read(p []byte) (int, error) {
 	}
 	c.in.Set(p)
 	c.read.Buf, c.read.Pool = &c.in, nil
-	err := c.awaitRead()
-	n := c.read.N()
+	n, err := c.awaitRead()
 	c.in.Set(nil) // the memory is the caller's again
 	return n, err
 }
 
 // emptyRead is a read of no bytes, which the port does not perform.
 func (c *Conn) emptyRead() error {
-	if c.reads.isPast() {
+	switch {
+	case c.closed.Load():
+		return opError("read", c.local, c.remote, net.ErrClosed)
+	case c.reads.isPast():
 		return opError("read", c.local, c.remote, os.ErrDeadlineExceeded)
 	}
 	return nil
@@ -86,26 +87,28 @@ func (c *Conn) ReadReady(pool *completion.Pool) (*completion.Buffer, error) {
 	c.reads.turn.Lock()
 	defer c.reads.turn.Unlock()
 	c.read.Buf, c.read.Pool = nil, pool
-	err := c.awaitRead()
+	_, err := c.awaitRead()
 	b := c.read.Buf
 	c.read.Buf, c.read.Pool = nil, nil
 	return b, err
 }
 
 // awaitRead performs the read. The turn is held.
-func (c *Conn) awaitRead() error {
-	if c.readOver.Load() {
-		c.read.Buf = nil
-		return io.EOF
-	}
+func (c *Conn) awaitRead() (int, error) {
 	err := c.reads.await(c.port, &c.read, &c.read.Op)
 	switch {
-	case err == nil || err == io.EOF:
-		return err
-	case c.readOver.Load() && err == completion.ErrCanceled:
-		return io.EOF
+	case err == errOver: // the port has not performed it
+		c.read.Buf = nil
+		if err := c.emptyRead(); err != nil {
+			return 0, err
+		}
+		return 0, io.EOF
+	case err == completion.ErrCanceled && c.reads.isOver():
+		err = io.EOF
+	case err != io.EOF:
+		err = opError("read", c.local, c.remote, err)
 	}
-	return opError("read", c.local, c.remote, err)
+	return c.read.N(), err
 }
 
 // Write writes all of p to the connection, or returns how much of it was written and an
@@ -148,12 +151,7 @@ func (c *Conn) CloseRead() error {
 	if c.closed.Load() {
 		return opError("close", c.local, c.remote, net.ErrClosed)
 	}
-	c.readOver.Store(true)
-	c.reads.mu.Lock()
-	defer c.reads.mu.Unlock()
-	if c.reads.inFlight != nil {
-		c.port.Cancel(c.reads.inFlight)
-	}
+	c.reads.end(c.port)
 	return nil
 }
 

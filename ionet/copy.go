@@ -11,18 +11,29 @@ const copySize = 64 << 10
 
 var copyBuffers = sync.Pool{New: func() any { return new([copySize]byte) }}
 
-// ReadFrom reads from r until its end and writes everything to the connection.
+// ReadFrom reads from r until its end and writes everything to the connection. As in
+// package net, an error of r, too, is in a *net.OpError.
 func (c *Conn) ReadFrom(r io.Reader) (int64, error) {
 	b := copyBuffers.Get().(*[copySize]byte)
 	defer copyBuffers.Put(b)
-	return io.CopyBuffer(onlyWriter{c}, onlyReader{r}, b[:])
+	n, err := io.CopyBuffer(onlyWriter{c}, onlyReader{r}, b[:])
+	return n, c.copyError("readfrom", err)
 }
 
-// WriteTo reads from the connection until its end and writes everything to w.
+// WriteTo reads from the connection until its end and writes everything to w. As in
+// package net, an error of w, too, is in a *net.OpError.
 func (c *Conn) WriteTo(w io.Writer) (int64, error) {
 	b := copyBuffers.Get().(*[copySize]byte)
 	defer copyBuffers.Put(b)
-	return io.CopyBuffer(onlyWriter{w}, onlyReader{c}, b[:])
+	n, err := io.CopyBuffer(onlyWriter{w}, onlyReader{c}, b[:])
+	return n, c.copyError("writeto", err)
+}
+
+func (c *Conn) copyError(op string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return &net.OpError{Op: op, Net: c.local.Network(), Source: c.local, Addr: c.remote, Err: err}
 }
 
 // onlyReader and onlyWriter hide the methods that io.CopyBuffer would prefer.

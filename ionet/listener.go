@@ -3,6 +3,7 @@ package ionet
 import (
 	"context"
 	"net"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -61,6 +62,8 @@ type Listener struct {
 	addr      net.Addr
 	keepAlive time.Duration
 
+	closed atomic.Bool
+
 	accepts side
 	accept  ops.Accept
 }
@@ -114,7 +117,10 @@ func setKeepAlive(c *Conn, keepAlive time.Duration) {
 
 // Close closes the listener. An Accept that waits returns an error that matches
 // net.ErrClosed, and so does Close itself if the listener was closed before.
-func (l *Listener) Close() error { return opError("close", nil, l.addr, l.listener.Close()) }
+func (l *Listener) Close() error {
+	l.closed.Store(true)
+	return opError("close", nil, l.addr, l.listener.Close())
+}
 
 // Addr returns the address of the listener, also after Close.
 func (l *Listener) Addr() net.Addr { return l.addr }
@@ -122,6 +128,9 @@ func (l *Listener) Addr() net.Addr { return l.addr }
 // SetDeadline sets the deadline of the Accept that waits and of those to come. The zero
 // Time means none.
 func (l *Listener) SetDeadline(t time.Time) error {
+	if l.closed.Load() {
+		return opError("set", nil, l.addr, net.ErrClosed)
+	}
 	l.accepts.setDeadline(l.port, t)
 	return nil
 }

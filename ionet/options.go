@@ -1,8 +1,6 @@
 package ionet
 
 import (
-	"errors"
-	"net"
 	"syscall"
 	"time"
 )
@@ -43,10 +41,7 @@ func (c *Conn) SetLinger(seconds int) error {
 }
 
 func (c *Conn) option(err error) error {
-	if errors.Is(err, net.ErrClosed) {
-		return opError("set", nil, c.local, net.ErrClosed)
-	}
-	return err
+	return opError("set", c.local, c.remote, err)
 }
 
 const defaultKeepAlive = 15 * time.Second // as package net

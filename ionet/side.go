@@ -19,11 +19,18 @@ type side struct {
 	mu       sync.Mutex
 	deadline completion.Deadline
 	inFlight completion.Operation // nil for none
+	over     bool                 // no operation begins any more
 }
+
+var errOver = errors.New("ionet: the side is over")
 
 // await performs op, whose Op is base. The turn is held.
 func (s *side) await(port *completion.Port, op completion.Operation, base *completion.Op) error {
 	s.mu.Lock()
+	if s.over {
+		s.mu.Unlock()
+		return errOver
+	}
 	base.Deadline = s.deadline
 	err := port.Start(op)
 	if err == nil {
@@ -52,6 +59,23 @@ func (s *side) setDeadline(port *completion.Port, t time.Time) {
 	}
 }
 
+// end cancels the operation in flight, and makes await return errOver from now on.
+func (s *side) end(port *completion.Port) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.over = true
+	if s.inFlight != nil {
+		port.Cancel(s.inFlight)
+	}
+}
+
+// isOver reports whether end was called.
+func (s *side) isOver() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.over
+}
+
 // isPast reports whether the deadline has passed.
 func (s *side) isPast() bool {
 	s.mu.Lock()
@@ -64,8 +88,12 @@ func opError(op string, source, addr net.Addr, err error) error {
 	if err == nil {
 		return nil // before anything is declared that would be allocated
 	}
-	var system *net.OpError
-	if errors.As(err, &system) {
+	if system, ok := err.(*net.OpError); ok {
+		if system.Op != op { // the engine has names of its own
+			renamed := *system
+			renamed.Op = op
+			return &renamed
+		}
 		return err
 	}
 	if errors.Is(err, os.ErrDeadlineExceeded) {
