@@ -40,6 +40,15 @@ func TestConformanceKqueue(t *testing.T) {
 	})
 }
 
+func TestConformanceTLSKqueue(t *testing.T) {
+	if testing.Short() {
+		t.Skip("the suite runs over TLS in package iotls")
+	}
+	eachKqueue(t, func(t *testing.T, network *completion.Memory, open porttest.Open) {
+		porttest.Run(t, open, porttest.OnNetwork(network), porttest.OverTLS())
+	})
+}
+
 func TestStressKqueue(t *testing.T) {
 	eachKqueue(t, func(t *testing.T, network *completion.Memory, open porttest.Open) {
 		porttest.Stress(t, open, *stressOperations/10, porttest.OnNetwork(network))

@@ -199,8 +199,8 @@ func TestMistakes(t *testing.T) {
 func TestSessions(t *testing.T) {
 	everywhere(t, func(p *place) {
 		server, client := serverConfig.Clone(), clientConfig.Clone()
-		server.ClientAuth, server.ClientCAs = tls.RequireAndVerifyClientCert, roots()
-		client.Certificates = []tls.Certificate{certificate}
+		server.ClientAuth, server.ClientCAs = tls.RequireAndVerifyClientCert, client.RootCAs
+		client.Certificates = server.Certificates
 		client.ClientSessionCache = tls.NewLRUClientSessionCache(4)
 		for i, isClient := range []bool{true, true, false, false} {
 			s, raw := p.pair()

@@ -2,64 +2,22 @@ package iotls_test
 
 import (
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
-	"crypto/x509/pkix"
 	"errors"
-	"math/big"
 	"net"
 	"runtime"
 	"testing"
-	"time"
 
 	"github.com/completionport/completion"
 	"github.com/completionport/completion/iotls"
 	"github.com/completionport/completion/ops"
+	"github.com/completionport/completion/porttest"
 	"go.uber.org/goleak"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-var (
-	certificate  = makeCertificate()
-	serverConfig = &tls.Config{Certificates: []tls.Certificate{certificate}}
-	clientConfig = &tls.Config{RootCAs: roots(), ServerName: "server.test"}
-)
-
-func makeCertificate() tls.Certificate {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		panic(err)
-	}
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1),
-		Subject:      pkix.Name{CommonName: "server.test"},
-		DNSNames:     []string{"server.test"},
-		NotBefore:    time.Unix(0, 0),
-		NotAfter:     time.Date(2200, 1, 1, 0, 0, 0, 0, time.UTC),
-		KeyUsage:     x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
-		ExtKeyUsage:  []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
-		IsCA:         true, BasicConstraintsValid: true,
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
-	if err != nil {
-		panic(err)
-	}
-	leaf, err := x509.ParseCertificate(der)
-	if err != nil {
-		panic(err)
-	}
-	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key, Leaf: leaf}
-}
-
-func roots() *x509.CertPool {
-	pool := x509.NewCertPool()
-	pool.AddCert(certificate.Leaf)
-	return pool
-}
+var serverConfig, clientConfig = porttest.TLSConfigs()
 
 // place is where a test runs: a port, and how peers reach its sockets.
 type place struct {

@@ -222,23 +222,6 @@ func TestTruncated(t *testing.T) {
 	})
 }
 
-// Close sends close-notify, behind all that was written.
-func TestCloseNotifies(t *testing.T) {
-	everywhere(t, func(p *place) {
-		s, peer := p.securePair()
-		p.must(&ops.Write{To: s, Buf: own([]byte("last"))})
-		s.Close()
-		// ReadAll hides the difference between close-notify and the end of the connection.
-		record := make([]byte, 1)
-		if b, err := io.ReadAll(peer); err != nil || string(b) != "last" {
-			p.Errorf("the peer has read %q, %v", b, err)
-		}
-		if n, err := peer.NetConn().Read(record); n != 0 || err != io.EOF {
-			p.Errorf("behind the end: %d, %v", n, err)
-		}
-	})
-}
-
 // A record that was changed on its way ends the read with the error of crypto/tls, and the
 // peer gets an alert.
 func TestBadRecord(t *testing.T) {

@@ -36,6 +36,7 @@ type setting struct {
 	wrap    func(t *testing.T, run func(t *testing.T)) // nil for none
 	adopts  bool                                       // what package net has opened
 	unix    bool                                       // has unix sockets
+	secure  bool                                       // connections have TLS
 }
 
 func newSetting(open Open, options []Option) setting {

@@ -76,7 +76,7 @@ func (x *cut) received(e *env, next string) {
 	e.Helper()
 	is(e, x.s.Close(), nil)
 	got, err := io.ReadAll(x.c)
-	is(e, err, nil)
+	e.endedAfterCut(err)
 	x.isSent(e, got, next)
 }
 

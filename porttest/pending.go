@@ -202,7 +202,7 @@ func (e *env) gets(peer *peer, sent, unknown int) {
 		unknown = 0
 	}
 	got, err := io.Copy(io.Discard, peer)
-	is(e, err, nil)
+	e.endedAfterCut(err)
 	if n := int(got); n < sent || n > sent+unknown {
 		e.Fatalf("the peer gets %d bytes, want %d and at most %d more", n, sent, unknown)
 	}

@@ -29,8 +29,10 @@ var isCoarse = sync.OnceValue(func() bool {
 
 // countsCut tells that the system knows how many bytes a write has sent that was
 // cancelled inside a call. Windows says 0 (go.dev/issue/24727): there the count is
-// a lower bound.
-func (e *env) countsCut() bool { return runtime.GOOS != "windows" || !e.onSystem() }
+// a lower bound. So is it with TLS.
+func (e *env) countsCut() bool {
+	return !e.secure && (runtime.GOOS != "windows" || !e.onSystem())
+}
 
 // untilLetGo returns when nothing is in flight after a Close, or at once where a
 // Close leaves nothing in flight. Windows takes a moment to let go of what was

@@ -31,6 +31,7 @@ var arrows = map[string]string{
 	"iotls":    ". ops internal/backend internal/core",
 	"optrace":  ".",
 	"porttest": ". ops internal/race",
+	"porttest": ". ops iotls internal/race",
 
 	"internal/fault":               "internal/backend internal/sys",
 	"internal/sim":                 "internal/backend internal/core internal/kqueue internal/scheduler",
