@@ -30,7 +30,6 @@ var arrows = map[string]string{
 	"ionet":    ". ops",
 	"iotls":    ". ops internal/backend internal/core",
 	"optrace":  ".",
-	"porttest": ". ops internal/race",
 	"porttest": ". ops iotls internal/race",
 
 	"internal/fault":               "internal/backend internal/sys",

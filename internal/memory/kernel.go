@@ -65,7 +65,7 @@ func (n *Network) cut(p []byte) []byte {
 // limited makes an edge if a call has moved less than it was asked to because of the
 // limit: the engine waits for an edge after a short count. mu is held.
 func (n *Network) limited(fd, count, wanted int) {
-	if count < wanted && count == n.mostBytes {
+	if n.mostBytes > 0 && count < wanted && count == n.mostBytes {
 		n.system.Nudge(fd)
 	}
 }
