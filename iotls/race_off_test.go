@@ -1,0 +1,5 @@
+//go:build !race
+
+package iotls_test
+
+const raceEnabled = false
