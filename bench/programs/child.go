@@ -13,6 +13,7 @@ const childVariable = "COMPLETION_PROGRAMS_CHILD"
 // roles are the servers that are part of this program.
 var roles = map[string]func(string) error{
 	"proxy": serveProxy,
+	"tls":   serveTLS,
 }
 
 // runChild does not return in a process that was started as a child.

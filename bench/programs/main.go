@@ -35,6 +35,7 @@ var contests = map[string]func(*builder, options) error{
 	"kv":    compareKeyValue,
 	"http":  compareHTTP,
 	"proxy": compareProxy,
+	"tls":   compareTLS,
 }
 
 func main() {

@@ -62,6 +62,7 @@ func quick(t *testing.T, name, client string) {
 
 func TestKeyValue(t *testing.T) { quick(t, "kv", "redis-benchmark") }
 func TestProxy(t *testing.T)    { quick(t, "proxy", "") }
+func TestTLS(t *testing.T)      { quick(t, "tls", "") }
 
 // A server that ends before it listens is an error, and nothing is left of it.
 func TestServerEndsEarly(t *testing.T) {

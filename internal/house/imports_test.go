@@ -45,7 +45,7 @@ var arrows = map[string]string{
 	"bench/internal/echo":   ". ops bench/internal/stat bench/internal/system",
 	"bench/hold":            "bench/internal/echo",
 	"bench/pair":            "bench/internal/echo bench/internal/stat bench/internal/system",
-	"bench/programs":        "bench/internal/stat bench/internal/system",
+	"bench/programs":        ". ops iotls bench/internal/stat bench/internal/system",
 	"bench/soak":            ". ops bench/internal/stat internal/fault internal/sys",
 	"examples/chat":         ". ops optrace",
 	"examples/echo":         ". ops optrace",
