@@ -95,8 +95,10 @@ func lifeOf(k key, steps []step, end completion.Deadline) *operation {
 	}
 	b := biographer{operation: o, since: o.start}
 	for _, s := range steps {
-		o.end = s.Time
-		b.step(s)
+		if !o.ended || s.Step == completion.StepDequeued { // else told late by another goroutine
+			o.end = s.Time
+			b.step(s)
+		}
 	}
 	if !o.ended {
 		o.end = end
@@ -129,7 +131,6 @@ func (b *biographer) step(s step) {
 		b.become(complete, s.Time)
 	case s.Step == completion.StepDequeued:
 		b.become("", s.Time)
-	case b.ended: // told late by another goroutine
 	case s.Step == completion.StepCalled:
 		b.become("", s.Time-completion.Deadline(s.Took))
 		b.parts = append(b.parts, part{called, b.since, s.Time, s.N, s.Err})

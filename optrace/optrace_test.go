@@ -128,13 +128,18 @@ func TestStepsOutOfOrder(t *testing.T) {
 	}
 	e.Step, e.Time = completion.StepParked, 2000
 	observe(e)
+	for i, step := range []completion.Step{completion.StepCompleted, completion.StepParked, completion.StepDequeued} {
+		observe(completion.Event{Operation: 2, Kind: "write", FD: 5, Step: step, Time: completion.Deadline(1000 + 500*i)})
+	}
 	observe(completion.Event{Step: completion.StepAwake, FD: -1, Time: 500})
 	observe(completion.Event{Step: completion.StepAsleep, FD: -1, Time: 1500})
 	_, lines := decodeTrace(t, trace)
 	want := []string{
 		"leader/leader: asleep 1e-06+5e-07 events=0",
-		"descriptor 5/in: read 5e-07+1e-06 operation=1 bytes=0",
+		"descriptor 5/in: read 5e-07+0 operation=1 bytes=0",
 		"descriptor 5/in: called 5e-07+0 bytes=0",
+		"descriptor 5/out: write 5e-07+1e-06 operation=2 bytes=0 begun=before the first step that was kept",
+		"descriptor 5/out: complete 5e-07+1e-06",
 	}
 	if got := strings.Join(lines, "\n"); got != strings.Join(want, "\n") {
 		t.Errorf("the file has\n%s\nwant\n%s", got, strings.Join(want, "\n"))
