@@ -207,9 +207,23 @@ func flags(args ...string) (trace *optrace.Trace, err error) {
 	return trace, err
 }
 
+// newFolder returns a folder that the end of the test removes. With TempDir, Wine can't.
+func newFolder(t *testing.T) string {
+	folder, err := os.MkdirTemp("", "optrace")
+	must(t, err)
+	t.Cleanup(func() {
+		files, err := filepath.Glob(filepath.Join(folder, "*"))
+		must(t, err)
+		for _, name := range append(files, folder) {
+			must(t, os.Remove(name))
+		}
+	})
+	return folder
+}
+
 func TestFlag(t *testing.T) {
 	for name, begin := range map[string]string{"a.json": `{"displayTimeUnit"`, "b.JSON": `{"displayTimeUnit"`, "c.html": "<!DOCTYPE html>", "d": "<!DOCTYPE html>"} {
-		path := filepath.Join(t.TempDir(), name)
+		path := filepath.Join(newFolder(t), name)
 		trace, err := flags("-trace", path)
 		must(t, err)
 		submitted(trace.Observer(), 1, 100, 5)
@@ -226,7 +240,7 @@ func TestFlag(t *testing.T) {
 }
 
 func TestFlagRefuses(t *testing.T) {
-	folder := t.TempDir()
+	folder := newFolder(t)
 	if _, err := flags("-trace", filepath.Join(folder, "no", "file.html")); err == nil || strings.Contains(err.Error(), "\n") {
 		t.Errorf("error is %v", err)
 	}
