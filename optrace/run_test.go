@@ -139,12 +139,10 @@ func TestPerfetto(t *testing.T) {
 	want := []string{
 		"leader/leader: asleep 0+0 events=1",
 		"leader/leader: asleep 0+2 events=1",
-		"leader/leader: asleep 2+0 events=1",
 		"leader/leader: asleep 2+1 events=0",
 		"timer/timer: timer 0+3 operation=4 bytes=0",
 		"timer/timer: waiting 0+3",
 		"descriptor 3/in: ready 0",
-		"descriptor 3/in: ready 2",
 		"descriptor 3/in: ready 2",
 		"descriptor 3/out: connect 0+0 operation=1 bytes=0",
 		"descriptor 3/out: called 0+0 bytes=0 error errno",
