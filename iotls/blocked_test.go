@@ -90,13 +90,7 @@ func (p *place) afterCut(s *completion.Socket, peer io.Reader, data []byte, n in
 	tail := &ops.Write{To: s, Buf: own([]byte("the tail"))}
 	err := p.await(tail)
 	if p.port.Backend() == "iocp" {
-		if !errors.Is(err, completion.ErrWriteAborted) {
-			p.Errorf("the next write: %v", err)
-		}
-		if err := p.await(&ops.CloseWrite{On: s}); !errors.Is(err, completion.ErrWriteAborted) {
-			p.Errorf("the half close: %v", err)
-		}
-		s.Close()
+		p.afterTorn(s, err)
 		if b := <-got; !bytes.HasPrefix(data, b) {
 			p.Errorf("the peer has read %d bytes, of which some are wrong", len(b))
 		}
@@ -111,6 +105,19 @@ func (p *place) afterCut(s *completion.Socket, peer io.Reader, data []byte, n in
 	if !ok || !bytes.HasPrefix(data, sent) || len(sent) < n || len(sent) > n+chunk {
 		p.Errorf("the peer has read %d bytes (%v), the write has counted %d", len(sent), ok, n)
 	}
+}
+
+// afterTorn checks that nothing is sent behind a write of which nobody knows what was sent.
+// err is that of the next write. It closes the socket.
+func (p *place) afterTorn(s *completion.Socket, err error) {
+	p.Helper()
+	if !errors.Is(err, completion.ErrWriteAborted) {
+		p.Errorf("the next write: %v", err)
+	}
+	if err := p.await(&ops.CloseWrite{On: s}); !errors.Is(err, completion.ErrWriteAborted) {
+		p.Errorf("the half close: %v", err)
+	}
+	s.Close()
 }
 
 // holding is a connection whose writes wait in the test.
@@ -154,21 +161,27 @@ func TestReadCutShort(t *testing.T) {
 				read.Release()
 				break
 			}
-			if i%3 == 0 {
-				p.port.SetDeadline(read, completion.Now())
-				p.delivered(read, os.ErrDeadlineExceeded)
-			} else {
-				p.port.Cancel(read)
-				p.delivered(read, completion.ErrCanceled)
-			}
-			if read.N() != 0 {
-				p.Errorf("%d bytes beside %v", read.N(), read.Err())
-			}
+			p.cutShort(read, i%3 == 0)
 		}
 		if n := pool.Lent(); n != 0 {
 			p.Errorf("%d buffers are lent", n)
 		}
 	})
+}
+
+// cutShort ends a read that has got nothing yet.
+func (p *place) cutShort(read *ops.Read, byDeadline bool) {
+	p.Helper()
+	if byDeadline {
+		p.port.SetDeadline(read, completion.Now())
+		p.delivered(read, os.ErrDeadlineExceeded)
+	} else {
+		p.port.Cancel(read)
+		p.delivered(read, completion.ErrCanceled)
+	}
+	if read.N() != 0 {
+		p.Errorf("%d bytes beside %v", read.N(), read.Err())
+	}
 }
 
 // What was there before the deadline counts, however late the port looks.

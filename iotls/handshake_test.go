@@ -44,7 +44,12 @@ func TestBadHandshakes(t *testing.T) {
 		if err := <-done; !errors.As(err, &remote) || remote.Op != "remote error" {
 			p.Errorf("the peer of one that does not trust it: %v", err)
 		}
-		s, _ = p.pair()
+	})
+}
+
+func TestBadConfigs(t *testing.T) {
+	everywhere(t, func(p *place) {
+		s, _ := p.pair()
 		if err := p.await(&iotls.Handshake{On: s, Client: true}); err == nil {
 			p.Error("a client without a Config succeeds")
 		}
@@ -89,33 +94,36 @@ func TestEndsOfHandshakes(t *testing.T) {
 		}
 		excludes(p, s)
 		s, _ = p.pair()
-		p.port.Submit(h2(h, s, 0))
+		h.On, h.Timeout = s, 0
+		p.port.Submit(h)
 		excludes(p, s)
 		if !p.port.Cancel(h) {
 			p.Error("it can't be cancelled")
 		}
 		p.delivered(h, completion.ErrCanceled)
 		s, _ = p.pair()
-		p.port.Submit(h2(h, s, 0))
+		h.On = s
+		p.port.Submit(h)
 		s.Close()
 		p.delivered(h, net.ErrClosed)
-		s, _ = p.pair()
-		p.port.Submit(h2(h, s, -1)) // its deadline has passed: it does not begin
-		p.delivered(h, os.ErrDeadlineExceeded)
-		write := &ops.Write{To: s, Buf: own([]byte("plain"))}
-		p.must(write)
-		ctx, cancel := context.WithCancel(context.Background())
-		cancel()
-		if err := p.port.Await(ctx, h2(h, s, 0)); !errors.Is(err, context.Canceled) {
-			p.Errorf("awaited with a context that has ended: %v", err)
-		}
 	})
 }
 
-// h2 makes a Handshake ready for its next use.
-func h2(h *iotls.Handshake, s *completion.Socket, timeout time.Duration) *iotls.Handshake {
-	h.On, h.Timeout = s, timeout
-	return h
+// A handshake that is over before it begins leaves the socket as it was.
+func TestNoHandshake(t *testing.T) {
+	everywhere(t, func(p *place) {
+		s, _ := p.pair()
+		h := &iotls.Handshake{On: s, Config: serverConfig, Op: completion.Op{Timeout: -1}}
+		p.port.Submit(h)
+		p.delivered(h, os.ErrDeadlineExceeded)
+		p.must(&ops.Write{To: s, Buf: own([]byte("plain"))})
+		ctx, cancel := context.WithCancel(context.Background())
+		cancel()
+		h.Timeout = 0
+		if err := p.port.Await(ctx, h); !errors.Is(err, context.Canceled) {
+			p.Errorf("awaited with a context that has ended: %v", err)
+		}
+	})
 }
 
 // delivered checks that the next operation of the queue is op, with this error.
@@ -163,7 +171,12 @@ func TestRefusedHandshakes(t *testing.T) {
 		if err := p.await(&iotls.Handshake{On: s, Config: serverConfig}); err != completion.ErrHandshake {
 			p.Errorf("the second: %v", err)
 		}
-		s, _ = p.pair()
+	})
+}
+
+func TestHandshakesOfOtherSockets(t *testing.T) {
+	everywhere(t, func(p *place) {
+		s, _ := p.pair()
 		s.Close()
 		if err := p.await(&iotls.Handshake{On: s, Config: serverConfig}); err != net.ErrClosed {
 			p.Errorf("of a closed socket: %v", err)

@@ -16,6 +16,8 @@
 //   - The pool limits how much the server reads before it writes. A member that says too
 //     much is read again after a pause, see -rate: otherwise one that floods the room would
 //     make the server drop all that read more slowly.
+//   - With -tls, each connection begins with a handshake, which is one more operation
+//     (secure.go). Nothing else is different.
 //
 // A member that ends its side of the connection leaves, as with /quit, but still gets what
 // was said before. Ctrl-C does the same to all.
@@ -23,7 +25,7 @@
 // Usage:
 //
 //	go run ./examples/chat [-listen 127.0.0.1:7002] [-backend epoll] [-unsent 100]
-//		[-timeout 10s] [-rate 20] [-trace trace.html]
+//		[-timeout 10s] [-rate 20] [-tls [-cert FILE -key FILE]] [-trace trace.html]
 package main
 
 import (
@@ -56,6 +58,9 @@ type options struct {
 	unsent, rate     int
 	timeout          time.Duration
 	trace            *optrace.Trace // nil without -trace
+
+	secure    bool
+	cert, key string
 }
 
 func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
@@ -73,7 +78,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	r.stderr = stderr
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	fmt.Fprintf(stdout, "listening on %v (%s)\n", r.listener.Addr(), r.port.Backend())
+	fmt.Fprintf(stdout, "listening on %v (%s)\n%s", r.listener.Addr(), r.port.Backend(), r.notice)
 	go func() {
 		<-ctx.Done()
 		stop() // a second signal ends the process
@@ -88,7 +93,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	return 0
 }
 
-// open returns the room for a command line.
+// open returns the room for a command line
 func open(args []string, help io.Writer) (*room, error) {
 	var o options
 	flags := o.flags()
@@ -108,15 +113,29 @@ func open(args []string, help io.Writer) (*room, error) {
 	case o.timeout <= 0:
 		return nil, fmt.Errorf("-timeout %v is not above 0", o.timeout)
 	}
+	if err := o.checkTLS(); err != nil {
+		return nil, err
+	}
+	return o.open()
+}
+
+// open returns the room for the options.
+func (o *options) open() (*room, error) {
+	config, notice, err := o.configure()
+	if err != nil {
+		return nil, err
+	}
 	port, err := completion.Open(&completion.Config{Backend: o.backend, Observer: o.trace.Observer()})
 	if err != nil {
 		return nil, err
 	}
-	r, err := listen(port, o)
+	r, err := listen(port, *o)
 	if err != nil {
 		port.Close()
+		return nil, err
 	}
-	return r, err
+	r.config, r.notice = config, notice
+	return r, nil
 }
 
 func (o *options) flags() *flag.FlagSet {
@@ -128,5 +147,8 @@ func (o *options) flags() *flag.FlagSet {
 	flags.IntVar(&o.rate, "rate", 20, "`number` of lines that a member may say in a second")
 	flags.DurationVar(&o.timeout, "timeout", 10*time.Second, "how long a member may take for a message, and to leave")
 	optrace.Flag(flags, &o.trace)
+	flags.BoolVar(&o.secure, "tls", false, "use TLS")
+	flags.StringVar(&o.cert, "cert", "", "`file` of the certificate (default one that is made)")
+	flags.StringVar(&o.key, "key", "", "`file` of its key")
 	return flags
 }

@@ -47,6 +47,10 @@ var badUse = []struct {
 	{"HighRate", "-rate 1000001", []string{"-rate", "1000001"}, true},
 	{"ZeroTimeout", "-timeout 0s", []string{"-timeout", "0"}, true},
 	{"NoDuration", "soon", []string{"-timeout", "soon"}, true},
+	{"CertAlone", "go together", []string{"-tls", "-cert", "x"}, true},
+	{"KeyAlone", "go together", []string{"-tls", "-key", "x"}, true},
+	{"CertWithoutTLS", "needs -tls", []string{"-cert", "x", "-key", "x"}, true},
+	{"NoCert", "no.pem", []string{"-tls", "-cert", "no.pem", "-key", "no.pem"}, true},
 	{"Backend", `"abacus"`, []string{"-backend", "abacus"}, true},
 	{"TraceNotHere", "-trace", []string{"-trace", "no/such/folder/trace.html"}, true},
 	{"NoPort", "missing port", []string{"-listen", "nowhere"}, false},
@@ -77,7 +81,7 @@ func TestHelp(t *testing.T) {
 	if status := run([]string{"-h"}, &stdout, &stderr); status != 0 || stderr.Len() > 0 {
 		t.Errorf("status %d, stderr %q", status, &stderr)
 	}
-	for _, name := range []string{"-listen", "-backend", "-unsent", "-timeout", "-rate", "-trace"} {
+	for _, name := range []string{"-listen", "-backend", "-unsent", "-timeout", "-rate", "-tls", "-cert", "-key", "-trace"} {
 		if !strings.Contains(stdout.String(), name) {
 			t.Errorf("help has no %s", name)
 		}

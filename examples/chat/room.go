@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -9,6 +10,7 @@ import (
 	"time"
 
 	"github.com/completionport/completion"
+	"github.com/completionport/completion/iotls"
 	"github.com/completionport/completion/ops"
 )
 
@@ -38,6 +40,8 @@ var errSlow = errors.New("the member is too slow")
 // room is the state of the server. Only the goroutine of serve uses it.
 type room struct {
 	options
+	config   *tls.Config // nil without -tls
+	notice   string      // about its certificate
 	port     *completion.Port
 	listener *completion.Listener
 	pool     *completion.Pool
@@ -100,6 +104,8 @@ func (r *room) serve() {
 		switch op := op.(type) {
 		case *ops.Accept:
 			r.accepted(op)
+		case *iotls.Handshake:
+			r.secured(op)
 		case *ops.Timer: // the pause after a failed accept
 			r.port.Submit(op.Value.(*ops.Accept))
 		case *pause:
@@ -129,7 +135,7 @@ func (r *room) accepted(accept *ops.Accept) {
 	case err == nil && r.isStopping:
 		accept.Conn.Close()
 	case err == nil:
-		r.join(accept.Conn)
+		r.admit(accept.Conn)
 		r.port.Submit(accept)
 	case !errors.Is(err, net.ErrClosed):
 		r.warn(err)

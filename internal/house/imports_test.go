@@ -47,7 +47,7 @@ var arrows = map[string]string{
 	"bench/pair":            "bench/internal/echo bench/internal/stat bench/internal/system",
 	"bench/programs":        ". ops iotls bench/internal/stat bench/internal/system",
 	"bench/soak":            ". ops bench/internal/stat internal/fault internal/sys",
-	"examples/chat":         ". ops optrace",
+	"examples/chat":         ". iotls ops optrace",
 	"examples/echo":         ". ops optrace",
 	"examples/http":         ". ops ionet",
 	"examples/kv":           ". ops optrace",
