@@ -3,6 +3,7 @@ package ionet
 import (
 	"context"
 	"net"
+	"strings"
 	"time"
 
 	"github.com/completionport/completion"
@@ -48,6 +49,10 @@ func (d *Dialer) DialContext(ctx context.Context, network, address string) (net.
 	if err != nil {
 		return nil, &net.OpError{Op: "dial", Net: network, Err: err}
 	}
+	if d.LocalAddr != nil && !isOf(network, d.LocalAddr) {
+		err := &net.AddrError{Err: "mismatched local address type", Addr: d.LocalAddr.String()}
+		return nil, &net.OpError{Op: "dial", Net: network, Err: err}
+	}
 	if !d.Deadline.IsZero() {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithDeadline(ctx, d.Deadline)
@@ -67,4 +72,17 @@ func (d *Dialer) DialContext(ctx context.Context, network, address string) (net.
 	c := NewConn(port, socket)
 	setKeepAlive(c, d.KeepAlive)
 	return c, nil
+}
+
+// isOf reports whether an address has the type of a network. A network that is none at all
+// is an error of its own.
+func isOf(network string, a net.Addr) bool {
+	isUnix := network == "unix"
+	switch a.(type) {
+	case *net.TCPAddr:
+		return !isUnix
+	case *net.UnixAddr:
+		return isUnix || !strings.HasPrefix(network, "tcp")
+	}
+	return false
 }

@@ -116,3 +116,48 @@ func TestNamesInErrors(t *testing.T) {
 		}
 	})
 }
+
+// A mistake panics, and a program that recovers from that, as net/http does, can still use
+// and close the connection.
+func TestConnAfterPanic(t *testing.T) {
+	each(t, func(t *testing.T, w world) {
+		a, b := w.pair(t)
+		stranger := onMemory(t).NewPool(16, 1)
+		func() {
+			defer func() {
+				if recover() == nil {
+					t.Error("a pool of another port does not panic")
+				}
+			}()
+			a.ReadReady(stranger)
+		}()
+		must(t, a.SetDeadline(time.Now().Add(time.Hour)))
+		_, err := io.WriteString(b, "x")
+		must(t, err)
+		if n, err := a.Read(make([]byte, 2)); n != 1 || err != nil {
+			t.Errorf("read %d, %v", n, err)
+		}
+		must(t, a.Close())
+	})
+}
+
+// A local address of another network is an error, and not ignored.
+func TestForeignLocalAddr(t *testing.T) {
+	each(t, func(t *testing.T, w world) {
+		p := w.open(t)
+		l, err := ionet.ListenConfig{Port: p}.Listen(t.Context(), w.network, w.address(t))
+		must(t, err)
+		defer l.Close()
+		other := net.Addr(&net.UnixAddr{Net: "unix", Name: "other"})
+		if w.network == "unix" {
+			other = &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)}
+		}
+		for _, local := range []net.Addr{other, &net.UDPAddr{}} {
+			_, err = (&ionet.Dialer{Port: p, LocalAddr: local}).Dial(w.network, l.Addr().String())
+			var failure *net.AddrError
+			if !errors.As(err, &failure) || failure.Err != "mismatched local address type" {
+				t.Errorf("from %v: %v", local, err)
+			}
+		}
+	})
+}

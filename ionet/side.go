@@ -26,9 +26,23 @@ var errOver = errors.New("ionet: the side is over")
 
 // await performs op, whose Op is base. The turn is held.
 func (s *side) await(port *completion.Port, op completion.Operation, base *completion.Op) error {
+	if err := s.start(port, op, base); err != nil {
+		return err
+	}
+	// The context never ends: the deadline and closing end the operation.
+	err := port.Wait(context.Background(), op)
 	s.mu.Lock()
+	s.inFlight = nil
+	s.mu.Unlock()
+	return err
+}
+
+// start starts op. It panics if the program has made a mistake, such as a pool of another
+// port.
+func (s *side) start(port *completion.Port, op completion.Operation, base *completion.Op) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if s.over {
-		s.mu.Unlock()
 		return errOver
 	}
 	base.Deadline = s.deadline
@@ -36,15 +50,6 @@ func (s *side) await(port *completion.Port, op completion.Operation, base *compl
 	if err == nil {
 		s.inFlight = op
 	}
-	s.mu.Unlock()
-	if err != nil {
-		return err
-	}
-	// The context never ends: the deadline and closing end the operation.
-	err = port.Wait(context.Background(), op)
-	s.mu.Lock()
-	s.inFlight = nil
-	s.mu.Unlock()
 	return err
 }
 
