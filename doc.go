@@ -119,6 +119,9 @@
 // SO_OOBINLINE. If a second urgent byte arrives before reads have passed the first one,
 // the first one is part of the stream. Descriptors that arrive with data are closed.
 //
+// With TLS (package iotls), the same operations move plain bytes. The documentation of that
+// package says what is different then.
+//
 // # Cancelling
 //
 // Cancel requests cancellation. The operation completes once: with its natural result
@@ -159,9 +162,10 @@
 //	                          not delivered when this operation was submitted
 //	ErrLimit                  more operations in flight than Config.MaxInFlight
 //	io.ErrShortBuffer         a Read with Append, and no room in its Buf
+//	ErrHandshake              a TLS handshake excludes the operation
 //	errors.ErrUnsupported     not supported on this system, or for this kind of object
 //
-// Any other error comes from the system. It is a *net.OpError, in which errors.As finds
+// Any other error comes from the system, or with TLS from crypto/tls. Of the system, it is a *net.OpError, in which errors.As finds
 // an *os.SyscallError and a syscall.Errno:
 //
 //   - Source is the local address. Addr is the remote address. For an Accept, Addr is

@@ -71,6 +71,8 @@ func (p *Port) added(what string, h *core.Handle, failure *core.Failure, isUnix 
 // bytes are lost. To lose nothing, submit a CloseWrite, read to the end of the
 // stream, and then close.
 //
+// With TLS, Close sends close-notify if there is room for it: see package iotls.
+//
 // Close turns off a positive SO_LINGER, since closing would block. The option belongs
 // to the socket, not to the descriptor: it is also off for all others that share the
 // socket, for instance with the result of (*net.TCPConn).File.
