@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/netip"
 	"os"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -157,5 +159,28 @@ func TestResetInBubble(t *testing.T) {
 			t.Errorf("it ends with %v", err)
 		}
 		accepted.Close()
+	})
+}
+
+// A server of net/http goes on when accepts find no descriptor: it waits 5, 10 and 20 ms,
+// since these errors are temporary.
+func TestServeWithoutDescriptorsInBubble(t *testing.T) {
+	inBubble(t, func(t *testing.T, network *completion.Memory, port *completion.Port) {
+		l, err := ionet.ListenConfig{Port: port}.Listen(t.Context(), "tcp", "10.0.0.1:80")
+		must(t, err)
+		network.Fail("accept", syscall.EMFILE, 3)
+		server := &http.Server{Handler: http.NotFoundHandler(), ErrorLog: log.New(io.Discard, "", 0)}
+		served := make(chan error)
+		go func() { served <- server.Serve(l) }()
+		dialer := &ionet.Dialer{Port: port}
+		transport := &http.Transport{DialContext: dialer.DialContext}
+		began := time.Now()
+		get(t, &http.Client{Transport: transport}, "http://10.0.0.1/")
+		if took := time.Since(began); took != 35*time.Millisecond {
+			t.Errorf("it took %v", took)
+		}
+		transport.CloseIdleConnections()
+		must(t, server.Close())
+		<-served
 	})
 }

@@ -30,5 +30,19 @@
 // several goroutines at the same time. Several Reads take turns, and so do several
 // Writes.
 //
+// These things differ:
+//
+//   - A Conn is no *net.TCPConn. Libraries that look for this type do without what they
+//     would do with it: grpc-go sets no TCP_USER_TIMEOUT.
+//   - After a reset, each Read and Write returns the reset. In package net one call
+//     returns it, and later Reads return io.EOF on some systems.
+//   - CloseWrite waits for the Writes that are under way.
+//   - CloseRead concerns this end only, and succeeds after a reset.
+//   - A Read of no bytes returns os.ErrDeadlineExceeded if the deadline has passed. A Write
+//     of no bytes makes no system call, so it succeeds after CloseWrite.
+//   - SetLinger knows two cases only: see there.
+//   - A Dialer does not call the hooks ConnectStart, ConnectDone, DNSStart and DNSDone of
+//     net/http/httptrace.
+//
 // The networks are "tcp", "tcp4", "tcp6" and "unix".
 package ionet
