@@ -50,6 +50,28 @@ func TestWriteCutShort(t *testing.T) {
 	}
 }
 
+// A Write of which nothing is counted, but whose record is partly sent, is cut short, too.
+func TestFirstRecordCutShort(t *testing.T) {
+	everywhere(t, func(p *place) {
+		s, _ := p.securePair()
+		w := &ops.Write{To: s, Buf: own(make([]byte, chunk))}
+		for blocked := false; !blocked; {
+			p.port.Submit(w)
+			p.untilBlocked()
+			if blocked = p.port.Stats().InFlight > 0; !blocked {
+				p.delivered(w, nil)
+			}
+		}
+		behind := &ops.Write{To: s, Buf: own([]byte("behind"))}
+		p.port.Submit(behind)
+		p.port.Cancel(w)
+		p.deliveredBoth(w, completion.ErrCanceled, behind, completion.ErrWriteAborted)
+		if w.N() != 0 {
+			p.Errorf("%d bytes are counted", w.N())
+		}
+	})
+}
+
 // untilBlocked does the port's work until no more can be done.
 func (p *place) untilBlocked() {
 	for calls := uint64(1); calls != p.port.Stats().Calls; {

@@ -280,3 +280,44 @@ func TestHalfOpen(t *testing.T) {
 		}
 	})
 }
+
+// joined passes on the first write of a client of TLS 1.3, its hello, and holds the others.
+type joined struct {
+	net.Conn
+	writes int
+	held   []byte
+}
+
+func (j *joined) Write(p []byte) (int, error) {
+	if j.writes++; j.writes == 1 {
+		return j.Conn.Write(p)
+	}
+	j.held = append(j.held, p...)
+	return len(p), nil
+}
+
+// Data that arrives together with the end of the handshake is read, and no event comes for
+// it.
+func TestDataWithHandshake(t *testing.T) {
+	everywhere(t, func(p *place) {
+		s, raw := p.pair()
+		between := &joined{Conn: raw}
+		client := tls.Client(between, clientConfig)
+		sent := make(chan error, 1)
+		go func() {
+			_, err := client.Write([]byte("early")) // after the handshake
+			raw.Write(between.held)
+			sent <- err
+		}()
+		p.must(&iotls.Handshake{On: s, Config: serverConfig})
+		if err := <-sent; err != nil {
+			p.Fatal(err)
+		}
+		read := &ops.Read{From: s, Pool: p.port.NewPool(10, 1)}
+		p.must(read)
+		if got := string(read.Buf.Bytes()); got != "early" {
+			p.Errorf("read %q", got)
+		}
+		read.Release()
+	})
+}

@@ -151,8 +151,11 @@ func (r *portReader) Read(b []byte) (int, error) {
 		op.Buf, op.Full = own(b[:min(len(b), 777)]), true
 	}
 	err := r.p.await(op)
-	if err == io.ErrUnexpectedEOF && op.N() > 0 {
+	switch {
+	case err == io.ErrUnexpectedEOF && op.N() > 0:
 		err = nil
+	case err == nil && op.Pool == nil && op.Full && op.N() < len(op.Buf.Memory()):
+		err = errors.New("a full read is short")
 	}
 	if op.Pool == nil {
 		return op.N(), err

@@ -44,6 +44,8 @@ var notOverTLSOnWindows = []string{
 	"OrderWhenBroken/BrokenUntilDequeued",
 	"OrderWhenBroken/BrokenUntilWaitedFor",
 	"OrderWhenBroken/DeliveryRacesSubmit",
+	"Cancel/WaitEndsWithContext",
+	"Cancel/HalfWrittenByContext",
 }
 
 // leavesOut reports whether a case is not run in this setting.
