@@ -10,6 +10,7 @@ import (
 
 	"github.com/completionport/completion"
 	"github.com/completionport/completion/internal/memory"
+	"github.com/completionport/completion/internal/race"
 	"github.com/completionport/completion/porttest"
 )
 
@@ -41,7 +42,7 @@ func TestConformanceKqueue(t *testing.T) {
 }
 
 func TestConformanceTLSKqueue(t *testing.T) {
-	if testing.Short() {
+	if testing.Short() || race.Enabled {
 		t.Skip("the suite runs over TLS in package iotls")
 	}
 	eachKqueue(t, func(t *testing.T, network *completion.Memory, open porttest.Open) {
