@@ -23,6 +23,7 @@ type carrier struct {
 	handle *core.Handle
 	waits  atomic.Pointer[awaiting] // nil after the handshake
 	dry    bool                     // the system has no more for the Read under way
+	short  bool                     // only a read that would block says so
 	out    outbox
 }
 
@@ -56,7 +57,7 @@ func (c *carrier) Read(p []byte) (int, error) {
 		return 0, errBlocked
 	}
 	n, fatal, err := c.handle.Receive(p)
-	c.dry = n < len(p)
+	c.dry = n < len(p) && !c.short || err == core.ErrBlocked
 	switch {
 	case err == nil:
 		return n, nil

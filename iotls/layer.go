@@ -36,11 +36,11 @@ type layer struct {
 }
 
 // Read decrypts what has arrived.
-func (l *layer) Read(p []byte) (n int, drained bool, err error) {
+func (l *layer) Read(p []byte, stopsShort bool) (n int, drained bool, err error) {
 	if err := l.answer(); err == errFull {
 		return 0, false, err
 	}
-	l.carrier.dry = false
+	l.carrier.dry, l.carrier.short = false, stopsShort
 	p = p[:min(len(p), largestRead)]
 	for n < len(p) && err == nil {
 		var m int

@@ -95,8 +95,9 @@ const (
 // has declared, io.ErrUnexpectedEOF for any other end, or errors of the layer itself.
 type Layer interface {
 	// Read moves plain bytes into p. An err beside n above 0 is nil. drained reports that
-	// the layer has no more, and that an edge comes when the system has.
-	Read(p []byte) (n int, drained bool, err error)
+	// the layer has no more, and that an edge comes when the system has. With stopsShort,
+	// no edge comes after a short read of the system, only after ErrBlocked.
+	Read(p []byte, stopsShort bool) (n int, drained bool, err error)
 
 	// Write and CloseWrite are for kernels of readiness.
 	//

@@ -72,12 +72,14 @@ func (h *Handle) Send(p []byte) (n int, fatal bool, err error) {
 type passage struct {
 	layer Layer
 	ready bool // the direction may have something
+	short bool // a short read of the system does not exhaust the direction
 	again bool // the layer has taken bytes of the write in an earlier call
 }
 
 // callLayer is call for a handle with a layer. The lock is released during it.
 func (h *locked) callLayer(d direction, s *Slot) (r callResult) {
-	by := passage{ready: h.latch[d]&ready != 0, again: s.progress&cutShort != 0}
+	l := h.latch[d]
+	by := passage{ready: l&ready != 0, short: l&stopsShort != 0, again: s.progress&cutShort != 0}
 	h.latch[d] &^= ready | stopsShort
 	s.enter(Calling)
 	h.mu.Unlock()
@@ -123,7 +125,7 @@ func (h *Handle) readLayer(s *Slot, by passage) callResult {
 	space := s.rest()
 	// The race detector sees the layer write the memory.
 	rec.buffer.returnMemory()
-	n, drained, err := by.layer.Read(space)
+	n, drained, err := by.layer.Read(space, by.short)
 	rec.buffer.lendMemory(true)
 	switch {
 	case err != nil:
