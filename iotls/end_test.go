@@ -81,3 +81,43 @@ func TestResetBehindPartOfRecord(t *testing.T) {
 		}
 	})
 }
+
+// unexpected is a handshake message that no peer may send behind a handshake, Finished.
+var unexpected = []byte{20, 0, 0, 0}
+
+// An error of crypto/tls ends the next Read if data came before it.
+func TestErrorBehindData(t *testing.T) {
+	everywhere(t, func(p *place) {
+		s, peer := p.newUpdater()
+		peer.Write(append(peer.record(typeData, []byte("data")), peer.record(typeHandshake, unexpected)...))
+		p.untilBlocked()
+		read := &ops.Read{From: s, Buf: own(make([]byte, 100))}
+		p.must(read)
+		if got := string(read.Buf.Bytes()); got != "data" {
+			p.Errorf("read %q", got)
+		}
+		if err := p.await(read); err == nil {
+			p.Errorf("the next read gets %q", read.Buf.Bytes())
+		}
+	})
+}
+
+// An error of crypto/tls ends all later Reads, also if it would go on.
+func TestErrorIsFinal(t *testing.T) {
+	everywhere(t, func(p *place) {
+		s, peer := p.newUpdater()
+		peer.Write(peer.record(typeHandshake, unexpected))
+		read := &ops.Read{From: s, Buf: own(make([]byte, 100))}
+		err := p.await(read)
+		if err == nil {
+			p.Fatal("the read succeeds")
+		}
+		peer.Write(peer.record(typeData, []byte("after")))
+		if again := p.await(read); again != err {
+			p.Errorf("read: %v, then %v", err, again)
+		}
+		if err := p.await(&ops.Write{To: s, Buf: own([]byte("x"))}); err == nil {
+			p.Error("a write succeeds")
+		}
+	})
+}

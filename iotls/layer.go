@@ -32,7 +32,8 @@ var (
 type layer struct {
 	conn    *tls.Conn
 	carrier *carrier
-	shut    bool // close-notify is in the outbox, or was. Used by the direction of writes
+	failed  error // of all further Reads. Used by the direction of reads
+	shut    bool  // close-notify is in the outbox, or was. Used by the direction of writes
 }
 
 // Read decrypts what has arrived.
@@ -44,11 +45,11 @@ func (l *layer) Read(p []byte, stopsShort bool) (n int, drained bool, err error)
 	p = p[:min(len(p), largestRead)]
 	for n < len(p) && err == nil {
 		var m int
-		m, err = l.conn.Read(p[n:])
+		m, err = l.receive(p[n:])
 		n += m
 	}
 	lost := l.answer()
-	if n > 0 { // crypto/tls returns an error again that is not temporary
+	if n > 0 { // the next Read gets the error
 		return n, err == errBlocked, nil
 	}
 	err = l.errorOf(err)
@@ -56,6 +57,20 @@ func (l *layer) Read(p []byte, stopsShort bool) (n int, drained bool, err error)
 		err = lost
 	}
 	return 0, false, err
+}
+
+// receive is Read of crypto/tls with errors that are final unless they are temporary.
+// crypto/tls goes on after some others, such as that for an unexpected handshake message.
+func (l *layer) receive(p []byte) (n int, err error) {
+	if l.failed != nil {
+		return 0, l.failed
+	}
+	n, err = l.conn.Read(p)
+	var temporary carrierError
+	if err != nil && err != errBlocked && !errors.As(err, &temporary) {
+		l.failed = err
+	}
+	return n, err
 }
 
 // answer sends what crypto/tls has to answer, as far as possible. It returns errFull, or a
