@@ -36,7 +36,7 @@ type Handshake struct {
 	// On is the socket.
 	On *completion.Socket
 
-	// Config is that of crypto/tls. A server needs certificates, a client a ServerName or
+	// Config is that of crypto/tls. It must not be nil: Submit panics. A server needs certificates, a client a ServerName or
 	// InsecureSkipVerify. Many handshakes may share one Config, which must not be changed
 	// any more. Its functions, such as GetCertificate, run on the goroutine of the Handshake
 	// and may block. Renegotiation is not supported: if the field of that name is set, the
@@ -49,13 +49,16 @@ type Handshake struct {
 
 // Describe is for the port.
 func (o *Handshake) Describe(r *core.Request) {
+	if o.Config == nil { // crypto/tls panics for a server, when the first message arrives
+		panic("iotls: a handshake without a config")
+	}
 	o.Op.Describe(r)
 	r.Kind, r.Handle, r.Run = backend.Handshake, (*core.Handle)(o.On), o.run
 }
 
 // run performs the handshake, on a goroutine of its own.
 func (o *Handshake) run(ctx context.Context, port any) (core.Result, error) {
-	if o.Config != nil && o.Config.Renegotiation != tls.RenegotiateNever {
+	if o.Config.Renegotiation != tls.RenegotiateNever {
 		return core.Result{}, fmt.Errorf("iotls: renegotiation: %w", errors.ErrUnsupported)
 	}
 	h := (*core.Handle)(o.On)
@@ -68,7 +71,7 @@ func (o *Handshake) run(ctx context.Context, port any) (core.Result, error) {
 		l.conn = tls.Server(c, o.Config)
 	}
 	if err := l.conn.HandshakeContext(ctx); err != nil {
-		return core.Result{}, errorOfHandshake(err)
+		return core.Result{}, o.errorOf(err)
 	}
 	c.waits.Store(nil)
 	if !h.Install(l) {
@@ -77,9 +80,9 @@ func (o *Handshake) run(ctx context.Context, port any) (core.Result, error) {
 	return core.Result{}, nil
 }
 
-// errorOfHandshake returns the error of the program for one of crypto/tls.
-func errorOfHandshake(err error) error {
-	if errors.Is(err, net.ErrClosed) {
+// errorOf returns the error for the program.
+func (o *Handshake) errorOf(err error) error {
+	if errors.Is(err, net.ErrClosed) && (*core.Handle)(o.On).Closing() { // else it is that of a function of Config
 		return net.ErrClosed
 	}
 	if errors.Is(err, errCut) {

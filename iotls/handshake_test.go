@@ -50,8 +50,8 @@ func TestBadHandshakes(t *testing.T) {
 func TestBadConfigs(t *testing.T) {
 	everywhere(t, func(p *place) {
 		s, _ := p.pair()
-		if err := p.await(&iotls.Handshake{On: s, Client: true}); err == nil {
-			p.Error("a client without a Config succeeds")
+		if err := p.await(&iotls.Handshake{On: s, Config: &tls.Config{}, Client: true}); err == nil {
+			p.Error("a client without a name succeeds")
 		}
 		s, _ = p.pair()
 		config := &tls.Config{Renegotiation: tls.RenegotiateFreelyAsClient}
@@ -203,7 +203,7 @@ func TestMistakes(t *testing.T) {
 				p.Error("a Handshake without a socket is no mistake")
 			}
 		}()
-		p.port.Submit(new(iotls.Handshake))
+		p.port.Submit(&iotls.Handshake{Config: serverConfig})
 	})
 }
 

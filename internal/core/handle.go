@@ -190,6 +190,13 @@ func (h *Handle) Past() (wasConnected, isUnix bool) {
 	return l.state&connected != 0, l.state&ofUnix != 0
 }
 
+// Closing reports whether the handle is closing or closed.
+func (h *Handle) Closing() bool {
+	l := h.lock()
+	defer l.mu.Unlock()
+	return l.state&closing != 0
+}
+
 // Kernel returns the kernel that the descriptor belongs to. It may be called between
 // Acquire and Release.
 func (h *Handle) Kernel() backend.Kernel { return h.port.kernel }

@@ -1,0 +1,64 @@
+package iotls_test
+
+import (
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"testing"
+
+	"github.com/completionport/completion"
+	"github.com/completionport/completion/iotls"
+	"github.com/completionport/completion/ops"
+)
+
+// withCallback performs a handshake in which crypto/tls calls f, and returns its error.
+func (p *place) withCallback(f func(s *completion.Socket) error) error {
+	s, raw := p.pair()
+	config := serverConfig.Clone()
+	config.GetConfigForClient = func(*tls.ClientHelloInfo) (*tls.Config, error) { return nil, f(s) }
+	done := make(chan error)
+	go func() { done <- tls.Client(raw, clientConfig).Handshake() }()
+	err := p.await(&iotls.Handshake{On: s, Config: config})
+	s.Close()
+	<-done
+	return err
+}
+
+// The error of a function of the Config is the program's, whatever it wraps. If the socket
+// is closed meanwhile, the handshake ends as other operations do.
+func TestErrorOfCallback(t *testing.T) {
+	everywhere(t, func(p *place) {
+		mine := fmt.Errorf("my store: %w", net.ErrClosed)
+		if err := p.withCallback(func(*completion.Socket) error { return mine }); !errors.Is(err, mine) {
+			p.Errorf("the handshake: %v", err)
+		}
+		closing := func(s *completion.Socket) error {
+			s.Close()
+			return mine
+		}
+		if err := p.withCallback(closing); err != net.ErrClosed {
+			p.Errorf("of a closed socket: %v", err)
+		}
+	})
+}
+
+// A handshake without a Config is a mistake that Submit reports.
+func TestNilConfig(t *testing.T) {
+	inMemory(t, new(completion.Memory), func(p *place) {
+		for _, isClient := range []bool{false, true} {
+			s, _ := p.pair()
+			func() {
+				defer func() {
+					if recover() == nil {
+						p.Error("Submit accepts it")
+					}
+				}()
+				p.port.Submit(&ops.Timer{}, &iotls.Handshake{On: s, Client: isClient})
+			}()
+		}
+		if n := p.port.Stats().InFlight; n != 0 {
+			p.Errorf("%d are in flight", n)
+		}
+	})
+}
