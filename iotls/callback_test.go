@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"runtime"
+	"strings"
 	"testing"
 
 	"github.com/completionport/completion"
@@ -39,6 +41,23 @@ func TestErrorOfCallback(t *testing.T) {
 		}
 		if err := p.withCallback(closing); err != net.ErrClosed {
 			p.Errorf("of a closed socket: %v", err)
+		}
+	})
+}
+
+// A function of the Config that panics, or ends its goroutine, ends its handshake only.
+func TestCrashOfCallback(t *testing.T) {
+	everywhere(t, func(p *place) {
+		err := p.withCallback(func(*completion.Socket) error { panic("my text") })
+		if err == nil || !strings.Contains(err.Error(), "my text") || !strings.Contains(err.Error(), "callback_test.go") {
+			p.Errorf("a panic: %v", err)
+		}
+		err = p.withCallback(func(*completion.Socket) error {
+			runtime.Goexit()
+			return nil
+		})
+		if err == nil || !strings.Contains(err.Error(), "Goexit") {
+			p.Errorf("Goexit: %v", err)
 		}
 	})
 }

@@ -41,6 +41,10 @@ type Handshake struct {
 	// any more. Its functions, such as GetCertificate, run on the goroutine of the Handshake
 	// and may block. Renegotiation is not supported: if the field of that name is set, the
 	// Handshake ends with errors.ErrUnsupported.
+	//
+	// If one of its functions panics, the Handshake ends with an error whose text has the
+	// stack, and the panic goes no further. If one calls runtime.Goexit, the Handshake ends
+	// with an error, too.
 	Config *tls.Config
 
 	// Client selects the side of the client. The default is that of the server.

@@ -23,7 +23,8 @@ type Dial struct {
 	// Network and Address are those of completion.Port.Dial.
 	Network, Address string
 
-	// Dialer has the options.
+	// Dialer has the options. If a function of it panics on the goroutine of the Dial, the
+	// Dial ends with an error whose text has the stack, and the panic goes no further.
 	Dialer completion.Dialer
 
 	// Conn is the socket, or nil if the Dial failed. It belongs to the port that the Dial

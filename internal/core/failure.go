@@ -30,9 +30,10 @@ type Failure struct {
 	Errno  backend.Errno // for System
 	Handle *Handle       // for System: of the operation that failed
 	Target any           // of a connect that failed, for its error: Request.Target
-	// Err is the error that Request.Run returned for Foreign, that Options.Explain made
-	// for System, or Options.Blame for an operation that a context cancelled. It is written before any other goroutine knows
-	// of the failure, and does not change.
+	// Err is the error that Request.Run returned for Foreign, or its panic, that
+	// Options.Explain made for System, or Options.Blame for an operation that a context
+	// cancelled. It is written before any other goroutine knows of the failure, and does
+	// not change.
 	Err       error
 	breaks    bool // of a write: Handle is broken until the write is delivered
 	byContext bool // the context of the operation's Wait ended it: see blameContext

@@ -1,6 +1,11 @@
 package core
 
-import "context"
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+)
 
 // begin starts the goroutine of s, which is Queued. The lock of the worker is held.
 func (w *worker) begin(s *Slot) { go w.run(s.ticket()) }
@@ -23,22 +28,39 @@ func (w *worker) run(t Ticket) {
 	s.enter(Calling) // from here on nobody else ends it
 	h.mu.Unlock()
 
-	result, err := req.Run(ctx, h.port.owner)
-	cancel()
-
-	h = w.handle.lock()
-	delete(w.cancel, s)
-	h.ran(s, result, err)
-	h.unlock()
+	w.call(ctx, s, req.Run)
 }
 
-// ran completes an operation whose Run has returned.
-func (h *locked) ran(s *Slot, result Result, err error) {
+var errExited = errors.New("completion: a function of the program has called runtime.Goexit")
+
+// call calls run and completes the operation. run calls functions of the program, such as
+// those of a tls.Config. One that panics, perhaps since a peer has found a defect of it,
+// must not end the process with all its connections, and one that ends the goroutine must
+// not leave the operation in flight.
+func (w *worker) call(ctx context.Context, s *Slot, run func(context.Context, any) (Result, error)) {
+	var result Result
+	err, crashed := errExited, true
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("completion: a panic during a %v: %v\n\n%s", s.kind, p, debug.Stack())
+		}
+		h := w.handle.lock()
+		w.cancel[s]()
+		delete(w.cancel, s)
+		h.ran(s, result, err, crashed)
+		h.unlock()
+	}()
+	result, err = run(ctx, w.handle.port.owner)
+	crashed = false
+}
+
+// ran completes an operation whose Run has ended, also by a panic or Goexit.
+func (h *locked) ran(s *Slot, result Result, err error, crashed bool) {
 	var f *Failure
 	switch {
 	case err == nil:
 		s.op.Deliver(result)
-	case h.intentOf(s) != noIntent:
+	case !crashed && h.intentOf(s) != noIntent:
 		f = h.intentOf(s).failure()
 	default:
 		f = &Failure{Code: Foreign, Err: err}

@@ -3,6 +3,8 @@ package core
 import (
 	"context"
 	"errors"
+	"runtime"
+	"strings"
 	"testing"
 
 	"github.com/completionport/completion/internal/backend"
@@ -141,6 +143,37 @@ func TestWorkOfAClosedPort(t *testing.T) {
 		late := newDialing()
 		if p.Submit([]Operation{late}, false) || late.delivered != 1 {
 			t.Error("a closed port accepts it, or leaves an old result")
+		}
+	}
+}
+
+// A Run that panics, or ends its goroutine, completes the operation with an error, and the
+// port can be closed.
+func TestWorkCrashes(t *testing.T) {
+	for text, crash := range map[string]func(){
+		"a panic during a dial: my text": func() { panic("my text") },
+		"runtime.Goexit":                 runtime.Goexit,
+	} {
+		for _, cancelled := range []bool{false, true} {
+			p := newWorkPort(t)
+			d := newDialing()
+			d.run = func(ctx context.Context, _ any) (Result, error) {
+				d.began <- nil
+				if cancelled {
+					<-ctx.Done()
+				}
+				crash()
+				return Result{Accepted: new(Handle)}, nil
+			}
+			p.Submit([]Operation{d}, false)
+			<-d.began
+			if cancelled {
+				p.Cancel(d)
+			}
+			if f := d.outcome(t, p); f == nil || f.Code != Foreign || !strings.Contains(f.Err.Error(), text) {
+				t.Errorf("it ended with %+v", f)
+			}
+			p.Close()
 		}
 	}
 }
