@@ -20,7 +20,8 @@ var _ completion.Operation = (*Handshake)(nil)
 // closed, except after completion.ErrHandshake and errors of a socket that is not connected.
 //
 // The peer may be slow or hostile: give each Handshake a Deadline or a Timeout. A handshake
-// that waits holds a goroutine and some KiB of memory, and delays no other operation. If it
+// that waits holds a goroutine and some KiB of memory, and delays no other operation.
+// Config.MaxInFlight of the port counts it as one operation. If it
 // is cancelled, times out or is closed, it ends at once.
 //
 // The error of a handshake is that of crypto/tls: errors.As finds a

@@ -81,6 +81,7 @@ type state struct {
 	unlisted  bool // an operation was submitted whose handle is in no table
 
 	submitted, completed          uint64
+	beneath                       int // of those in flight: those that belong to handshakes
 	calls, wouldBlocks, poolWaits uint64
 }
 
@@ -257,6 +258,9 @@ func (st *state) publish(o *outcome) {
 // goroutine that waits for it.
 func (st *state) finish(s *Slot) {
 	st.completed++
+	if s.flags&beneath != 0 {
+		st.beneath--
+	}
 	rec := s.record()
 	if s.kind == backend.Timer {
 		rec.n = 0 // it held the due time

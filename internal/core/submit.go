@@ -349,7 +349,10 @@ func (st *state) fillIn(s *Slot, rec *Record, again bool) {
 			s.flags |= vacant
 		}
 	}
-	if limit := st.port.maxInFlight; limit > 0 && st.InFlight() > limit && s.intent == noIntent {
+	switch limit := st.port.maxInFlight; {
+	case s.flags&beneath != 0: // its handshake counts for it
+		st.beneath++
+	case limit > 0 && st.InFlight()-st.beneath > limit && s.intent == noIntent:
 		s.intent = toLimit
 	}
 }
