@@ -154,6 +154,10 @@ type outbox struct {
 	sent int     // how many of them are with the system
 	mark int     // how many more complete the records of the Write under way
 	owed int     // how many plain bytes those records have
+	// fresh: something was added since the last flush.
+	fresh bool
+	// waits: a Write has found no room. When there is some, it sends everything.
+	waits bool
 	// begun: a Native kernel has a part of data.
 	begun bool
 	// full: the peer makes the layer answer and does not read the answers.
@@ -183,6 +187,7 @@ func (o *outbox) put(p []byte) {
 		o.data = outboxes.Get().(*[]byte)
 	}
 	*o.data = append(*o.data, p...)
+	o.fresh = true
 }
 
 // pending returns how many bytes are to be sent. The lock is held, as for those below.
@@ -209,6 +214,7 @@ func (o *outbox) hasSent(n int) {
 
 // flush sends what the system has room for. It returns nil if all is sent.
 func (o *outbox) flush(h *core.Handle) error {
+	o.fresh = false
 	for o.pending() > 0 {
 		if o.begun {
 			return core.ErrBlocked

@@ -38,8 +38,8 @@ type layer struct {
 
 // Read decrypts what has arrived.
 func (l *layer) Read(p []byte, stopsShort bool) (n int, drained bool, err error) {
-	if err := l.answer(); err == errFull {
-		return 0, false, err
+	if l.isFull() {
+		return 0, false, errFull
 	}
 	l.carrier.dry, l.carrier.short = false, stopsShort
 	p = p[:min(len(p), largestRead)]
@@ -66,15 +66,27 @@ func (l *layer) receive(p []byte) (n int, err error) {
 		return 0, l.failed
 	}
 	n, err = l.conn.Read(p)
-	var temporary carrierError
-	if err != nil && err != errBlocked && !errors.As(err, &temporary) {
+	if err != nil && err != errBlocked && !isTemporary(err) {
 		l.failed = err
 	}
 	return n, err
 }
 
-// answer sends what crypto/tls has to answer, as far as possible. It returns errFull, or a
-// fatal errno that a call for answers has got.
+func isTemporary(err error) bool {
+	var temporary carrierError
+	return errors.As(err, &temporary)
+}
+
+func (l *layer) isFull() bool {
+	o := &l.carrier.out
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.full
+}
+
+// answer sends what crypto/tls has to answer, as far as possible. Beside a Write that waits
+// for room, it tries so only once for each answer. It returns errFull, or a fatal errno that
+// a call for answers has got.
 func (l *layer) answer() error {
 	o := &l.carrier.out
 	o.mu.Lock()
@@ -82,7 +94,7 @@ func (l *layer) answer() error {
 	if o.full {
 		return errFull
 	}
-	if o.pending() > 0 && !o.torn {
+	if o.pending() > 0 && !o.torn && (o.fresh || !o.waits) {
 		o.flush(l.carrier.handle)
 	}
 	return o.lost
@@ -138,6 +150,7 @@ func (l *layer) send(again bool) (n int, err error) {
 		o.owed, o.mark = 0, 0
 	}
 	err = o.flush(l.carrier.handle)
+	o.waits = err == core.ErrBlocked
 	return o.settle(), err
 }
 
