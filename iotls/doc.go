@@ -56,8 +56,8 @@
 //
 // A CloseWrite sends close-notify. It does not shut down the sending side of the TCP
 // connection, as in crypto/tls. A Write after it ends with EPIPE. So it does after a
-// CloseWrite that was cancelled or timed out, which may have sent close-notify or a part of
-// it. Reads go on.
+// CloseWrite that was cancelled or timed out, unless that was still behind another
+// operation: it may have sent close-notify or a part of it. Reads go on.
 //
 // Socket.Close sends close-notify, if no CloseWrite did, as far as the system has room for
 // it. It does not wait. The rest of what Socket.Close says about bytes that were not sent

@@ -33,7 +33,9 @@ type layer struct {
 	conn    *tls.Conn
 	carrier *carrier
 	failed  error // of all further Reads. Used by the direction of reads
-	shut    bool  // close-notify is in the outbox, or was. Used by the direction of writes
+	// For the direction of writes:
+	shut  bool // a CloseWrite has begun
+	ended bool // close-notify is in the outbox, or was
 }
 
 // Read decrypts what has arrived.
@@ -196,6 +198,7 @@ func (l *layer) expect(owed int) error {
 
 // CloseWrite sends close-notify.
 func (l *layer) CloseWrite() error {
+	l.shut = true
 	if _, err := l.send(false); err != nil {
 		return err
 	}
@@ -208,13 +211,13 @@ func (l *layer) CloseWrite() error {
 
 // sealEnd puts close-notify into the outbox, once.
 func (l *layer) sealEnd() error {
-	if l.shut {
+	if l.ended {
 		return nil
 	}
 	if err := l.conn.CloseWrite(); err != nil {
 		return err
 	}
-	l.shut = true
+	l.ended = true
 	return nil
 }
 
@@ -233,6 +236,7 @@ func (l *layer) Begin(p []byte, again bool) ([]byte, error) {
 	if !again {
 		var err error
 		if p == nil {
+			l.shut = true
 			if err = l.sealEnd(); err == nil {
 				err = l.expect(0)
 			}

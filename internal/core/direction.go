@@ -135,6 +135,8 @@ func (h *locked) performable(d direction) *Slot {
 			continue
 		case s.kind == backend.CloseWrite && h.state&layered == 0: // needs no room: it never blocks
 			return s
+		case s.kind == backend.CloseWrite && h.state&layered != 0 && s.progress&shutting == 0: // the layer must know
+			return s
 		case h.latch[d]&(ready|undecided) != ready:
 			if h.port.native != nil && h.latch[d]&undecided == 0 {
 				return s // the kernel waits for data or room

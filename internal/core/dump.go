@@ -121,7 +121,7 @@ func (h *locked) need(s *Slot) (Need, backend.Kind) {
 		return NeedsConnect, 0
 	case d == in && h.latch[in]&wantsBuffer != 0:
 		return NeedsBuffer, 0
-	case s.kind == backend.CloseWrite || h.latch[d]&(ready|undecided) == ready:
+	case s.kind == backend.CloseWrite && h.state&layered == 0 || h.latch[d]&(ready|undecided) == ready:
 		return NeedsTurn, 0
 	}
 	return NeedsReadiness, 0

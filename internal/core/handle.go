@@ -105,7 +105,8 @@ type Layer interface {
 	// layer has taken more of p, of which it will send the rest later. The next call of
 	// this operation has again set, and begins with these bytes.
 	Write(p []byte, again bool) (n int, owes bool, err error)
-	// CloseWrite sends the end of the stream. It is called again after ErrBlocked.
+	// CloseWrite sends the end of the stream. From its first call on, which does not wait
+	// for room, Write returns ErrShut. It is called again after ErrBlocked.
 	CloseWrite() error
 
 	// Begin and Ended are for Native kernels. Begin returns what the system is to send for

@@ -81,6 +81,9 @@ func (h *locked) callLayer(d direction, s *Slot) (r callResult) {
 	l := h.latch[d]
 	by := passage{ready: l&ready != 0, short: l&stopsShort != 0, again: s.progress&cutShort != 0}
 	h.latch[d] &^= ready | stopsShort
+	if s.kind == backend.CloseWrite {
+		s.progress |= shutting
+	}
 	s.enter(Calling)
 	h.mu.Unlock()
 	by.layer = h.Layer()

@@ -81,6 +81,7 @@ type progress uint8
 const (
 	opens       progress = 1 << iota // the first connect of its socket
 	lastAborted                      // operations behind it were submitted after the broken write was delivered
+	shutting                         // a half close that its layer has begun
 	cutShort                         // a write that may have sent, or that its layer will send, bytes that are not counted
 )
 
