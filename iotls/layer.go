@@ -221,39 +221,43 @@ func (l *layer) sealEnd() error {
 	return nil
 }
 
-// Begin returns the bytes for a Native kernel: all that is in the outbox.
-func (l *layer) Begin(p []byte, again bool) ([]byte, error) {
+// Begin returns the bytes for a Native kernel: all that is in the outbox. If a Read has sent
+// them meanwhile, with its answers, Begin counts as Ended does.
+func (l *layer) Begin(p []byte, again bool) (data []byte, n int, err error) {
 	o := &l.carrier.out
 	o.mu.Lock()
 	torn, full := o.torn, o.full
 	o.mu.Unlock()
 	switch {
 	case torn:
-		return nil, errTorn
+		return nil, 0, errTorn
 	case full:
-		return nil, errFull
+		return nil, 0, errFull
 	}
 	if !again {
-		var err error
-		if p == nil {
-			l.shut = true
-			if err = l.sealEnd(); err == nil {
-				err = l.expect(0)
-			}
-		} else {
-			err = l.seal(p)
-		}
-		if err != nil {
-			return nil, err
+		if err := l.prepare(p); err != nil {
+			return nil, 0, err
 		}
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.pending() == 0 {
-		return nil, nil
+		return nil, o.settle(), nil
 	}
 	o.begun = true
-	return (*o.data)[o.sent:], nil
+	return (*o.data)[o.sent:], 0, nil
+}
+
+// prepare puts a chunk of p into the outbox, or close-notify if p is nil.
+func (l *layer) prepare(p []byte) error {
+	if p != nil {
+		return l.seal(p)
+	}
+	l.shut = true
+	if err := l.sealEnd(); err != nil {
+		return err
+	}
+	return l.expect(0)
 }
 
 // Ended takes out what a Native kernel has sent.

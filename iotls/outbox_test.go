@@ -71,3 +71,26 @@ func TestAnswersBesideWrite(t *testing.T) {
 		t.Errorf("%d bytes are left", n)
 	}
 }
+
+// On a Native kernel, the answers of a Read may take the rest of a record along, between two
+// parts of a Write. The next part counts it.
+func TestRestSentByAnswers(t *testing.T) {
+	l, c := newCrowded(t)
+	o := &l.carrier.out
+	o.put(make([]byte, 100))
+	if err := l.expect(80); err != nil {
+		t.Fatal(err)
+	}
+	p := make([]byte, 80)
+	if data, n, err := l.Begin(p, true); len(data) != 100 || n != 0 || err != nil {
+		t.Fatalf("Begin: %d bytes, %d, %v", len(data), n, err)
+	}
+	if n, owes := l.Ended(40, false); n != 0 || !owes {
+		t.Fatalf("Ended: %d, %v", n, owes)
+	}
+	c.room = 100
+	l.answer()
+	if data, n, err := l.Begin(p, true); len(data) != 0 || n != len(p) || err != nil {
+		t.Errorf("Begin again: %d bytes, %d, %v", len(data), n, err)
+	}
+}

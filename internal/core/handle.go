@@ -110,11 +110,12 @@ type Layer interface {
 	CloseWrite() error
 
 	// Begin and Ended are for Native kernels. Begin returns what the system is to send for
-	// a Write of p, or for a CloseWrite if p is nil, which may be nothing. It must not
-	// change before Ended is called with the number of bytes that were sent, or that it is
+	// a Write of p, or for a CloseWrite if p is nil. It may be nothing: with again, a call
+	// of Read may have sent the rest, and n is of how many bytes of p everything is with
+	// the system then. data must not change before Ended is called with the number of bytes that were sent, or that it is
 	// unknown. Ended returns of how many bytes of p everything is with the system, and
 	// owes as Write does.
-	Begin(p []byte, again bool) (data []byte, err error)
+	Begin(p []byte, again bool) (data []byte, n int, err error)
 	Ended(sent int, unknown bool) (n int, owes bool)
 
 	// Close sends the end of the stream if it can do so without waiting.

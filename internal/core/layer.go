@@ -115,9 +115,9 @@ func (h *Handle) pass(s *Slot, by passage) callResult {
 	case !isNative:
 		return h.passed(s, 0, false, by.layer.CloseWrite())
 	}
-	data, err := by.layer.Begin(s.rest(), by.again)
+	data, n, err := by.layer.Begin(s.rest(), by.again)
 	if err != nil || len(data) == 0 {
-		return h.passed(s, 0, by.again, err)
+		return h.passed(s, n, err != nil && by.again, err)
 	}
 	return h.startLayer(s, by, data)
 }
