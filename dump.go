@@ -205,7 +205,7 @@ func state(k backend.Kind, is core.Pending) string {
 		return "accepted, not in its queue yet"
 	case is.Phase == core.Inside:
 		return "the system performs it"
-	case k == backend.Dial:
+	case k == backend.Dial || k == backend.Handshake:
 		return "its goroutine runs"
 	}
 	return "in a system call"

@@ -62,6 +62,23 @@ func TestCrashOfCallback(t *testing.T) {
 	})
 }
 
+// Dump says what a handshake does. A nil socket has no state.
+func TestDumpOfHandshake(t *testing.T) {
+	inMemory(t, new(completion.Memory), func(p *place) {
+		var text strings.Builder
+		p.withCallback(func(*completion.Socket) error {
+			p.port.Dump(&text)
+			return nil
+		})
+		if !strings.Contains(text.String(), "its goroutine runs") {
+			p.Errorf("the dump:\n%s", &text)
+		}
+		if _, ok := iotls.ConnectionState(nil); ok {
+			p.Error("nil has a state")
+		}
+	})
+}
+
 // A handshake without a Config is a mistake that Submit reports.
 func TestNilConfig(t *testing.T) {
 	inMemory(t, new(completion.Memory), func(p *place) {

@@ -23,8 +23,10 @@
 // # What it costs
 //
 // A Handshake has a goroutine while it is in flight. Then none is left: an idle connection
-// holds the state of crypto/tls, and neither a goroutine nor memory for a record. See
-// ARCHITECTURE.md for the numbers of bytes.
+// holds the state of crypto/tls and no goroutine. A part of that state is the buffer for what
+// arrives, which grows to the largest record that the peer has sent, up to some 16 KiB. The
+// memory for what is to be sent is only there while something is. See ARCHITECTURE.md for
+// the numbers of bytes.
 //
 // # Reads
 //

@@ -21,14 +21,16 @@ var _ completion.Operation = (*Handshake)(nil)
 //
 // The peer may be slow or hostile: give each Handshake a Deadline or a Timeout. A handshake
 // that waits holds a goroutine and some KiB of memory, and delays no other operation.
-// Config.MaxInFlight of the port counts it as one operation. If it
-// is cancelled, times out or is closed, it ends at once.
+// Config.MaxInFlight of the port counts it as one operation. If it is cancelled, times out
+// or is closed, it ends at once, but not before a function of Config that runs has
+// returned. Such a function should watch the Context of its argument, a
+// *tls.ClientHelloInfo or *tls.CertificateRequestInfo.
 //
 // The error of a handshake is that of crypto/tls: errors.As finds a
 // *tls.CertificateVerificationError or a tls.RecordHeaderError there, or, for an alert of
-// the peer, a *net.OpError whose Op is "remote error". If the peer ends the connection meanwhile, the error matches io.ErrUnexpectedEOF. Errors of
-// the system, and those of a Handshake that was cancelled, timed out or was closed, are as
-// those of other operations.
+// the peer, a *net.OpError whose Op is "remote error". If the peer ends the connection
+// meanwhile, the error matches io.ErrUnexpectedEOF. Errors of the system, and those of a
+// Handshake that was cancelled, timed out or was closed, are as those of other operations.
 //
 // N is 0.
 type Handshake struct {
@@ -39,12 +41,16 @@ type Handshake struct {
 
 	// Config is that of crypto/tls. It must not be nil: Submit panics. A server needs certificates, a client a ServerName or
 	// InsecureSkipVerify. Many handshakes may share one Config, which must not be changed
-	// any more. Its functions, such as GetCertificate, run on the goroutine of the Handshake
-	// and may block. Renegotiation is not supported: if the field of that name is set, the
+	// any more. Renegotiation is not supported: if the field of that name is set, the
 	// Handshake ends with errors.ErrUnsupported.
 	//
-	// If one of its functions panics, the Handshake ends with an error whose text has the
-	// stack, and the panic goes no further. If one calls runtime.Goexit, the Handshake ends
+	// Its functions, such as GetCertificate, run on the goroutine of the Handshake and may
+	// block. ClientSessionCache.Put, Time and Rand are used later, too, by whichever goroutine
+	// performs a Read or a Write of the port. There they must return at once, must not wait
+	// for operations of the port, and must not panic.
+	//
+	// If one panics during the Handshake, that ends with an error whose text has the stack,
+	// and the panic goes no further. If one calls runtime.Goexit there, the Handshake ends
 	// with an error, too.
 	Config *tls.Config
 
@@ -97,8 +103,8 @@ func (o *Handshake) errorOf(err error) error {
 }
 
 // ConnectionState returns the state of the TLS connection of a socket: version, cipher
-// suite, protocol of ALPN, certificates of the peer. ok is false for a socket without TLS,
-// during a handshake, and after the socket was closed.
+// suite, protocol of ALPN, certificates of the peer. ok is false for nil, for a socket
+// without TLS, during a handshake, and after the socket was closed.
 func ConnectionState(s *completion.Socket) (state tls.ConnectionState, ok bool) {
 	l, ok := (*core.Handle)(s).Layer().(*layer)
 	if !ok {

@@ -15,9 +15,10 @@ var (
 	ErrShut = errors.New("completion: a defect of a layer: the sending side is shut")
 )
 
-// Layer returns the layer of the handle, nil for none. A closed handle has none.
+// Layer returns the layer of the handle, nil for none. A closed handle has none, nor has
+// nil.
 func (h *Handle) Layer() Layer {
-	if h.port == nil {
+	if h == nil || h.port == nil {
 		return nil
 	}
 	l, _ := h.port.layers.Load(h)
