@@ -1,6 +1,7 @@
 package iotls_test
 
 import (
+	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -59,6 +60,34 @@ func TestCrashOfCallback(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), "Goexit") {
 			p.Errorf("Goexit: %v", err)
 		}
+	})
+}
+
+// A close ends the context that a function of the Config waits for.
+func TestCloseDuringCallback(t *testing.T) {
+	everywhere(t, func(p *place) {
+		s, raw := p.pair()
+		config := serverConfig.Clone()
+		entered := make(chan bool)
+		config.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
+			close(entered)
+			<-hello.Context().Done()
+			return nil, hello.Context().Err()
+		}
+		done := make(chan error)
+		go func() { done <- tls.Client(raw, clientConfig).Handshake() }()
+		h := &iotls.Handshake{On: s, Config: config}
+		if err := p.port.Start(h); err != nil {
+			p.Fatal(err)
+		}
+		ended := make(chan error)
+		go func() { ended <- p.port.Wait(context.Background(), h) }()
+		<-entered
+		s.Close()
+		if err := <-ended; err != net.ErrClosed {
+			p.Errorf("the handshake: %v", err)
+		}
+		<-done
 	})
 }
 

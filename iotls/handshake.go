@@ -82,7 +82,7 @@ func (o *Handshake) run(ctx context.Context, port any) (core.Result, error) {
 		l.conn = tls.Server(c, o.Config)
 	}
 	if err := l.conn.HandshakeContext(ctx); err != nil {
-		return core.Result{}, o.errorOf(err)
+		return core.Result{}, o.errorOf(ctx, err)
 	}
 	c.waits.Store(nil)
 	if !h.Install(l) {
@@ -92,8 +92,9 @@ func (o *Handshake) run(ctx context.Context, port any) (core.Result, error) {
 }
 
 // errorOf returns the error for the program.
-func (o *Handshake) errorOf(err error) error {
-	if errors.Is(err, net.ErrClosed) && (*core.Handle)(o.On).Closing() { // else it is that of a function of Config
+func (o *Handshake) errorOf(ctx context.Context, err error) error {
+	// Without closing, the error is that of a function of Config.
+	if (errors.Is(err, net.ErrClosed) || ctx.Err() != nil) && (*core.Handle)(o.On).Closing() {
 		return net.ErrClosed
 	}
 	if errors.Is(err, errCut) {

@@ -217,7 +217,11 @@ func (h *Handle) Close() bool {
 	l.endAll()
 	inside := l.abandon(in)
 	inside = l.abandon(out) || inside
+	isShaking := l.state&shaking != 0
 	l.unlock()
+	if isShaking {
+		h.port.worker.interruptShake(h)
+	}
 	if inside {
 		h.port.lookAround()
 	}

@@ -251,7 +251,9 @@ func (t *handles) setAtClose(h *Handle, f func()) {
 // intent ends the context of Run, and is the outcome unless Run has a result all the same.
 type worker struct {
 	handle Handle
-	cancel map[*Slot]context.CancelFunc // of those that are Calling; guarded by handle's lock
+	// The lock of handle guards the rest, which has the operations that are Calling.
+	cancel map[*Slot]context.CancelFunc
+	shakes map[*Handle]*Slot // the handshakes
 }
 
 // isWork reports whether operations of this kind have a goroutine of their own.

@@ -22,22 +22,25 @@ func (w *worker) run(t Ticket) {
 	s.op.Describe(&req)
 	ctx, cancel := context.WithCancel(context.Background())
 	if w.cancel == nil {
-		w.cancel = make(map[*Slot]context.CancelFunc)
+		w.cancel, w.shakes = make(map[*Slot]context.CancelFunc), make(map[*Handle]*Slot)
 	}
 	w.cancel[s] = cancel
+	if req.Handle != nil {
+		w.shakes[req.Handle] = s
+	}
 	s.enter(Calling) // from here on nobody else ends it
 	h.mu.Unlock()
 
-	w.call(ctx, s, req.Run)
+	w.call(ctx, s, &req)
 }
 
 var errExited = errors.New("completion: a function of the program has called runtime.Goexit")
 
-// call calls run and completes the operation. run calls functions of the program, such as
+// call calls Run and completes the operation. Run calls functions of the program, such as
 // those of a tls.Config. One that panics, perhaps since a peer has found a defect of it,
 // must not end the process with all its connections, and one that ends the goroutine must
 // not leave the operation in flight.
-func (w *worker) call(ctx context.Context, s *Slot, run func(context.Context, any) (Result, error)) {
+func (w *worker) call(ctx context.Context, s *Slot, req *Request) {
 	var result Result
 	err, crashed := errExited, true
 	defer func() {
@@ -47,10 +50,11 @@ func (w *worker) call(ctx context.Context, s *Slot, run func(context.Context, an
 		h := w.handle.lock()
 		w.cancel[s]()
 		delete(w.cancel, s)
+		delete(w.shakes, req.Handle)
 		h.ran(s, result, err, crashed)
 		h.unlock()
 	}()
-	result, err = run(ctx, w.handle.port.owner)
+	result, err = req.Run(ctx, w.handle.port.owner)
 	crashed = false
 }
 
@@ -71,3 +75,14 @@ func (h *locked) ran(s *Slot, result Result, err error, crashed bool) {
 // interrupt ends the context of an operation that is Calling. The lock of the worker is
 // held: cancelling a context calls nothing of the program's.
 func (w *worker) interrupt(s *Slot) { w.cancel[s]() }
+
+// interruptShake ends the context of the handshake of h, which is closing, if one is under
+// way: its reads and writes have ended, but a function of the program may wait. No lock is
+// held.
+func (w *worker) interruptShake(h *Handle) {
+	l := w.handle.lock()
+	defer l.mu.Unlock()
+	if s := w.shakes[h]; s != nil {
+		w.interrupt(s)
+	}
+}
