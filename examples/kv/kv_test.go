@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -195,11 +196,26 @@ var badUse = []struct {
 	{"BackendOfNet", "-backend epoll", []string{"-backend", "epoll", "-style", "net"}, true},
 	{"Backend", `"abacus"`, []string{"-backend", "abacus"}, true},
 	{"TraceNotHere", "-trace", []string{"-trace", "no/such/folder/trace.html"}, true},
-	{"TraceOfNet", "queue style", []string{"-trace", os.DevNull, "-style", "net"}, true},
+	{"TraceOfNet", "queue style", []string{"-trace", "FILE", "-style", "net"}, true},
 	{"NoPort", "missing port", []string{"-listen", "nowhere"}, false},
 	{"BadPort", "99999", []string{"-listen", "127.0.0.1:99999"}, false},
 	{"NotHere", "192.0.2.1:1", []string{"-listen", "192.0.2.1:1"}, false},
 	{"NotHereNet", "192.0.2.1:1", []string{"-listen", "192.0.2.1:1", "-style", "net"}, false},
+}
+
+// withFile returns args with the name of a file that may be written in the place of FILE.
+func withFile(t *testing.T, args []string) []string {
+	args = slices.Clone(args)
+	if i := slices.Index(args, "FILE"); i >= 0 {
+		f, err := os.CreateTemp("", "kv-*.html")
+		if err != nil {
+			t.Fatal(err)
+		}
+		f.Close()
+		t.Cleanup(func() { os.Remove(f.Name()) }) // in vain on Windows, if it is still open
+		args[i] = f.Name()
+	}
+	return args
 }
 
 func TestBadUse(t *testing.T) {
@@ -209,7 +225,7 @@ func TestBadUse(t *testing.T) {
 				needBackend(t)
 			}
 			var stdout, stderr bytes.Buffer
-			if status := run(c.args, &stdout, &stderr); status != 2 || stdout.Len() > 0 {
+			if status := run(withFile(t, c.args), &stdout, &stderr); status != 2 || stdout.Len() > 0 {
 				t.Errorf("exit status %d, want 2, stdout is %q", status, &stdout)
 			}
 			line, rest, whole := strings.Cut(stderr.String(), "\n")
