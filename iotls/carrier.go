@@ -24,6 +24,7 @@ type carrier struct {
 	waits  atomic.Pointer[awaiting] // nil after the handshake
 	dry    bool                     // the system has no more for the Read under way
 	short  bool                     // only a read that would block says so
+	left   int                      // how many bytes the Read under way may still receive
 	out    outbox
 }
 
@@ -53,10 +54,11 @@ func (c *carrier) Read(p []byte) (int, error) {
 	if w := c.waits.Load(); w != nil {
 		return w.read(p)
 	}
-	if c.dry {
+	if c.dry || c.left <= 0 {
 		return 0, errBlocked
 	}
 	n, fatal, err := c.handle.Receive(p)
+	c.left -= n
 	c.dry = n < len(p) && !c.short || err == core.ErrBlocked
 	switch {
 	case err == nil:

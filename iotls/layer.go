@@ -22,6 +22,10 @@ const (
 	largestWrite = 128 << 10
 )
 
+// largestReceive is about how many encrypted bytes one call receives. Records may be small,
+// or have no data.
+const largestReceive = 2 * largestRead
+
 var (
 	errTorn = fmt.Errorf("iotls: the system may have sent a part of a record of a write that ended early: %w", completion.ErrWriteAborted)
 	errFull = errors.New("iotls: the peer demands answers and does not read them")
@@ -43,7 +47,7 @@ func (l *layer) Read(p []byte, stopsShort bool) (n int, drained bool, err error)
 	if l.isFull() {
 		return 0, false, errFull
 	}
-	l.carrier.dry, l.carrier.short = false, stopsShort
+	l.carrier.dry, l.carrier.short, l.carrier.left = false, stopsShort, largestReceive
 	p = p[:min(len(p), largestRead)]
 	for n < len(p) && err == nil {
 		var m int
@@ -51,8 +55,9 @@ func (l *layer) Read(p []byte, stopsShort bool) (n int, drained bool, err error)
 		n += m
 	}
 	lost := l.answer()
-	if n > 0 { // the next Read gets the error
-		return n, err == errBlocked, nil
+	isBlocked := err == errBlocked && l.carrier.dry
+	if n > 0 || err == errBlocked && !isBlocked && lost != errFull { // the next Read gets the error
+		return n, isBlocked, nil
 	}
 	err = l.errorOf(err)
 	if lost == errFull || lost != nil && err == io.ErrUnexpectedEOF { // the system reports a reset once

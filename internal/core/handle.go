@@ -94,7 +94,8 @@ const (
 // Errors are ErrBlocked, ErrShut, an errno, io.EOF for the end of the stream that the peer
 // has declared, io.ErrUnexpectedEOF for any other end, or errors of the layer itself.
 type Layer interface {
-	// Read moves plain bytes into p. An err beside n above 0 is nil. drained reports that
+	// Read moves plain bytes into p. An err beside n above 0 is nil, and beside 0 it may be:
+	// then Read is called again, when others have had their turn. drained reports that
 	// the layer has no more, and that an edge comes when the system has. With stopsShort,
 	// no edge comes after a short read of the system, only after ErrBlocked.
 	Read(p []byte, stopsShort bool) (n int, drained bool, err error)

@@ -134,6 +134,8 @@ func (h *Handle) readLayer(s *Slot, by passage) callResult {
 	switch {
 	case err != nil:
 		return h.layerFailure(s, err)
+	case n == 0:
+		return callResult{verdict: progressed}
 	case n == len(space) || s.flags&full == 0 && !drained:
 		return callResult{verdict: ended, n: n}
 	case s.flags&full == 0:
