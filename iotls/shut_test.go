@@ -12,10 +12,8 @@ import (
 
 // Nothing can be written behind a CloseWrite that has waited for room and was cancelled.
 func TestCloseWriteCancelled(t *testing.T) {
-	everywhere(t, func(p *place) {
-		if p.port.Backend() == "iocp" {
-			p.Skip("nothing can be sent after the first cancel")
-		}
+	// A system may find room later, although the peer has read nothing.
+	inMemory(t, new(completion.Memory), func(p *place) {
 		s, peer := p.securePair()
 		w := &ops.Write{To: s, Buf: own(make([]byte, 16<<20))}
 		p.port.Submit(w)
