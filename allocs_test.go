@@ -241,7 +241,7 @@ func borrowAndRelease(t *testing.T, p *completion.Port) func() {
 // What a port keeps after a burst is its records, 64 bytes for each operation that was in
 // flight, and 16 bytes for each deadline that has not passed, cancelled or not. Those of
 // the next burst are the same.
-func TestMemoryAfterBurst(t *testing.T) {
+func TestKeptAfterBurst(t *testing.T) {
 	const n = 50_000
 	p, err := completion.Open(nil)
 	must(t, err)
