@@ -14,6 +14,7 @@ const childVariable = "COMPLETION_PROGRAMS_CHILD"
 var roles = map[string]func(string) error{
 	"proxy": serveProxy,
 	"tls":   serveTLS,
+	"chat":  serveChat,
 }
 
 // runChild does not return in a process that was started as a child.

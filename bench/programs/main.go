@@ -5,6 +5,7 @@
 //	go run ./bench/programs http    # wrk
 //	go run ./bench/programs proxy   # clients and the server behind it in this program
 //	go run ./bench/programs tls     # clients in this program
+//	go run ./bench/programs chat    # members in this program
 //
 // The servers are processes of their own, and so is the load, or it is this program. All
 // servers of a table run all the time, and each round asks each of them in turn. The CPU
@@ -36,6 +37,7 @@ var contests = map[string]func(*builder, options) error{
 	"http":  compareHTTP,
 	"proxy": compareProxy,
 	"tls":   compareTLS,
+	"chat":  compareChat,
 }
 
 func main() {
@@ -54,7 +56,7 @@ func run(args []string, out, log io.Writer) error {
 	flags.BoolVar(&o.pin, "pin", false, "servers on one CPU, the load on another")
 	flags.BoolVar(&o.quick, "quick", false, "a fiftieth of the requests, to see that it works")
 	flags.Usage = func() {
-		fmt.Fprintln(log, "usage: programs [flags] kv|http|proxy|tls")
+		fmt.Fprintln(log, "usage: programs [flags] kv|http|proxy|tls|chat")
 		flags.PrintDefaults()
 	}
 	if err := flags.Parse(args); err != nil {
@@ -63,7 +65,7 @@ func run(args []string, out, log io.Writer) error {
 	compare := contests[flags.Arg(0)]
 	switch {
 	case compare == nil || flags.NArg() != 1:
-		return errors.New("name one of kv, http, proxy, tls")
+		return errors.New("name one of kv, http, proxy, tls, chat")
 	case o.rounds < 1:
 		return errors.New("-rounds is below 1")
 	}

