@@ -15,7 +15,7 @@ import (
 var _ syscall.Conn = (*Socket)(nil)
 
 // Socket is a stream socket of a port: TCP over IPv4 or IPv6, or unix. It belongs to
-// that port for its whole life. It comes from an Accept, from Port.Socket (to be
+// that port until it is closed or detached. It comes from an Accept, from Port.Socket (to be
 // connected), or from Port.AdoptConn.
 type Socket core.Handle
 

@@ -12,8 +12,8 @@ import (
 
 var _ syscall.Conn = (*Listener)(nil)
 
-// Listener accepts connections of stream sockets. It belongs to its port for its whole
-// life. It comes from Port.Listen, ListenConfig.Listen or Port.AdoptListener.
+// Listener accepts connections of stream sockets. It belongs to its port until it is
+// closed or detached. It comes from Port.Listen, ListenConfig.Listen or Port.AdoptListener.
 type Listener core.Handle
 
 func (l *Listener) core() *core.Handle { return (*core.Handle)(l) }

@@ -266,3 +266,15 @@ func (f *flipping) Write(p []byte) (int, error) {
 	changed[len(p)-1] ^= 1
 	return f.Conn.Write(changed)
 }
+
+// The keys belong to the port, so the socket stays.
+func TestDetach(t *testing.T) {
+	everywhere(t, func(p *place) {
+		s, raw := p.pair()
+		peer := p.secure(s, raw, serverConfig, clientConfig, false)
+		if c, err := s.Detach(); !errors.Is(err, errors.ErrUnsupported) {
+			p.Errorf("detached: %v, %v", c, err)
+		}
+		talk(p, s, peer)
+	})
+}

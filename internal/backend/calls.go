@@ -23,6 +23,9 @@ type Calls interface {
 	// Disown closes a descriptor that Adopt has returned and leaves the socket as it
 	// is: it still belongs to c. Close might change what both share.
 	Disown(fd int)
+	// Share returns a connection or listener of package net for the socket of fd. It has
+	// a descriptor of its own, so Disown of fd leaves the socket open.
+	Share(fd int, listening bool) (any, error)
 	// Descriptor returns the system's number for fd, to be shared with others.
 	Descriptor(fd int) (uintptr, error)
 	// FileRemover returns a function that removes the file of a unix listener: the

@@ -197,6 +197,24 @@ func (k Kernel) Adopt(c any, listening bool) (int, error) {
 // Disown is Close: the socket has another owner, so only the descriptor is closed.
 func (k Kernel) Disown(fd int) { k.Close(fd) }
 
+// Share returns a Conn or a Listener for the socket of fd.
+func (k Kernel) Share(fd int, listening bool) (any, error) {
+	n := k.network
+	n.lock()
+	defer n.mu.Unlock()
+	s := n.system.Lookup(fd)
+	name := "tcp"
+	if s.family == backend.Unix {
+		name = "unix"
+	}
+	if listening {
+		l := &Listener{}
+		l.init(n, s, name)
+		return l, nil
+	}
+	return newConn(n, s, name), nil
+}
+
 // AcceptNoDelay has no effect: see SetNoDelay.
 func (Kernel) AcceptNoDelay(int) {}
 

@@ -1,6 +1,8 @@
 package sys
 
 import (
+	"errors"
+	"fmt"
 	"os"
 	"syscall"
 	"unsafe"
@@ -22,6 +24,11 @@ func (Kernel) Disown(fd int) {
 		called("closesocket")
 		windows.Closesocket(windows.Handle(fd))
 	}
+}
+
+// Share fails: package net can take over a socket only from a file that it has made.
+func (Kernel) Share(int, bool) (any, error) {
+	return nil, fmt.Errorf("a socket can't leave its completion port on Windows: %w", errors.ErrUnsupported)
 }
 
 // duplicate returns a new descriptor for the socket of fd. It fails with EPROTOTYPE if the

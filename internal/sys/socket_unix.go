@@ -176,6 +176,20 @@ func (k *Kernel) Disown(fd int) {
 	unix.Close(fd)
 }
 
+// Share returns a connection or listener of package net for the socket of fd.
+func (*Kernel) Share(fd int, listening bool) (any, error) {
+	dup, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 0)
+	if err != nil {
+		return nil, os.NewSyscallError("fcntl", err)
+	}
+	file := os.NewFile(uintptr(dup), "")
+	defer file.Close() // package net makes a duplicate, too
+	if listening {
+		return net.FileListener(file)
+	}
+	return net.FileConn(file)
+}
+
 // duplicate returns a new descriptor for the socket of fd. It fails with ENOTSOCK if fd is
 // no socket. It fails with EPROTOTYPE if the socket is no stream socket of TCP or unix, or
 // if listening is true and the socket is no listener, or false and it is one.

@@ -1,0 +1,72 @@
+package completion
+
+import (
+	"errors"
+	"fmt"
+	"net"
+
+	"github.com/completionport/completion/internal/core"
+)
+
+var errInFlight = errors.New("operations are in flight")
+
+// Detach gives the socket back to package net: it returns a connection with the same
+// socket, which does not belong to the port any more. Nothing is lost: bytes that have
+// arrived are read from the connection, and bytes that were written are on their way. The
+// Socket is closed from then on, as after Close.
+//
+// The socket must be idle: Detach fails if an operation is in flight, or another goroutine
+// is in a method of the socket. A program that waits for data cancels its Read, and detaches
+// when the Read was delivered. With TLS (package iotls), Detach returns an error that matches
+// errors.ErrUnsupported, since the keys are the port's; so it does on Windows, where a
+// socket does not leave its completion port.
+//
+// If Detach fails, the socket stays with the port. Operations that were submitted
+// meanwhile may have ended with net.ErrClosed.
+//
+// On a Memory, the connection is one of that Memory, as from Memory.Dial.
+func (s *Socket) Detach() (conn net.Conn, err error) {
+	err = detach(s.core(), func(k kernel, fd int) error {
+		shared, err := k.Share(fd, false)
+		conn, _ = shared.(net.Conn)
+		return err
+	})
+	return conn, err
+}
+
+// Detach gives the listener back to package net, as Socket.Detach does. Connections that
+// wait in its backlog are not lost. If closing the Listener would have removed the file of
+// a unix socket, closing the new one does.
+func (l *Listener) Detach() (listener net.Listener, err error) {
+	h, removes := l.core(), false
+	err = detach(h, func(k kernel, fd int) error {
+		removes = h.HasAtClose()
+		shared, err := k.Share(fd, true)
+		listener, _ = shared.(net.Listener)
+		return err
+	})
+	if keeper, ok := listener.(interface{ SetUnlinkOnClose(bool) }); ok {
+		keeper.SetUnlinkOnClose(removes)
+	}
+	return listener, err
+}
+
+// detach gives the socket of h another owner, which share makes.
+func detach(h *core.Handle, share func(k kernel, fd int) error) (err error) {
+	why := h.Detach(func(fd int) bool {
+		err = share(kernelOf(h), fd)
+		return err == nil
+	}, func(fd int) { kernelOf(h).Disown(fd) })
+	switch why {
+	case core.IsClosed:
+		return net.ErrClosed
+	case core.IsLayered:
+		err = fmt.Errorf("the socket has TLS: %w", errors.ErrUnsupported)
+	case core.HasWork:
+		err = errInFlight
+	}
+	if err != nil {
+		return opError("detach", nil, nil, err)
+	}
+	return nil
+}
