@@ -74,6 +74,8 @@
 //   - a Read with both or neither of Buf and Pool, a Read into a Buf without memory, or
 //     a pooled read with Append;
 //   - a Write without a Buf;
+//   - a ReadV or WriteV without buffers, with a nil one, or with one that is there twice,
+//     unless a WriteV has it and it is shared; or a ReadV without any memory;
 //   - Wait for an operation that was not started, or not on this port;
 //   - two goroutines that wait for one operation at the same time.
 //
@@ -103,6 +105,9 @@
 //     CloseWrite and Connect.
 //   - If one of these operations was cancelled, timed out, was closed or was above
 //     Config.MaxInFlight before it was aborted, it ends with that error instead.
+//
+// Writes that are queued behind one another leave together, in one system call for up to 64
+// of them. This changes nothing of the above: each completes by itself, with its own count.
 //
 // So the program can learn that a message is broken before any later bytes are sent.
 // Operations that are submitted after the delivery of the Write are performed.

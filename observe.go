@@ -34,7 +34,8 @@ const (
 	// StepReady: the system reported readiness of a descriptor.
 	StepReady = Step(core.StepReady)
 	// StepCalled: a system call was made for the operation. EAGAIN means that the call
-	// would have blocked.
+	// would have blocked. If several writes have left in one call, each of them has this
+	// step, with its own N.
 	StepCalled = Step(core.StepCalled)
 	// StepCompleted: the operation is complete: it has its outcome.
 	StepCompleted = Step(core.StepCompleted)

@@ -327,7 +327,7 @@ type Stats struct {
 	Wakes     uint64 // times that the leader was woken for a reason other than readiness
 	Stale     uint64 // events of a handle that was closed before they were handled
 
-	Calls       uint64 // system calls made for operations, without those of the poller
+	Calls       uint64 // system calls made for operations, without those of the poller; writes that left together share one
 	WouldBlocks uint64 // of these found nothing to do, and the operation went on waiting
 	PoolWaits   uint64 // pooled Reads that had data, and Borrows, that waited for a buffer of their pool
 }

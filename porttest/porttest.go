@@ -36,6 +36,8 @@ var families = []family{
 	{"Order", orderCases},
 	{"OrderWhenFull", orderFullCases},
 	{"OrderWhenBroken", orderBrokenCases},
+	{"Gather", gatherCases},
+	{"Vectors", vectorCases},
 	{"Connect", connectCases},
 	{"Dial", dialCases},
 	{"Accept", acceptCases},

@@ -26,11 +26,12 @@ func OverTLS() Option { return func(s *setting) { s.secure = true } }
 
 // securedFamilies are those whose cases have connections from pair.
 var securedFamilies = []string{"Buffers", "LateBuffers", "Stream", "Order", "OrderWhenFull",
-	"OrderWhenBroken", "Cancel", "Deadlines", "Errors", "Close", "Shutdown", "Waiting"}
+	"OrderWhenBroken", "Gather", "Vectors", "Cancel", "Deadlines", "Errors", "Close", "Shutdown", "Waiting"}
 
 // notOverTLS are cases of these families that do not run over TLS, with the reasons.
 var notOverTLS = map[string]string{
 	"OrderWhenFull/HalfCloseBehindCutWriteNeedsNoRoom": "close-notify needs room",
+	"Gather/QueuedWritesLeaveTogether":                 "a record has the bytes of one write",
 	"Errors/UnreadDataMakesCloseAReset":                "close-notify comes ahead of the reset",
 	"Cancel/WriteRacesCancel":                          "it would take minutes; TestRacingClose of iotls is shorter",
 	"Cancel/CancelInsideSystemCall":                    "the same",

@@ -6,6 +6,10 @@ import (
 	"net/netip"
 )
 
+// MostParts is the largest number of parts of one ReadV or WriteV. It is far below what
+// systems accept (IOV_MAX), so that their description fits into a stack frame.
+const MostParts = 64
+
 // Kernel performs the system calls, none of which blocks. It reports errors
 // as the system does. Classify returns what they mean.
 type Kernel interface {
@@ -17,6 +21,11 @@ type Kernel interface {
 	// Write moves what there is room for. For a Native kernel, it is called only for a
 	// handle with a layer, while no write is inside.
 	Write(fd int, p []byte) (int, Errno)
+	// ReadV and WriteV are Read and Write with one to MostParts parts, none of them empty,
+	// which are filled or sent in their order. A Native kernel must not have an operation
+	// of that direction inside, and has no other condition.
+	ReadV(fd int, parts [][]byte) (int, Errno)
+	WriteV(fd int, parts [][]byte) (int, Errno)
 	CloseWrite(fd int) Errno
 	Close(fd int) Errno
 	// Classify returns what an errno means that a call for an operation of this kind has

@@ -74,8 +74,8 @@ func (h *locked) mayRead(s *Slot, r callResult) bool {
 	if h.port.native == nil || r.verdict != progressed || r.n > 0 || s.kind != backend.Read {
 		return false
 	}
-	if s.hasBuffer() {
-		return h.state&layered != 0
+	if s.hasBuffer() || s.flags&vectored != 0 {
+		return s.flags&vectored != 0 || h.state&layered != 0
 	}
 	return h.getBuffer(s)
 }

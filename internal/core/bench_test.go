@@ -20,6 +20,13 @@ type willing struct{ *script }
 func (k willing) Read(_ int, p []byte) (int, syscall.Errno)  { return len(p), 0 }
 func (k willing) Write(_ int, p []byte) (int, syscall.Errno) { return len(p), 0 }
 
+func (k willing) WriteV(_ int, parts [][]byte) (n int, _ syscall.Errno) {
+	for _, p := range parts {
+		n += len(p)
+	}
+	return n, 0
+}
+
 func newWilling(b *testing.B, steps scheduler.Steps) (*Port, *Handle) {
 	k := willing{&script{now: 1}}
 	p := NewPort(Options{Kernel: k, Poller: pollerOf(k), Steps: steps})

@@ -140,6 +140,10 @@ func (b *Buffer) releaseShare() {
 // recycle ends the sharing of a buffer that has lost its last reference: it goes back to
 // its pool, or to the caller if it has no pool.
 func (b *Buffer) recycle() {
+	if b.place != nil {
+		b.place.vector.giveBack()
+		return
+	}
 	b.returnMemory()
 	if b.pool == nil {
 		b.owner.Store(ownedByCaller)
@@ -147,6 +151,37 @@ func (b *Buffer) recycle() {
 	}
 	b.owner.Store(ownedByPool)
 	b.toPool()
+}
+
+// Vector is the memory of an operation with several buffers. It is a part of the
+// operation. In the record, the placeholder of its place stands for all of them: the
+// length of the placeholder is the number of bytes to send, or that were read. It has one
+// reference, that of the operation, so that whoever delivers the operation recycles it.
+type Vector struct {
+	Bufs  []*Buffer // set by Describe
+	place place
+	reads bool
+	total int // bytes to send, or that there is room for
+
+	// Where the next call begins, for the goroutine that owns the direction.
+	index int // in Bufs
+	ahead int // bytes of the buffers before that
+}
+
+// giveBack gives the buffers back to the caller, each with the number of bytes that a read
+// has filled in. No lock is held.
+func (v *Vector) giveBack() {
+	n := v.place.placeholder.n
+	for _, b := range v.Bufs {
+		if v.reads {
+			b.n = min(n, len(b.data))
+			n -= b.n
+		}
+		if b.giveBack() {
+			b.recycle()
+		}
+	}
+	clear(v.Bufs)
 }
 
 // acquire makes the port the owner of the buffer, for one operation, or returns the

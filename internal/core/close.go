@@ -111,16 +111,19 @@ func (p *Port) acceptedWriteIn(chunk int) (accepted, more bool) {
 	return false, true
 }
 
-// hasWriteLeft reports whether a write of h has no intent. Only the head of a queue can
-// have one: it is in a call or inside the kernel.
+// hasWriteLeft reports whether a write of h has no intent. Only those that are in a call or
+// inside the kernel can have one: they are the first of the queue.
 func (h *Handle) hasWriteLeft() bool {
 	l := h.lock()
 	defer h.mu.Unlock()
 	s := l.queue[out].head()
-	if s == nil {
-		return false
+	for s != nil && l.intentOf(s) != noIntent {
+		if s == l.queue[out].tail {
+			return false
+		}
+		s = s.next
 	}
-	return l.intentOf(s) == noIntent || s.next != s && l.intentOf(s.next) == noIntent
+	return s != nil
 }
 
 // endedPerHold is how many timers or deadlines endTimers handles in one hold of the

@@ -64,10 +64,17 @@ func (h *locked) run(d direction) {
 		if s == nil {
 			return
 		}
-		if budget == 0 {
+		if budget <= 0 {
 			// No new edge will come for the operations that are left.
 			h.list(d)
 			return
+		}
+		if s.next != s && d == out { // more is queued behind it
+			if g := h.gather(s); g != nil {
+				h.sendTogether(g)
+				budget -= gatheredCost - 1
+				continue
+			}
 		}
 		short := h.latch[d] & stopsShort
 		r := h.call(d, s)
@@ -176,8 +183,14 @@ func (h *Handle) perform(s *Slot) callResult {
 	}
 	switch s.kind {
 	case backend.Read:
+		if s.flags&vectored != 0 {
+			return h.readV(s)
+		}
 		return h.read(s)
 	case backend.Write:
+		if s.flags&vectored != 0 {
+			return h.writeV(s)
+		}
 		return h.write(s)
 	case backend.Accept:
 		return h.accept(s)

@@ -12,12 +12,13 @@
 //	phase.go, buffer.go, failure.go,    phases, memory and failures of an operation; its
 //	record.go, slot.go                  part in the program (Record) and the port (Slot)
 //	fifo.go, heap.go, timers.go         queues; deadlines and timers
-//	handle.go, pool.go                  a descriptor with its two queues; buffers of
-//	                                    one size
+//	handle.go, pool.go, vector.go       a descriptor with its two queues; buffers of
+//	                                    one size, and several in one operation
 //	observe.go, port.go, handles.go     the port: its parts and its lock; how outcomes
 //	                                    reach the program; its handles
 //	queue.go, complete.go, perform.go,  the work in a queue: how operations end, calls
-//	apply.go, layer.go, native.go,      and their results, calls through a layer,
+//	apply.go, gather.go, layer.go,      and their results, calls of several writes or
+//	native.go,                          buffers, calls through a layer,
 //	work.go, direction.go,              goroutines of operations, handshakes, cancels
 //	handshake.go, intent.go             and deadlines
 //	serve.go                            what the scheduler calls: events, turns

@@ -135,6 +135,8 @@ func (s *Slot) transfer() (pool *Pool, size, moved int) {
 	switch {
 	case s.kind != backend.Read && s.kind != backend.Write && s.kind != backend.Borrow:
 		return nil, 0, 0
+	case s.flags&vectored != 0:
+		return nil, b.place.vector.total, int(rec.n)
 	case s.flags&pooled != 0:
 		return b.pool, b.pool.size, int(rec.n)
 	case s.kind == backend.Read:

@@ -1,6 +1,7 @@
 package core
 
 import (
+	"bytes"
 	"context"
 	"syscall"
 	"testing"
@@ -37,6 +38,19 @@ func (k *script) Read(_ int, p []byte) (int, syscall.Errno) {
 }
 func (k *script) Write(_ int, p []byte) (int, syscall.Errno) {
 	return k.step(&k.write, p)
+}
+
+// ReadV and WriteV are one step, for all parts as one.
+func (k *script) ReadV(_ int, parts [][]byte) (int, syscall.Errno) {
+	p := make([]byte, len(bytes.Join(parts, nil)))
+	n, errno := k.step(&k.read, p)
+	for rest := p[:n]; len(rest) > 0; parts = parts[1:] {
+		rest = rest[copy(parts[0], rest):]
+	}
+	return n, errno
+}
+func (k *script) WriteV(_ int, parts [][]byte) (int, syscall.Errno) {
+	return k.step(&k.write, bytes.Join(parts, nil))
 }
 
 func (k *script) step(steps *[]func([]byte) (int, syscall.Errno), p []byte) (int, syscall.Errno) {
@@ -301,18 +315,19 @@ func TestInterruptedCallIsMadeAgain(t *testing.T) {
 // The owner of a direction that has made its share of calls leaves the rest to the ready
 // list: no edge will come for it.
 func TestBudgetLeavesTheRestToTheReadyList(t *testing.T) {
+	const size = gatheredBytes/2 + 1 // so that each leaves alone
 	k, p, h := newScript(t)
 	writes := make([]Operation, 3*turnBudget)
 	for i := range writes {
-		writes[i] = newOperation(backend.Write, h, 1)
-		k.write = append(k.write, gives(1, 0))
+		writes[i] = newOperation(backend.Write, h, size)
+		k.write = append(k.write, gives(size, 0))
 	}
 	p.Submit(writes, false)
 	if k.calls >= len(writes) {
 		t.Errorf("one turn made %d calls", k.calls)
 	}
 	for _, w := range writes {
-		ends(t, p, w.(*operation), 1, nil)
+		ends(t, p, w.(*operation), size, nil)
 	}
 }
 

@@ -126,17 +126,20 @@ func (h *Handle) pass(s *Slot, by passage) callResult {
 // readLayer performs a read through a layer, if there may be data.
 func (h *Handle) readLayer(s *Slot, by passage) callResult {
 	rec := s.record()
-	space := s.rest()
+	space, b := s.rest(), rec.buffer
+	if s.flags&vectored != 0 {
+		space, b = s.vector().rest(int(rec.n)), s.vector().current()
+	}
 	// The race detector sees the layer write the memory.
-	rec.buffer.returnMemory()
+	b.returnMemory()
 	n, drained, err := by.layer.Read(space, by.short)
-	rec.buffer.lendMemory(true)
+	b.lendMemory(true)
 	switch {
 	case err != nil:
 		return h.layerFailure(s, err)
 	case n == 0:
 		return callResult{verdict: progressed}
-	case n == len(space) || s.flags&full == 0 && !drained:
+	case n == len(space) && !s.goesOn(n) || s.flags&full == 0 && !drained:
 		return callResult{verdict: ended, n: n}
 	case s.flags&full == 0:
 		return callResult{verdict: endedAndExhausted, n: n}
@@ -154,7 +157,7 @@ func (h *Handle) passed(s *Slot, n int, owes bool, err error) (r callResult) {
 		r = callResult{verdict: progressedAndExhausted}
 	case err != nil:
 		r = h.layerFailure(s, err)
-	case !owes && (s.kind == backend.CloseWrite || n == len(s.rest())):
+	case !owes && (s.kind == backend.CloseWrite || n == s.left()):
 		r = callResult{verdict: ended}
 	default:
 		r = callResult{verdict: progressed}

@@ -20,6 +20,11 @@ func (h *Handle) start(s *Slot) callResult {
 	var data []byte
 	var to *backend.Address
 	rec := s.record()
+	if s.flags&vectored != 0 {
+		if r := h.tryVector(s); r.verdict != wouldBlock {
+			return r
+		}
+	}
 	switch s.kind {
 	case backend.CloseWrite:
 		return h.closeWrite(s)
@@ -56,7 +61,7 @@ func (h *Handle) outcomeOf(s *Slot, n int, errno backend.Errno) callResult {
 	case backend.Connect:
 		return callResult{verdict: ended}
 	case backend.Write:
-		return haveWritten(n, len(s.rest()))
+		return haveWritten(n, s.left())
 	}
 	if !s.hasBuffer() {
 		return callResult{verdict: progressed} // counts as an edge

@@ -31,6 +31,8 @@ type nativeKernel struct {
 	held      []backend.Event // and this is it
 	alone     bool            // nobody can wake a leader that sleeps without a limit
 
+	vector script // calls with several parts; without steps they find nothing to do
+
 	ahead []int // what AcceptAhead was told
 
 	onAhead   func(fd, n int) bool                                               // nil: nothing ends
@@ -58,7 +60,7 @@ type begunOperation struct {
 }
 
 func newNative(t *testing.T) (*nativeKernel, *Port, *Handle) {
-	k := &nativeKernel{t: t, pending: map[begunKey]*begunOperation{}, handles: map[int]*Handle{}, now: 1, until: backend.Never}
+	k := &nativeKernel{t: t, pending: map[begunKey]*begunOperation{}, handles: map[int]*Handle{}, now: 1, until: backend.Never, vector: script{t: t, idle: true}}
 	k.news.L = &k.mu
 	p := NewPort(Options{Kernel: k, Poller: nativePoller{k}})
 	return k, p, k.handle(p, 7)
@@ -164,7 +166,13 @@ func (k *nativeKernel) Now() int64 {
 	defer k.mu.Unlock()
 	return k.now
 }
-func (k *nativeKernel) Write(int, []byte) (int, syscall.Errno)     { panic("not with a native kernel") }
+func (k *nativeKernel) Write(int, []byte) (int, syscall.Errno) { panic("not with a native kernel") }
+func (k *nativeKernel) ReadV(_ int, parts [][]byte) (int, syscall.Errno) {
+	return k.vector.ReadV(0, parts)
+}
+func (k *nativeKernel) WriteV(_ int, parts [][]byte) (int, syscall.Errno) {
+	return k.vector.WriteV(0, parts)
+}
 func (k *nativeKernel) Accept(int) (int, syscall.Errno)            { panic("not with a native kernel") }
 func (k *nativeKernel) Connect(int, backend.Address) syscall.Errno { panic("not with a native kernel") }
 func (k *nativeKernel) Connected(int) syscall.Errno                { panic("not with a native kernel") }

@@ -90,16 +90,24 @@ func (h *Handle) write(s *Slot) callResult {
 		if errno == 0 {
 			return haveWritten(n, len(rest))
 		}
-		switch h.port.kernel.Classify(s.kind, errno) {
-		case backend.Again:
-			continue
-		case backend.WouldBlock:
-			return callResult{verdict: wouldBlock}
-		case backend.BrokenPipe:
-			return callResult{verdict: ended, gone: true}
+		if r, again := h.writeRefused(s, errno); !again {
+			return r
 		}
-		return h.systemFailure(s, errno)
 	}
+}
+
+// writeRefused returns the result of a write that returned an errno, and whether the call
+// is to be made again.
+func (h *Handle) writeRefused(s *Slot, errno backend.Errno) (r callResult, again bool) {
+	switch h.port.kernel.Classify(s.kind, errno) {
+	case backend.Again:
+		return r, true
+	case backend.WouldBlock:
+		return callResult{verdict: wouldBlock}, false
+	case backend.BrokenPipe:
+		return callResult{verdict: ended, gone: true}, false
+	}
+	return h.systemFailure(s, errno), false
 }
 
 // haveWritten returns the result of a write that took n of rest bytes.
@@ -177,16 +185,26 @@ func (h *Handle) closeWrite(s *Slot) callResult {
 // hasBuffer reports whether s has its buffer: it is no pooled read that waits without one.
 func (s *Slot) hasBuffer() bool { return !s.record().buffer.isPlaceholder() }
 
-// rest returns the memory that is still to be filled or sent.
+// rest returns the memory that is still to be filled or sent. Of a write with several
+// buffers, it is the rest of one of them. Of a read with several, there is none: as that of
+// a pooled read without a buffer, it is given to a Native kernel to wait for data.
 func (s *Slot) rest() []byte {
 	rec := s.record()
 	switch {
-	case s.kind == backend.Write:
+	case s.kind == backend.Write && s.flags&vectored == 0:
 		return rec.buffer.data[rec.n:rec.buffer.n]
 	case s.kind == backend.Read && s.hasBuffer():
 		return rec.buffer.data[rec.buffer.n+int(rec.n):] // buffer.n is 0, or its old length with Append
+	case s.kind == backend.Write:
+		return s.vector().rest(int(rec.n))
 	}
 	return nil
+}
+
+// left returns how many bytes of a write are not sent yet.
+func (s *Slot) left() int {
+	rec := s.record()
+	return rec.buffer.n - int(rec.n)
 }
 
 // observedCall makes a call and reports it to the observer. It does not report a call of

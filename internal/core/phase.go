@@ -24,8 +24,8 @@ import (
 //	Inside    Calling   a goroutine asks for its result, or for its end the handle
 //	Done      Idle      it is delivered                                 the port, or none: see Record
 //
-// An operation that is Calling or Inside is the head of its queue. The goroutine in the
-// call owns the direction: no other goroutine performs operations of that direction.
+// An operation that is Calling or Inside is the head of its queue, or one of the writes
+// behind the head that leave in the same call: see gather. The goroutine in the call owns the direction: no other goroutine performs operations of that direction.
 type Phase uint32
 
 const (

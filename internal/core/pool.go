@@ -43,8 +43,9 @@ type stock struct {
 type place struct {
 	placeholder Buffer
 	handle      *Handle
-	prev, next  *place // in the queue; next also in stock.spare
-	reserved    bool   // a buffer is reserved for it: it is on the ready list, and not in the queue
+	prev, next  *place  // in the queue; next also in stock.spare
+	reserved    bool    // a buffer is reserved for it: it is on the ready list, and not in the queue
+	vector      *Vector // of which the placeholder stands for the buffers; then it is in no queue
 }
 
 // NewPool makes a pool of at most limit buffers of size bytes.

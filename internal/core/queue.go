@@ -95,16 +95,17 @@ func (h *locked) putBack(rec *Record) {
 	}
 }
 
-// idle returns the first operation of d that is not in a call or inside the kernel.
+// idle returns the first operation of d that is not in a call or inside the kernel. Writes
+// that leave together are in one call.
 func (h *locked) idle(d direction) *Slot {
 	s := h.queue[d].head()
-	if s == nil || !s.phase().inCall() {
-		return s
+	for s != nil && s.phase().inCall() {
+		if s == h.queue[d].tail {
+			return nil
+		}
+		s = s.next
 	}
-	if s == h.queue[d].tail {
-		return nil
-	}
-	return s.next
+	return s
 }
 
 // unmark is called when s, the last operation to abort, leaves its queue. Then the one

@@ -33,6 +33,7 @@ type Request struct {
 	Append   bool             // a read that begins at the length of the buffer
 	Handle   *Handle          // nil for Post, Timer, Borrow and Dial
 	Buffer   *Buffer          // read into, or written from
+	Vector   *Vector          // the same, if there are several buffers
 	Pool     *Pool            // where a pooled read or a Borrow gets its buffer
 	Address  *backend.Address // of Connect
 	Target   any              // of Connect: the same address, as the program gave it

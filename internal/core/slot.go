@@ -73,6 +73,7 @@ const (
 	collected                       // its record had the mark waited before
 	vacant                          // a write of no bytes, which needs no call
 	beneath                         // belongs to the handshake of its handle
+	vectored                        // has several buffers: a Vector
 )
 
 // progress records what has happened to an operation in flight.

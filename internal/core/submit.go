@@ -191,6 +191,8 @@ func (st *state) acquireBuffer(req *Request) (flags slotFlags) {
 	}
 	flags = flagsOf(req)
 	switch {
+	case req.Vector != nil:
+		return flags | req.Vector.acquire(req.Kind)
 	case req.Kind == backend.Write && req.Buffer == nil:
 		panic("completion: a write without a buffer")
 	case req.Buffer == nil && req.Pool == nil:
@@ -239,7 +241,11 @@ func (st *state) checkPool(pool *Pool) {
 func (st *state) giveBackBuffer(s *Slot) {
 	if s.flags&lent != 0 {
 		// This is not the last reference: a shared buffer still has the caller's own.
-		st.describe(s.op).Buffer.giveBack()
+		if req := st.describe(s.op); s.flags&vectored != 0 {
+			req.Vector.unacquire(len(req.Vector.Bufs))
+		} else {
+			req.Buffer.giveBack()
+		}
 	}
 }
 
@@ -336,6 +342,8 @@ func (st *state) fillIn(s *Slot, rec *Record, again bool) {
 	case backend.Read, backend.Borrow:
 		rec.buffer = req.Buffer
 		switch {
+		case s.flags&vectored != 0:
+			rec.buffer = &req.Vector.place.placeholder
 		case s.flags&pooled != 0:
 			rec.buffer = &req.Pool.placeholder
 		case !req.Append:
@@ -344,7 +352,9 @@ func (st *state) fillIn(s *Slot, rec *Record, again bool) {
 			s.intent = toFull
 		}
 	case backend.Write:
-		rec.buffer = req.Buffer
+		if rec.buffer = req.Buffer; s.flags&vectored != 0 {
+			rec.buffer = &req.Vector.place.placeholder
+		}
 		if rec.buffer.n == 0 {
 			s.flags |= vacant
 		}
@@ -459,6 +469,8 @@ func (st *state) refuseOne(op Operation) {
 	switch req := st.describe(op); {
 	case req.Kind == backend.Accept, isWork(req.Kind), req.Kind == backend.Borrow, req.Kind == backend.Read && req.Pool != nil:
 		op.Deliver(Result{})
+	case req.Kind == backend.Read && req.Vector != nil:
+		req.Vector.empty()
 	case req.Kind == backend.Read && req.Buffer != nil:
 		// As after any read, the buffer has N new bytes. If the caller does not own it,
 		// that is a mistake, but harmless here.

@@ -60,6 +60,20 @@ func (k *kernel) Read(fd int, p []byte) (int, syscall.Errno) {
 	return k.calls.Read(fd, p)
 }
 
+func (k *kernel) ReadV(fd int, parts [][]byte) (int, syscall.Errno) {
+	if errno, faulty := k.meet(Read, fd, nil); faulty {
+		return 0, errno
+	}
+	return k.calls.ReadV(fd, parts)
+}
+
+func (k *kernel) WriteV(fd int, parts [][]byte) (int, syscall.Errno) {
+	if errno, faulty := k.meet(Write, fd, nil); faulty {
+		return 0, errno
+	}
+	return k.calls.WriteV(fd, parts)
+}
+
 func (k *kernel) Write(fd int, p []byte) (int, syscall.Errno) {
 	if errno, faulty := k.meet(Write, fd, nil); faulty {
 		return 0, errno

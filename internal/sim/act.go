@@ -165,7 +165,7 @@ func (c *caller) give(uses []*use, call func() bool) bool {
 		c.checkRefused(u)
 		u.handedOut = true
 		u.op.use = nil
-		copy(u.op.own.Memory(), poisoned)
+		u.op.poison()
 		if u.socket != nil {
 			u.socket.uses = slices.DeleteFunc(u.socket.uses, func(v *use) bool { return v == u })
 		}
@@ -212,8 +212,7 @@ func (c *caller) fill(o *operation, p *operationPlan, conn *connection) {
 			o.pool = c.pools[p.pool-1]
 			break
 		}
-		o.own.Set(make([]byte, p.size))
-		o.buffer = &o.own
+		o.setMemory(p.size)
 	case backend.Borrow:
 		o.pool = c.pools[p.pool-1]
 	case backend.Timer:
@@ -259,7 +258,7 @@ func (c *caller) use(o *operation) *use {
 		u.socket = o.conn.socket
 	}
 	if o.buffer != nil {
-		u.memory = o.buffer.Bytes()
+		u.memory = o.bytes()
 		u.total = len(u.memory)
 	}
 	if o.kind == backend.Write && o.buffer == &o.own {
@@ -475,8 +474,7 @@ func (c *caller) mistake() {
 	}
 	post := &operation{number: -1, kind: backend.Post}
 	o := &operation{number: -1, kind: backend.Read, conn: conn}
-	o.own.Set(make([]byte, 4))
-	o.buffer = &o.own
+	o.setMemory(4)
 	accepted := func() (ok bool) {
 		defer func() {
 			if r := recover(); r == any(errAbandoned) {

@@ -56,7 +56,7 @@ func (w *world) checkRefused(u *use) {
 	if !ok || n != 0 || f == nil || f.Code != core.Closed {
 		w.fail("%v is refused with %d bytes, %+v", u, n, f)
 	}
-	if u.op.late != nil || u.op.accepted != nil || u.kind == backend.Read && !u.late && len(u.op.buffer.Bytes()) > 0 {
+	if u.op.late != nil || u.op.accepted != nil || u.kind == backend.Read && !u.late && len(u.op.bytes()) > 0 {
 		w.fail("%v is refused and has brought something", u)
 	}
 }
@@ -73,7 +73,7 @@ func (c *caller) keep(u *use) {
 			c.release()
 		}
 	case o.buffer == &o.own:
-		copy(o.own.Memory(), poisoned)
+		o.poison()
 	}
 	if o.accepted != nil {
 		c.know(&connection{handle: o.accepted, socket: u.product})
@@ -284,7 +284,7 @@ func (w *world) checkBytes(u *use) {
 		}
 		got = u.op.late.Bytes()
 	} else {
-		got = u.op.buffer.Bytes()
+		got = u.op.bytes()
 	}
 	if want := u.socket.other.sent[u.offset : u.offset+u.moved]; !bytes.Equal(got, want) {
 		w.fail("%v: read %v, the stream has %v", u, got, want)
@@ -293,7 +293,8 @@ func (w *world) checkBytes(u *use) {
 
 // checkPoison: nothing writes to memory that the caller owns.
 func (w *world) checkPoison(o *operation) {
-	if m := o.own.Memory(); !bytes.Equal(m, poisoned[:len(m)]) && len(m) > 0 && o.buffer == &o.own && o.use == nil {
+	o.own.Memory() // panics if the caller does not own it
+	if m := o.memory; !bytes.Equal(m, poisoned[:len(m)]) && len(m) > 0 && o.buffer == &o.own && o.use == nil {
 		w.fail("the buffer of operation %d was touched after its completion: %v", o.number, m)
 	}
 }

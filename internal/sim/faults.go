@@ -50,6 +50,8 @@ const (
 	stoppedAtMessage // a read ends at the end of a message
 	urgentAlone      // urgent data comes with nothing before it
 	keptBusy         // a look found something, since the world keeps the leader busy
+	gathered         // several writes leave together
+	gatheredShort    // and there is room for the first of them, but not for all
 	// With kqueue only.
 	refusedHalfWay // the second of two changes fails
 	changedClosed  // a change fails because its descriptor is closed
@@ -103,7 +105,7 @@ var faultNames = [faults]string{
 	"closed by peer", "reset", "reset by unread data", "write to nobody", "descriptor reused", "clock jumped",
 	"context ended", "observed",
 	"read ends at urgent data", "read ends where urgent data was", "read ends with a message", "urgent data alone",
-	"kept busy",
+	"kept busy", "writes gathered", "gathered writes cut short",
 	"second change refused", "change of a closed descriptor", "EINTR on a change", "EINTR on a wait", "lingering with events",
 	"stale event of a reused number", "reopened at once",
 	"extra Write event", "Write before Read", "EV_EOF with data left", "EV_EOF with fflags",

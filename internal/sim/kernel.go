@@ -56,10 +56,25 @@ func (k *kernel) enter(fd int, call string) *socket {
 // and after it as soon as the engine takes a lock. call returns nil if the call is a
 // mistake.
 func (k *kernel) call(fd int, kind backend.Kind) (*socket, *use) {
+	s := k.begin(fd, kind)
+	if s == nil {
+		return nil, nil
+	}
+	u := k.w.caller(s, kind)
+	if u == nil {
+		return nil, nil
+	}
+	k.w.checkOrder(u, s)
+	return s, u
+}
+
+// begin begins a call on a direction of a descriptor, as call does. It returns nil if the
+// call is a mistake.
+func (k *kernel) begin(fd int, kind backend.Kind) *socket {
 	name := kind.String()
 	s := k.socketOf(fd, name)
 	if s == nil {
-		return nil, nil
+		return nil
 	}
 	k.w.traceCall(name, fd)
 	side := sideOf(kind)
@@ -75,14 +90,9 @@ func (k *kernel) call(fd int, kind backend.Kind) (*socket, *use) {
 	}
 	if k.socketOf(fd, name) != s {
 		k.w.fail("descriptor %d changed hands during a call", fd)
-		return nil, nil
+		return nil
 	}
-	u := k.w.caller(s, kind)
-	if u == nil {
-		return nil, nil
-	}
-	k.w.checkOrder(u, s)
-	return s, u
+	return s
 }
 
 // refuse ends a call that did nothing.
@@ -108,6 +118,11 @@ func (k *kernel) Read(fd int, p []byte) (int, syscall.Errno) {
 	if u == nil {
 		return 0, syscall.EBADF
 	}
+	return k.receive(s, u, p)
+}
+
+// receive is the effect of a read of u into p.
+func (k *kernel) receive(s *socket, u *use, p []byte) (int, syscall.Errno) {
 	k.w.checkRead(u, s, p)
 	switch {
 	case k.w.fires(interruptedRead):
@@ -160,7 +175,12 @@ func (k *kernel) Write(fd int, p []byte) (int, syscall.Errno) {
 		return 0, syscall.EBADF
 	}
 	k.w.checkWrite(u, s, p)
-	room := s.room(k.capacity)
+	return k.send(s, part{u, p})
+}
+
+// send is the effect of a write of parts. An errno belongs to the first.
+func (k *kernel) send(s *socket, parts ...part) (int, syscall.Errno) {
+	room, u := s.room(k.capacity), parts[0].use
 	switch {
 	case k.w.fires(interruptedWrite):
 		return 0, k.refuse(s, u, syscall.EINTR)
@@ -174,10 +194,9 @@ func (k *kernel) Write(fd int, p []byte) (int, syscall.Errno) {
 		return 0, k.refuse(s, u, syscall.EPIPE)
 	case s.nobody:
 		k.w.fired[wroteToNobody]++
-		k.deliver(s, p)
-		k.w.wasWritten(u, s, len(p))
+		k.deliverParts(s, parts, sizeOf(parts))
 		k.broken(s)
-		return len(p), 0
+		return sizeOf(parts), 0
 	case k.w.fires(noBuffersWrite):
 		return 0, k.refuse(s, u, syscall.ENOBUFS)
 	case room > 0 && k.w.fires(againWrite):
@@ -188,15 +207,12 @@ func (k *kernel) Write(fd int, p []byte) (int, syscall.Errno) {
 		s.full = true
 		return 0, k.refuse(s, u, syscall.EAGAIN)
 	}
-	n := min(room, len(p))
+	n := min(room, sizeOf(parts))
 	if n > 1 && k.w.fires(shortWrite) {
 		n = 1 + k.w.schedule.pick(n-1)
 		k.postpone(s, backend.Writable)
 	}
-	s.full = n < len(p)
-	k.deliver(s, p[:n])
-	k.w.wasWritten(u, s, n)
-	return n, 0
+	return k.deliverParts(s, parts, n), 0
 }
 
 func (k *kernel) Accept(fd int) (int, syscall.Errno) {

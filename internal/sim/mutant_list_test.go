@@ -51,7 +51,7 @@ var mutants = []mutant{
 	{"AbortSkipped", "complete.go", []edit{
 		{"f != nil && isShort &&", "f != nil && isShort && h.fd < 0 &&"}}},
 	{"RestOfTheBudgetForgotten", "direction.go", []edit{
-		{"if budget == 0 {", "if budget == 0 {\n\t\t\treturn\n\t\t}\n\t\tif budget < 0 {"}}},
+		{"if budget <= 0 {", "if budget <= 0 {\n\t\t\treturn\n\t\t}\n\t\tif h.fd < 0 {"}}},
 	{"UndecidedNotListed", "apply.go", []edit{
 		{"h.latch[1-d] &^= undecided\n", "h.latch[1-d] &^= undecided\n\t\treturn\n"}}},
 	{"IntentDuringCallForgotten", "apply.go", []edit{
@@ -138,6 +138,25 @@ var mutants = []mutant{
 		{"if r.verdict == ended || h.latch", "if h.latch"}}},
 	{"ShortTransferForgetsTheLatch", "apply.go", []edit{
 		{"if r.verdict == ended || h.latch[d]&stopsShort != 0 {", "if r.verdict == ended {"}}},
+	{"GatheredInTheWrongOrder", "gather.go", []edit{
+		{"for g.join(s) && s != h.queue[out].tail && s.next.joins(g.total) {\n\t\ts = s.next", "for g.join(s) && s != h.queue[out].tail && s.next.joins(g.total) {\n\t\ts = s.prev"}}},
+	{"GatheredLeftQueued", "gather.go", []edit{
+		{"\tfor _, s := range g.ops[:g.count] {\n\t\ts.enter(Calling)", "\tfor _, s := range g.ops[:1] {\n\t\ts.enter(Calling)"}}},
+	{"GatheredPartCountsForAll", "gather.go", []edit{
+		{"case left >= size:\n\t\t\tleft -= size\n", "case left > 0 || r.verdict == ended && r.failure == nil && !r.gone:\n\t\t\tleft -= size\n"}}},
+	{"GatheredPartForgotten", "gather.go", []edit{
+		{"callResult{verdict: progressedAndExhausted, n: left}", "callResult{verdict: wouldBlock}"}}},
+	{"GatheredFailTogether", "gather.go", []edit{
+		{"case i == 0:\n\t\t\th.apply(out, s, r)", "case i == 0 || r.failure != nil:\n\t\t\th.apply(out, s, r)"}}},
+	{"IntentDuringAGatheredCallForgotten", "gather.go", []edit{
+		{"\t\t\ts.enter(Queued)\n\t\t\th.goOnWaiting(out, s, callResult{verdict: wouldBlock})", "\t\t\ts.enter(Queued)"}}},
+	{"GatheredCallForgetsTheLatch", "gather.go", []edit{
+		{"\th.setLatch(out, r.verdict)\n", ""}}},
+	{"GatheredCallClearsTheLatchAfterwards", "gather.go", []edit{
+		{"\th.latch[out] &^= ready\n\tfor", "\tfor"},
+		{"\th.applyTogether(g, r)", "\th.latch[out] &^= ready\n\th.applyTogether(g, r)"}}},
+	{"GatheredAreNotInACall", "queue.go", []edit{
+		{"\tfor s != nil && s.phase().inCall() {", "\tif s != nil && s.phase().inCall() {"}}},
 	{"SecondConnectRefusedLate", "direction.go", []edit{
 		{"(s.kind != backend.Connect || h.state&(connecting|connected) != 0)", "s.kind != backend.Connect"}}},
 	{"AwaiterNotWoken", "scheduler/wait.go", []edit{

@@ -27,6 +27,10 @@ type operation struct {
 	conn     *connection
 	buffer   *core.Buffer
 	own      core.Buffer
+	second   core.Buffer // the rest of memory, if it has two
+	memory   []byte      // of own, and of second
+	hasTwo   bool
+	vector   core.Vector // used if it has two buffers
 	pool     *core.Pool
 	full     bool
 	address  backend.Address
@@ -49,12 +53,49 @@ func (o *operation) Err() error { return nil }
 
 func (o *operation) Describe(r *core.Request) {
 	*r = core.Request{Kind: o.kind, Full: o.full, Buffer: o.buffer, Pool: o.pool, Due: o.due, Deadline: o.deadline}
+	if o.isVector() {
+		r.Buffer, r.Vector = nil, &o.vector
+		o.vector.Bufs = append(o.vector.Bufs[:0], &o.own, &o.second)
+	}
 	if o.conn != nil {
 		r.Handle = o.conn.handle
 	}
 	if o.kind == backend.Connect {
 		r.Address = &o.address
 	}
+}
+
+// setMemory gives o new memory of its own, in two buffers if it is large.
+func (o *operation) setMemory(size int) {
+	first := size
+	if o.hasTwo = size > 5; o.hasTwo {
+		first = size / 2
+	}
+	o.memory = make([]byte, size)
+	o.own.Set(o.memory[:first])
+	o.second.Set(o.memory[first:])
+	o.buffer = &o.own
+}
+
+func (o *operation) isVector() bool { return o.buffer == &o.own && o.hasTwo }
+
+// bytes returns what the buffers of o hold, as their owner may.
+func (o *operation) bytes() []byte {
+	if o.buffer != &o.own {
+		return o.buffer.Bytes()
+	}
+	first, second := o.own.Bytes(), o.second.Bytes()
+	if len(second) > 0 && len(first) < len(o.own.Memory()) {
+		return nil // a gap: no read leaves one
+	}
+	return o.memory[:len(first)+len(second)]
+}
+
+// poison overwrites the memory of o, as its owner may.
+func (o *operation) poison() {
+	o.own.Memory() // panics if the caller does not own it
+	o.second.Memory()
+	copy(o.memory, poisoned)
 }
 
 func (o *operation) Deliver(r core.Result) {

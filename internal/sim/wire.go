@@ -2,16 +2,18 @@ package sim
 
 import (
 	"bytes"
+	"slices"
 
 	"github.com/completionport/completion/internal/backend"
 	"github.com/completionport/completion/internal/core"
 )
 
 // checkOrder: no operation overtakes another one of its direction, or the connect that it
-// was submitted behind.
-func (w *world) checkOrder(u *use, s *socket) {
+// was submitted behind. Those ahead are in the same call.
+func (w *world) checkOrder(u *use, s *socket, ahead ...part) {
 	for _, v := range s.uses {
-		if v == u || !v.before(u) || !v.unfinished() {
+		isAhead := func(p part) bool { return p.use == v }
+		if v == u || !v.before(u) || !v.unfinished() || slices.ContainsFunc(ahead, isAhead) {
 			continue
 		}
 		if sideOf(v.kind) == sideOf(u.kind) {

@@ -22,6 +22,20 @@ func (*Kernel) Read(fd int, p []byte) (int, syscall.Errno) { return read(fd, p[:
 // connection is gone.
 func (*Kernel) Write(fd int, p []byte) (int, syscall.Errno) {
 	n, errno := write(fd, p[:oneCall(len(p))])
+	return sent(fd, n, errno)
+}
+
+// ReadV is Read, by recvmsg(2).
+func (*Kernel) ReadV(fd int, parts [][]byte) (int, syscall.Errno) { return readV(fd, parts) }
+
+// WriteV is Write, by sendmsg(2), and by writev(2) on macOS.
+func (*Kernel) WriteV(fd int, parts [][]byte) (int, syscall.Errno) {
+	n, errno := writeV(fd, parts)
+	return sent(fd, n, errno)
+}
+
+// sent returns the result of a send, with the reason why the connection is gone.
+func sent(fd, n int, errno syscall.Errno) (int, syscall.Errno) {
 	switch errno {
 	case 0:
 		return n, 0

@@ -1,6 +1,7 @@
 package sys
 
 import (
+	"math"
 	"sync/atomic"
 	"syscall"
 	"unsafe"
@@ -21,9 +22,21 @@ const rawLimit = 64 << 10
 // reads again. Each repetition takes another signal. The number of repetitions is limited,
 // in case a kernel has another reason for EAGAIN.
 func (k *Kernel) Read(fd int, p []byte) (n int, errno syscall.Errno) {
-	const atMost = 1000
-	for range atMost {
+	for range readsAtMost {
 		n, errno = read(fd, p)
+		if errno != unix.EAGAIN || !k.mayBeAtUrgent(fd) || !readable(fd) {
+			break
+		}
+	}
+	return n, errno
+}
+
+const readsAtMost = 1000
+
+// ReadV is Read, by recvmsg(2).
+func (k *Kernel) ReadV(fd int, parts [][]byte) (n int, errno syscall.Errno) {
+	for range readsAtMost {
+		n, errno = readV(fd, parts)
 		if errno != unix.EAGAIN || !k.mayBeAtUrgent(fd) || !readable(fd) {
 			break
 		}
@@ -66,7 +79,7 @@ func read(fd int, p []byte) (int, syscall.Errno) {
 // Write is send(2) with MSG_DONTWAIT, for the reason given at read, and with MSG_NOSIGNAL:
 // a broken pipe is an errno, not a signal that a program with its own handler would see.
 func (*Kernel) Write(fd int, p []byte) (int, syscall.Errno) {
-	const flags = unix.MSG_DONTWAIT | unix.MSG_NOSIGNAL
+	const flags = sendFlags
 	var n uintptr
 	var errno syscall.Errno
 	if len(p) <= rawLimit {
@@ -79,6 +92,14 @@ func (*Kernel) Write(fd int, p []byte) (int, syscall.Errno) {
 	}
 	return int(n), 0
 }
+
+// WriteV is Write, by sendmsg(2).
+func (*Kernel) WriteV(fd int, parts [][]byte) (int, syscall.Errno) { return writeV(fd, parts) }
+
+const (
+	sendFlags      = unix.MSG_DONTWAIT | unix.MSG_NOSIGNAL
+	largestMessage = math.MaxInt // Linux limits its calls by itself
+)
 
 // accept is accept4(2). Go's scheduler is told of the call: see Accept.
 func accept(fd int) (int, syscall.Errno) {

@@ -35,6 +35,41 @@ func (Kernel) Write(fd int, p []byte) (int, syscall.Errno) {
 	return int(n), asErrno(err)
 }
 
+// ReadV is Read into several parts.
+func (Kernel) ReadV(fd int, parts [][]byte) (int, syscall.Errno) {
+	var buffers [backend.MostParts]windows.WSABuf
+	var n, flags uint32
+	count := describe(&buffers, parts, largest)
+	called("WSARecv")
+	err := windows.WSARecv(windows.Handle(fd), &buffers[0], count, &n, &flags, nil, nil)
+	return int(n), asErrno(err)
+}
+
+// WriteV is Write from several parts. It sends at most LargestSend bytes of them.
+func (Kernel) WriteV(fd int, parts [][]byte) (int, syscall.Errno) {
+	var buffers [backend.MostParts]windows.WSABuf
+	var n uint32
+	count := describe(&buffers, parts, LargestSend)
+	called("WSASend")
+	err := windows.WSASend(windows.Handle(fd), &buffers[0], count, &n, 0, nil, nil)
+	return int(n), asErrno(err)
+}
+
+// describe describes parts to Winsock, at most limit bytes of them, and returns how many it
+// has described.
+func describe(buffers *[backend.MostParts]windows.WSABuf, parts [][]byte, limit int) (count uint32) {
+	for _, p := range parts {
+		size := min(len(p), limit)
+		limit -= size
+		if size == 0 {
+			break
+		}
+		buffers[count] = windows.WSABuf{Len: uint32(size), Buf: unsafe.SliceData(p)}
+		count++
+	}
+	return count
+}
+
 // CloseWrite is shutdown of the sending side.
 func (Kernel) CloseWrite(fd int) syscall.Errno {
 	called("shutdown")

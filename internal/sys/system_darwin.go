@@ -38,6 +38,24 @@ func write(fd int, p []byte) (int, syscall.Errno) {
 	return n, 0
 }
 
+func readV(fd int, parts [][]byte) (int, syscall.Errno) {
+	n, _, _, _, err := unix.RecvmsgBuffers(fd, parts, nil, unix.MSG_DONTWAIT)
+	if err != nil {
+		return 0, asErrno(err)
+	}
+	return n, 0
+}
+
+// writeV relies on O_NONBLOCK, as write does. It allocates, since package unix describes
+// the parts to libc in memory of the heap.
+func writeV(fd int, parts [][]byte) (int, syscall.Errno) {
+	n, err := unix.Writev(fd, parts)
+	if err != nil {
+		return 0, asErrno(err)
+	}
+	return n, 0
+}
+
 // No call opens a descriptor and sets close-on-exec in one step. So openStream holds
 // ForkLock, for which every fork waits. It may do so, since it does not wait itself.
 

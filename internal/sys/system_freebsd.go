@@ -18,6 +18,11 @@ const (
 // size that saves more time than it costs. Longer calls would hold up the scheduler.
 const rawLimit = 64 << 10
 
+const (
+	sendFlags      = unix.MSG_DONTWAIT | unix.MSG_NOSIGNAL
+	largestMessage = largest
+)
+
 func read(fd int, p []byte) (int, syscall.Errno) {
 	var n uintptr
 	var errno syscall.Errno
@@ -36,9 +41,9 @@ func write(fd int, p []byte) (int, syscall.Errno) {
 	var n uintptr
 	var errno syscall.Errno
 	if len(p) <= rawLimit {
-		n, _, errno = syscall.RawSyscall6(unix.SYS_SENDTO, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)), unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL, 0, 0)
+		n, _, errno = syscall.RawSyscall6(unix.SYS_SENDTO, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)), sendFlags, 0, 0)
 	} else {
-		n, _, errno = unix.Syscall6(unix.SYS_SENDTO, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)), unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL, 0, 0)
+		n, _, errno = unix.Syscall6(unix.SYS_SENDTO, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)), sendFlags, 0, 0)
 	}
 	if errno != 0 {
 		return 0, errno

@@ -34,6 +34,23 @@ func write(fd int, p []byte) (int, syscall.Errno) {
 	return n, 0
 }
 
+func readV(fd int, parts [][]byte) (int, syscall.Errno) {
+	n, _, _, _, err := unix.RecvmsgBuffers(fd, parts, nil, unix.MSG_DONTWAIT)
+	if err != nil {
+		return 0, asErrno(err)
+	}
+	return n, 0
+}
+
+// writeV allocates, since package unix describes the parts to libc in memory of the heap.
+func writeV(fd int, parts [][]byte) (int, syscall.Errno) {
+	n, err := unix.SendmsgBuffers(fd, parts, nil, nil, unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL)
+	if err != nil {
+		return 0, asErrno(err)
+	}
+	return n, 0
+}
+
 func accept(fd int) (int, syscall.Errno) {
 	n, _, err := syscall.Accept4(fd, unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC)
 	if err != nil {

@@ -9,6 +9,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+const (
+	sendFlags      = dontWait | unix.MSG_NOSIGNAL
+	largestMessage = largest
+)
+
 func read(fd int, p []byte) (int, syscall.Errno) {
 	n, _, errno := unix.Syscall6(unix.SYS_RECVFROM, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)), unix.MSG_DONTWAIT, 0, 0)
 	if errno != 0 {
@@ -18,7 +23,7 @@ func read(fd int, p []byte) (int, syscall.Errno) {
 }
 
 func write(fd int, p []byte) (int, syscall.Errno) {
-	n, _, errno := unix.Syscall6(unix.SYS_SENDTO, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)), dontWait|unix.MSG_NOSIGNAL, 0, 0)
+	n, _, errno := unix.Syscall6(unix.SYS_SENDTO, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)), sendFlags, 0, 0)
 	if errno != 0 {
 		return 0, errno
 	}

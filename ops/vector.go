@@ -1,0 +1,80 @@
+package ops
+
+import (
+	"github.com/completionport/completion"
+	"github.com/completionport/completion/internal/backend"
+	"github.com/completionport/completion/internal/core"
+)
+
+var (
+	_ completion.Operation = (*ReadV)(nil)
+	_ completion.Operation = (*WriteV)(nil)
+)
+
+// ReadV is a Read into several buffers, as readv(2). It fills the memory of each before the
+// next. A ReadV that waits for data makes no call, and holds its buffers.
+//
+// N is the total. The length of each buffer becomes the number of bytes that were read into
+// it, which is 0 for those that were not reached.
+type ReadV struct {
+	completion.Op
+
+	// From is the socket.
+	From *completion.Socket
+
+	// Bufs are the buffers to read into, from the start of their memory. The port owns all
+	// of them until the ReadV is delivered, and the program must not change the slice
+	// meanwhile. Mistakes, for which Submit panics: no buffer, a nil one, one that the
+	// program does not own or that is there twice, a shared one, or no memory in any.
+	Bufs []*completion.Buffer
+
+	// Full makes the ReadV go on until all buffers are full. Without it, the ReadV ends
+	// when some bytes have arrived. One system call fills 64 buffers at most.
+	Full bool
+
+	vector core.Vector
+}
+
+// Describe is for the port.
+func (o *ReadV) Describe(r *core.Request) {
+	o.Op.Describe(r)
+	r.Kind, r.Handle, r.Full = backend.Read, (*core.Handle)(o.From), o.Full
+	r.Vector = describe(&o.vector, o.Bufs)
+}
+
+// WriteV is a Write of several buffers, one behind the other, as writev(2). They may be any
+// number: 64 of them go into one system call. A shared buffer may be among them, also more
+// than once.
+//
+// N is the total. A WriteV that ends after some of its bytes breaks its direction, as a
+// Write does.
+type WriteV struct {
+	completion.Op
+
+	// To is the socket.
+	To *completion.Socket
+
+	// Bufs are the buffers to send, each up to its length. The port owns all of them until
+	// the WriteV is delivered, and the program must not change the slice meanwhile.
+	// Mistakes, for which Submit panics: no buffer, a nil one, or one that the program does
+	// not own or that is there twice without being shared.
+	Bufs []*completion.Buffer
+
+	vector core.Vector
+}
+
+// Describe is for the port.
+func (o *WriteV) Describe(r *core.Request) {
+	o.Op.Describe(r)
+	r.Kind, r.Handle = backend.Write, (*core.Handle)(o.To)
+	r.Vector = describe(&o.vector, o.Bufs)
+}
+
+// describe puts the buffers into v, whose memory is used again.
+func describe(v *core.Vector, bufs []*completion.Buffer) *core.Vector {
+	v.Bufs = v.Bufs[:0]
+	for _, b := range bufs {
+		v.Bufs = append(v.Bufs, (*core.Buffer)(b))
+	}
+	return v
+}
