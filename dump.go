@@ -152,11 +152,11 @@ func (d *dump) where(is core.Pending) string {
 // bytesOf returns the size of the buffer of an operation, and what was moved.
 func bytesOf(k backend.Kind, is core.Pending) (text string) {
 	switch {
-	case k == backend.Write:
+	case k == backend.Write, k == backend.WriteAt, k == backend.Append:
 		text = fmt.Sprintf(", %d bytes", is.Size)
 	case is.Pool != nil:
 		text = fmt.Sprintf(", %d bytes of a pool", is.Size)
-	case k == backend.Read:
+	case k == backend.Read, k == backend.ReadAt:
 		text = fmt.Sprintf(", room for %d bytes", is.Size)
 	}
 	if is.Moved > 0 {
@@ -207,6 +207,8 @@ func state(k backend.Kind, is core.Pending) string {
 		return "the system performs it"
 	case k == backend.Dial || k == backend.Handshake:
 		return "its goroutine runs"
+	case core.OnPool(k):
+		return "the work pool performs it"
 	}
 	return "in a system call"
 }
@@ -221,6 +223,9 @@ func needs(k backend.Kind, is core.Pending) string {
 	case core.NeedsTime:
 		return "waits for its time"
 	case core.NeedsGoroutine:
+		if core.OnPool(k) {
+			return "waits for its turn in the work pool, or for operations of its file"
+		}
 		return "waits for its goroutine to start"
 	case core.NeedsTurn:
 		return "can be performed: waits for a goroutine that waits on the port"

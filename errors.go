@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"os"
 	"reflect"
@@ -33,6 +34,19 @@ var ErrLimit = errors.New("completion: too many operations in flight")
 // after one that failed; and of a handshake of a socket that had one before, or that has
 // operations in flight.
 var ErrHandshake = errors.New("completion: a handshake excludes the operation")
+
+// errFileClosed is the error of operations of a file that is closed, or whose port is: it
+// matches net.ErrClosed, as for all other operations, and that of package os.
+var errFileClosed error = fileClosedError{}
+
+type fileClosedError struct{}
+
+func (fileClosedError) Error() string { return "completion: file already closed" }
+
+// Is makes errors.Is(err, net.ErrClosed) and errors.Is(err, fs.ErrClosed) true.
+func (fileClosedError) Is(target error) bool {
+	return target == net.ErrClosed || target == fs.ErrClosed
+}
 
 type canceledError struct{}
 
@@ -68,6 +82,8 @@ func errorOf(f *core.Failure) error {
 		return ErrLimit
 	case core.ShutOut:
 		return ErrHandshake
+	case core.FileClosed:
+		return errFileClosed
 	}
 	return f.Err
 }

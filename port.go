@@ -1,6 +1,7 @@
 package completion
 
 import (
+	"cmp"
 	"context"
 	"iter"
 	"net"
@@ -34,6 +35,11 @@ type Config struct {
 	// means unlimited. A negative MaxInFlight is an error of Open.
 	MaxInFlight int
 
+	// Workers limits the goroutines of the work pool, which performs ops.Work and the
+	// operations of files: see The work pool in the package documentation. Zero, the
+	// default, means 64. A negative Workers, or one above 10,000, is an error of Open.
+	Workers int
+
 	// Observer, if not nil, receives every step that the port makes.
 	Observer Observer
 
@@ -41,6 +47,12 @@ type Config struct {
 	checkBuffers bool            // pools make a new Buffer for each owner
 	dumpCallers  bool            // Dump shows who submitted the operations
 }
+
+// Limits of Config.Workers. A thread per goroutine is the price of the calls that block.
+const (
+	defaultWorkers = 64
+	mostWorkers    = 10_000
+)
 
 // Port is an I/O completion port. All its methods are safe for concurrent use by any
 // number of goroutines.
@@ -83,6 +95,7 @@ func (c *Config) port(b backend.Backend) *Port {
 		SpinWait:     int64(c.SpinWait),
 		LoopWait:     c.loopWait,
 		MaxInFlight:  c.MaxInFlight,
+		Workers:      cmp.Or(c.Workers, defaultWorkers),
 		CheckBuffers: c.checkBuffers,
 		Observe:      c.Observer.trace(),
 		Owner:        p,
@@ -108,6 +121,8 @@ func (c *Config) check() error {
 		return &configError{"SpinWait is negative"}
 	case c.MaxInFlight < 0:
 		return &configError{"MaxInFlight is negative"}
+	case c.Workers < 0 || c.Workers > mostWorkers:
+		return &configError{"Workers is negative or above 10,000"}
 	case c.Memory != nil && c.Backend != "" && c.Backend != memoryBackend:
 		return &configError{"a port on a Memory cannot have the backend " + c.Backend}
 	case c.Memory == nil && c.Backend == memoryBackend:
@@ -319,7 +334,7 @@ type Stats struct {
 	Completed uint64 // operations that are complete, delivered or not
 	InFlight  int    // operations accepted and not complete
 	Queued    int    // operations complete and not dequeued
-	Handles   int    // open handles
+	Handles   int    // open handles: sockets, listeners and files
 	Waiting   int    // goroutines asleep, without the leader
 	Leading   bool   // a goroutine leads: it polls for all
 	Parked    bool   // the leader is asleep in the poller

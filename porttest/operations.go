@@ -10,7 +10,10 @@ func newPost(value any) *ops.Post { return &ops.Post{Op: completion.Op{Value: va
 
 // releaseBuffer releases the buffer that a pooled read has delivered.
 func releaseBuffer(op completion.Operation) {
-	if r, ok := op.(*ops.Read); ok && r.Pool != nil && r.Buf != nil {
-		r.Buf.Release()
+	switch r := op.(type) {
+	case *ops.Read:
+		r.Release()
+	case *ops.ReadAt:
+		r.Release()
 	}
 }

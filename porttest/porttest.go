@@ -48,6 +48,9 @@ var families = []family{
 	{"Shutdown", shutdownCases},
 	{"Waiting", waitingCases},
 	{"Handles", handleCases},
+	{"Work", workCases},
+	{"Files", fileOpCases},
+	{"FilesClosed", fileCloseCases},
 	{"Observer", observerCases},
 }
 

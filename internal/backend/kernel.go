@@ -112,9 +112,21 @@ const (
 	Borrow // waits for a buffer of a pool: no kernel is called
 	// Handshake has a goroutine of its own, which submits other operations.
 	Handshake
+	// The work pool performs the operations from Work to CloseFile: no kernel is called.
+	// Those from OpenFile on concern files.
+	Work
+	OpenFile
+	ReadAt
+	WriteAt
+	Append
+	Sync
+	Stat
+	Truncate
+	CloseFile
 )
 
-var kindNames = [...]string{"", "post", "timer", "accept", "connect", "read", "write", "closewrite", "dial", "borrow", "handshake"}
+var kindNames = [...]string{"", "post", "timer", "accept", "connect", "read", "write", "closewrite", "dial", "borrow", "handshake",
+	"work", "openfile", "readat", "writeat", "append", "sync", "stat", "truncate", "closefile"}
 
 // String returns the word that error texts use.
 func (k Kind) String() string { return kindNames[k] }

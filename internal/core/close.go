@@ -26,10 +26,13 @@ func (p *Port) Close() bool {
 	}
 	p.endTimers(closing)
 	p.endUnlisted()
+	for _, h := range p.files() {
+		h.Close()
+	}
 
 	p.lock()
 	st.scheduler.ReleaseContexts()
-	hasEnded := func() bool { return st.InFlight() == 0 && st.handles.count == 0 }
+	hasEnded := func() bool { return st.InFlight() == 0 && st.handles.count == 0 && len(st.files) == 0 }
 	if p.native != nil {
 		st.scheduler.Drain(hasEnded)
 	}
@@ -63,6 +66,10 @@ func (p *Port) Shutdown(ctx context.Context) (all, open bool) {
 	}
 	p.endTimers(draining)
 	p.endUnlisted()
+	for _, h := range p.files() {
+		h.drain()
+		h.offerClose()
+	}
 
 	p.lookAround()
 	p.lock()
@@ -91,7 +98,7 @@ func (p *Port) writesLeft() bool {
 			return true
 		}
 	}
-	return false
+	return slices.ContainsFunc(p.files(), (*Handle).hasWriteLeft)
 }
 
 // acceptedWriteIn reports whether a chunk of slots has a write that is in no queue yet, and
@@ -104,7 +111,7 @@ func (p *Port) acceptedWriteIn(chunk int) (accepted, more bool) {
 	}
 	for i := range st.slots.chunks[chunk] {
 		s := &st.slots.chunks[chunk][i]
-		if (s.kind == backend.Write || s.kind == backend.CloseWrite) && s.phase() == Accepted {
+		if isWrite(s.kind) && s.phase() == Accepted {
 			return true, true
 		}
 	}
@@ -179,7 +186,7 @@ func (p *Port) takeTimers(tickets []Ticket, deadlines []*Slot) ([]*Slot, bool) {
 	return deadlines, true
 }
 
-// endUnlisted ends the Borrows and Dials. The port refuses new ones. Their handles are in
+// endUnlisted ends the Borrows, the Dials, and the operations of the work pool without a file. The port refuses new ones. Their handles are in
 // no table, so endUnlisted finds them through the slots.
 func (p *Port) endUnlisted() {
 	for i, more := 0, true; more; i++ {
@@ -191,7 +198,7 @@ func (p *Port) endUnlisted() {
 	}
 }
 
-// unlistedIn stores the tickets of the Borrows and Dials in a chunk of slots, and reports
+// unlistedIn stores the tickets of these operations in a chunk of slots, and reports
 // whether there may be more in the next.
 func (p *Port) unlistedIn(chunk int, tickets *[slotsPerChunk]Ticket) bool {
 	st := p.lock()
@@ -200,7 +207,7 @@ func (p *Port) unlistedIn(chunk int, tickets *[slotsPerChunk]Ticket) bool {
 		return false
 	}
 	for i := range st.slots.chunks[chunk] {
-		if s := &st.slots.chunks[chunk][i]; s.kind == backend.Borrow || isWork(s.kind) {
+		if s := &st.slots.chunks[chunk][i]; s.kind == backend.Borrow || isWork(s.kind) || isFileless(s.kind) {
 			tickets[i] = s.ticket()
 		}
 	}

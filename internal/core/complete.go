@@ -10,7 +10,7 @@ func (h *locked) complete(s *Slot, f *Failure) {
 	if s.kind == backend.Write && f != nil && isShort && h.state&closing == 0 {
 		f = h.breakOff(f)
 	}
-	rec.failure = f
+	rec.failure = ofKind(f, s.kind)
 	if f != nil && f.Code == System {
 		h.failed = true
 		if s.kind == backend.Connect && f.Err == nil {
@@ -31,14 +31,14 @@ func (h *locked) complete(s *Slot, f *Failure) {
 // finishResult sets the final count and buffer of an operation that has its outcome.
 func (h *locked) finishResult(s *Slot, rec *Record, f *Failure) {
 	switch s.kind {
-	case backend.Read, backend.Borrow:
+	case backend.Read, backend.Borrow, backend.ReadAt:
 		if s.flags&pooled != 0 {
 			h.deliverPooled(s, rec)
 		}
 		if rec.buffer != nil {
 			rec.buffer.n += int(rec.n)
 		}
-	case backend.Accept, backend.Dial:
+	case backend.Accept, backend.Dial, backend.OpenFile, backend.Stat:
 		if f != nil {
 			s.op.Deliver(Result{})
 		}

@@ -22,8 +22,8 @@
 //	work.go, direction.go,              goroutines of operations, handshakes, cancels
 //	handshake.go, intent.go             and deadlines
 //	serve.go                            what the scheduler calls: events, turns
-//	submit.go, await.go, close.go,      what the program calls
-//	detach.go
+//	acquire.go, submit.go, await.go,    what the program calls
+//	close.go, detach.go
 //	dump.go                             what is in flight, for Port.Dump
 //
 // Package scheduler, on which these are built, decides who polls and who sleeps.

@@ -56,7 +56,7 @@ const (
 	NeedsConnect               // the connect of its socket
 	NeedsOther                 // the operation before it in its queue
 	NeedsTime                  // a timer: its time
-	NeedsGoroutine             // a Dial: its goroutine has not started
+	NeedsGoroutine             // a Dial: its goroutine has not started; of the work pool: a goroutine of it
 )
 
 // Pending describes an operation in flight, as it was when Look looked at it.
@@ -113,7 +113,7 @@ func (h *locked) need(s *Slot) (Need, backend.Kind) {
 	switch {
 	case s.kind == backend.Timer:
 		return NeedsTime, 0
-	case isWork(s.kind):
+	case isWork(s.kind), onPool(s.kind) && (s.flags&pooled == 0 || h.latch[in]&wantsBuffer == 0):
 		return NeedsGoroutine, 0
 	case s != h.queue[d].head():
 		return NeedsOther, s.prev.kind
@@ -133,13 +133,13 @@ func (s *Slot) transfer() (pool *Pool, size, moved int) {
 	rec := s.record()
 	b := rec.buffer
 	switch {
-	case s.kind != backend.Read && s.kind != backend.Write && s.kind != backend.Borrow:
+	case b == nil:
 		return nil, 0, 0
 	case s.flags&vectored != 0:
 		return nil, b.place.vector.total, int(rec.n)
 	case s.flags&pooled != 0:
 		return b.pool, b.pool.size, int(rec.n)
-	case s.kind == backend.Read:
+	case s.kind == backend.Read || s.kind == backend.ReadAt:
 		return nil, len(b.data) - b.n, int(rec.n)
 	}
 	return nil, b.n, int(rec.n)
@@ -165,3 +165,6 @@ func (h *Handle) FD() int { return int(h.fd) }
 
 // Limits returns the size of the buffers in bytes, and how many there are at most.
 func (p *Pool) Limits() (size, count int) { return p.size, p.limit }
+
+// OnPool reports whether the work pool performs operations of this kind.
+func OnPool(k backend.Kind) bool { return onPool(k) }

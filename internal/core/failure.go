@@ -18,6 +18,7 @@ const (
 	Foreign
 	System
 	ShutOut
+	FileClosed
 )
 
 // Failure describes why an operation failed. Failures without an errno are shared, so
@@ -30,7 +31,7 @@ type Failure struct {
 	Errno  backend.Errno // for System
 	Handle *Handle       // for System: of the operation that failed
 	Target any           // of a connect that failed, for its error: Request.Target
-	// Err is the error that Request.Run returned for Foreign, or its panic, that
+	// Err is the error that Request.Run or a Performer returned for Foreign, or its panic, that
 	// Options.Explain made for System, or Options.Blame for an operation that a context
 	// cancelled. It is written before any other goroutine knows of the failure, and does
 	// not change.
@@ -50,7 +51,17 @@ var (
 	limitFailure        = &Failure{Code: LimitExceeded}
 	fullFailure         = &Failure{Code: BufferFull}
 	shutOutFailure      = &Failure{Code: ShutOut} // a handshake excludes the operation
+	fileClosedFailure   = &Failure{Code: FileClosed}
 )
+
+// ofKind returns f, and for an operation of a file that is closed a failure of its own: its
+// error matches that of package os, too.
+func ofKind(f *Failure, k backend.Kind) *Failure {
+	if f == closedFailure && k-backend.OpenFile <= backend.CloseFile-backend.OpenFile {
+		return fileClosedFailure
+	}
+	return f
+}
 
 // intent is a request to end an operation in flight. Only the first is recorded, and
 // recording it never waits for a call: if the operation is in a call, the goroutine in that

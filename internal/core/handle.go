@@ -12,13 +12,13 @@ import (
 type direction int
 
 const (
-	in  direction = iota // Accept, Read, Borrow
-	out                  // Connect, Write, CloseWrite
+	in  direction = iota // Accept, Read, Borrow, ReadAt
+	out                  // Connect, Write, CloseWrite; what else concerns files
 )
 
 // directionOf returns the direction whose queue holds operations of kind k.
 func directionOf(k backend.Kind) direction {
-	const inward = 1<<backend.Accept | 1<<backend.Read | 1<<backend.Borrow
+	const inward = 1<<backend.Accept | 1<<backend.Read | 1<<backend.Borrow | 1<<backend.ReadAt
 	if 1<<k&inward != 0 {
 		return in
 	}
@@ -84,6 +84,14 @@ const (
 	listedOut
 	shaking // a handshake is under way or has failed: see beginShaking
 	layered // it has a layer, see Layer
+	ofWork  // its operations are those of the work pool: see workPool
+)
+
+// States that other handles have for other things.
+const (
+	ending   = finSent   // of a file: a CloseFile is in flight or has ended
+	inAppend = layered   // of a file: an Append is Calling
+	tries    = connected // of a file: its reads are Triers
 )
 
 // Layer stands between the queues of a handle and the system, as TLS does: operations move
@@ -259,3 +267,31 @@ type worker struct {
 
 // isWork reports whether operations of this kind have a goroutine of their own.
 func isWork(k backend.Kind) bool { return k == backend.Dial || k == backend.Handshake }
+
+// workPool performs operations that block a thread: those of files, which no poller
+// reports, and functions of the program. It has a limited number of goroutines, which it
+// starts when there is work. A goroutine without work ends, so an idle port has none.
+//
+// An operation waits, Queued, in the queue of its handle: of its file, or of fileless. So
+// the number that waits is unlimited and takes no memory. The pool has the directions with
+// operations that can begin in a queue of its own, and each has one operation begun in its
+// turn. While an operation is Calling it is in no queue, since many operations of one
+// direction are Calling at a time: Handle.users counts them, and keeps the file open. The
+// goroutine that takes an operation out of the queue of its handle owns the outcome: it
+// performs it, or it ends it by an intent.
+type workPool struct {
+	port  *Port
+	limit int
+	loop  func() // work, bound once: a go statement with it allocates nothing
+
+	fileless Handle // of operations without a file
+	// cancel has those that are Calling and have a context. The lock of fileless guards it.
+	cancel map[*Slot]context.CancelFunc
+
+	mu      sync.Mutex // taken after that of a handle
+	turns   fifo[readyDirection]
+	workers int // goroutines
+	// starting: one of them has not looked at turns yet. It starts the next one if there is
+	// work for it, so a burst of short operations starts few.
+	starting bool
+}

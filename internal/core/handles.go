@@ -123,6 +123,23 @@ func (p *Port) forget(h *Handle) {
 	p.connectFailures.Delete(h)
 }
 
+// giveBackFile closes the file whose handle was closed. Nothing of it is in flight. It does
+// nothing for a handle without a file.
+func (p *Port) giveBackFile(h *Handle) {
+	if f := p.takeAtClose(h); f != nil {
+		f()
+		p.forgetFile(h)
+	}
+}
+
+// forgetFile ends the port's ownership of a file that is closed.
+func (p *Port) forgetFile(h *Handle) {
+	st := p.lock()
+	delete(st.files, h)
+	st.scheduler.Settled()
+	st.unlock()
+}
+
 // SetAtClose replaces the function that is called just before the descriptor is closed;
 // nil removes it. The caller has acquired the handle, so the old one is not being called.
 func (h *Handle) SetAtClose(f func()) {
@@ -196,8 +213,11 @@ func (h *locked) release() {
 		h.state |= closed
 	}
 	h.mu.Unlock()
-	if last && h.fd >= 0 {
+	switch {
+	case last && h.fd >= 0:
 		h.port.giveBack(h.Handle)
+	case last:
+		h.port.giveBackFile(h.Handle)
 	}
 }
 

@@ -24,13 +24,24 @@ func (p *Port) beginHandshake(s *Slot) {
 	h.unlock()
 }
 
-// beginHandshakes begins the handshakes among the operations of one Submit, and returns
-// the others. No lock is held.
-func (p *Port) beginHandshakes(slots []*Slot) []*Slot {
+// beginElsewhere begins a handshake, or an operation of the work pool. No lock is held.
+func (p *Port) beginElsewhere(s *Slot) {
+	if s.kind == backend.Handshake {
+		p.beginHandshake(s)
+		return
+	}
+	h := s.handle.Load().lock()
+	h.enqueueWork(s)
+	h.unlock()
+}
+
+// beginAllElsewhere begins the handshakes and the operations of the work pool among those
+// of one Submit, and returns the others. No lock is held.
+func (p *Port) beginAllElsewhere(slots []*Slot) []*Slot {
 	others := slots[:0]
 	for _, s := range slots {
-		if s.kind == backend.Handshake {
-			p.beginHandshake(s)
+		if s.kind == backend.Handshake || onPool(s.kind) {
+			p.beginElsewhere(s)
 		} else {
 			others = append(others, s)
 		}

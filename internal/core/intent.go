@@ -30,15 +30,23 @@ func (p *Port) record(t Ticket, i intent) bool {
 		}
 	}
 	s.intent = i
-	if s.phase() == Queued {
-		h.endByIntent(s)
-	} else if isWork(s.kind) {
-		p.worker.interrupt(s)
-	} else {
-		h.listInside(directionOf(s.kind))
-	}
+	h.useIntent(s)
 	h.unlock()
 	return true
+}
+
+// useIntent lets an intent that was recorded for s take effect.
+func (h *locked) useIntent(s *Slot) {
+	switch {
+	case s.phase() == Queued:
+		h.endByIntent(s)
+	case isWork(s.kind):
+		h.port.worker.interrupt(s)
+	case onPool(s.kind):
+		h.port.workPool.interrupt(s)
+	default:
+		h.listInside(directionOf(s.kind))
+	}
 }
 
 // intentAtDeadline returns what becomes of an operation that a turn found due: noIntent if
@@ -61,6 +69,10 @@ func (h *locked) intentAtDeadline(s *Slot, t Ticket) intent {
 func (h *locked) endByIntent(s *Slot) {
 	if s.kind == backend.Timer || isWork(s.kind) { // in no queue
 		h.complete(s, s.intent.failure())
+		return
+	}
+	if onPool(s.kind) {
+		h.endWaiting(s)
 		return
 	}
 	d := directionOf(s.kind)
@@ -89,7 +101,7 @@ func (h *locked) tryOnceMore(s *Slot, t Ticket) (settled bool) {
 	d := directionOf(s.kind)
 	waits := d == in && h.state&connecting != 0 // then run makes no call, and the latch stays set
 	switch {
-	case s.kind == backend.Timer || s.kind == backend.Write || s.kind == backend.CloseWrite || isWork(s.kind):
+	case s.kind == backend.Timer || s.kind == backend.Write || s.kind == backend.CloseWrite || isWork(s.kind) || onPool(s.kind):
 		return false
 	case h.port.native != nil && s.kind != backend.Borrow || s.phase() == Accepted || h.isBusy(d) || waits:
 		return false

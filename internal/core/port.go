@@ -31,6 +31,7 @@ type Options struct {
 	Steps       scheduler.Steps // nil except in a simulator
 	EndsPerTurn int             // 0 for endsPerTurn; a simulator has shorter queues
 	Processors  int             // how many goroutines can run at once, 0 to ask the runtime
+	Workers     int             // how many goroutines the work pool has at most
 }
 
 // Port is the engine of one completion port: what is fixed when it is opened, what has
@@ -40,6 +41,7 @@ type Port struct {
 	table           backend.Table[Handle] // handles by descriptor
 	timer           Handle                // of timers and posts; it has no descriptor
 	worker          worker                // of operations with a goroutine of their own
+	workPool        workPool              // of operations that block a thread
 	connectFailures sync.Map              // *Failure by *Handle, of sockets whose connect failed
 	layers          sync.Map              // Layer by *Handle, of handles that are layered
 	stale           atomic.Uint64         // events that came too late for their handle
@@ -74,9 +76,10 @@ type state struct {
 	ready     fifo[readyDirection] // the ready list: the leader runs it; no edge comes for these
 	handles   handles
 	unheard   unheard
-	awaited   []Ticket // the operation that a waiter waits for, by the waiter's number
-	request   Request  // filled by Describe; a local variable would allocate
-	refusing  bool     // accepts no operations any more
+	awaited   []Ticket         // the operation that a waiter waits for, by the waiter's number
+	request   Request          // filled by Describe; a local variable would allocate
+	files     map[*Handle]bool // open files
+	refusing  bool             // accepts no operations any more
 	closed    bool
 	unlisted  bool // an operation was submitted whose handle is in no table
 
@@ -88,9 +91,11 @@ type state struct {
 // NewPort makes a port that performs operations with the given backend.
 func NewPort(o Options) *Port {
 	p := &Port{settings: o.settings()}
-	for _, h := range []*Handle{&p.timer, &p.worker.handle} {
+	for _, h := range []*Handle{&p.timer, &p.worker.handle, &p.workPool.fileless} {
 		h.port, h.fd = p, -1
 	}
+	p.workPool.port, p.workPool.limit = p, max(o.Workers, 1)
+	p.workPool.fileless.state = ofWork
 	st := &p.guarded
 	st.port = p
 	schedule := scheduler.Options{
@@ -198,7 +203,7 @@ func (p *Port) Stats() Stats {
 		Completed:   st.completed,
 		InFlight:    st.slots.occupied, // not from the counters: the two must agree
 		Queued:      st.finished.count,
-		Handles:     st.handles.count,
+		Handles:     st.handles.count + len(st.files),
 		Waiting:     s.Waiting,
 		Polls:       s.Polls,
 		Wakes:       s.Wakes,

@@ -36,7 +36,7 @@ type Request struct {
 	Vector   *Vector          // the same, if there are several buffers
 	Pool     *Pool            // where a pooled read or a Borrow gets its buffer
 	Address  *backend.Address // of Connect
-	Target   any              // of Connect: the same address, as the program gave it
+	Target   any              // of Connect: the same address, as the program gave it; of Work: its function
 	Due      int64            // of Timer: when, on the port's clock
 	Deadline int64            // on the port's clock, 0 for none
 	Timeout  int64            // nanoseconds after the Submit, 0 for none

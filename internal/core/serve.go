@@ -130,6 +130,11 @@ func (p *Port) resume(r readyDirection) {
 	if r.isListed { // before it is run: an event during a call lists it again
 		h.state &^= listedIn << r.direction
 	}
+	if h.state&ofWork != 0 {
+		h.offerAnyway(r.direction)
+		h.unlock()
+		return
+	}
 	if p.native != nil {
 		h.abandon(r.direction)
 	}

@@ -166,6 +166,12 @@ func (st *state) handleOf(req *Request) *Handle {
 	case req.Kind == backend.Dial:
 		st.unlisted = true
 		return &st.port.worker.handle
+	case isFileless(req.Kind):
+		if req.Kind == backend.Work && req.Target == nil {
+			panic("completion: a work without a function")
+		}
+		st.unlisted = true
+		return &st.port.workPool.fileless
 	case h == nil:
 		panic("completion: " + req.Kind.String() + " without a handle")
 	case h.port != st.port:
@@ -175,66 +181,6 @@ func (st *state) handleOf(req *Request) *Handle {
 		return &st.port.worker.handle
 	}
 	return h
-}
-
-// acquireBuffer makes the port the owner of the operation's buffer, if it has one, and
-// returns the flags that follow. It panics if the request is a mistake.
-func (st *state) acquireBuffer(req *Request) (flags slotFlags) {
-	if req.Kind == backend.Borrow {
-		if req.Buffer != nil {
-			panic("completion: a borrow with a buffer; if Buf holds the buffer of its last use, call Release or set Buf to nil")
-		}
-		return pooled
-	}
-	if req.Kind != backend.Read && req.Kind != backend.Write {
-		return 0
-	}
-	flags = flagsOf(req)
-	switch {
-	case req.Vector != nil:
-		return flags | req.Vector.acquire(req.Kind)
-	case req.Kind == backend.Write && req.Buffer == nil:
-		panic("completion: a write without a buffer")
-	case req.Buffer == nil && req.Pool == nil:
-		panic("completion: a read with neither a buffer nor a pool")
-	case req.Buffer != nil && req.Pool != nil:
-		panic("completion: a read with both a buffer and a pool; if Buf holds the buffer of its last use, call Release or set Buf to nil")
-	case req.Pool != nil && req.Append:
-		panic("completion: a pooled read with Append: a buffer from the pool has nothing to append to")
-	case req.Pool != nil:
-		st.checkPool(req.Pool)
-		return flags | pooled
-	}
-	if mistake := req.Buffer.acquire(req.Kind == backend.Read); mistake != "" {
-		panic(mistake)
-	}
-	if req.Kind == backend.Read && len(req.Buffer.data) == 0 {
-		req.Buffer.giveBack()
-		panic("completion: a read into a buffer without memory: it would end at once with no data")
-	}
-	return flags | lent
-}
-
-// flagsOf returns the flags that the request asks for.
-func flagsOf(req *Request) (flags slotFlags) {
-	if req.Full {
-		flags |= full
-	}
-	if req.Beneath {
-		flags |= beneath
-	}
-	return flags
-}
-
-// checkPool panics unless the pool belongs to this port.
-func (st *state) checkPool(pool *Pool) {
-	if pool == nil {
-		panic("completion: a borrow without a pool")
-	}
-	pool.check()
-	if pool.port != st.port {
-		panic("completion: the pool belongs to another port")
-	}
 }
 
 // giveBackBuffer gives back the buffer of an operation that was not accepted.
@@ -336,28 +282,10 @@ func (st *state) fillIn(s *Slot, rec *Record, again bool) {
 	if s.kind == backend.Timer || again && s.flags&(pooled|lent) != 0 {
 		req = st.describe(s.op)
 	}
-	switch s.kind {
-	case backend.Timer:
+	if s.kind == backend.Timer {
 		rec.n = reachable(req.Due)
-	case backend.Read, backend.Borrow:
-		rec.buffer = req.Buffer
-		switch {
-		case s.flags&vectored != 0:
-			rec.buffer = &req.Vector.place.placeholder
-		case s.flags&pooled != 0:
-			rec.buffer = &req.Pool.placeholder
-		case !req.Append:
-			rec.buffer.n = 0
-		case rec.buffer.n == len(rec.buffer.data) && s.intent == noIntent:
-			s.intent = toFull
-		}
-	case backend.Write:
-		if rec.buffer = req.Buffer; s.flags&vectored != 0 {
-			rec.buffer = &req.Vector.place.placeholder
-		}
-		if rec.buffer.n == 0 {
-			s.flags |= vacant
-		}
+	} else {
+		s.fillBuffer(rec, req)
 	}
 	switch limit := st.port.maxInFlight; {
 	case s.flags&beneath != 0: // its handshake counts for it
@@ -385,8 +313,8 @@ func (st *state) setTimer(s *Slot, now int64) {
 // lock is held.
 func (p *Port) begin(s *Slot) {
 	handle, d, ticket := s.handle.Load(), directionOf(s.kind), s.ticket()
-	if s.kind == backend.Handshake {
-		p.beginHandshake(s)
+	if s.kind-backend.Handshake <= backend.CloseFile-backend.Handshake {
+		p.beginElsewhere(s)
 		return
 	}
 	h := handle.lock()
@@ -408,7 +336,7 @@ func (p *Port) beginAll(slots []*Slot) {
 			tickets = append(tickets, s.ticket())
 		}
 	}
-	slots = p.beginHandshakes(slots)
+	slots = p.beginAllElsewhere(slots)
 	slices.SortStableFunc(slots, byHandle)
 	for len(slots) > 0 {
 		handle, n := slots[0].handle.Load(), 1
@@ -465,13 +393,17 @@ func (st *state) refuse(ops []Operation) {
 // any bytes.
 func (st *state) refuseOne(op Operation) {
 	rec := op.self()
-	rec.n, rec.failure = 0, closedFailure
-	switch req := st.describe(op); {
-	case req.Kind == backend.Accept, isWork(req.Kind), req.Kind == backend.Borrow, req.Kind == backend.Read && req.Pool != nil:
+	req := st.describe(op)
+	rec.n, rec.failure = 0, ofKind(closedFailure, req.Kind)
+	reads := req.Kind == backend.Read || req.Kind == backend.ReadAt
+	switch {
+	case req.Kind == backend.Accept, isWork(req.Kind), req.Kind == backend.Borrow, reads && req.Pool != nil:
 		op.Deliver(Result{})
-	case req.Kind == backend.Read && req.Vector != nil:
+	case req.Kind == backend.OpenFile, req.Kind == backend.Stat:
+		op.Deliver(Result{})
+	case reads && req.Vector != nil:
 		req.Vector.empty()
-	case req.Kind == backend.Read && req.Buffer != nil:
+	case reads && req.Buffer != nil:
 		// As after any read, the buffer has N new bytes. If the caller does not own it,
 		// that is a mistake, but harmless here.
 		if mistake := req.Buffer.acquire(true); mistake == "" {

@@ -45,7 +45,7 @@ var mutants = []mutant{
 	{"SecondIntentRecorded", "intent.go", []edit{
 		{"s.handle.Load() != handle || h.intentOf(s) != noIntent {", "s.handle.Load() != handle {"}}},
 	{"CancelCompletesTwice", "intent.go", []edit{
-		{"if s.phase() == Queued {", "if s.phase() != Accepted {"}}},
+		{"case s.phase() == Queued:", "case s.phase() != Accepted:"}}},
 	{"OneBehindACancelledHeadForgotten", "intent.go", []edit{
 		{"if !wasHead {", "if wasHead {"}}},
 	{"AbortSkipped", "complete.go", []edit{
@@ -123,7 +123,7 @@ var mutants = []mutant{
 	{"RefusedBatchKept", "submit.go", []edit{
 		{"st.unclaim(op.self())", "_ = op"}}},
 	{"RefusedKeepsItsLastOutcome", "submit.go", []edit{
-		{"rec.n, rec.failure = 0, closedFailure", "rec.n = 0"}}},
+		{"rec.n, rec.failure = 0, ofKind(closedFailure, req.Kind)", "rec.n = 0"}}},
 	{"PostNotOffered", "submit.go", []edit{
 		{"st.completed += uint64(len(ops))\n\t\tst.scheduler.ItemsChanged()", "st.completed += uint64(len(ops))"}}},
 	{"BatchWithPostsNotOffered", "submit.go", []edit{
@@ -257,7 +257,7 @@ var mutants = []mutant{
 	{"BorrowsNotShutDown", "close.go", []edit{
 		{"p.endTimers(draining)\n\tp.endUnlisted()", "p.endTimers(draining)"}}},
 	{"BorrowsOfTheFirstTickets", "close.go", []edit{
-		{"isWork(s.kind) {\n\t\t\ttickets[i]", "isWork(s.kind) {\n\t\t\ttickets[0]"}}},
+		{"isFileless(s.kind) {\n\t\t\ttickets[i]", "isFileless(s.kind) {\n\t\t\ttickets[0]"}}},
 	{"PoolWaiterNotWoken", "pool.go", []edit{
 		{"k.count++\n\treturn k.reserve()", "k.count++\n\treturn false"}}},
 	{"PoolQueueLosesItsEnd", "pool.go", []edit{

@@ -1,0 +1,78 @@
+package sys
+
+import (
+	"io"
+	"os"
+	"sync/atomic"
+	"syscall"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// tryFile reads what is in the page cache, with preadv2(2) and RWF_NOWAIT.
+type tryFile struct {
+	fd          int
+	canTry      bool
+	unsupported atomic.Bool // the file system has refused the flag
+}
+
+// init finds out whether a read of the file may succeed: of a regular file or a block device,
+// unless it is opened for direct I/O. There the flag would not prevent a wait for the device.
+func (t *tryFile) init(file *os.File) {
+	c, err := file.SyscallConn()
+	if err != nil {
+		return
+	}
+	c.Control(func(fd uintptr) {
+		var is unix.Stat_t
+		t.fd = int(fd)
+		if unix.Fstat(t.fd, &is) != nil || is.Mode&unix.S_IFMT != unix.S_IFREG && is.Mode&unix.S_IFMT != unix.S_IFBLK {
+			return
+		}
+		flags, err := unix.FcntlInt(fd, unix.F_GETFL, 0)
+		t.canTry = err == nil && flags&unix.O_DIRECT == 0
+	})
+}
+
+func (t *tryFile) can() bool { return t.canTry }
+
+// readAt reads until p is full or the file ends. An errno leaves the read, and the errno, to
+// the call that blocks. The caller keeps the descriptor open.
+func (t *tryFile) readAt(p []byte, offset int64) (n int, err error, ok bool) {
+	if len(p) > rawLimit || offset < 0 || t.unsupported.Load() {
+		return 0, nil, false
+	}
+	for n < len(p) {
+		got, errno := readNoWait(t.fd, p[n:], offset+int64(n))
+		switch errno {
+		case 0:
+		case unix.EINTR:
+			continue
+		case unix.EOPNOTSUPP, unix.ENOSYS:
+			t.unsupported.Store(true)
+			return 0, nil, false
+		default:
+			return 0, nil, false
+		}
+		if got == 0 {
+			return n, io.EOF, true
+		}
+		n += got
+	}
+	return n, nil, true
+}
+
+// readNoWait is preadv2(2) with RWF_NOWAIT. Go's scheduler is not told of the call, since it
+// does not wait: see rawLimit. The kernel takes the offset in two registers, of which 64-bit
+// systems ignore the second.
+func readNoWait(fd int, p []byte, offset int64) (int, syscall.Errno) {
+	iov := unix.Iovec{Base: unsafe.SliceData(p)}
+	iov.SetLen(len(p))
+	low, high := uintptr(offset), uintptr(uint64(offset)>>32)
+	n, _, errno := syscall.RawSyscall6(unix.SYS_PREADV2, uintptr(fd), uintptr(unsafe.Pointer(&iov)), 1, low, high, unix.RWF_NOWAIT)
+	if errno != 0 {
+		return 0, errno
+	}
+	return int(n), 0
+}
