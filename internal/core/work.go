@@ -72,9 +72,14 @@ func (h *locked) ran(s *Slot, result Result, err error, crashed bool) {
 	h.complete(s, f)
 }
 
-// interrupt ends the context of an operation that is Calling. The lock of the worker is
-// held: cancelling a context calls nothing of the program's.
-func (w *worker) interrupt(s *Slot) { w.cancel[s]() }
+// interrupt ends the context of an operation that is Calling. One that is Accepted has none
+// yet: its intent ends it when it is put in its queue. The lock of the worker is held:
+// cancelling a context calls nothing of the program's.
+func (w *worker) interrupt(s *Slot) {
+	if cancel := w.cancel[s]; cancel != nil {
+		cancel()
+	}
+}
 
 // interruptShake ends the context of the handshake of h, which is closing, if one is under
 // way: its reads and writes have ended, but a function of the program may wait. No lock is

@@ -177,3 +177,21 @@ func TestWorkCrashes(t *testing.T) {
 		}
 	}
 }
+
+// An intent that comes between the accept and the queue ends a Dial there.
+func TestCancelAcceptedDial(t *testing.T) {
+	p := newWorkPort(t)
+	d := newDialing()
+	st := p.lock()
+	b := batch{ops: []Operation{d}}
+	st.claimAll(&b)
+	s := st.accept(d, &b, false)
+	st.unlock()
+	if !p.Cancel(d) {
+		t.Error("it can't be cancelled")
+	}
+	p.begin(s)
+	if f := d.outcome(t, p); f != canceledFailure {
+		t.Errorf("it ended with %+v", f)
+	}
+}
