@@ -3,6 +3,8 @@ package completion_test
 import (
 	"context"
 	"net"
+	"os"
+	"path/filepath"
 	"runtime"
 	"strings"
 	"testing"
@@ -41,6 +43,8 @@ func TestAllocations(t *testing.T) {
 			{"CancelAndSetDeadline", cancelAndSetDeadline},
 			{"Broadcast", broadcast},
 			{"BorrowLate", borrowAndRelease},
+			{"File", fileInPlace},
+			{"FilePooledLate", fileFromPool},
 		} {
 			t.Run(c.name, func(t *testing.T) {
 				p, err := open(nil)
@@ -235,6 +239,45 @@ func borrowAndRelease(t *testing.T, p *completion.Port) func() {
 	return func() {
 		must(t, p.Await(ctx, b))
 		b.Release()
+	}
+}
+
+// openFile opens a new file, which the port closes.
+func openFile(t *testing.T, p *completion.Port) *completion.File {
+	f, err := p.OpenFile(filepath.Join(t.TempDir(), "file"), os.O_RDWR|os.O_CREATE, 0o600)
+	must(t, err)
+	t.Cleanup(func() { f.Close() })
+	must(t, p.Await(context.Background(), &ops.WriteAt{To: f, Buf: completion.Own(make([]byte, 200<<10))}))
+	return f
+}
+
+// fileInPlace reads what Submit can read, reads what a goroutine of the work pool must read,
+// and writes.
+func fileInPlace(t *testing.T, p *completion.Port) func() {
+	f := openFile(t, p)
+	all := []completion.Operation{
+		&ops.ReadAt{From: f, Buf: completion.Own(make([]byte, 4<<10))},
+		&ops.ReadAt{From: f, Buf: completion.Own(make([]byte, 100<<10))},
+		&ops.WriteAt{To: f, Buf: completion.Own(make([]byte, 4<<10)), Offset: 8 << 10},
+		&ops.Append{To: f, Buf: completion.Own(make([]byte, 1))},
+	}
+	return func() {
+		for _, op := range all {
+			must(t, p.Submit(op))
+		}
+		for range all {
+			op, err := p.Next(context.Background())
+			must(t, err)
+			must(t, op.Err())
+		}
+	}
+}
+
+func fileFromPool(t *testing.T, p *completion.Port) func() {
+	r := &ops.ReadAt{From: openFile(t, p), Pool: p.NewPool(512, 1)}
+	return func() {
+		must(t, p.Await(context.Background(), r))
+		r.Release()
 	}
 }
 

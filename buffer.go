@@ -90,6 +90,21 @@ func (p *Port) NewPool(size, count int) *Pool {
 	return (*Pool)(p.core.NewPool(size, count))
 }
 
+// NewAlignedPool is NewPool for direct I/O, which some systems do only with memory that is
+// aligned (os.O_DIRECT on Linux: see open(2)): the address of each buffer is a multiple of
+// alignment, which is a power of 2. The program keeps sizes and offsets aligned. Own serves
+// for memory that the program has aligned itself. NewAlignedPool panics if alignment is not a
+// power of 2, or above 1 GiB.
+func (p *Port) NewAlignedPool(size, count, alignment int) *Pool {
+	if size < 1 || count < 1 {
+		panic("completion: NewAlignedPool: size and count must be above 0")
+	}
+	if alignment < 1 || alignment > 1<<30 || alignment&(alignment-1) != 0 {
+		panic("completion: NewAlignedPool: alignment must be a power of 2, and at most 1 GiB")
+	}
+	return (*Pool)(p.core.NewAlignedPool(size, count, alignment))
+}
+
 // Take acquires a buffer from the pool. The length of the buffer is its whole size.
 // Take returns nil if the pool has no buffer to spare: it never waits, and does not
 // take a buffer away from a pooled read or an ops.Borrow that waits. Take panics if the

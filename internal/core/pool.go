@@ -2,6 +2,7 @@ package core
 
 import (
 	"sync"
+	"unsafe"
 
 	"github.com/completionport/completion/internal/assert"
 	"github.com/completionport/completion/internal/race"
@@ -14,6 +15,7 @@ type Pool struct {
 	size  int
 	limit int
 	fresh bool // each owner gets a new header, so that a use of a stale one panics
+	align int  // the address of each buffer is a multiple of it
 
 	// handle has the Borrows of the pool in its queue. It waits for a buffer as the
 	// handles of pooled reads do.
@@ -49,13 +51,26 @@ type place struct {
 }
 
 // NewPool makes a pool of at most limit buffers of size bytes.
-func (p *Port) NewPool(size, limit int) *Pool {
-	pool := &Pool{port: p, size: size, limit: limit, fresh: p.checkBuffers || race.Enabled}
+func (p *Port) NewPool(size, limit int) *Pool { return p.NewAlignedPool(size, limit, 1) }
+
+// NewAlignedPool is NewPool with addresses that are multiples of align, a power of 2.
+func (p *Port) NewAlignedPool(size, limit, align int) *Pool {
+	pool := &Pool{port: p, size: size, limit: limit, align: align, fresh: p.checkBuffers || race.Enabled}
 	pool.placeholder.pool = pool
 	pool.guarded.pool = pool
 	pool.handle.port, pool.handle.fd = p, -1
 	pool.handle.latch[in] = ready
 	return pool
+}
+
+// memory makes the memory of a buffer. Go's heap does not move it, so its address stays.
+func (p *Pool) memory() []byte {
+	if p.align == 1 {
+		return make([]byte, p.size)
+	}
+	b := make([]byte, p.size+p.align-1)
+	at := -int(uintptr(unsafe.Pointer(unsafe.SliceData(b)))) & (p.align - 1)
+	return b[at : at+p.size : at+p.size]
 }
 
 // check panics for a pool that is not from NewPool.
@@ -87,7 +102,7 @@ func (k *stock) pop() *Buffer {
 	if b == nil {
 		k.made++
 		assert.That(k.made <= k.pool.limit, "a pool makes more buffers than it may")
-		b = &Buffer{pool: k.pool, data: make([]byte, k.pool.size)}
+		b = &Buffer{pool: k.pool, data: k.pool.memory()}
 		b.owner.Store(ownedByPool)
 		return b
 	}

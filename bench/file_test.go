@@ -1,0 +1,133 @@
+package bench
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/completionport/completion"
+	"github.com/completionport/completion/bench/internal/stat"
+	"github.com/completionport/completion/bench/internal/system"
+	"github.com/completionport/completion/ops"
+)
+
+const (
+	fileSize  = 1 << 30
+	fileBlock = 4 << 10
+	fileDepth = 64
+)
+
+// BenchmarkFileRead reads random blocks of 4 KiB of a file of 1 GiB that is in the page cache,
+// 64 at a time: on a port, and with os.File.ReadAt on 64 goroutines. The two take turns of
+// b.N reads each. rate is how many reads a second the port makes divided by those of package
+// os, and cpu is the CPU time of a read of package os divided by that of the port. control is
+// what rate is between two turns of package os.
+func BenchmarkFileRead(b *testing.B) {
+	path := filepath.Join(b.TempDir(), "file")
+	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer file.Close()
+	block := make([]byte, 1<<20)
+	for i := range block {
+		block[i] = byte(i)
+	}
+	for at := int64(0); at < fileSize; at += int64(len(block)) {
+		if _, err := file.WriteAt(block, at); err != nil {
+			b.Fatal(err)
+		}
+	}
+	port := open(b)
+	f, err := port.OpenFile(path, os.O_RDONLY, 0)
+	if err != nil {
+		b.Fatal(err)
+	}
+	const rounds = 15
+	var rate, cpu, control, perRead []float64
+	b.ResetTimer()
+	for range rounds {
+		t1, c1 := timed(b, func() { readByOS(b, file, b.N) })
+		t2, c2 := timed(b, func() { readByPort(b, port, f, b.N) })
+		t3, _ := timed(b, func() { readByOS(b, file, b.N) })
+		rate = append(rate, float64(t1+t3)/2/float64(t2))
+		cpu = append(cpu, float64(c1)/float64(c2))
+		control = append(control, float64(t1)/float64(t3))
+		perRead = append(perRead, float64(c2)/float64(b.N))
+	}
+	b.ReportMetric(0, "ns/op")
+	b.ReportMetric(stat.QuartilesOf(rate).Median, "rate")
+	b.ReportMetric(stat.QuartilesOf(cpu).Median, "cpu")
+	b.ReportMetric(stat.QuartilesOf(control).Median, "control")
+	b.ReportMetric(stat.QuartilesOf(perRead).Median, "cpu-ns/read")
+	b.Log(fmt.Sprintf("rate %v, cpu %v, control %v", stat.QuartilesOf(rate), stat.QuartilesOf(cpu), stat.QuartilesOf(control)))
+}
+
+// timed returns how long f takes, and how much CPU time.
+func timed(b *testing.B, f func()) (took, cpu time.Duration) {
+	before, err := system.OwnCPU()
+	if err != nil {
+		b.Skip(err)
+	}
+	begun := time.Now()
+	f()
+	took = time.Since(begun)
+	after, _ := system.OwnCPU()
+	return took, after - before
+}
+
+func place(r *rand.Rand) int64 { return r.Int64N(fileSize/fileBlock) * fileBlock }
+
+func readByOS(b *testing.B, file *os.File, n int) {
+	var all sync.WaitGroup
+	var left atomic.Int64
+	left.Store(int64(n))
+	for i := range fileDepth {
+		all.Go(func() {
+			r, buf := rand.New(rand.NewPCG(1, uint64(i))), make([]byte, fileBlock)
+			for left.Add(-1) >= 0 {
+				if _, err := file.ReadAt(buf, place(r)); err != nil {
+					b.Error(err)
+				}
+			}
+		})
+	}
+	all.Wait()
+}
+
+// readByPort keeps 64 reads in flight, on as many loops as there are processors.
+func readByPort(b *testing.B, port *completion.Port, f *completion.File, n int) {
+	var all sync.WaitGroup
+	var left atomic.Int64
+	left.Store(int64(n))
+	loops := runtime.GOMAXPROCS(0)
+	for i := range loops {
+		all.Go(func() {
+			r, inFlight := rand.New(rand.NewPCG(2, uint64(i))), 0
+			for ; inFlight < fileDepth/loops && left.Add(-1) >= 0; inFlight++ {
+				port.Submit(&ops.ReadAt{From: f, Buf: completion.Own(make([]byte, fileBlock)), Offset: place(r)})
+			}
+			for ; inFlight > 0; inFlight-- {
+				op, err := port.Next(context.Background())
+				if err != nil || op.Err() != nil {
+					b.Error(err, op)
+					return
+				}
+				if left.Add(-1) >= 0 {
+					read := op.(*ops.ReadAt)
+					read.Offset = place(r)
+					port.Submit(read)
+					inFlight++
+				}
+			}
+		})
+	}
+	all.Wait()
+}

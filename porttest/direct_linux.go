@@ -1,0 +1,6 @@
+package porttest
+
+import "syscall"
+
+// direct is the flag of direct I/O.
+const direct = syscall.O_DIRECT
