@@ -76,6 +76,7 @@
 //   - a Write without a Buf;
 //   - a ReadV or WriteV without buffers, with a nil one, or with one that is there twice,
 //     unless a WriteV has it and it is shared; or a ReadV without any memory;
+//   - the same of ReadFrom and WriteTo;
 //   - Wait for an operation that was not started, or not on this port;
 //   - two goroutines that wait for one operation at the same time.
 //
@@ -89,8 +90,8 @@
 //
 // # Order
 //
-// A handle has two directions: one for Accept and Read, one for Connect, Write and
-// CloseWrite. The operations of one direction are performed in the order in which they
+// A handle has two directions: one for Accept, Read and ReadFrom, one for Connect, Write,
+// CloseWrite and WriteTo. The operations of one direction are performed in the order in which they
 // were submitted. Reads and writes do not wait for each other. Both wait for a Connect
 // that was submitted before them, and fail with it. If several goroutines wait on the
 // port, also in Await, two operations of one direction may be dequeued in the other
@@ -127,20 +128,31 @@
 // With TLS (package iotls), the same operations move plain bytes. The documentation of that
 // package says what is different then.
 //
+// # Datagrams
+//
+// A PacketSocket is a socket of UDP or of unix datagrams. A ReadFrom receives one datagram
+// with its sender, and a WriteTo sends one, all of it or nothing. A datagram may have 0
+// bytes. One that is larger than the buffer ends its ReadFrom with io.ErrShortBuffer, and
+// the next ReadFrom gets the next datagram.
+//
+// Each error is the outcome of one operation and says nothing about the next. That holds for
+// ECONNREFUSED, too, which a connected socket reports when nobody has received what it sent:
+// the system gives it to one later operation. Nothing breaks a PacketSocket but its Close.
+//
 // # Cancelling
 //
 // Cancel requests cancellation. The operation completes once: with its natural result
 // if that came first, otherwise with ErrCanceled and the number of bytes moved so
 // far.
 //
-// Data, connections and answers that arrive before the deadline of a Read, Accept or
-// Connect count, however late the port checks I/O. This does not cover three cases:
+// Data, connections and answers that arrive before the deadline of a Read, Accept, Connect
+// or ReadFrom count, however late the port checks I/O. This does not cover three cases:
 //
 //   - a pooled read that finds its pool empty;
 //   - an operation whose deadline has passed when it is submitted;
 //   - on Windows, an operation that is not the first of its queue.
 //
-// A Write ends at its deadline, even if the system has room for more bytes.
+// A Write or a WriteTo ends at its deadline, even if the system has room for more bytes.
 //
 // Of cancel, deadline and close, the one that is recorded first decides the error. If a
 // cancelled operation already has a connection or a pool's buffer, the port delivers it
@@ -166,7 +178,8 @@
 //	ErrWriteAborted           an earlier Write ended after some of its bytes, and was
 //	                          not delivered when this operation was submitted
 //	ErrLimit                  more operations in flight than Config.MaxInFlight
-//	io.ErrShortBuffer         a Read with Append, and no room in its Buf
+//	io.ErrShortBuffer         a Read with Append, and no room in its Buf; a datagram that
+//	                          is larger than its buffer
 //	ErrHandshake              a TLS handshake excludes the operation
 //	errors.ErrUnsupported     not supported on this system, or for this kind of object
 //

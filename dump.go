@@ -152,11 +152,11 @@ func (d *dump) where(is core.Pending) string {
 // bytesOf returns the size of the buffer of an operation, and what was moved.
 func bytesOf(k backend.Kind, is core.Pending) (text string) {
 	switch {
-	case k == backend.Write, k == backend.WriteAt, k == backend.Append:
+	case k == backend.Write, k == backend.WriteAt, k == backend.Append, k == backend.Send:
 		text = fmt.Sprintf(", %d bytes", is.Size)
 	case is.Pool != nil:
 		text = fmt.Sprintf(", %d bytes of a pool", is.Size)
-	case k == backend.Read, k == backend.ReadAt:
+	case k == backend.Read, k == backend.ReadAt, k == backend.Receive:
 		text = fmt.Sprintf(", room for %d bytes", is.Size)
 	}
 	if is.Moved > 0 {
@@ -237,6 +237,8 @@ func needs(k backend.Kind, is core.Pending) string {
 		backend.Connect: "waits for an answer",
 		backend.Read:    "waits for data",
 		backend.Write:   "waits for room to send",
+		backend.Receive: "waits for a datagram",
+		backend.Send:    "waits for room to send",
 	}[k]
 }
 

@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"net"
+	"net/netip"
 	"os"
 	"reflect"
 	"slices"
@@ -101,6 +102,9 @@ func (p *Port) explain(f *core.Failure, fd int) error {
 	switch {
 	case f.Kind != backend.Accept:
 		local, remote := addressesOf(f.Handle, p.kernel, fd)
+		if f.Kind == backend.Send && f.Target != nil {
+			remote = receiverOf(f.Target)
+		}
 		return opError(op, local, remote, err)
 	case fd < 0:
 		return opError(op, nil, nil, err)
@@ -113,6 +117,22 @@ func (p *Port) explain(f *core.Failure, fd int) error {
 // returns, they are not nil if the socket is or was connected: a program that logs them
 // calls their String method. fd is negative if the system does not know them any more.
 func addressesOf(h *core.Handle, k kernel, fd int) (local, remote net.Addr) {
+	local, remote = streamAddressesOf(h, k, fd)
+	if h.IsDatagrams() {
+		return packetAddr(local), packetAddr(remote)
+	}
+	return local, remote
+}
+
+// receiverOf returns the address of a datagram that was not sent.
+func receiverOf(target any) net.Addr {
+	if path, ok := target.(string); ok {
+		return &net.UnixAddr{Net: "unixgram", Name: path}
+	}
+	return net.UDPAddrFromAddrPort(target.(netip.AddrPort))
+}
+
+func streamAddressesOf(h *core.Handle, k kernel, fd int) (local, remote net.Addr) {
 	wasConnected, isUnix := h.Past()
 	if fd >= 0 {
 		local = k.LocalAddr(fd)

@@ -116,3 +116,46 @@ func ExampleMemory_LinkTo() {
 	// timed out: true
 	// "too slow\n" <nil>
 }
+
+// ask asks a server over UDP, again if no answer comes in time.
+func ask(port *completion.Port, to *completion.PacketSocket, question string) string {
+	ctx := context.Background()
+	answer := &ops.ReadFrom{From: to, Buf: completion.Own(make([]byte, 512)), Op: completion.Op{Timeout: time.Second}}
+	for {
+		port.Await(ctx, &ops.WriteTo{To: to, Buf: completion.Own([]byte(question))})
+		if err := port.Await(ctx, answer); err == nil {
+			return string(answer.Buf.Bytes())
+		}
+		fmt.Println("no answer:", answer.Err())
+	}
+}
+
+// A client of a protocol over UDP asks again if no answer comes. The test loses its first
+// question.
+func ExampleMemory_Lose() {
+	var network completion.Memory
+	port, err := completion.Open(&completion.Config{Memory: &network})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer port.Close()
+	server, err := port.ListenPacket("udp", "10.0.0.1:53")
+	if err != nil {
+		log.Fatal(err)
+	}
+	client, err := port.DialPacket("udp", "10.0.0.1:53")
+	if err != nil {
+		log.Fatal(err)
+	}
+	go func() { // the server sends back what it gets
+		request := &ops.ReadFrom{From: server, Buf: completion.Own(make([]byte, 512))}
+		for port.Await(context.Background(), request) == nil {
+			port.Await(context.Background(), &ops.WriteTo{To: server, Buf: request.Buf, Addr: request.Addr})
+		}
+	}()
+	network.Lose("udp", "10.0.0.1:53", 1)
+	fmt.Println("answer:", ask(port, client, "what?"))
+	// Output:
+	// no answer: i/o timeout
+	// answer: what?
+}

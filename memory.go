@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/netip"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -127,7 +128,7 @@ type Link struct {
 // With the address of a listener, this makes uploads slow and not the answers. The zero
 // Link removes it.
 func (m *Memory) LinkTo(network, address string, l Link) error {
-	_, at, err := resolve(network, address)
+	_, at, err := resolveEither(network, address)
 	if err == nil {
 		m.network.LinkTo(at, l.internal())
 	}
@@ -137,11 +138,20 @@ func (m *Memory) LinkTo(network, address string, l Link) error {
 // LinkFrom is LinkTo for what is sent from an address. With the address of a listener,
 // this makes its answers slow; with that of a client, the client's uploads.
 func (m *Memory) LinkFrom(network, address string, l Link) error {
-	_, at, err := resolve(network, address)
+	_, at, err := resolveEither(network, address)
 	if err == nil {
 		m.network.LinkFrom(at, l.internal())
 	}
 	return err
+}
+
+// resolveEither resolves an address of stream or of datagram sockets. What is injected for
+// it concerns both.
+func resolveEither(network, address string) (net.Addr, backend.Address, error) {
+	if strings.HasPrefix(network, "udp") || network == "unixgram" {
+		return resolvePacket(network, address)
+	}
+	return resolve(network, address)
 }
 
 func (l Link) internal() memory.Link {
@@ -149,9 +159,10 @@ func (l Link) internal() memory.Link {
 }
 
 // Refuse makes connects to an address fail with ECONNREFUSED (for "unix" with ENOENT)
-// until Restore, even if there is a listener. Existing connections stay.
+// until Restore, even if there is a listener. Existing connections stay. Datagrams to the
+// address meet the same answer: see PacketSocket.Connect.
 func (m *Memory) Refuse(network, address string) error {
-	_, at, err := resolve(network, address)
+	_, at, err := resolveEither(network, address)
 	if err == nil {
 		m.network.Refuse(at)
 	}
@@ -159,9 +170,10 @@ func (m *Memory) Refuse(network, address string) error {
 }
 
 // Ignore leaves connects to an address without an answer until Restore. Such a connect
-// waits until it is cancelled or timed out, also after Restore.
+// waits until it is cancelled or timed out, also after Restore. Datagrams to the address
+// disappear.
 func (m *Memory) Ignore(network, address string) error {
-	_, at, err := resolve(network, address)
+	_, at, err := resolveEither(network, address)
 	if err == nil {
 		m.network.Ignore(at)
 	}
@@ -170,9 +182,22 @@ func (m *Memory) Ignore(network, address string) error {
 
 // Restore ends Refuse and Ignore for an address.
 func (m *Memory) Restore(network, address string) error {
-	_, at, err := resolve(network, address)
+	_, at, err := resolveEither(network, address)
 	if err == nil {
 		m.network.Restore(at)
+	}
+	return err
+}
+
+// Lose makes the next datagrams that are sent to an address disappear. times is their
+// number. If times is negative, all of them disappear from now on. If times is zero, no
+// datagram disappears any more. A Memory loses no other datagrams of UDP than those that
+// find no room in the receive buffer of the socket (see PacketSocket.SetReadBuffer), and
+// reorders none of one sender.
+func (m *Memory) Lose(network, address string, times int) error {
+	_, at, err := resolvePacket(network, address)
+	if err == nil {
+		m.network.Lose(at, times)
 	}
 	return err
 }
@@ -187,16 +212,16 @@ func (m *Memory) Reset(conn net.Conn) error { return m.network.Reset(conn) }
 // is the number of calls that fail. If times is negative, all of them fail from now
 // on. If times is zero, no call of this kind fails any more.
 //
-// call is "socket", "listen", "accept", "connect", "read", "write" or "closewrite". Any
-// other panics. err is an error that package syscall defines, such as syscall.EMFILE: a
+// call is "socket", "listen", "accept", "connect", "read", "write", "closewrite", "receive"
+// or "send", the last two of datagrams. Any other panics. err is an error that package syscall defines, such as syscall.EMFILE: a
 // syscall.Errno on systems that use these. Any other panics, unless times is zero.
 //
 // A call that fails does nothing, and its connection stays as it was: the test shows
 // what the port concludes from the error. EMFILE for "accept" imitates a process
 // without free descriptors. Some errors are special:
 //
-//   - EINTR for "accept", "connect", "read" and "write", and EAGAIN for "accept",
-//     "read" and "write", have no effect on the operation: a system interrupts such
+//   - EINTR for "accept", "connect", "read", "write", "receive" and "send", and EAGAIN for
+//     all of these but "connect", have no effect on the operation: a system interrupts such
 //     calls, or has nothing for them to do.
 //   - EINTR and EAGAIN for other calls are reported as any other error: no system
 //     returns them there.

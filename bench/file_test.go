@@ -30,23 +30,9 @@ const (
 // os, and cpu is the CPU time of a read of package os divided by that of the port. control is
 // what rate is between two turns of package os.
 func BenchmarkFileRead(b *testing.B) {
-	path := filepath.Join(b.TempDir(), "file")
-	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer file.Close()
-	block := make([]byte, 1<<20)
-	for i := range block {
-		block[i] = byte(i)
-	}
-	for at := int64(0); at < fileSize; at += int64(len(block)) {
-		if _, err := file.WriteAt(block, at); err != nil {
-			b.Fatal(err)
-		}
-	}
+	file := cachedFile(b)
 	port := open(b)
-	f, err := port.OpenFile(path, os.O_RDONLY, 0)
+	f, err := port.OpenFile(file.Name(), os.O_RDONLY, 0)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -68,6 +54,25 @@ func BenchmarkFileRead(b *testing.B) {
 	b.ReportMetric(stat.QuartilesOf(control).Median, "control")
 	b.ReportMetric(stat.QuartilesOf(perRead).Median, "cpu-ns/read")
 	b.Log(fmt.Sprintf("rate %v, cpu %v, control %v", stat.QuartilesOf(rate), stat.QuartilesOf(cpu), stat.QuartilesOf(control)))
+}
+
+// cachedFile returns a file that was just written.
+func cachedFile(b *testing.B) *os.File {
+	file, err := os.OpenFile(filepath.Join(b.TempDir(), "file"), os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { file.Close() })
+	block := make([]byte, 1<<20)
+	for i := range block {
+		block[i] = byte(i)
+	}
+	for at := int64(0); at < fileSize; at += int64(len(block)) {
+		if _, err := file.WriteAt(block, at); err != nil {
+			b.Fatal(err)
+		}
+	}
+	return file
 }
 
 // timed returns how long f takes, and how much CPU time.

@@ -15,5 +15,7 @@ func releaseBuffer(op completion.Operation) {
 		r.Release()
 	case *ops.ReadAt:
 		r.Release()
+	case *ops.ReadFrom:
+		r.Release()
 	}
 }

@@ -51,6 +51,7 @@ var families = []family{
 	{"Work", workCases},
 	{"Files", fileOpCases},
 	{"FilesClosed", fileCloseCases},
+	{"Datagrams", datagramCases},
 	{"Observer", observerCases},
 }
 

@@ -17,6 +17,10 @@ type Calls interface {
 	// Bind binds a socket to a local address before it is connected.
 	Bind(fd int, local Address) error
 	Listen(Family, Address, ListenOptions) (fd int, err error)
+	// PacketSocket opens a datagram socket, and binds it unless the address is zero.
+	PacketSocket(Family, Address, PacketOptions) (fd int, err error)
+	// ConnectPackets sets the only peer of a datagram socket.
+	ConnectPackets(fd int, to Address) error
 	// Adopt returns a descriptor of our own for the socket behind c, a connection or
 	// listener of package net. c stays as it is.
 	Adopt(c any, listening bool) (fd int, err error)
@@ -32,8 +36,9 @@ type Calls interface {
 	// file that is at path now, and none that takes its place later.
 	FileRemover(path string) (remove func())
 
-	// LocalAddr and RemoteAddr return nil if there is no address, or none that the system
-	// knows. RemoteAddr is called for sockets that are or were connected.
+	// LocalAddr and RemoteAddr return an address of a stream socket, also for a datagram
+	// socket, and nil if there is none, or none that the system knows. RemoteAddr is called
+	// for sockets that are or were connected.
 	LocalAddr(fd int) net.Addr
 	RemoteAddr(fd int) net.Addr
 
@@ -45,6 +50,10 @@ type Calls interface {
 	SetReadBuffer(fd, bytes int) error
 	SetWriteBuffer(fd, bytes int) error
 	SetResetOnClose(fd int, on bool) error
+	SetBroadcast(fd int, on bool) error
+	// JoinGroup and LeaveGroup change the membership of a datagram socket.
+	JoinGroup(fd int, g Group) error
+	LeaveGroup(fd int, g Group) error
 }
 
 // Family is the address family of a socket.

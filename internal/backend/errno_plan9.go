@@ -11,7 +11,8 @@ type Errno uintptr
 
 // The error numbers, with the names that they have on other systems.
 const (
-	EAFNOSUPPORT Errno = iota + 1
+	EACCES Errno = iota + 1
+	EAFNOSUPPORT
 	EADDRINUSE
 	EADDRNOTAVAIL
 	EAGAIN
@@ -20,6 +21,7 @@ const (
 	ECONNABORTED
 	ECONNREFUSED
 	ECONNRESET
+	EDESTADDRREQ
 	EEXIST
 	EHOSTUNREACH
 	EINPROGRESS
@@ -27,7 +29,9 @@ const (
 	EINVAL
 	EISCONN
 	EMFILE
+	EMSGSIZE
 	ENETUNREACH
+	ENOBUFS
 	ENOENT
 	ENOTCONN
 	EOPNOTSUPP
@@ -41,6 +45,7 @@ var errnos = [...]struct {
 	text string
 	is   error
 }{
+	EACCES:        {"permission denied", syscall.EACCES},
 	EAFNOSUPPORT:  {"address family not supported by protocol", syscall.EAFNOSUPPORT},
 	EADDRINUSE:    {"address already in use", nil},
 	EADDRNOTAVAIL: {"cannot assign requested address", nil},
@@ -50,6 +55,7 @@ var errnos = [...]struct {
 	ECONNABORTED:  {"software caused connection abort", nil},
 	ECONNREFUSED:  {"connection refused", nil},
 	ECONNRESET:    {"connection reset by peer", nil},
+	EDESTADDRREQ:  {"destination address required", nil},
 	EEXIST:        {"file exists", syscall.EEXIST},
 	EHOSTUNREACH:  {"no route to host", nil},
 	EINPROGRESS:   {"operation now in progress", nil},
@@ -57,7 +63,9 @@ var errnos = [...]struct {
 	EINVAL:        {"invalid argument", syscall.EINVAL},
 	EISCONN:       {"socket is already connected", nil},
 	EMFILE:        {"too many open files", syscall.EMFILE},
+	EMSGSIZE:      {"message too long", nil},
 	ENETUNREACH:   {"network is unreachable", nil},
+	ENOBUFS:       {"no buffer space available", nil},
 	ENOENT:        {"file does not exist", syscall.ENOENT},
 	ENOTCONN:      {"socket is not connected", nil},
 	EOPNOTSUPP:    {"operation not supported", nil},

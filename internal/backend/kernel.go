@@ -27,6 +27,16 @@ type Kernel interface {
 	ReadV(fd int, parts [][]byte) (int, Errno)
 	WriteV(fd int, parts [][]byte) (int, Errno)
 	CloseWrite(fd int) Errno
+	// Receive stores datagrams that are there, one in each message, and returns how many.
+	// An errno is that of the datagram behind those n: it has been taken from the socket,
+	// and no later call returns it. So an errno of the class WouldBlock or Again comes
+	// beside 0 only. For a Native kernel, it is called as Read is, or instead of a Start.
+	Receive(fd int, messages []Message) (n int, errno Errno)
+	// Send sends one datagram for each message, as far as there is room, and returns how
+	// many the system has taken. Each is taken as a whole. An errno comes beside 0 only:
+	// that of a later message is returned by the call that begins with it. For a Native
+	// kernel, it is called while no send is inside.
+	Send(fd int, messages []Message) (n int, errno Errno)
 	Close(fd int) Errno
 	// Classify returns what an errno means that a call for an operation of this kind has
 	// returned.
@@ -59,6 +69,11 @@ type Native interface {
 	// n is the number of bytes moved, also beside an errno; for an accept it is the new
 	// descriptor. The kernel owns data while the operation is inside it.
 	Start(fd int, kind Kind, data []byte, to *Address) (n int, errno Errno, pending bool)
+	// StartMessage is Start for a Receive or a Send of one datagram, which ends with n 1 if
+	// it succeeds. The kernel owns the message until Finish has returned. A Receive without
+	// Data ends when there is a datagram or an error, and takes nothing: its only errno is
+	// one of the class Again.
+	StartMessage(fd int, kind Kind, m *Message) (n int, errno Errno, pending bool)
 	// Finish returns the result of a pending operation whose event has arrived.
 	Finish(fd int, kind Kind) (n int, errno Errno)
 	// Abandon asks once for the early end of a pending operation that has not been
@@ -82,7 +97,8 @@ type Native interface {
 type Class uint8
 
 const (
-	// Failed ends the operation, and says nothing about the next.
+	// Failed ends the operation, and says nothing about the next. For a Receive or a Send, an
+	// errno is of this class, of WouldBlock or of Again.
 	Failed Class = iota
 	// WouldBlock: the direction is exhausted (EAGAIN), or a connect is under way
 	// (EINPROGRESS). An event will come.
@@ -123,10 +139,12 @@ const (
 	Stat
 	Truncate
 	CloseFile
+	Receive // of datagrams
+	Send    // of datagrams
 )
 
 var kindNames = [...]string{"", "post", "timer", "accept", "connect", "read", "write", "closewrite", "dial", "borrow", "handshake",
-	"work", "openfile", "readat", "writeat", "append", "sync", "stat", "truncate", "closefile"}
+	"work", "openfile", "readat", "writeat", "append", "sync", "stat", "truncate", "closefile", "receive", "send"}
 
 // String returns the word that error texts use.
 func (k Kind) String() string { return kindNames[k] }

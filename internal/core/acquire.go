@@ -4,7 +4,7 @@ import "github.com/completionport/completion/internal/backend"
 
 // acquireBuffer makes the port the owner of the operation's buffer, if it has one, and
 // returns the flags that follow. It panics if the request is a mistake.
-func (st *state) acquireBuffer(req *Request) (flags slotFlags) {
+func (st *state) acquireBuffer(op Operation, req *Request) (flags slotFlags) {
 	if req.Kind == backend.Borrow {
 		if req.Buffer != nil {
 			panic("completion: a borrow with a buffer; if Buf holds the buffer of its last use, call Release or set Buf to nil")
@@ -13,7 +13,7 @@ func (st *state) acquireBuffer(req *Request) (flags slotFlags) {
 	}
 	reads := req.Kind == backend.Read || req.Kind == backend.ReadAt
 	if !reads && req.Kind != backend.Write && req.Kind != backend.WriteAt && req.Kind != backend.Append {
-		return 0
+		return st.acquireMessages(op, req)
 	}
 	flags = flagsOf(req)
 	if req.Vector != nil {
@@ -21,7 +21,7 @@ func (st *state) acquireBuffer(req *Request) (flags slotFlags) {
 	}
 	checkBuffer(req, reads)
 	if req.Pool != nil {
-		st.checkPool(req.Pool)
+		req.Pool.checkFor(st.port)
 		return flags | pooled
 	}
 	if mistake := req.Buffer.acquire(reads); mistake != "" {
@@ -59,17 +59,6 @@ func flagsOf(req *Request) (flags slotFlags) {
 	return flags
 }
 
-// checkPool panics unless the pool belongs to this port.
-func (st *state) checkPool(pool *Pool) {
-	if pool == nil {
-		panic("completion: a borrow without a pool")
-	}
-	pool.check()
-	if pool.port != st.port {
-		panic("completion: the pool belongs to another port")
-	}
-}
-
 // fillBuffer sets the buffer of an operation that has one.
 func (s *Slot) fillBuffer(rec *Record, req *Request) {
 	switch s.kind {
@@ -94,5 +83,7 @@ func (s *Slot) fillBuffer(rec *Record, req *Request) {
 		}
 	case backend.WriteAt, backend.Append:
 		rec.buffer = req.Buffer
+	case backend.Receive, backend.Send:
+		s.fillInMessages(rec, req)
 	}
 }

@@ -21,7 +21,7 @@ func (h *locked) apply(d direction, s *Slot, r callResult) {
 		h.findCause(d, s, &r)
 	}
 	switch r.verdict {
-	case ended, endedAndExhausted:
+	case ended, endedAndExhausted, moved:
 		h.takeOut(d, s)
 		if r.failure == nil && s.kind == backend.Accept {
 			s.op.Deliver(Result{Accepted: r.accepted})
@@ -60,6 +60,9 @@ func (h *locked) findCause(d direction, s *Slot, r *callResult) {
 func (h *locked) goOnWaiting(d direction, s *Slot, r callResult) {
 	if rec := s.record(); s.flags&pooled != 0 && rec.n == 0 {
 		h.putBack(rec)
+		if s.kind == backend.Receive {
+			h.putBackMore(s)
+		}
 	}
 	if i := h.intentOf(s); i != noIntent && (i != toExpire || !h.mayRead(s, r)) {
 		h.takeOut(d, s)
@@ -71,11 +74,11 @@ func (h *locked) goOnWaiting(d direction, s *Slot, r callResult) {
 // reported data for it, and reports whether it did: the read is made first, as in
 // tryOnceMore. With a layer, the kernel reports data for every read.
 func (h *locked) mayRead(s *Slot, r callResult) bool {
-	if h.port.native == nil || r.verdict != progressed || r.n > 0 || s.kind != backend.Read {
+	if h.port.native == nil || r.verdict != progressed || r.n > 0 || s.kind != backend.Read && s.kind != backend.Receive {
 		return false
 	}
 	if s.hasBuffer() || s.flags&vectored != 0 {
-		return s.flags&vectored != 0 || h.state&layered != 0
+		return s.flags&vectored != 0 || h.state&layered != 0 || s.kind == backend.Receive
 	}
 	return h.getBuffer(s)
 }
@@ -102,7 +105,7 @@ func (h *locked) transferred(d direction, s *Slot, r callResult) {
 // setLatch records whether the call has exhausted its direction.
 func (h *locked) setLatch(d direction, v verdict) {
 	switch v {
-	case ended, progressed:
+	case ended, progressed, moved:
 		h.latch[d] |= ready
 	case endedAndExhausted, progressedAndExhausted:
 		// A short read or write. With stopsShort, no edge comes for what a read left.

@@ -66,7 +66,7 @@ func (p *Port) Await(ctx context.Context, op Operation) bool {
 func (p *Port) Wait(ctx context.Context, op Operation) {
 	rec := recordOf(op)
 	p.step()
-	if p.deliver(ctx, rec) {
+	if p.deliver(ctx, op, rec) {
 		return
 	}
 	c := scheduler.ContextOf(ctx)
@@ -92,7 +92,7 @@ func (p *Port) Wait(ctx context.Context, op Operation) {
 		panic(mistake)
 	}
 	p.step()
-	p.deliver(ctx, rec)
+	p.deliver(ctx, op, rec)
 }
 
 // waitable reports whether the operation is in flight and can be waited for. mistake
@@ -135,7 +135,7 @@ func (st *state) waitFor(w *scheduler.Waiter, rec *Record) {
 
 // deliver delivers a started operation that is Done to a Wait with the context ctx. It
 // reports false if the operation is still in flight, or was never started.
-func (p *Port) deliver(ctx context.Context, r *Record) bool {
+func (p *Port) deliver(ctx context.Context, op Operation, r *Record) bool {
 	switch s := r.slot.Load(); {
 	case s == &waited:
 		return true
@@ -147,7 +147,9 @@ func (p *Port) deliver(ctx context.Context, r *Record) bool {
 	if b := r.buffer; b != nil {
 		r.buffer = nil
 		if b.giveBack() {
-			b.recycle()
+			var then delivery
+			then.add(op, b)
+			then.done()
 		}
 	}
 	if f := r.failure; f != nil && f.breaks {

@@ -15,6 +15,8 @@ type Buffer struct {
 	place *place // of which it is the placeholder, nil if it is none
 	next  *Buffer
 	owner atomic.Int32
+	// bundle marks the buffer that stands for the buffers of a batch: see Datagrams.
+	bundle bool
 }
 
 // Owners of a buffer. A buffer with a value above 0 is shared: it is frozen, and has one

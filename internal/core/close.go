@@ -111,7 +111,7 @@ func (p *Port) acceptedWriteIn(chunk int) (accepted, more bool) {
 	}
 	for i := range st.slots.chunks[chunk] {
 		s := &st.slots.chunks[chunk][i]
-		if isWrite(s.kind) && s.phase() == Accepted {
+		if s.isWrite() && s.phase() == Accepted {
 			return true, true
 		}
 	}

@@ -44,6 +44,10 @@ func (h *locked) finishResult(s *Slot, rec *Record, f *Failure) {
 		}
 	case backend.Connect:
 		rec.n = 0
+	case backend.Receive:
+		h.finishReceive(s, rec)
+	case backend.Send:
+		s.op.Deliver(Result{})
 	}
 }
 

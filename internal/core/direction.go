@@ -11,7 +11,7 @@ func (h *locked) enqueue(s *Slot) {
 	d := directionOf(s.kind)
 	refusal := s.refusal()
 	switch {
-	case h.state&closing != 0, h.state&draining != 0 && s.kind != backend.Write && s.kind != backend.CloseWrite:
+	case h.state&closing != 0, h.state&draining != 0 && !s.isWrite():
 		if s.intent == noIntent { // else somebody recorded another, and knows that
 			s.intent = toClose
 		}
@@ -198,6 +198,10 @@ func (h *Handle) perform(s *Slot) callResult {
 		return h.connect(s)
 	case backend.CloseWrite:
 		return h.closeWrite(s)
+	case backend.Receive:
+		return h.receive(s)
+	case backend.Send:
+		return h.sendMessages(s)
 	}
 	panic("completion: a defect of the engine: no call for a " + s.kind.String())
 }

@@ -133,6 +133,9 @@ func (s *Slot) transfer() (pool *Pool, size, moved int) {
 	rec := s.record()
 	b := rec.buffer
 	switch {
+	case s.kind == backend.Receive || s.kind == backend.Send:
+		pool, size = s.room(rec)
+		return pool, size, int(rec.n)
 	case b == nil:
 		return nil, 0, 0
 	case s.flags&vectored != 0:
@@ -168,3 +171,25 @@ func (p *Pool) Limits() (size, count int) { return p.size, p.limit }
 
 // OnPool reports whether the work pool performs operations of this kind.
 func OnPool(k backend.Kind) bool { return onPool(k) }
+
+// room returns the pool of a pooled Receive, and the bytes that there is room for, or that
+// are to be sent.
+func (s *Slot) room(rec *Record) (pool *Pool, size int) {
+	d := datagramsOf(s.op)
+	switch {
+	case s.flags&pooled != 0:
+		return rec.buffer.pool, rec.buffer.pool.size
+	case s.kind == backend.Send && !d.isBatch():
+		return nil, rec.buffer.n
+	case !d.isBatch():
+		return nil, len(rec.buffer.data)
+	}
+	for _, b := range d.Buffers {
+		if s.kind == backend.Send {
+			size += b.n
+		} else {
+			size += len(b.data)
+		}
+	}
+	return nil, size
+}

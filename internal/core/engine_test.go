@@ -81,7 +81,11 @@ func (k *script) Connected(int) (errno syscall.Errno) {
 
 func (k *script) Accept(int) (int, syscall.Errno) { return -1, syscall.EAGAIN }
 func (k *script) CloseWrite(int) syscall.Errno    { return 0 }
-func (k *script) Close(fd int) syscall.Errno      { k.closed = append(k.closed, fd); return 0 }
+func (k *script) Receive(int, []backend.Message) (int, syscall.Errno) {
+	return 0, syscall.EAGAIN
+}
+func (k *script) Send(_ int, m []backend.Message) (int, syscall.Errno) { return len(m), 0 }
+func (k *script) Close(fd int) syscall.Errno                           { k.closed = append(k.closed, fd); return 0 }
 func (k *script) Classify(_ backend.Kind, e syscall.Errno) backend.Class {
 	switch e {
 	case syscall.EAGAIN:

@@ -12,13 +12,13 @@ import (
 type direction int
 
 const (
-	in  direction = iota // Accept, Read, Borrow, ReadAt
-	out                  // Connect, Write, CloseWrite; what else concerns files
+	in  direction = iota // Accept, Read, Borrow, Receive, ReadAt
+	out                  // Connect, Write, CloseWrite, Send; what else concerns files
 )
 
 // directionOf returns the direction whose queue holds operations of kind k.
 func directionOf(k backend.Kind) direction {
-	const inward = 1<<backend.Accept | 1<<backend.Read | 1<<backend.Borrow | 1<<backend.ReadAt
+	const inward = 1<<backend.Accept | 1<<backend.Read | 1<<backend.Borrow | 1<<backend.ReadAt | 1<<backend.Receive
 	if 1<<k&inward != 0 {
 		return in
 	}
@@ -82,9 +82,10 @@ const (
 	ofUnix                             // see SetUnix
 	listedIn                           // the direction in is on the ready list
 	listedOut
-	shaking // a handshake is under way or has failed: see beginShaking
-	layered // it has a layer, see Layer
-	ofWork  // its operations are those of the work pool: see workPool
+	shaking     // a handshake is under way or has failed: see beginShaking
+	layered     // it has a layer, see Layer
+	ofWork      // its operations are those of the work pool: see workPool
+	ofDatagrams // see SetDatagrams
 )
 
 // States that other handles have for other things.
@@ -294,4 +295,26 @@ type workPool struct {
 	// starting: one of them has not looked at turns yet. It starts the next one if there is
 	// work for it, so a burst of short operations starts few.
 	starting bool
+}
+
+// SetDatagrams records that the handle is a datagram socket. It is called before other
+// goroutines know the handle.
+func (h *Handle) SetDatagrams() {
+	l := h.lock()
+	l.state |= ofDatagrams
+	l.mu.Unlock()
+}
+
+// IsDatagrams reports whether the handle is a datagram socket.
+func (h *Handle) IsDatagrams() bool {
+	l := h.lock()
+	defer l.mu.Unlock()
+	return l.state&ofDatagrams != 0
+}
+
+// SetConnected records that a datagram socket has a peer.
+func (h *Handle) SetConnected() {
+	l := h.lock()
+	l.state |= connected
+	l.mu.Unlock()
 }

@@ -101,7 +101,7 @@ func (h *locked) tryOnceMore(s *Slot, t Ticket) (settled bool) {
 	d := directionOf(s.kind)
 	waits := d == in && h.state&connecting != 0 // then run makes no call, and the latch stays set
 	switch {
-	case s.kind == backend.Timer || s.kind == backend.Write || s.kind == backend.CloseWrite || isWork(s.kind) || onPool(s.kind):
+	case s.kind == backend.Timer || s.isWrite() || isWork(s.kind) || onPool(s.kind):
 		return false
 	case h.port.native != nil && s.kind != backend.Borrow || s.phase() == Accepted || h.isBusy(d) || waits:
 		return false

@@ -41,6 +41,8 @@ func (h *Handle) start(s *Slot) callResult {
 			return h.read(s) // there is data: the read got its buffer for that
 		}
 		data = s.rest()
+	case backend.Receive, backend.Send:
+		return h.startMessage(s)
 	}
 	n, errno, isPending := h.port.native.Start(int(h.fd), s.kind, data, to)
 	if isPending {
@@ -62,6 +64,8 @@ func (h *Handle) outcomeOf(s *Slot, n int, errno backend.Errno) callResult {
 		return callResult{verdict: ended}
 	case backend.Write:
 		return haveWritten(n, s.left())
+	case backend.Receive, backend.Send:
+		return h.messageEnded(s)
 	}
 	if !s.hasBuffer() {
 		return callResult{verdict: progressed} // counts as an edge
@@ -241,4 +245,41 @@ func (h *locked) acceptMore(d direction) (ended bool) {
 		}
 	}
 	return false
+}
+
+// startMessage is start for a Receive and a Send. What is there already, or has room, needs
+// no operation inside the kernel.
+func (h *Handle) startMessage(s *Slot) callResult {
+	d := datagramsOf(s.op)
+	m := &d.wait
+	switch {
+	case s.kind == backend.Send:
+		if r := h.sendMessages(s); r.verdict != wouldBlock {
+			return r
+		}
+		m = &d.Messages[d.Done]
+	case s.flags&pooled == 0 && !d.isBatch():
+		m = &d.toReceive(s, s.record())[0]
+	case s.hasBuffer():
+		if r := h.receive(s); r.verdict != wouldBlock || s.flags&pooled != 0 {
+			return r
+		}
+	}
+	n, errno, isPending := h.port.native.StartMessage(int(h.fd), s.kind, m)
+	if isPending {
+		return callResult{verdict: begunInKernel}
+	}
+	return h.outcomeOf(s, n, errno)
+}
+
+// messageEnded is outcomeOf for a message that a Native kernel has received or sent, or for
+// which it has waited.
+func (h *Handle) messageEnded(s *Slot) callResult {
+	switch d := datagramsOf(s.op); {
+	case s.kind == backend.Send:
+		return d.haveSent(1)
+	case d.isBatch() || s.flags&pooled != 0:
+		return callResult{verdict: progressed} // counts as an edge
+	}
+	return h.haveReceived(s, 1, 0)
 }

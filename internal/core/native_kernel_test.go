@@ -176,7 +176,14 @@ func (k *nativeKernel) WriteV(_ int, parts [][]byte) (int, syscall.Errno) {
 func (k *nativeKernel) Accept(int) (int, syscall.Errno)            { panic("not with a native kernel") }
 func (k *nativeKernel) Connect(int, backend.Address) syscall.Errno { panic("not with a native kernel") }
 func (k *nativeKernel) Connected(int) syscall.Errno                { panic("not with a native kernel") }
-func (k *nativeKernel) CloseWrite(int) syscall.Errno               { return 0 }
+func (k *nativeKernel) Receive(int, []backend.Message) (int, syscall.Errno) {
+	return 0, syscall.EAGAIN
+}
+func (k *nativeKernel) Send(_ int, m []backend.Message) (int, syscall.Errno) { return len(m), 0 }
+func (k *nativeKernel) StartMessage(int, backend.Kind, *backend.Message) (int, syscall.Errno, bool) {
+	panic("no datagrams")
+}
+func (k *nativeKernel) CloseWrite(int) syscall.Errno { return 0 }
 func (k *nativeKernel) Classify(kind backend.Kind, e syscall.Errno) backend.Class {
 	return (&script{}).Classify(kind, e)
 }

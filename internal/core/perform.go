@@ -12,6 +12,7 @@ const (
 	progressedAndExhausted                // part of it is done; an edge comes when more is possible
 	wouldBlock                            // nothing is done; an edge comes when more is possible
 	begunInKernel                         // a Native kernel has taken it, and reports its end
+	moved                                 // like ended, of datagrams, whose count may be 0
 )
 
 // callResult is the result of one system call.

@@ -80,6 +80,17 @@ func (p *Pool) check() {
 	}
 }
 
+// checkFor panics unless the pool belongs to a port.
+func (p *Pool) checkFor(port *Port) {
+	if p == nil {
+		panic("completion: a borrow without a pool")
+	}
+	p.check()
+	if p.port != port {
+		panic("completion: the pool belongs to another port")
+	}
+}
+
 func (p *Pool) lock() *stock {
 	p.port.lockMutex(&p.mu)
 	return &p.guarded
@@ -243,4 +254,18 @@ func (p *Pool) leave(at *place) (listed bool) {
 	}
 	k.vacate(at)
 	return listed
+}
+
+// getMore gets buffers for the port, as many as the pool has, and returns their number.
+func (p *Pool) getMore(into []*Buffer) (n int) {
+	k := p.lock()
+	defer k.unlock()
+	for n < len(into) && k.available() > 0 {
+		b := k.pop()
+		b.n = 0
+		b.owner.Store(ownedByPort)
+		into[n] = b
+		n++
+	}
+	return n
 }

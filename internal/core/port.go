@@ -309,7 +309,7 @@ func (st *state) next(then *delivery) Operation {
 	if b := rec.buffer; b != nil {
 		rec.buffer = nil
 		if b.giveBack() {
-			b.next, then.orphans = then.orphans, b
+			then.add(op, b)
 		}
 	}
 	if f := rec.failure; f != nil && f.breaks {
@@ -324,6 +324,19 @@ func (st *state) next(then *delivery) Operation {
 type delivery struct {
 	orphans *Buffer   // shared buffers without references, to be recycled
 	broken  []*Handle // handles to mend: the write that broke them is delivered
+}
+
+// add adds a buffer that has lost its last reference: a shared one, or a bundle, which
+// stands for the buffers of op.
+func (then *delivery) add(op Operation, b *Buffer) {
+	if b.bundle {
+		b = datagramsOf(op).giveBack()
+	}
+	for b != nil {
+		next := b.next
+		b.next, then.orphans = then.orphans, b
+		b = next
+	}
 }
 
 func (then *delivery) done() {

@@ -32,7 +32,7 @@ type Request struct {
 	Full     bool             // a read that ends only when the buffer is full
 	Append   bool             // a read that begins at the length of the buffer
 	Handle   *Handle          // nil for Post, Timer, Borrow and Dial
-	Buffer   *Buffer          // read into, or written from
+	Buffer   *Buffer          // read into, or written from; of several datagrams, nil
 	Vector   *Vector          // the same, if there are several buffers
 	Pool     *Pool            // where a pooled read or a Borrow gets its buffer
 	Address  *backend.Address // of Connect
@@ -50,7 +50,7 @@ type Request struct {
 // Result is what an operation produced besides its count and its failure.
 type Result struct {
 	Accepted *Handle // of Accept and Dial
-	Buffer   *Buffer // of a pooled read or a Borrow, nil if it moved no bytes
+	Buffer   *Buffer // of a pooled read or a Borrow, nil if it moved no bytes; of one datagram likewise
 }
 
 // Record is the part of an operation that lives in the program's memory. The port owns

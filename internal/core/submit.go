@@ -123,7 +123,7 @@ func (st *state) claim(op Operation, rec *Record, was *Slot, b *batch, slotless 
 		return
 	}
 	h := st.handleOf(req)
-	flags := st.acquireBuffer(req)
+	flags := st.acquireBuffer(op, req)
 	if b.start {
 		flags |= started
 	}
@@ -160,7 +160,7 @@ func (st *state) handleOf(req *Request) *Handle {
 	case req.Kind == backend.Post || req.Kind == backend.Timer:
 		return &st.port.timer
 	case req.Kind == backend.Borrow:
-		st.checkPool(req.Pool)
+		req.Pool.checkFor(st.port)
 		st.unlisted = true
 		return &req.Pool.handle
 	case req.Kind == backend.Dial:
@@ -183,15 +183,19 @@ func (st *state) handleOf(req *Request) *Handle {
 	return h
 }
 
-// giveBackBuffer gives back the buffer of an operation that was not accepted.
+// giveBackBuffer gives back the buffers of an operation that was not accepted.
 func (st *state) giveBackBuffer(s *Slot) {
-	if s.flags&lent != 0 {
-		// This is not the last reference: a shared buffer still has the caller's own.
-		if req := st.describe(s.op); s.flags&vectored != 0 {
-			req.Vector.unacquire(len(req.Vector.Bufs))
-		} else {
-			req.Buffer.giveBack()
-		}
+	if s.flags&lent == 0 {
+		return
+	}
+	// This is not the last reference: a shared buffer still has the caller's own.
+	switch req := st.describe(s.op); {
+	case s.flags&vectored != 0:
+		req.Vector.unacquire(len(req.Vector.Bufs))
+	case req.Buffer != nil:
+		req.Buffer.giveBack()
+	default:
+		giveBackAll(datagramsOf(s.op).Buffers)
 	}
 }
 
@@ -397,6 +401,8 @@ func (st *state) refuseOne(op Operation) {
 	rec.n, rec.failure = 0, ofKind(closedFailure, req.Kind)
 	reads := req.Kind == backend.Read || req.Kind == backend.ReadAt
 	switch {
+	case req.Kind == backend.Receive || req.Kind == backend.Send:
+		refuseMessages(op, req)
 	case req.Kind == backend.Accept, isWork(req.Kind), req.Kind == backend.Borrow, reads && req.Pool != nil:
 		op.Deliver(Result{})
 	case req.Kind == backend.OpenFile, req.Kind == backend.Stat:

@@ -36,9 +36,13 @@ func onPool(k backend.Kind) bool { return k-backend.Work <= backend.CloseFile-ba
 // isFileless reports whether operations of this kind are of the work pool, and of no file.
 func isFileless(k backend.Kind) bool { return k == backend.Work || k == backend.OpenFile }
 
-// isWrite reports whether a Shutdown performs queued operations of this kind.
-func isWrite(k backend.Kind) bool {
-	return k == backend.Write || k == backend.CloseWrite || onPool(k) && !isFileless(k) && directionOf(k) == out
+// isWrite reports whether the operation sends something: a Shutdown still performs it.
+func (s *Slot) isWrite() bool {
+	switch s.kind {
+	case backend.Write, backend.CloseWrite, backend.Send:
+		return true
+	}
+	return onPool(s.kind) && !isFileless(s.kind) && directionOf(s.kind) == out
 }
 
 // enqueueWork puts s at the end of its queue, or completes it. The lock may be released in

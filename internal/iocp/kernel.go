@@ -122,3 +122,8 @@ func (k *Kernel) Abandon(fd int, kind backend.Kind) (heard bool) {
 func (k *Kernel) AcceptAhead(fd, n int) (ended bool) {
 	return k.port.sockets.Get(fd).acceptQueue().ahead(fd, n)
 }
+
+// StartMessage is not there yet.
+func (k *Kernel) StartMessage(int, backend.Kind, *backend.Message) (int, syscall.Errno, bool) {
+	return 0, syscall.EWINDOWS, false
+}

@@ -19,6 +19,10 @@ type addressBook struct {
 	turn      int             // selects one of the listeners that share an address
 	faults    map[backend.Address]fate
 	names     uint32 // the number of abstract names made so far
+
+	udp       map[uint16][]*Socket // datagram sockets by UDP port
+	lastUDP   uint16               // the UDP port given out last
+	mailboxes map[string]*Socket   // datagram sockets by path
 }
 
 // fate is how connects to an address end, whether or not a socket listens there.
@@ -111,7 +115,7 @@ func (b *addressBook) listen(k *Socket, at backend.Address) backend.Errno {
 }
 
 func (b *addressBook) listenOn(k *Socket, path string) backend.Errno {
-	if b.paths[path] != nil {
+	if b.hasPath(path) {
 		return errInUse
 	}
 	if b.paths == nil {
@@ -126,7 +130,7 @@ func (b *addressBook) listenOn(k *Socket, path string) backend.Errno {
 func (b *addressBook) abstractName() string {
 	for {
 		b.names++
-		if name := fmt.Sprintf("@%05x", b.names); b.paths[name] == nil {
+		if name := fmt.Sprintf("@%05x", b.names); !b.hasPath(name) {
 			return name
 		}
 	}
@@ -180,7 +184,7 @@ func (b *addressBook) bindLocal(k *Socket, local backend.Address) backend.Errno 
 		return errInvalid
 	case !k.speaks(local):
 		return errBadFamily
-	case k.family == backend.Unix && b.paths[local.Path] != nil:
+	case k.family == backend.Unix && b.hasPath(local.Path):
 		return errInUse
 	case k.family == backend.Unix:
 		k.local.Path = local.Path
@@ -272,6 +276,8 @@ func (b *addressBook) tell(at backend.Address) {
 func (b *addressBook) remove(k *Socket) {
 	port := k.local.Inet.Port()
 	switch {
+	case k.datagrams != nil:
+		b.removeDatagrams(k)
 	case k.ownsPort:
 		delete(b.taken, port)
 	case k.family == backend.Unix:
@@ -293,7 +299,9 @@ func (k *Socket) LocalAddr() net.Addr { return k.netAddr(k.local, true) }
 
 // RemoteAddr returns the other end's address, also after a reset has ended the
 // connection, and nil if there is no connection.
-func (k *Socket) RemoteAddr() net.Addr { return k.netAddr(k.remote, k.phase == connected) }
+func (k *Socket) RemoteAddr() net.Addr {
+	return k.netAddr(k.remote, k.phase == connected || k.phase == ofDatagrams && k.remote != (backend.Address{}))
+}
 
 func (k *Socket) netAddr(a backend.Address, there bool) net.Addr {
 	switch {

@@ -7,6 +7,9 @@ import (
 // Classify returns what an errno means to the engine. A System itself returns only a few
 // of these errnos, but a test may order all of them.
 func Classify(kind backend.Kind, errno backend.Errno) backend.Class {
+	if kind == backend.Receive || kind == backend.Send {
+		return classifyDatagram(errno)
+	}
 	switch errno {
 	case errInterrupted:
 		if kind == backend.Connect { // the connect goes on in the background
@@ -35,6 +38,17 @@ func Classify(kind backend.Kind, errno backend.Errno) backend.Class {
 		if kind != backend.Accept {
 			return backend.Fatal
 		}
+	}
+	return backend.Failed
+}
+
+// classifyDatagram is Classify for datagrams: no error concerns more than one.
+func classifyDatagram(errno backend.Errno) backend.Class {
+	switch errno {
+	case errInterrupted:
+		return backend.Again
+	case errAgain:
+		return backend.WouldBlock
 	}
 	return backend.Failed
 }

@@ -27,6 +27,10 @@ const (
 	errBadDescriptor = backend.EBADF
 	errNotThere      = backend.ENOENT
 	errExists        = backend.EEXIST
+	errNoReceiver    = backend.EDESTADDRREQ
+	errTooLarge      = backend.EMSGSIZE
+	errForbidden     = backend.EACCES
+	errNoBuffers     = backend.ENOBUFS
 )
 
 // Native returns the errno.

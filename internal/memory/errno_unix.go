@@ -28,6 +28,10 @@ const (
 	errNoAddress     = syscall.EADDRNOTAVAIL
 	errNotSupported  = syscall.EOPNOTSUPP
 	errInvalid       = syscall.EINVAL
+	errNoReceiver    = syscall.EDESTADDRREQ
+	errTooLarge      = syscall.EMSGSIZE
+	errForbidden     = syscall.EACCES
+	errNoBuffers     = syscall.ENOBUFS
 )
 
 // Native returns the errno that this system's sockets return, which is errno itself.

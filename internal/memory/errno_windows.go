@@ -12,6 +12,10 @@ const (
 	errBadDescriptor = syscall.EBADF
 	errNotThere      = syscall.ENOENT
 	errExists        = syscall.EEXIST
+	errNoReceiver    = syscall.Errno(10039) // WSAEDESTADDRREQ
+	errTooLarge      = syscall.Errno(10040) // WSAEMSGSIZE
+	errForbidden     = syscall.Errno(10013) // WSAEACCES
+	errNoBuffers     = syscall.Errno(10055) // WSAENOBUFS
 	errAgain         = syscall.Errno(10035) // WSAEWOULDBLOCK
 	errInterrupted   = syscall.Errno(10004) // WSAEINTR
 	errReset         = syscall.Errno(10054) // WSAECONNRESET

@@ -170,6 +170,122 @@ func (k Kernel) Listen(family backend.Family, at backend.Address, o backend.List
 	return n.system.Install(l), nil
 }
 
+// PacketSocket opens a datagram socket.
+func (k Kernel) PacketSocket(family backend.Family, at backend.Address, o backend.PacketOptions) (int, error) {
+	n, errno := k.enter("socket")
+	defer n.mu.Unlock()
+	if errno != 0 {
+		return -1, os.NewSyscallError("socket", errno)
+	}
+	s, errno := n.system.OpenDatagrams(family, at, o)
+	if errno != 0 {
+		return -1, os.NewSyscallError("bind", errno)
+	}
+	return n.system.Install(s), nil
+}
+
+// ConnectPackets is Socket.ConnectDatagrams.
+func (k Kernel) ConnectPackets(fd int, to backend.Address) error {
+	n, errno := k.enter("connect")
+	defer n.mu.Unlock()
+	s := n.system.Lookup(fd)
+	switch {
+	case errno != 0:
+	case s == nil:
+		errno = errBadDescriptor
+	case to.BadPort:
+		errno = errInvalid
+	default:
+		errno = s.ConnectDatagrams(to)
+	}
+	if errno != 0 {
+		return os.NewSyscallError("connect", errno)
+	}
+	return nil
+}
+
+// Receive is Socket.Receive for each message.
+func (k Kernel) Receive(fd int, messages []backend.Message) (count int, errno backend.Errno) {
+	n, errno := k.enter("receive")
+	defer n.mu.Unlock()
+	if errno != 0 {
+		return 0, n.failed(fd, errno)
+	}
+	s := n.system.Lookup(fd)
+	if s == nil {
+		return 0, errBadDescriptor
+	}
+	for count < len(messages) {
+		if errno = s.Receive(&messages[count]); errno != 0 {
+			break
+		}
+		count++
+	}
+	if count > 0 && errno == errAgain {
+		errno = 0
+	}
+	return count, errno
+}
+
+// Send is Socket.Send for each message.
+func (k Kernel) Send(fd int, messages []backend.Message) (count int, errno backend.Errno) {
+	n, errno := k.enter("send")
+	defer n.mu.Unlock()
+	if errno != 0 {
+		return 0, n.failed(fd, errno)
+	}
+	s := n.system.Lookup(fd)
+	if s == nil {
+		return 0, errBadDescriptor
+	}
+	for count < len(messages) && s.errno == 0 { // an error that is there is for the next call
+		if errno = s.Send(&messages[count]); errno != 0 {
+			break
+		}
+		count++
+	}
+	switch {
+	case count > 0:
+		errno = 0
+	case errno == 0:
+		errno = s.takeErrno(0)
+	}
+	return count, errno
+}
+
+// SetBroadcast allows a datagram socket to send to broadcast addresses.
+func (k Kernel) SetBroadcast(fd int, on bool) error {
+	return k.setDatagrams(fd, func(s *Socket) backend.Errno { s.datagrams.broadcast = on; return 0 })
+}
+
+// JoinGroup is Socket.JoinGroup.
+func (k Kernel) JoinGroup(fd int, g backend.Group) error {
+	return k.setDatagrams(fd, func(s *Socket) backend.Errno { return s.JoinGroup(g.Addr) })
+}
+
+// LeaveGroup is Socket.LeaveGroup.
+func (k Kernel) LeaveGroup(fd int, g backend.Group) error {
+	return k.setDatagrams(fd, func(s *Socket) backend.Errno { return s.LeaveGroup(g.Addr) })
+}
+
+// setDatagrams runs f on an open datagram socket of IP.
+func (k Kernel) setDatagrams(fd int, f func(s *Socket) backend.Errno) error {
+	k.network.lock()
+	defer k.network.mu.Unlock()
+	s, errno := k.network.system.Lookup(fd), errBadDescriptor
+	switch {
+	case s == nil:
+	case s.datagrams == nil || s.family == backend.Unix:
+		errno = errNotSupported
+	default:
+		errno = f(s)
+	}
+	if errno != 0 {
+		return os.NewSyscallError("setsockopt", errno)
+	}
+	return nil
+}
+
 // FileRemover returns a function that does nothing: a path is only a name here.
 func (Kernel) FileRemover(string) func() { return func() {} }
 

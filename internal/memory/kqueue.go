@@ -314,6 +314,8 @@ func (k *Socket) readEvent(e kqueue.Event) (kqueue.Event, bool) {
 		}
 	case failed:
 		e.Flags |= kqueue.EOF
+	case ofDatagrams: // the bytes of the next one, which may be 0
+		return e, k.hasDatagram()
 	}
 	e.FFlags = uint32(k.errno)
 	return e, e.Data > 0 || e.Flags&kqueue.EOF != 0
@@ -330,6 +332,9 @@ func (k *Socket) writeEvent(e kqueue.Event) (kqueue.Event, bool) {
 		}
 	case failed:
 		e.Flags |= kqueue.EOF
+	case ofDatagrams:
+		e.Data = int64(k.sendSize)
+		return e, k.canSend()
 	}
 	e.FFlags = uint32(k.errno)
 	return e, e.Data > 0 || e.Flags&kqueue.EOF != 0

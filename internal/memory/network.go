@@ -108,8 +108,13 @@ func (n *Network) Restore(at backend.Address) {
 	n.system.Restore(at)
 }
 
+// Lose is System.Lose.
+func (n *Network) Lose(at backend.Address, times int) {
+	n.change(func(s *System) { s.Lose(at, times) })
+}
+
 // Calls are the names of calls that Fail accepts.
-var Calls = []string{"socket", "listen", "accept", "connect", "read", "write", "closewrite"}
+var Calls = []string{"socket", "listen", "accept", "connect", "read", "write", "closewrite", "receive", "send"}
 
 // Fail makes the next calls of ports with this name end with an errno. times is their
 // number, negative for all. If times is 0, Fail removes all faults of this name.

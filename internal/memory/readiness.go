@@ -124,6 +124,13 @@ func (k *Socket) Ready() (r backend.Readiness) {
 		}
 	case fresh, failed:
 		r = backend.Readable | backend.Writable
+	case ofDatagrams:
+		if k.hasDatagram() {
+			r = backend.Readable
+		}
+		if k.canSend() {
+			r |= backend.Writable
+		}
 	case connected:
 		if k.in.readable() > 0 || k.in.ended || k.dead {
 			r = backend.Readable

@@ -31,6 +31,8 @@ type Socket struct {
 	starved     bool // a write found too little room: new room makes an edge
 	resets      bool // closing sends a reset
 
+	datagrams *datagrams // of a datagram socket
+
 	// A listener.
 	capacity int
 	shares   bool      // it shares its address with other listeners that do so
@@ -52,6 +54,7 @@ const (
 	connected
 	failed // its connect did
 	closed
+	ofDatagrams
 )
 
 // room returns how many bytes a write can send.
@@ -196,6 +199,8 @@ func (k *Socket) close() {
 		k.backlog, k.waiting = nil, nil
 	case connected:
 		k.hangUp()
+	case ofDatagrams:
+		k.letSendersGo()
 	}
 	k.armed = nil
 	k.in = stream{left: k.in.left, latest: k.in.latest}

@@ -19,6 +19,7 @@ type System struct {
 	links   map[way]Link
 	sent    uint64    // the number of cargoes
 	transit []passage // by time of arrival
+	losses  map[backend.Address]int
 
 	queues []*Kqueue
 	habits Habits // of the queue made last

@@ -19,16 +19,18 @@ const (
 	reset                // the end of the connection
 	request              // of a connect, to the listener at its remote address
 	refusal              // of a request
+	parcel               // a datagram, of which the socket is the sender
 )
 
 // passage is a cargo with the time of its arrival. Of bytes at a rate, it is the next piece
 // and those behind it.
 type passage struct {
-	when  int64
-	order uint64 // of sending: cargoes arrive in this order if they do at one time
-	to    *Socket
-	what  cargo
-	count int // bytes, of data
+	when     int64
+	order    uint64 // of sending: cargoes arrive in this order if they do at one time
+	to       *Socket
+	what     cargo
+	count    int       // bytes, of data
+	datagram *datagram // of a parcel
 
 	left    instant // when it has left, or its first byte begins to
 	arrives instant // when its first byte begins to arrive, with the rate; the rate may be 0
@@ -165,6 +167,9 @@ func (k *Socket) arrive(p passage) {
 		return
 	case p.what == refusal:
 		k.refused()
+		return
+	case p.what == parcel:
+		k.system.deliver(p.datagram)
 		return
 	case !k.receives():
 		return

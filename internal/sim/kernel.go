@@ -317,6 +317,10 @@ func (k *kernel) Connected(fd int) syscall.Errno {
 	return k.outcome(s, u)
 }
 
+// Receive and Send are not in the plan yet.
+func (k *kernel) Receive(int, []backend.Message) (int, syscall.Errno) { return 0, syscall.EOPNOTSUPP }
+func (k *kernel) Send(int, []backend.Message) (int, syscall.Errno)    { return 0, syscall.EOPNOTSUPP }
+
 func (k *kernel) CloseWrite(fd int) syscall.Errno {
 	s, u := k.call(fd, backend.CloseWrite)
 	if u == nil {

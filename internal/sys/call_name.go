@@ -12,6 +12,8 @@ var callNames = [...]string{
 	backend.Read:       "read",
 	backend.Write:      "write",
 	backend.CloseWrite: "shutdown",
+	backend.Receive:    "recvmsg",
+	backend.Send:       "sendmsg",
 }
 
 // CallName returns the name of the system call for operations of this kind.

@@ -27,6 +27,7 @@ var winsock = map[syscall.Errno]syscall.Errno{
 	syscall.ECONNABORTED:  windows.WSAECONNABORTED,
 	syscall.ECONNREFUSED:  windows.WSAECONNREFUSED,
 	syscall.ECONNRESET:    windows.WSAECONNRESET,
+	syscall.EDESTADDRREQ:  windows.WSAEDESTADDRREQ,
 	syscall.EHOSTDOWN:     windows.WSAEHOSTDOWN,
 	syscall.EHOSTUNREACH:  windows.WSAEHOSTUNREACH,
 	syscall.EINPROGRESS:   windows.WSAEINPROGRESS,
@@ -34,6 +35,7 @@ var winsock = map[syscall.Errno]syscall.Errno{
 	syscall.EINVAL:        windows.WSAEINVAL,
 	syscall.EISCONN:       windows.WSAEISCONN,
 	syscall.EMFILE:        windows.WSAEMFILE,
+	syscall.EMSGSIZE:      windows.WSAEMSGSIZE,
 	syscall.ENETDOWN:      windows.WSAENETDOWN,
 	syscall.ENETRESET:     windows.WSAENETRESET,
 	syscall.ENETUNREACH:   windows.WSAENETUNREACH,
@@ -89,6 +91,8 @@ var callNames = [...]string{
 	backend.Read:       "wsarecv",
 	backend.Write:      "wsasend",
 	backend.CloseWrite: "shutdown",
+	backend.Receive:    "wsarecvfrom",
+	backend.Send:       "wsasendto",
 }
 
 // CallName returns the name of the system call for operations of this kind, in the

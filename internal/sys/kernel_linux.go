@@ -124,9 +124,9 @@ func classifyAccept(errno syscall.Errno) backend.Class {
 	return backend.Failed
 }
 
-// openStream opens a non-blocking stream socket.
-func openStream(domain int) (int, error) {
-	return unix.Socket(domain, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
+// openSocket opens a non-blocking socket of a kind.
+func openSocket(domain, kind int) (int, error) {
+	return unix.Socket(domain, kind|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
 }
 
 // formerPeer is SO_PEERNAME. Unlike getpeername(2), it returns the peer after a reset has

@@ -118,6 +118,8 @@ func (*Kernel) Classify(kind backend.Kind, errno syscall.Errno) backend.Class {
 		return classifyAccept(errno)
 	case backend.Connect:
 		return classifyConnect(errno)
+	case backend.Receive, backend.Send:
+		return classifyDatagram(errno)
 	}
 	switch errno {
 	case unix.EAGAIN: // the socket's buffer is empty, or full

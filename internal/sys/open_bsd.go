@@ -4,7 +4,7 @@ package sys
 
 import "golang.org/x/sys/unix"
 
-// openStream opens a non-blocking stream socket.
-func openStream(domain int) (int, error) {
-	return unix.Socket(domain, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
+// openSocket opens a non-blocking socket of a kind.
+func openSocket(domain, kind int) (int, error) {
+	return unix.Socket(domain, kind|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
 }

@@ -22,7 +22,10 @@ func (*Kernel) MapsIPv4() bool { return mapsIPv4 }
 
 // Socket opens a non-blocking stream socket. Where no IPv6 socket can reach IPv4
 // addresses, or there is no IPv6, Dual is IPv4.
-func (k *Kernel) Socket(family backend.Family) (int, error) {
+func (k *Kernel) Socket(family backend.Family) (int, error) { return k.open(family, unix.SOCK_STREAM) }
+
+// open opens a non-blocking socket of a kind: see Socket.
+func (k *Kernel) open(family backend.Family, kind int) (int, error) {
 	if family == backend.Dual && !mapsIPv4 {
 		family = backend.IPv4
 	}
@@ -33,9 +36,9 @@ func (k *Kernel) Socket(family backend.Family) (int, error) {
 	case backend.Unix:
 		domain = unix.AF_UNIX
 	}
-	fd, err := openStream(domain)
+	fd, err := openSocket(domain, kind)
 	if family == backend.Dual && isMissingFamily(err) {
-		return k.Socket(backend.IPv4)
+		return k.open(backend.IPv4, kind)
 	}
 	if err != nil {
 		return -1, os.NewSyscallError("socket", err)

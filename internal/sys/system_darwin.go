@@ -9,8 +9,9 @@ import (
 const (
 	hasUserFilter = true
 	userFilter    = unix.EVFILT_USER
-	mapsIPv4      = true // an IPv6 socket can reach IPv4 addresses
-	sharePort     = 0    // SO_REUSEPORT gives one listener all connections
+	mapsIPv4      = true              // an IPv6 socket can reach IPv4 addresses
+	sharePort     = 0                 // SO_REUSEPORT gives one listener all connections
+	packetFlags   = unix.MSG_DONTWAIT // of a send of a datagram
 )
 
 // keepAliveTimes are the options for the time before the first probe and for the time
@@ -56,12 +57,12 @@ func writeV(fd int, parts [][]byte) (int, syscall.Errno) {
 	return n, 0
 }
 
-// No call opens a descriptor and sets close-on-exec in one step. So openStream holds
+// No call opens a descriptor and sets close-on-exec in one step. So openSocket holds
 // ForkLock, for which every fork waits. It may do so, since it does not wait itself.
 
-func openStream(domain int) (int, error) {
+func openSocket(domain, kind int) (int, error) {
 	syscall.ForkLock.RLock()
-	fd, err := unix.Socket(domain, unix.SOCK_STREAM, 0)
+	fd, err := unix.Socket(domain, kind, 0)
 	if err == nil {
 		unix.CloseOnExec(fd)
 	}

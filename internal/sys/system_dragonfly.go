@@ -9,16 +9,17 @@ import (
 const (
 	hasUserFilter = true
 	userFilter    = unix.EVFILT_USER
-	mapsIPv4      = false             // an IPv6 socket can't reach IPv4 addresses
-	sharePort     = unix.SO_REUSEPORT // spreads connections
-	dontWait      = unix.MSG_DONTWAIT // of a send
+	mapsIPv4      = false                        // an IPv6 socket can't reach IPv4 addresses
+	sharePort     = unix.SO_REUSEPORT            // spreads connections
+	packetFlags   = dontWait | unix.MSG_NOSIGNAL // of a send of a datagram
+	dontWait      = unix.MSG_DONTWAIT            // of a send
 )
 
-// openStream opens a non-blocking stream socket, with local ports of the high range, as in
+// openSocket opens a non-blocking socket of a kind, with local ports of the high range, as in
 // package net. The default range has fewer than 4,000 ports. A program that connects to
 // the same address again and again would soon use them up.
-func openStream(domain int) (int, error) {
-	fd, err := unix.Socket(domain, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
+func openSocket(domain, kind int) (int, error) {
+	fd, err := unix.Socket(domain, kind|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return -1, err
 	}

@@ -10,8 +10,9 @@ import (
 const (
 	hasUserFilter = true
 	userFilter    = unix.EVFILT_USER
-	mapsIPv4      = true                 // an IPv6 socket can reach IPv4 addresses
-	sharePort     = unix.SO_REUSEPORT_LB // spreads connections; without _LB one listener gets all
+	mapsIPv4      = true                                  // an IPv6 socket can reach IPv4 addresses
+	sharePort     = unix.SO_REUSEPORT_LB                  // spreads connections; without _LB one listener gets all
+	packetFlags   = unix.MSG_DONTWAIT | unix.MSG_NOSIGNAL // of a send of a datagram
 )
 
 // rawLimit is the limit, in bytes, of a call that Go's scheduler is not told of. Up to this

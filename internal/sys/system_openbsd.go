@@ -8,9 +8,10 @@ import (
 
 const (
 	hasUserFilter = false
-	userFilter    = 1 << 15 // no filter has this number
-	mapsIPv4      = false   // an IPv6 socket can't reach IPv4 addresses
-	sharePort     = 0       // SO_REUSEPORT gives one listener all connections
+	userFilter    = 1 << 15                               // no filter has this number
+	mapsIPv4      = false                                 // an IPv6 socket can't reach IPv4 addresses
+	sharePort     = 0                                     // SO_REUSEPORT gives one listener all connections
+	packetFlags   = unix.MSG_DONTWAIT | unix.MSG_NOSIGNAL // of a send of a datagram
 )
 
 // keepAliveTimes is empty: sockets have no such times of their own.

@@ -1,0 +1,89 @@
+//go:build darwin || dragonfly || freebsd || netbsd || openbsd
+
+package sys
+
+import (
+	"net/netip"
+	"syscall"
+
+	"github.com/completionport/completion/internal/backend"
+	"golang.org/x/sys/unix"
+)
+
+// These systems have no call for several datagrams that all of them have, and package unix
+// makes an address for each call. So there is one call, and one allocation, for each
+// datagram.
+
+// Receive is recvmsg(2) for each message, with MSG_DONTWAIT.
+func (*Kernel) Receive(fd int, messages []backend.Message) (n int, errno syscall.Errno) {
+	for n < len(messages) {
+		if errno = receiveOne(fd, &messages[n]); errno != 0 {
+			break
+		}
+		n++
+	}
+	if n > 0 && (errno == unix.EAGAIN || errno == unix.EINTR) {
+		errno = 0
+	}
+	return n, errno
+}
+
+func receiveOne(fd int, m *backend.Message) syscall.Errno {
+	n, _, flags, from, err := unix.Recvmsg(fd, m.Data, nil, unix.MSG_DONTWAIT)
+	if err != nil {
+		return asErrno(err)
+	}
+	m.N, m.Truncated = n, flags&unix.MSG_TRUNC != 0
+	m.Addr, m.Path = netip.AddrPort{}, ""
+	switch from := from.(type) {
+	case *unix.SockaddrInet4:
+		m.Addr = netip.AddrPortFrom(netip.AddrFrom4(from.Addr), uint16(from.Port))
+	case *unix.SockaddrInet6:
+		m.Addr = netip.AddrPortFrom(received6(from.Addr, from.ZoneId), uint16(from.Port))
+	case *unix.SockaddrUnix:
+		m.Path = from.Name
+	}
+	return 0
+}
+
+// Send is sendmsg(2) for each message, with MSG_DONTWAIT.
+func (*Kernel) Send(fd int, messages []backend.Message) (n int, errno syscall.Errno) {
+	for n < len(messages) {
+		if errno = sendOne(fd, &messages[n]); errno != 0 {
+			break
+		}
+		n++
+	}
+	if n > 0 {
+		errno = 0
+	}
+	return n, errno
+}
+
+func sendOne(fd int, m *backend.Message) syscall.Errno {
+	var to unix.Sockaddr
+	if m.Path != "" || m.Addr != (netip.AddrPort{}) {
+		if addr := m.Addr.Addr(); addr.IsValid() {
+			m.Addr = netip.AddrPortFrom(loopbackFor(addr.Unmap()), m.Addr.Port())
+		}
+		sa, errno := sockaddr(fd, backend.Address{Inet: m.Addr, Path: m.Path})
+		if errno != 0 {
+			return errno
+		}
+		to = sa
+	}
+	n, err := unix.SendmsgN(fd, m.Data, nil, to, packetFlags)
+	if err != nil {
+		return asErrno(err)
+	}
+	m.N = n
+	return 0
+}
+
+// shareMulticast lets several sockets receive from one group and port.
+func shareMulticast(fd int) error {
+	if err := setInt(fd, unix.SOL_SOCKET, unix.SO_REUSEADDR, 1); err != nil {
+		return err
+	}
+	return setInt(fd, unix.SOL_SOCKET, unix.SO_REUSEPORT, 1)
+}

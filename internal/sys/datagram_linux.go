@@ -1,0 +1,262 @@
+package sys
+
+import (
+	"net/netip"
+	"syscall"
+	"unsafe"
+
+	"github.com/completionport/completion/internal/backend"
+	"golang.org/x/sys/unix"
+)
+
+// perCall is how many datagrams one system call moves: the headers of so many are on the
+// stack.
+const perCall = 32
+
+// Receive is recvfrom(2) for one message and recvmmsg(2) for more, with MSG_DONTWAIT.
+// recvmmsg keeps the errno of the datagram behind those that it has received for the next
+// call.
+func (*Kernel) Receive(fd int, messages []backend.Message) (n int, errno syscall.Errno) {
+	if len(messages) == 1 {
+		if errno = receiveOne(fd, &messages[0]); errno != 0 {
+			return 0, errno
+		}
+		return 1, 0
+	}
+	for n < len(messages) {
+		part := messages[n:min(n+perCall, len(messages))]
+		got, errno := receiveMany(fd, part)
+		if errno != 0 && (n == 0 || errno != unix.EAGAIN && errno != unix.EINTR) {
+			return n, errno
+		}
+		n += got
+		if got < len(part) {
+			break
+		}
+	}
+	return n, 0
+}
+
+// receiveOne receives one datagram. With MSG_TRUNC the count is that of the whole datagram.
+func receiveOne(fd int, m *backend.Message) syscall.Errno {
+	var from rawAddress
+	size := uint32(unsafe.Sizeof(from))
+	const flags = unix.MSG_DONTWAIT | unix.MSG_TRUNC
+	n, _, errno := syscall.RawSyscall6(unix.SYS_RECVFROM, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(m.Data))), uintptr(len(m.Data)), flags,
+		uintptr(unsafe.Pointer(&from)), uintptr(unsafe.Pointer(&size)))
+	if errno != 0 {
+		return errno
+	}
+	from.received(m, int(n), size, int(n) > len(m.Data))
+	return 0
+}
+
+// mmsghdr is the message of recvmmsg(2) and sendmmsg(2).
+type mmsghdr struct {
+	header unix.Msghdr
+	count  uint32
+}
+
+// headers are the messages of one call, with what they point to.
+type headers struct {
+	messages  [perCall]mmsghdr
+	vectors   [perCall]unix.Iovec
+	addresses [perCall]rawAddress
+}
+
+// lay points the header i at a message.
+func (h *headers) lay(i int, m *backend.Message) *unix.Msghdr {
+	h.vectors[i].Base = unsafe.SliceData(m.Data)
+	h.vectors[i].SetLen(len(m.Data))
+	header := &h.messages[i].header
+	header.Iov = &h.vectors[i]
+	header.SetIovlen(1)
+	return header
+}
+
+func receiveMany(fd int, messages []backend.Message) (int, syscall.Errno) {
+	var h headers
+	for i := range messages {
+		header := h.lay(i, &messages[i])
+		header.Name, header.Namelen = (*byte)(unsafe.Pointer(&h.addresses[i])), uint32(unsafe.Sizeof(h.addresses[i]))
+	}
+	n, _, errno := unix.Syscall6(unix.SYS_RECVMMSG, uintptr(fd), uintptr(unsafe.Pointer(&h.messages)), uintptr(len(messages)), unix.MSG_DONTWAIT, 0, 0)
+	if errno != 0 {
+		return 0, errno
+	}
+	for i := range messages[:n] {
+		got := &h.messages[i]
+		h.addresses[i].received(&messages[i], int(got.count), got.header.Namelen, got.header.Flags&unix.MSG_TRUNC != 0)
+	}
+	return int(n), 0
+}
+
+// Send is sendto(2) for one message and sendmmsg(2) for more, with MSG_DONTWAIT.
+func (*Kernel) Send(fd int, messages []backend.Message) (n int, errno syscall.Errno) {
+	if len(messages) == 1 {
+		if errno = sendOne(fd, &messages[0]); errno != 0 {
+			return 0, errno
+		}
+		return 1, 0
+	}
+	for n < len(messages) {
+		part := messages[n:min(n+perCall, len(messages))]
+		sent, errno := sendMany(fd, part)
+		if errno != 0 && n == 0 {
+			return 0, errno
+		}
+		n += sent
+		if errno != 0 || sent < len(part) {
+			break // the next call begins with the message that has failed
+		}
+	}
+	return n, 0
+}
+
+// sendOne sends one datagram. Go's scheduler is not told of the call, as for a write.
+func sendOne(fd int, m *backend.Message) syscall.Errno {
+	var to rawAddress
+	size, errno := to.set(m)
+	if errno != 0 {
+		return errno
+	}
+	address := unsafe.Pointer(&to)
+	if size == 0 {
+		address = nil
+	}
+	n, _, errno := syscall.RawSyscall6(unix.SYS_SENDTO, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(m.Data))), uintptr(len(m.Data)), sendFlags,
+		uintptr(address), uintptr(size))
+	if errno != 0 {
+		return unixShortage(m, errno)
+	}
+	m.N = int(n)
+	return 0
+}
+
+func sendMany(fd int, messages []backend.Message) (int, syscall.Errno) {
+	var h headers
+	for i := range messages {
+		header := h.lay(i, &messages[i])
+		size, errno := h.addresses[i].set(&messages[i])
+		if errno != 0 {
+			if i == 0 {
+				return 0, errno
+			}
+			messages = messages[:i]
+			break
+		}
+		if size > 0 {
+			header.Name, header.Namelen = (*byte)(unsafe.Pointer(&h.addresses[i])), size
+		}
+	}
+	n, _, errno := unix.Syscall6(unix.SYS_SENDMMSG, uintptr(fd), uintptr(unsafe.Pointer(&h.messages)), uintptr(len(messages)), sendFlags, 0, 0)
+	if errno != 0 {
+		return 0, unixShortage(&messages[0], errno)
+	}
+	for i := range messages[:n] {
+		messages[i].N = int(h.messages[i].count)
+	}
+	return int(n), 0
+}
+
+// unixShortage replaces the EAGAIN of a datagram to a path by ENOBUFS, which the BSDs
+// return: the queue of the receiver is full, and no edge of this socket tells when it has
+// room again, unless the socket is connected to it.
+func unixShortage(m *backend.Message, errno syscall.Errno) syscall.Errno {
+	if errno == unix.EAGAIN && m.Path != "" {
+		return unix.ENOBUFS
+	}
+	return errno
+}
+
+// rawAddress has room for any address of a datagram socket.
+type rawAddress unix.RawSockaddrUnix
+
+func (a *rawAddress) in4() *unix.RawSockaddrInet4 { return (*unix.RawSockaddrInet4)(unsafe.Pointer(a)) }
+func (a *rawAddress) in6() *unix.RawSockaddrInet6 { return (*unix.RawSockaddrInet6)(unsafe.Pointer(a)) }
+
+// received stores in m what the system has returned: n bytes from the address.
+func (a *rawAddress) received(m *backend.Message, n int, size uint32, truncated bool) {
+	m.N, m.Truncated = min(n, len(m.Data)), truncated
+	m.Addr, m.Path = netip.AddrPort{}, ""
+	if size < 2 { // of a unix socket without an address, some versions return nothing
+		return
+	}
+	switch a.Family {
+	case unix.AF_INET:
+		in4 := a.in4()
+		m.Addr = netip.AddrPortFrom(netip.AddrFrom4(in4.Addr), uint16(port(&in4.Port)))
+	case unix.AF_INET6:
+		in6 := a.in6()
+		m.Addr = netip.AddrPortFrom(received6(in6.Addr, in6.Scope_id), uint16(port(&in6.Port)))
+	case unix.AF_UNIX:
+		m.Path = a.path(size)
+	}
+}
+
+// path returns the path of a unix address of so many bytes, in the form of package net: a
+// name in the abstract namespace begins with @.
+func (a *rawAddress) path(size uint32) string {
+	bytes := unsafe.Slice((*byte)(unsafe.Pointer(&a.Path)), len(a.Path))[:max(size, 2)-2]
+	if len(bytes) == 0 {
+		return ""
+	}
+	if bytes[0] == 0 {
+		return "@" + string(bytes[1:])
+	}
+	for i, b := range bytes {
+		if b == 0 {
+			bytes = bytes[:i]
+			break
+		}
+	}
+	return string(bytes)
+}
+
+// set stores the address of a message that is to be sent. size is 0 if it has none. A
+// socket of IPv6 accepts an IPv4 address as such.
+func (a *rawAddress) set(m *backend.Message) (size uint32, errno syscall.Errno) {
+	if m.Path != "" {
+		return a.setPath(m.Path)
+	}
+	if m.Addr == (netip.AddrPort{}) {
+		return 0, 0
+	}
+	switch addr := m.Addr.Addr().Unmap(); {
+	case addr.Is4():
+		in4 := a.in4()
+		in4.Family, in4.Addr = unix.AF_INET, loopbackFor(addr).As4()
+		setPort(&in4.Port, m.Addr.Port())
+		return unix.SizeofSockaddrInet4, 0
+	case addr.Is6():
+		in6 := a.in6()
+		in6.Family, in6.Addr, in6.Scope_id = unix.AF_INET6, loopbackFor(addr).As16(), zoneNumber(addr.Zone())
+		setPort(&in6.Port, m.Addr.Port())
+		return unix.SizeofSockaddrInet6, 0
+	}
+	return 0, unix.EAFNOSUPPORT
+}
+
+func (a *rawAddress) setPath(path string) (uint32, syscall.Errno) {
+	if len(path) >= len(a.Path) {
+		return 0, unix.EINVAL
+	}
+	a.Family = unix.AF_UNIX
+	for i := range len(path) {
+		a.Path[i] = int8(path[i])
+	}
+	if path[0] == '@' {
+		a.Path[0] = 0
+		return uint32(2 + len(path)), 0
+	}
+	return uint32(2 + len(path) + 1), 0
+}
+
+// setPort stores a port in network byte order.
+func setPort(p *uint16, port uint16) {
+	b := (*[2]byte)(unsafe.Pointer(p))
+	b[0], b[1] = byte(port>>8), byte(port)
+}
+
+// shareMulticast lets several sockets receive from one group and port.
+func shareMulticast(fd int) error { return setInt(fd, unix.SOL_SOCKET, unix.SO_REUSEADDR, 1) }

@@ -1,0 +1,33 @@
+//go:build dragonfly || netbsd || openbsd
+
+package sys
+
+import (
+	"net"
+
+	"golang.org/x/sys/unix"
+)
+
+// setGroup4 joins or leaves a group of IPv4. These systems take an interface by an address
+// of it.
+func setGroup4(fd int, group [4]byte, index, option int) error {
+	mreq := &unix.IPMreq{Multiaddr: group}
+	if index != 0 {
+		ifi, err := net.InterfaceByIndex(index)
+		if err != nil {
+			return unix.EADDRNOTAVAIL
+		}
+		addrs, _ := ifi.Addrs()
+		found := false
+		for _, a := range addrs {
+			if ip, ok := a.(*net.IPNet); ok && ip.IP.To4() != nil {
+				mreq.Interface, found = [4]byte(ip.IP.To4()), true
+				break
+			}
+		}
+		if !found {
+			return unix.EADDRNOTAVAIL
+		}
+	}
+	return unix.SetsockoptIPMreq(fd, unix.IPPROTO_IP, option, mreq)
+}
