@@ -188,6 +188,10 @@ func (o *outbox) put(p []byte) {
 	if o.data == nil {
 		o.data = outboxes.Get().(*[]byte)
 	}
+	if o.sent > keptOutbox && !o.begun { // a slow peer may keep the outbox from becoming empty
+		*o.data = append((*o.data)[:0], (*o.data)[o.sent:]...)
+		o.sent = 0
+	}
 	*o.data = append(*o.data, p...)
 	o.fresh = true
 }

@@ -1,6 +1,7 @@
 package iotls
 
 import (
+	"bytes"
 	"testing"
 
 	"github.com/completionport/completion/internal/backend"
@@ -12,6 +13,7 @@ type crowded struct {
 	backend.Direct
 	room  int
 	sends int
+	last  byte
 }
 
 func (c *crowded) Now() int64                                         { return 1 }
@@ -28,6 +30,7 @@ func (c *crowded) Write(_ int, p []byte) (int, backend.Errno) {
 		return 0, 1
 	}
 	c.room -= n
+	c.last = p[n-1]
 	return n, 0
 }
 
@@ -92,5 +95,25 @@ func TestRestSentByAnswers(t *testing.T) {
 	l.answer()
 	if data, n, err := l.Begin(p, true); len(data) != 0 || n != len(p) || err != nil {
 		t.Errorf("Begin again: %d bytes, %d, %v", len(data), n, err)
+	}
+}
+
+// A peer that demands answers, and reads them slowly, may keep the outbox from becoming
+// empty. Its memory has a limit all the same, and nothing is lost.
+func TestOutboxNeverEmpty(t *testing.T) {
+	l, c := newCrowded(t)
+	o := &l.carrier.out
+	put := func(i int) { o.put(bytes.Repeat([]byte{byte(i)}, 100)) }
+	put(0)
+	for i := range 10_000 {
+		put(i + 1)
+		c.room = 100
+		l.answer()
+		if c.last != byte(i) || o.pending() != 100 {
+			t.Fatalf("%d bytes are pending, and %d was sent last, not %d", o.pending(), c.last, byte(i))
+		}
+	}
+	if n := cap(*o.data); n > 2*largestOutbox {
+		t.Errorf("%d bytes are pending, and take %d bytes", o.pending(), n)
 	}
 }
