@@ -127,6 +127,9 @@ func (l *layer) errorOf(err error) error {
 // Write encrypts and sends one chunk after the other. A chunk counts when all of it is with
 // the system.
 func (l *layer) Write(p []byte, again bool) (n int, owes bool, err error) {
+	if l.shut { // also while the outbox waits for room
+		return 0, false, core.ErrShut
+	}
 	for first := true; ; first = false {
 		done, err := l.send(!first || again)
 		n += done

@@ -148,6 +148,10 @@ func (h *locked) performable(d direction) *Slot {
 			if h.port.native != nil && h.latch[d]&undecided == 0 {
 				return s // the kernel waits for data or room
 			}
+			const shut = layered | finSent
+			if s.kind == backend.Write && h.state&shut == shut && h.latch[d]&undecided == 0 {
+				return s // it finds EPIPE, and needs no room for that
+			}
 			return nil
 		case s.flags&pooled != 0 && !h.getBuffer(s):
 			return nil

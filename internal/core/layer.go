@@ -84,6 +84,7 @@ func (h *locked) callLayer(d direction, s *Slot) (r callResult) {
 	h.latch[d] &^= ready | stopsShort
 	if s.kind == backend.CloseWrite {
 		s.progress |= shutting
+		h.state |= finSent // writes find EPIPE from here on, also if it is cancelled
 	}
 	s.enter(Calling)
 	h.mu.Unlock()
