@@ -27,8 +27,8 @@ var _ completion.Operation = (*Handshake)(nil)
 // *tls.ClientHelloInfo or *tls.CertificateRequestInfo.
 //
 // The error of a handshake is that of crypto/tls: errors.As finds a
-// *tls.CertificateVerificationError or a tls.RecordHeaderError there, or, for an alert of
-// the peer, a *net.OpError whose Op is "remote error". If the peer ends the connection
+// *tls.CertificateVerificationError or a tls.RecordHeaderError there, without its Conn, or,
+// for an alert of the peer, a *net.OpError whose Op is "remote error". If the peer ends the connection
 // meanwhile, the error matches io.ErrUnexpectedEOF. Errors of the system, and those of a
 // Handshake that was cancelled, timed out or was closed, are as those of other operations.
 //
@@ -96,6 +96,10 @@ func (o *Handshake) errorOf(ctx context.Context, err error) error {
 	// Without closing, the error is that of a function of Config.
 	if (errors.Is(err, net.ErrClosed) || ctx.Err() != nil) && (*core.Handle)(o.On).Closing() {
 		return net.ErrClosed
+	}
+	if header, ok := err.(tls.RecordHeaderError); ok {
+		header.Conn = nil // no plain bytes by mistake, and its Close would do nothing
+		return header
 	}
 	if errors.Is(err, errCut) {
 		return fmt.Errorf("iotls: the peer ended the connection during the handshake: %w", io.ErrUnexpectedEOF)

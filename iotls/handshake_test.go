@@ -26,7 +26,7 @@ func TestBadHandshakes(t *testing.T) {
 			peer.Write([]byte(garbage))
 			err := p.await(&iotls.Handshake{On: s, Config: serverConfig})
 			var header tls.RecordHeaderError
-			if !errors.As(err, &header) {
+			if !errors.As(err, &header) || header.Conn != nil {
 				p.Errorf("%q: %v", garbage, err)
 			}
 			excludes(p, s)
