@@ -106,6 +106,7 @@ func (h *locked) tryOnceMore(s *Slot, t Ticket) (settled bool) {
 	case h.port.native != nil && s.kind != backend.Borrow || s.phase() == Accepted || h.isBusy(d) || waits:
 		return false
 	}
+	head := h.queue[d].head().ticket()
 	h.latch[d] |= ready
 	h.run(d)
 	if !s.has(t) || h.intentOf(s) != noIntent {
@@ -114,7 +115,15 @@ func (h *locked) tryOnceMore(s *Slot, t Ticket) (settled bool) {
 	if h.state&(listedIn<<d) == 0 || h.latch[d]&ready == 0 {
 		return false
 	}
-	// More operations are ahead of it than one turn performs.
+	// One turn was not enough: many operations are ahead of it, or much has arrived. But a
+	// read that goes on and on gets what arrives now, and must not postpone the deadline
+	// until it is full.
+	if head.slot.has(head) {
+		if s.progress >= allTurns {
+			return false
+		}
+		s.progress += oneTurn
+	}
 	st := h.port.lock()
 	st.schedule(s)
 	st.unlockQuietly()

@@ -104,6 +104,35 @@ func TestOverdueBehindMany(t *testing.T) {
 	}
 }
 
+// A Full read that always finds more times out all the same, and so does one behind it. What
+// has arrived before the deadline may take it several turns.
+func TestOverdueGoesOnAndOn(t *testing.T) {
+	for _, isBehind := range []bool{false, true} {
+		k, p, h := newScript(t)
+		k.idle = true
+		long := newOperation(backend.Read, h, 1<<20)
+		long.full = true
+		late, n := long, int64(15*turnBudget)
+		p.Submit([]Operation{long}, false)
+		if isBehind {
+			late, n = newOperation(backend.Read, h, 1), 0
+			p.Submit([]Operation{late}, false)
+		}
+		h.latch[in] |= stopsShort // a short read does not exhaust it
+		for range 1000 * turnBudget {
+			k.read = append(k.read, gives(1, 0))
+		}
+		p.SetDeadline(late, 10)
+		k.now = 20
+		if got := p.Next(context.Background()); got != Operation(late) {
+			t.Fatalf("dequeued %v", got)
+		}
+		if got, f, _ := Outcome(&late.Record); f != deadlineFailure || got < n || got > 3*n {
+			t.Errorf("outcome %d, %+v", got, f)
+		}
+	}
+}
+
 // A Native kernel reports data with the end of a read of no bytes. A deadline that has
 // passed meanwhile does not come first, unless there is no buffer.
 func TestNativeOverdueLateRead(t *testing.T) {

@@ -84,6 +84,8 @@ const (
 	lastAborted                      // operations behind it were submitted after the broken write was delivered
 	shutting                         // a half close that its layer has begun
 	cutShort                         // a write that may have sent, or that its layer will send, bytes that are not counted
+	oneTurn                          // the upper bits count turns behind its deadline, see tryOnceMore
+	allTurns    = 15 * oneTurn
 )
 
 // record returns the operation's Record. The slot does not keep a pointer to it, so that
