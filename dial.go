@@ -134,7 +134,7 @@ func (t *dialing) connectOnce(ctx context.Context, to net.Addr) (*Socket, error)
 	if err != nil {
 		return nil, err
 	}
-	connect := &connectOp{on: s, to: to}
+	connect := &connectOp{on: s, to: to, beneath: core.IsOfWork(ctx)}
 	if t.AttemptTimeout > 0 {
 		connect.Timeout = t.AttemptTimeout
 	}
@@ -243,12 +243,14 @@ type connectOp struct {
 	on      *Socket
 	to      net.Addr
 	address backend.Address
+	beneath bool // an ops.Dial counts for it
 }
 
 func (c *connectOp) Describe(r *core.Request) {
 	c.Op.Describe(r)
 	c.address = backend.AddressOf(c.to)
 	r.Kind, r.Handle, r.Address, r.Target = backend.Connect, c.on.core(), &c.address, c.to
+	r.Beneath = c.beneath
 }
 
 // dialErrors are the errors of the addresses that were tried.

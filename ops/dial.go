@@ -12,6 +12,7 @@ var _ completion.Operation = (*Dial)(nil)
 
 // Dial connects to an address that may have the name of a host, as completion.Port.Dial
 // does, and delivers the socket. A Dial has a goroutine of its own while it is in flight.
+// Config.MaxInFlight of the port counts it as one operation.
 //
 // If a Dial is cancelled, times out or is closed, it ends when its connects and lookups
 // have ended, which they do at once; a lookup by the C library of the system may take

@@ -30,6 +30,7 @@ var dialCases = []testCase{
 	dialQueuedWhosePortIsClosed,
 	dialQueuedAtShutdown,
 	dialQueuedMany,
+	dialQueuedCountsAsOne,
 }
 
 func dialConnects(e *env) {
@@ -307,4 +308,25 @@ func dialQueuedMany(e *env) {
 		}
 		is(e, d.Conn.Close(), nil)
 	}
+}
+
+// dialQueuedCountsAsOne: Config.MaxInFlight does not count the connects of a Dial, but the
+// Dial.
+func dialQueuedCountsAsOne(e *env) {
+	p := e.port(&completion.Config{MaxInFlight: 2})
+	l := e.listen(p, "tcp4")
+	to := e.silentAddress()
+	silent := &ops.Dial{Network: to.Network(), Address: to.String()}
+	e.submit(p, silent)
+	until(func() bool { return p.Stats().InFlight == 2 }) // its connect
+	d := &ops.Dial{Network: "tcp", Address: l.Addr().String()}
+	e.submit(p, d)
+	is(e, dialed(e, p, d).Close(), nil)
+	timer := &ops.Timer{After: time.Hour}
+	e.submit(p, timer, d)
+	e.expect(p, d, completion.ErrLimit)
+	p.Cancel(timer)
+	e.expect(p, timer, completion.ErrCanceled)
+	p.Cancel(silent)
+	e.expect(p, silent, completion.ErrCanceled)
 }

@@ -13,7 +13,7 @@ func (st *state) acquireBuffer(op Operation, req *Request) (flags slotFlags) {
 	}
 	reads := req.Kind == backend.Read || req.Kind == backend.ReadAt
 	if !reads && req.Kind != backend.Write && req.Kind != backend.WriteAt && req.Kind != backend.Append {
-		return st.acquireMessages(op, req)
+		return flagsOf(req) | st.acquireMessages(op, req)
 	}
 	flags = flagsOf(req)
 	if req.Vector != nil {

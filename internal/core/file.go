@@ -27,7 +27,7 @@ type FileCalls interface {
 // AddFile makes the port the owner of a file. canTry reports that TryReadAt may succeed. ok
 // is false if the port accepts no files any more: then the file still belongs to the caller.
 func (p *Port) AddFile(calls FileCalls, canTry bool) (f *File, ok bool) {
-	f = &File{Calls: calls, handle: Handle{port: p, fd: -1, state: ofWork}}
+	f = &File{Calls: calls, handle: Handle{port: p, fd: -1, state: ofWorkPool}}
 	if canTry {
 		f.handle.state |= tries
 	}

@@ -84,7 +84,7 @@ const (
 	listedOut
 	shaking     // a handshake is under way or has failed: see beginShaking
 	layered     // it has a layer, see Layer
-	ofWork      // its operations are those of the work pool: see workPool
+	ofWorkPool  // its operations are those of the work pool: see workPool
 	ofDatagrams // see SetDatagrams
 )
 

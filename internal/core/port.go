@@ -84,7 +84,7 @@ type state struct {
 	unlisted  bool // an operation was submitted whose handle is in no table
 
 	submitted, completed          uint64
-	beneath                       int // of those in flight: those that belong to handshakes
+	beneath                       int // of those in flight: those that belong to handshakes and Dials
 	calls, wouldBlocks, poolWaits uint64
 }
 
@@ -95,7 +95,7 @@ func NewPort(o Options) *Port {
 		h.port, h.fd = p, -1
 	}
 	p.workPool.port, p.workPool.limit = p, max(o.Workers, 1)
-	p.workPool.fileless.state = ofWork
+	p.workPool.fileless.state = ofWorkPool
 	st := &p.guarded
 	st.port = p
 	schedule := scheduler.Options{

@@ -40,7 +40,7 @@ type Request struct {
 	Due      int64            // of Timer: when, on the port's clock
 	Deadline int64            // on the port's clock, 0 for none
 	Timeout  int64            // nanoseconds after the Submit, 0 for none
-	Beneath  bool             // it belongs to the handshake of Handle
+	Beneath  bool             // it belongs to the handshake of Handle, or to a Dial
 
 	// Run performs a Dial or a Handshake, on a goroutine of its own. owner is
 	// Options.Owner.

@@ -130,7 +130,7 @@ func (p *Port) resume(r readyDirection) {
 	if r.isListed { // before it is run: an event during a call lists it again
 		h.state &^= listedIn << r.direction
 	}
-	if h.state&ofWork != 0 {
+	if h.state&ofWorkPool != 0 {
 		h.offerAnyway(r.direction)
 		h.unlock()
 		return

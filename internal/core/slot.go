@@ -72,7 +72,7 @@ const (
 	lent                            // the program's buffer is lent to it
 	collected                       // its record had the mark waited before
 	vacant                          // a write of no bytes, which needs no call
-	beneath                         // belongs to the handshake of its handle
+	beneath                         // belongs to the handshake of its handle, or to a Dial
 	vectored                        // has several buffers: a Vector
 )
 

@@ -292,7 +292,7 @@ func (st *state) fillIn(s *Slot, rec *Record, again bool) {
 		s.fillBuffer(rec, req)
 	}
 	switch limit := st.port.maxInFlight; {
-	case s.flags&beneath != 0: // its handshake counts for it
+	case s.flags&beneath != 0: // its handshake or Dial counts for it
 		st.beneath++
 	case limit > 0 && st.InFlight()-st.beneath > limit && s.intent == noIntent:
 		s.intent = toLimit

@@ -7,6 +7,16 @@ import (
 	"runtime/debug"
 )
 
+// ofWork is the key of workContext.
+type ofWork struct{}
+
+// workContext is above the contexts of all operations that have a goroutine of their own.
+var workContext = context.WithValue(context.Background(), ofWork{}, true)
+
+// IsOfWork reports whether what is done with ctx is done for an operation that has a
+// goroutine of its own.
+func IsOfWork(ctx context.Context) bool { return ctx.Value(ofWork{}) != nil }
+
 // begin starts the goroutine of s, which is Queued. The lock of the worker is held.
 func (w *worker) begin(s *Slot) { go w.run(s.ticket()) }
 
@@ -20,7 +30,7 @@ func (w *worker) run(t Ticket) {
 	}
 	var req Request
 	s.op.Describe(&req)
-	ctx, cancel := context.WithCancel(context.Background())
+	ctx, cancel := context.WithCancel(workContext)
 	if w.cancel == nil {
 		w.cancel, w.shakes = make(map[*Slot]context.CancelFunc), make(map[*Handle]*Slot)
 	}
