@@ -2,6 +2,7 @@ package iotls_test
 
 import (
 	"context"
+	"crypto/rand"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -125,5 +126,53 @@ func TestNilConfig(t *testing.T) {
 		if n := p.port.Stats().InFlight; n != 0 {
 			p.Errorf("%d are in flight", n)
 		}
+	})
+}
+
+// crasher panics when crypto/tls uses it behind the handshake.
+type crasher struct {
+	tls.ClientSessionCache
+	isArmed bool
+}
+
+func (c *crasher) Put(string, *tls.ClientSessionState) { panic("my put") }
+
+func (c *crasher) Read(p []byte) (int, error) {
+	if c.isArmed {
+		panic("my rand")
+	}
+	return rand.Read(p)
+}
+
+// A function of the Config that panics behind the handshake ends the Reads or a Write of its
+// connection, and nothing else.
+func TestCrashBehindHandshake(t *testing.T) {
+	everywhere(t, func(p *place) {
+		client := clientConfig.Clone()
+		client.ClientSessionCache = &crasher{ClientSessionCache: tls.NewLRUClientSessionCache(1)}
+		s, raw := p.pair()
+		peer := p.secure(s, raw, serverConfig, client, true)
+		peer.Write([]byte("x"))
+		read := &ops.Read{From: s, Buf: own(make([]byte, 10))}
+		for range 2 {
+			if err := p.await(read); err == nil || !strings.Contains(err.Error(), "my put") || !strings.Contains(err.Error(), "callback_test.go") {
+				p.Errorf("read: %v", err)
+			}
+		}
+		p.must(&ops.Write{To: s, Buf: own([]byte("x"))})
+
+		server, random := serverConfig.Clone(), new(crasher)
+		server.MaxVersion, server.Rand = tls.VersionTLS12, random
+		server.CipherSuites = []uint16{tls.TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA}
+		s, raw = p.pair()
+		p.secure(s, raw, server, clientConfig, false)
+		random.isArmed = true
+		if err := p.await(&ops.Write{To: s, Buf: own([]byte("x"))}); err == nil || !strings.Contains(err.Error(), "my rand") {
+			p.Errorf("write: %v", err)
+		}
+		s.Close() // sends no close-notify
+
+		s, peer = p.securePair()
+		talk(p, s, peer)
 	})
 }

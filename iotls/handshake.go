@@ -47,7 +47,8 @@ type Handshake struct {
 	// Its functions, such as GetCertificate, run on the goroutine of the Handshake and may
 	// block. ClientSessionCache.Put, Time and Rand are used later, too, by whichever goroutine
 	// performs a Read or a Write of the port. There they must return at once, must not wait
-	// for operations of the port, and must not panic.
+	// for operations of the port, and must not call runtime.Goexit. If one panics there, its
+	// Read and all later ones, or its Write, end with an error whose text has the stack.
 	//
 	// If one panics during the Handshake, that ends with an error whose text has the stack,
 	// and the panic goes no further. If one calls runtime.Goexit there, the Handshake ends

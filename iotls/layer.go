@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"runtime/debug"
 
 	"github.com/completionport/completion"
 	"github.com/completionport/completion/internal/core"
@@ -72,11 +73,36 @@ func (l *layer) receive(p []byte) (n int, err error) {
 	if l.failed != nil {
 		return 0, l.failed
 	}
-	n, err = l.conn.Read(p)
+	n, err = l.decrypt(p)
 	if err != nil && err != errBlocked && !isTemporary(err) {
 		l.failed = err
 	}
 	return n, err
+}
+
+// decrypt, encrypt and encryptEnd call crypto/tls, which may call functions of the Config.
+// A panic of theirs is an error of this connection: whichever goroutine it is, it may be at
+// work for the whole port, or for a handshake of another socket.
+func (l *layer) decrypt(p []byte) (n int, err error) {
+	defer recoverTo(&err)
+	return l.conn.Read(p)
+}
+
+func (l *layer) encrypt(p []byte) (err error) {
+	defer recoverTo(&err)
+	_, err = l.conn.Write(p)
+	return err
+}
+
+func (l *layer) encryptEnd() (err error) {
+	defer recoverTo(&err)
+	return l.conn.CloseWrite()
+}
+
+func recoverTo(err *error) {
+	if p := recover(); p != nil {
+		*err = fmt.Errorf("iotls: a panic, perhaps of a function of the config: %v\n\n%s", p, debug.Stack())
+	}
 }
 
 func isTemporary(err error) bool {
@@ -186,7 +212,7 @@ func (l *layer) seal(p []byte) error {
 		return core.ErrShut
 	}
 	p = p[:min(len(p), largestChunk)]
-	if _, err := l.conn.Write(p); err != nil {
+	if err := l.encrypt(p); err != nil {
 		return err
 	}
 	return l.expect(len(p))
@@ -222,7 +248,7 @@ func (l *layer) sealEnd() error {
 	if l.ended {
 		return nil
 	}
-	if err := l.conn.CloseWrite(); err != nil {
+	if err := l.encryptEnd(); err != nil {
 		return err
 	}
 	l.ended = true
