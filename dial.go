@@ -138,7 +138,7 @@ func (t *dialing) connectOnce(ctx context.Context, to net.Addr) (*Socket, error)
 	if t.AttemptTimeout > 0 {
 		connect.Timeout = t.AttemptTimeout
 	}
-	if err := t.port.Await(ctx, connect); err != nil {
+	if err := t.await(ctx, connect); err != nil {
 		s.Close()
 		var system *net.OpError
 		if !errors.As(err, &system) {
@@ -150,6 +150,14 @@ func (t *dialing) connectOnce(ctx context.Context, to net.Addr) (*Socket, error)
 		s.SetKeepAlive(t.KeepAlive) // which the system may refuse: the connection is there
 	}
 	return s, nil
+}
+
+func (t *dialing) await(ctx context.Context, c *connectOp) (err error) {
+	if !c.beneath {
+		return t.port.Await(ctx, c)
+	}
+	core.WaitInWork(func() { err = t.port.Await(ctx, c) })
+	return err
 }
 
 // socketFor makes a socket of the family of an address, bound to LocalAddr.

@@ -133,7 +133,7 @@ func (o *rawWrite) Describe(r *core.Request) {
 func (w *awaiting) read(p []byte) (int, error) {
 	w.buffer[0].Set(p)
 	w.in.From, w.in.Buf = w.socket, &w.buffer[0]
-	err := w.port.Await(w.ctx, &w.in)
+	err := w.await(&w.in)
 	w.buffer[0].Set(nil)
 	if err == io.EOF {
 		err = errCut
@@ -144,9 +144,14 @@ func (w *awaiting) read(p []byte) (int, error) {
 func (w *awaiting) write(p []byte) (int, error) {
 	w.buffer[1].Set(p)
 	w.out.To, w.out.Buf = w.socket, &w.buffer[1]
-	err := w.port.Await(w.ctx, &w.out)
+	err := w.await(&w.out)
 	w.buffer[1].Set(nil)
 	return w.out.N(), err
+}
+
+func (w *awaiting) await(op completion.Operation) (err error) {
+	core.WaitInWork(func() { err = w.port.Await(w.ctx, op) })
+	return err
 }
 
 // outbox holds encrypted bytes that are still to be sent, mostly none.

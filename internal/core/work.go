@@ -17,6 +17,24 @@ var workContext = context.WithValue(context.Background(), ofWork{}, true)
 // goroutine of its own.
 func IsOfWork(ctx context.Context) bool { return ctx.Value(ofWork{}) != nil }
 
+// WaitInWork calls f, in which the goroutine of an operation waits on the port, and may do
+// the port's work meanwhile. A panic there is not one of the operation: recovered from, it
+// would leave the port without its leader. So it ends the process, as it does on a goroutine
+// of the program.
+func WaitInWork(f func()) {
+	defer func() {
+		if p := recover(); p != nil {
+			endProcess(fmt.Sprintf("%v\n\n%s", p, debug.Stack()))
+		}
+	}()
+	f()
+}
+
+var endProcess = func(text string) {
+	go panic(text)
+	select {}
+}
+
 // begin starts the goroutine of s, which is Queued. The lock of the worker is held.
 func (w *worker) begin(s *Slot) { go w.run(s.ticket()) }
 

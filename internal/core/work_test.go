@@ -195,3 +195,22 @@ func TestCancelAcceptedDial(t *testing.T) {
 		t.Errorf("it ended with %+v", f)
 	}
 }
+
+// A panic while the goroutine of an operation does the port's work is not the operation's.
+func TestPanicOfPortInWork(t *testing.T) {
+	end := endProcess
+	defer func() { endProcess = end }()
+	ended := make(chan string, 1)
+	endProcess = func(text string) { ended <- text }
+	p := newWorkPort(t)
+	d := newDialing()
+	d.run = func(context.Context, any) (Result, error) {
+		WaitInWork(func() { panic("of the port") })
+		return Result{}, nil
+	}
+	p.Submit([]Operation{d}, false)
+	if text := <-ended; !strings.HasPrefix(text, "of the port\n") || !strings.Contains(text, "work_test.go") {
+		t.Errorf("it ends with %q", text)
+	}
+	p.Next(context.Background())
+}
