@@ -44,7 +44,7 @@ func (r *room) join(socket *completion.Socket) {
 	m := &member{room: r, socket: socket, name: fmt.Sprintf("guest%d", r.guests)}
 	m.read.From, m.read.Pool, m.read.Value = socket, r.pool, m
 	m.write.To, m.write.Value, m.write.Timeout = socket, m, r.timeout
-	m.end.On, m.end.Value = socket, m
+	m.end.On, m.end.Value, m.end.Timeout = socket, m, r.timeout // with TLS it needs room
 	m.place = r.feed.enter()
 	r.members[m] = struct{}{}
 	r.names[m.name] = m
