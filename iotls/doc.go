@@ -76,5 +76,6 @@
 //
 // # Not supported
 //
-// Renegotiation: see Handshake.Config.
+// Renegotiation: see Handshake.Config. A peer that requests it gets an alert, as crypto/tls
+// sends it, and ends all further Reads and Writes.
 package iotls

@@ -39,16 +39,19 @@ type Handshake struct {
 	// On is the socket.
 	On *completion.Socket
 
-	// Config is that of crypto/tls. It must not be nil: Submit panics. A server needs certificates, a client a ServerName or
-	// InsecureSkipVerify. Many handshakes may share one Config, which must not be changed
-	// any more. Renegotiation is not supported: if the field of that name is set, the
-	// Handshake ends with errors.ErrUnsupported.
+	// Config is that of crypto/tls. It must not be nil: Submit panics. A server needs
+	// certificates, a client a ServerName or InsecureSkipVerify. Many handshakes may share
+	// one Config, which must not be changed any more. Renegotiation is not supported: if the
+	// field of that name is set, the Handshake ends with errors.ErrUnsupported.
 	//
 	// Its functions, such as GetCertificate, run on the goroutine of the Handshake and may
 	// block. ClientSessionCache.Put, Time and Rand are used later, too, by whichever goroutine
 	// performs a Read or a Write of the port. There they must return at once, must not wait
 	// for operations of the port, and must not call runtime.Goexit. If one panics there, its
 	// Read and all later ones, or its Write, end with an error whose text has the stack.
+	//
+	// None of them may wait for the Close or the Shutdown of the port, which wait for the
+	// Handshake.
 	//
 	// If one panics during the Handshake, that ends with an error whose text has the stack,
 	// and the panic goes no further. If one calls runtime.Goexit there, the Handshake ends
