@@ -39,8 +39,7 @@ var steadyStates = []struct {
 	{"CancelAndSetDeadline", cancelAndSetDeadline},
 	{"Broadcast", broadcast},
 	{"BorrowLate", borrowAndRelease},
-	{"File", fileInPlace},
-	{"FilePooledLate", fileFromPool},
+	{"FileLate", file},
 	{"Datagrams", func(t *testing.T, p *completion.Port) func() { return datagrams(t, p, nil) }},
 	{"DatagramsLate", func(t *testing.T, p *completion.Port) func() { return datagrams(t, p, p.NewPool(64, 2)) }},
 }
@@ -257,9 +256,9 @@ func openFile(t *testing.T, p *completion.Port) *completion.File {
 	return f
 }
 
-// fileInPlace reads what Submit can read, reads what a goroutine of the work pool must read,
-// and writes.
-func fileInPlace(t *testing.T, p *completion.Port) func() {
+// file reads what Submit can read, reads what a goroutine of the work pool must read, also
+// into a buffer of a pool, and writes.
+func file(t *testing.T, p *completion.Port) func() {
 	f := openFile(t, p)
 	all := []completion.Operation{
 		&ops.ReadAt{From: f, Buf: completion.Own(make([]byte, 4<<10))},
@@ -267,6 +266,7 @@ func fileInPlace(t *testing.T, p *completion.Port) func() {
 		&ops.WriteAt{To: f, Buf: completion.Own(make([]byte, 4<<10)), Offset: 8 << 10},
 		&ops.Append{To: f, Buf: completion.Own(make([]byte, 1))},
 	}
+	pooled := &ops.ReadAt{From: f, Pool: p.NewPool(512, 1)}
 	return func() {
 		for _, op := range all {
 			must(t, p.Submit(op))
@@ -276,14 +276,8 @@ func fileInPlace(t *testing.T, p *completion.Port) func() {
 			must(t, err)
 			must(t, op.Err())
 		}
-	}
-}
-
-func fileFromPool(t *testing.T, p *completion.Port) func() {
-	r := &ops.ReadAt{From: openFile(t, p), Pool: p.NewPool(512, 1)}
-	return func() {
-		must(t, p.Await(context.Background(), r))
-		r.Release()
+		must(t, p.Await(context.Background(), pooled))
+		pooled.Release()
 	}
 }
 

@@ -26,7 +26,7 @@
 //
 // # Who runs the port
 //
-// A port has no background goroutine. The goroutines that wait in Next, NextBatch,
+// A port that is idle has no background goroutine. The goroutines that wait in Next, NextBatch,
 // Completions, Wait, Await or Shutdown do the port's work. One of them leads: it polls
 // the system, and hands off the lead when it leaves. The leader performs the operations
 // that can proceed; on several processors, other goroutines that wait for any
@@ -34,6 +34,28 @@
 //
 // While no goroutine waits in one of these methods, I/O and deadlines may be late, but
 // none is lost. Submit may make the first system call of an operation itself.
+//
+// # The work pool
+//
+// What blocks a thread is performed by the work pool of the port: the operations of files,
+// and ops.Work. It has at most Config.Workers goroutines, 64 by default. A goroutine is
+// started when there is work, and ends when there is none. It needs no goroutine that waits
+// on the port.
+//
+// The number of operations that wait for a goroutine is unlimited, and Submit refuses none:
+// a full pool only delays. Limit the number in flight in the program, as by the number of
+// buffers of a Pool. Operations that wait begin in this order: those of one file in the order
+// of their Submits, the reads apart from all others; and files, and all operations
+// that have no file, take turns.
+//
+// An operation can be cancelled while it waits. Once a goroutine has begun it, the call of
+// the system goes on: the operation and its buffer stay with the port until the call
+// returns, also past a deadline, a cancel or a close, and its result is the outcome. Of a
+// Work, the context of the function ends then. Port.Close and Port.Shutdown wait for
+// operations that have begun.
+//
+// A function of a Work that waits for other operations of the pool may wait for ever: all
+// goroutines may be in such functions.
 //
 // # Fairness
 //
@@ -73,10 +95,11 @@
 //   - a Borrow without a pool, or an operation whose pool is not from Port.NewPool;
 //   - a Read with both or neither of Buf and Pool, a Read into a Buf without memory, or
 //     a pooled read with Append;
-//   - a Write without a Buf;
+//   - a ReadAt as a Read; a Write, a WriteAt or an Append without a Buf;
 //   - a ReadV or WriteV without buffers, with a nil one, or with one that is there twice,
 //     unless a WriteV has it and it is shared; or a ReadV without any memory;
 //   - the same of ReadFrom and WriteTo;
+//   - a Work without a function;
 //   - Wait for an operation that was not started, or not on this port;
 //   - two goroutines that wait for one operation at the same time.
 //
@@ -116,6 +139,14 @@
 // On Windows, a Write that is cancelled, times out or is closed while the system performs
 // it counts as one that ended after some of its bytes. Its N is a lower bound, since the
 // system does not report how many bytes of the last piece it sent: at most 256 KiB more.
+//
+// The operations of a file have no order among each other: several are performed at a time,
+// and any of them may end first. To write behind a write, or to sync it, submit that when
+// the first is delivered. There are two exceptions:
+//
+//   - Appends of one File are performed one at a time, in the order of their Submits.
+//   - A CloseFile is performed when all operations of the file have ended that were
+//     submitted before it.
 //
 // # Data
 //
@@ -166,13 +197,17 @@
 // Operations that are complete can still be dequeued. Shutdown performs the queued
 // writes before it closes the port.
 //
+// A file is closed by a CloseFile, by File.Close, or with its port. In each case the
+// operations that a goroutine has begun end first, and the descriptor is closed once.
+// Shutdown performs the WriteAts, Appends, Syncs, Truncates and CloseFiles that are queued.
+//
 // # Errors
 //
 // errors.Is matches the errors of operations with these values:
 //
 //	io.EOF                    the end of the stream, with 0 bytes
 //	io.ErrUnexpectedEOF       the end of the stream, after some bytes of a Full Read
-//	net.ErrClosed             the handle or the port was closed
+//	net.ErrClosed             the handle or the port was closed; of a file, fs.ErrClosed, too
 //	os.ErrDeadlineExceeded    the operation timed out: its deadline passed
 //	ErrCanceled               the operation was cancelled; matches context.Canceled
 //	ErrWriteAborted           an earlier Write ended after some of its bytes, and was
@@ -195,6 +230,9 @@
 //     memory (EMFILE, ENFILE, ENOBUFS, ENOMEM), or of registrations with epoll
 //     (ENOSPC), is temporary.
 //   - On Windows the errno is Winsock's. errors.Is matches the POSIX name, too.
+//
+// Of a file, it is a *fs.PathError in which errors.Is finds the system's errno, and the
+// values of package io/fs, such as fs.ErrNotExist. The error of a Work is that of its function.
 //
 // Err and Wait return the same error value each time. A reset is never reported as
 // io.EOF.

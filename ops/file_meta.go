@@ -66,7 +66,7 @@ type Truncate struct {
 	// On is the file.
 	On *completion.File
 
-	// Size is the new size in bytes.
+	// Size is the new size in bytes. A negative Size ends the Truncate with syscall.EINVAL.
 	Size int64
 }
 
@@ -78,6 +78,9 @@ func (o *Truncate) Describe(r *core.Request) {
 
 // Perform is for the port. Its parameter cannot be made outside this module.
 func (o *Truncate) Perform(core.Call) (int, error) {
+	if o.Size < 0 {
+		return 0, badOffset("truncate", o.On)
+	}
 	return 0, (*core.File)(o.On).Calls.Truncate(o.Size)
 }
 

@@ -461,7 +461,7 @@ func alignedPool(e *env) {
 // fileDirect: direct I/O, where there is such a thing, works with an aligned pool.
 func fileDirect(e *env) {
 	if direct == 0 {
-		e.Skip("direct I/O is tested on Linux")
+		e.Skipf("package os has no flag of direct I/O on %s", runtime.GOOS)
 	}
 	p := e.port(nil)
 	pool := p.NewAlignedPool(4096, 2, 4096)

@@ -18,9 +18,9 @@
 //	                                    reach the program; its handles
 //	queue.go, complete.go, perform.go,  the work in a queue: how operations end, calls
 //	apply.go, gather.go, layer.go,      and their results, calls of several writes or
-//	native.go,                          buffers, calls through a layer,
-//	work.go, direction.go,              goroutines of operations, handshakes, cancels
-//	handshake.go, intent.go             and deadlines
+//	native.go, work.go, file.go,        buffers, calls through a layer, goroutines of
+//	workpool.go, direction.go,          operations, files, the work pool, handshakes,
+//	handshake.go, intent.go             cancels and deadlines
 //	serve.go                            what the scheduler calls: events, turns
 //	acquire.go, submit.go, await.go,    what the program calls
 //	close.go, detach.go
@@ -54,7 +54,8 @@
 //
 //   - A handle's lock guards its two queues, its latches and its state. The outcome of
 //     every operation in these queues is decided under it.
-//   - A pool's lock guards its buffers and the handles that wait for one.
+//   - A pool's lock guards its buffers and the handles that wait for one; the work pool's
+//     lock its goroutines and the directions that have a turn.
 //   - The port's lock guards all other parts, and the scheduler.
 //
 // # Exactly once
