@@ -205,7 +205,7 @@ func state(k backend.Kind, is core.Pending) string {
 		return "accepted, not in its queue yet"
 	case is.Phase == core.Inside:
 		return "the system performs it"
-	case k == backend.Dial || k == backend.Handshake:
+	case k == backend.Dial || k == backend.Handshake || k == backend.Signal || k == backend.Process:
 		return "its goroutine runs"
 	case core.OnPool(k):
 		return "the work pool performs it"

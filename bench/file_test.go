@@ -2,7 +2,6 @@ package bench
 
 import (
 	"context"
-	"fmt"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -53,7 +52,7 @@ func BenchmarkFileRead(b *testing.B) {
 	b.ReportMetric(stat.QuartilesOf(cpu).Median, "cpu")
 	b.ReportMetric(stat.QuartilesOf(control).Median, "control")
 	b.ReportMetric(stat.QuartilesOf(perRead).Median, "cpu-ns/read")
-	b.Log(fmt.Sprintf("rate %v, cpu %v, control %v", stat.QuartilesOf(rate), stat.QuartilesOf(cpu), stat.QuartilesOf(control)))
+	b.Logf("rate %v, cpu %v, control %v", stat.QuartilesOf(rate), stat.QuartilesOf(cpu), stat.QuartilesOf(control))
 }
 
 // cachedFile returns a file that was just written.

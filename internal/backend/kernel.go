@@ -141,10 +141,14 @@ const (
 	CloseFile
 	Receive // of datagrams
 	Send    // of datagrams
+	// Signal and Process have a goroutine of their own, as Dial.
+	Signal
+	Process
 )
 
 var kindNames = [...]string{"", "post", "timer", "accept", "connect", "read", "write", "closewrite", "dial", "borrow", "handshake",
-	"work", "openfile", "readat", "writeat", "append", "sync", "stat", "truncate", "closefile", "receive", "send"}
+	"work", "openfile", "readat", "writeat", "append", "sync", "stat", "truncate", "closefile", "receive", "send",
+	"signal", "process"}
 
 // String returns the word that error texts use.
 func (k Kind) String() string { return kindNames[k] }

@@ -38,7 +38,7 @@ func (h *locked) finishResult(s *Slot, rec *Record, f *Failure) {
 		if rec.buffer != nil {
 			rec.buffer.n += int(rec.n)
 		}
-	case backend.Accept, backend.Dial, backend.OpenFile, backend.Stat:
+	case backend.Accept, backend.Dial, backend.OpenFile, backend.Stat, backend.Signal, backend.Process:
 		if f != nil {
 			s.op.Deliver(Result{})
 		}

@@ -267,7 +267,12 @@ type worker struct {
 }
 
 // isWork reports whether operations of this kind have a goroutine of their own.
-func isWork(k backend.Kind) bool { return k == backend.Dial || k == backend.Handshake }
+func isWork(k backend.Kind) bool { return k == backend.Handshake || isLonely(k) }
+
+// isLonely reports whether operations of this kind have a goroutine of their own, and no handle.
+func isLonely(k backend.Kind) bool {
+	return k == backend.Dial || k == backend.Signal || k == backend.Process
+}
 
 // workPool performs operations that block a thread: those of files, which no poller
 // reports, and functions of the program. It has a limited number of goroutines, which it

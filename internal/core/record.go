@@ -42,7 +42,7 @@ type Request struct {
 	Timeout  int64            // nanoseconds after the Submit, 0 for none
 	Beneath  bool             // it belongs to the handshake of Handle, or to a Dial
 
-	// Run performs a Dial or a Handshake, on a goroutine of its own. owner is
+	// Run performs a Dial, a Handshake, a Signal or a Process, on a goroutine of its own. owner is
 	// Options.Owner.
 	Run func(ctx context.Context, owner any) (Result, error)
 }

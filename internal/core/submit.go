@@ -163,7 +163,7 @@ func (st *state) handleOf(req *Request) *Handle {
 		req.Pool.checkFor(st.port)
 		st.unlisted = true
 		return &req.Pool.handle
-	case req.Kind == backend.Dial:
+	case isLonely(req.Kind):
 		st.unlisted = true
 		return &st.port.worker.handle
 	case isFileless(req.Kind):

@@ -90,6 +90,7 @@ func (w *worker) call(ctx context.Context, s *Slot, req *Request) {
 func (h *locked) ran(s *Slot, result Result, err error, crashed bool) {
 	var f *Failure
 	switch {
+	case err == nil && result == Result{}: // what it produced is in the operation
 	case err == nil:
 		s.op.Deliver(result)
 	case !crashed && h.intentOf(s) != noIntent:

@@ -26,7 +26,7 @@ var arrows = map[string]string{
 
 	".": "internal/backend internal/core internal/memory internal/sys " +
 		"internal/epoll internal/iocp internal/kqueue",
-	"ops":      ". internal/backend internal/core",
+	"ops":      ". internal/backend internal/core internal/sys",
 	"ionet":    ". ops",
 	"iotls":    ". ops internal/backend internal/core",
 	"optrace":  ".",

@@ -1,0 +1,107 @@
+package completion_test
+
+import (
+	"context"
+	"errors"
+	"net"
+	"os"
+	"os/exec"
+	"runtime"
+	"testing"
+
+	"github.com/completionport/completion"
+	"github.com/completionport/completion/ops"
+	"github.com/completionport/completion/porttest"
+)
+
+// childVariable makes a test binary a child, which reads its input to the end and exits with
+// this status.
+const childVariable = "COMPLETION_TEST_CHILD"
+
+func init() {
+	if os.Getenv(childVariable) != "" {
+		os.Stdin.Read(make([]byte, 1))
+		os.Exit(7)
+	}
+}
+
+// child starts a child. It exits when exit is called.
+func child(t *testing.T) (p *os.Process, exit func()) {
+	c := exec.Command(os.Args[0])
+	c.Env = append(os.Environ(), childVariable+"=1")
+	in, err := c.StdinPipe()
+	must(t, err)
+	if err := c.Start(); err != nil {
+		t.Skipf("no child processes here: %v", err)
+	}
+	return c.Process, func() { in.Close() }
+}
+
+// A Process ends when the child exits, with its status. Many wait at a time.
+func TestProcess(t *testing.T) {
+	porttest.EachBackend(t, func(t *testing.T, open porttest.Open) {
+		p, err := open(nil)
+		must(t, err)
+		defer p.Close()
+		const n = 5
+		var exits [n]func()
+		var all [n]ops.Process
+		for i := range all {
+			all[i].Process, exits[i] = child(t)
+			must(t, p.Submit(&all[i]))
+		}
+		for i := range all {
+			exits[i]()
+			op, err := p.Next(context.Background())
+			must(t, err)
+			if op != completion.Operation(&all[i]) || op.Err() != nil || all[i].State.ExitCode() != 7 {
+				t.Fatalf("%v: %v, %v", op, op.Err(), all[i].State)
+			}
+		}
+		again := p.Await(context.Background(), &all[0])
+		if again == nil || all[0].State != nil {
+			t.Errorf("a second wait has no error, or a state: %v", all[0].State)
+		}
+		if err := p.Await(context.Background(), &ops.Process{}); err == nil {
+			t.Error("no process, and no error")
+		}
+	})
+}
+
+// A Process that is cancelled can be submitted again, and a port is closed while a child
+// lives.
+func TestProcessCancelled(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("a Process ends early on Linux only")
+	}
+	p, err := completion.Open(nil)
+	must(t, err)
+	defer p.Close()
+	w := &ops.Process{}
+	exit := func() {}
+	w.Process, exit = child(t)
+	for range 20 {
+		must(t, p.Submit(w))
+		if !p.Cancel(w) {
+			t.Fatal("it can't be cancelled")
+		}
+		p.Next(context.Background())
+		if !errors.Is(w.Err(), completion.ErrCanceled) || w.State != nil {
+			t.Fatalf("%v, %v", w.Err(), w.State)
+		}
+	}
+	must(t, p.Submit(w))
+	must(t, p.Close())
+	p.Next(context.Background())
+	if !errors.Is(w.Err(), net.ErrClosed) {
+		t.Errorf("the error is %v", w.Err())
+	}
+	exit()
+	p, err = completion.Open(nil)
+	must(t, err)
+	defer p.Close()
+	must(t, p.Await(context.Background(), w))
+	if w.State.ExitCode() != 7 {
+		t.Errorf("the state is %v", w.State)
+	}
+}
