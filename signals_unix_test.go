@@ -24,10 +24,8 @@ func TestSignal(t *testing.T) {
 		defer signals.Stop()
 		s := &ops.Signal{From: signals}
 		for range 3 {
-			must(t, p.Submit(s))
 			must(t, syscall.Kill(syscall.Getpid(), syscall.SIGUSR1))
-			p.Next(context.Background())
-			if s.Err() != nil || s.Signal != syscall.SIGUSR1 {
+			if err := p.Await(context.Background(), s); err != nil || s.Signal != syscall.SIGUSR1 {
 				t.Fatalf("%v, %v", s.Signal, s.Err())
 			}
 			must(t, p.Submit(s))
@@ -45,7 +43,7 @@ func TestSignal(t *testing.T) {
 		}
 		must(t, p.Submit(s))
 		must(t, p.Close())
-		p.Next(context.Background())
+		p.Next(t.Context())
 		if !errors.Is(s.Err(), net.ErrClosed) {
 			t.Errorf("%v", s.Err())
 		}

@@ -48,6 +48,7 @@ var arrows = map[string]string{
 	"bench/programs":        ". ops iotls bench/internal/stat bench/internal/system",
 	"bench/soak":            ". ops bench/internal/stat internal/fault internal/sys",
 	"examples/chat":         ". iotls ops optrace",
+	"examples/copyfile":     ". ops",
 	"examples/echo":         ". ops optrace",
 	"examples/http":         ". ops ionet",
 	"examples/kv":           ". ops optrace",
