@@ -100,6 +100,7 @@
 //     unless a WriteV has it and it is shared; or a ReadV without any memory;
 //   - the same of ReadFrom and WriteTo;
 //   - a Work without a function;
+//   - a SendFile without a File;
 //   - Wait for an operation that was not started, or not on this port;
 //   - two goroutines that wait for one operation at the same time.
 //
@@ -114,7 +115,8 @@
 // # Order
 //
 // A handle has two directions: one for Accept, Read and ReadFrom, one for Connect, Write,
-// CloseWrite and WriteTo. The operations of one direction are performed in the order in which they
+// CloseWrite and WriteTo. What is said of a Read holds for a ReadV, and what is said of a Write
+// for a WriteV and a SendFile. The operations of one direction are performed in the order in which they
 // were submitted. Reads and writes do not wait for each other. Both wait for a Connect
 // that was submitted before them, and fail with it. If several goroutines wait on the
 // port, also in Await, two operations of one direction may be dequeued in the other
@@ -206,7 +208,8 @@
 // errors.Is matches the errors of operations with these values:
 //
 //	io.EOF                    the end of the stream, with 0 bytes
-//	io.ErrUnexpectedEOF       the end of the stream, after some bytes of a Full Read
+//	io.ErrUnexpectedEOF       the end of the stream, after some bytes of a Full Read; the
+//	                          end of the file before the Count of a SendFile
 //	net.ErrClosed             the handle or the port was closed; of a file, fs.ErrClosed, too
 //	os.ErrDeadlineExceeded    the operation timed out: its deadline passed
 //	ErrCanceled               the operation was cancelled; matches context.Canceled

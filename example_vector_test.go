@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"log"
+	"os"
 
 	"github.com/completionport/completion"
 	"github.com/completionport/completion/ops"
@@ -55,6 +56,34 @@ func Example_gather() {
 	// Output:
 	// 50 writes, 1 call
 	// "line 0\nline 1"
+}
+
+// A header, a part of a file, and the end of the stream: three operations, in this order.
+func Example_sendFile() {
+	var network completion.Memory // on a socket of the system, the file is not copied
+	port, a, b := examplePair(&network)
+	defer port.Close()
+	f, err := os.Open("LICENSE")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer f.Close()
+	send := &ops.SendFile{To: a, File: f, Count: 20}
+	port.Submit(
+		&ops.Write{To: a, Buf: completion.Own([]byte("the file: "))},
+		send,
+		&ops.CloseWrite{On: a})
+	for range 3 {
+		port.Next(context.Background())
+	}
+	fmt.Println(send.N(), send.Err())
+	read := &ops.Read{From: b, Buf: completion.Own(make([]byte, 64)), Full: true}
+	fmt.Println(port.Await(context.Background(), read))
+	fmt.Printf("%s\n", read.Buf.Bytes())
+	// Output:
+	// 20 <nil>
+	// unexpected EOF
+	// the file: BSD 3-Clause License
 }
 
 // examplePair returns a port with both ends of a connection.

@@ -2,6 +2,7 @@ package completion_test
 
 import (
 	"context"
+	"os"
 	"runtime"
 	"testing"
 
@@ -23,6 +24,7 @@ func TestAllocationsOfVectors(t *testing.T) {
 		for name, make := range map[string]func(*testing.T, *completion.Port) func(){
 			"Gathered": gatheredEcho,
 			"Vectors":  vectorEcho,
+			"SendFile": fileEcho,
 		} {
 			t.Run(name, func(t *testing.T) {
 				p, err := open(nil)
@@ -62,6 +64,22 @@ func vectorEcho(t *testing.T, p *completion.Port) func() {
 		in = append(in, completion.Own(make([]byte, 1)))
 	}
 	write, read := &ops.WriteV{To: s, Bufs: out}, &ops.ReadV{From: s, Bufs: in, Full: true}
+	return func() {
+		must(t, p.Await(context.Background(), write))
+		must(t, p.Await(context.Background(), read))
+	}
+}
+
+// fileEcho makes a round trip of a part of a file.
+func fileEcho(t *testing.T, p *completion.Port) func() {
+	s := loop(t, p)
+	f, err := os.CreateTemp("", "completion")
+	must(t, err)
+	_, err = f.WriteString("a file with some bytes")
+	must(t, err)
+	t.Cleanup(func() { f.Close(); os.Remove(f.Name()) })
+	write := &ops.SendFile{To: s, File: f, Offset: 2, Count: 16}
+	read := &ops.Read{From: s, Buf: completion.Own(make([]byte, 16)), Full: true}
 	return func() {
 		must(t, p.Await(context.Background(), write))
 		must(t, p.Await(context.Background(), read))

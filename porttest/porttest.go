@@ -38,6 +38,7 @@ var families = []family{
 	{"OrderWhenBroken", orderBrokenCases},
 	{"Gather", gatherCases},
 	{"Vectors", vectorCases},
+	{"SendFile", sendFileCases},
 	{"Connect", connectCases},
 	{"Dial", dialCases},
 	{"Accept", acceptCases},

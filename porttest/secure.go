@@ -26,7 +26,8 @@ func OverTLS() Option { return func(s *setting) { s.secure = true } }
 
 // securedFamilies are those whose cases have connections from pair.
 var securedFamilies = []string{"Buffers", "LateBuffers", "Stream", "Order", "OrderWhenFull",
-	"OrderWhenBroken", "Gather", "Vectors", "Cancel", "Deadlines", "Errors", "Close", "Shutdown", "Waiting"}
+	"OrderWhenBroken", "Gather", "Vectors", "SendFile",
+	"Cancel", "Deadlines", "Errors", "Close", "Shutdown", "Waiting"}
 
 // notOverTLS are cases of these families that do not run over TLS, with the reasons.
 var notOverTLS = map[string]string{
@@ -45,6 +46,7 @@ var notOverTLSOnWindows = []string{
 	"OrderWhenBroken/BrokenUntilDequeued",
 	"OrderWhenBroken/BrokenUntilWaitedFor",
 	"OrderWhenBroken/DeliveryRacesSubmit",
+	"Vectors/WriteVHalfWayIsCancelled",
 	"Cancel/WaitEndsWithContext",
 	"Cancel/HalfWrittenByContext",
 }

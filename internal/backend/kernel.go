@@ -6,6 +6,15 @@ import (
 	"net/netip"
 )
 
+// FileSender is a Kernel that sends from a file to a socket without copying to the program.
+type FileSender interface {
+	Kernel
+	// SendFile sends up to n bytes of file, from the position at, and returns 0 bytes at
+	// the end of the file. supported is false if it can't do so for these two; then it has
+	// moved nothing.
+	SendFile(fd int, file uintptr, at int64, n int) (moved int, errno Errno, supported bool)
+}
+
 // MostParts is the largest number of parts of one ReadV or WriteV. It is far below what
 // systems accept (IOV_MAX), so that their description fits into a stack frame.
 const MostParts = 64

@@ -1,8 +1,10 @@
 package core
 
 import (
+	"sync"
 	"sync/atomic"
 
+	"github.com/completionport/completion/internal/backend"
 	"github.com/completionport/completion/internal/race"
 )
 
@@ -160,10 +162,16 @@ func (b *Buffer) recycle() {
 // length of the placeholder is the number of bytes to send, or that were read. It has one
 // reference, that of the operation, so that whoever delivers the operation recycles it.
 type Vector struct {
-	Bufs  []*Buffer // set by Describe
-	place place
-	reads bool
-	total int // bytes to send, or that there is room for
+	Bufs []*Buffer // set by Describe
+	// A write may have a source instead: it sends Count of its bytes from Offset, and with 0
+	// all up to its end.
+	Source        Source
+	Offset, Count int64
+
+	place  place
+	reads  bool
+	total  int // bytes to send, or that there is room for
+	copied copied
 
 	// Where the next call begins, for the goroutine that owns the direction.
 	index int // in Bufs
@@ -184,6 +192,65 @@ func (v *Vector) giveBack() {
 		}
 	}
 	clear(v.Bufs)
+}
+
+// Source is what a write sends from instead of buffers: a file. It belongs to the program,
+// which may close it at any time. No two calls are made at once.
+type Source interface {
+	// ReadAt is that of io.ReaderAt.
+	ReadAt(p []byte, at int64) (int, error)
+	// SendFile calls the method of the kernel with the descriptor of the source. Without a
+	// descriptor, it is not supported.
+	SendFile(k backend.FileSender, fd int, at int64, n int) (moved int, errno backend.Errno, supported bool)
+}
+
+const (
+	// sourceBytes is the largest number of bytes of one call from a source, so that a turn
+	// stays short: the bytes may come from a disk.
+	sourceBytes = 256 << 10
+	// copiedBytes is the size of the memory that bytes of a source are copied to where the
+	// system can't send them by itself.
+	copiedBytes = 64 << 10
+	// passedBytes is how many bytes of a source a layer takes at a time. It encrypts so many
+	// in one step, so it never asks for the rest of what it owes: see passSource.
+	passedBytes = 16 << 10
+)
+
+// copied is memory with bytes of a source. A write has it during a call, and while a Native
+// kernel sends from it.
+type copied struct {
+	memory *[copiedBytes]byte
+	used   int
+	only   bool  // the system can't send from this source
+	passed int64 // the count of the write when a layer has sent what it was given last
+}
+
+var copies = sync.Pool{New: func() any { return new([copiedBytes]byte) }}
+
+// bytes returns the bytes that were read.
+func (c *copied) bytes() []byte {
+	if c.memory == nil {
+		return nil
+	}
+	return c.memory[:c.used]
+}
+
+// free gives the memory back.
+func (c *copied) free() {
+	if c.memory != nil {
+		copies.Put(c.memory)
+		c.memory, c.used = nil, 0
+	}
+}
+
+// read fills the memory with the next bytes of the source, at most that many.
+func (c *copied) read(from Source, at int64, most int) error {
+	c.memory = copies.Get().(*[copiedBytes]byte)
+	n, err := from.ReadAt(c.memory[:min(most, len(c.memory))], at)
+	if c.used = n; n > 0 {
+		return nil // an error comes again
+	}
+	return err
 }
 
 // acquire makes the port the owner of the buffer, for one operation, or returns the

@@ -17,10 +17,11 @@
 //	observe.go, port.go, handles.go     the port: its parts and its lock; how outcomes
 //	                                    reach the program; its handles
 //	queue.go, complete.go, perform.go,  the work in a queue: how operations end, calls
-//	apply.go, gather.go, layer.go,      and their results, calls of several writes or
-//	native.go, work.go, file.go,        buffers, calls through a layer, goroutines of
-//	workpool.go, direction.go,          operations, files, the work pool, handshakes,
-//	handshake.go, intent.go             cancels and deadlines
+//	apply.go, source.go, gather.go,     and their results, files to send, calls of several
+//	layer.go, native.go, work.go,       writes or buffers, calls through a layer,
+//	file.go, workpool.go,               goroutines of operations, files, the work pool,
+//	direction.go, handshake.go,         handshakes, cancels and deadlines
+//	intent.go
 //	serve.go                            what the scheduler calls: events, turns
 //	acquire.go, submit.go, await.go,    what the program calls
 //	close.go, detach.go

@@ -32,7 +32,7 @@ const (
 // if it leaves alone. Nothing is tried again that has found no room, and a layer takes one
 // write at a time.
 func (h *locked) gather(s *Slot) *gathering {
-	if s.kind != backend.Write || h.latch[out]&ready == 0 || h.state&layered != 0 || !s.next.joins(s.left()) {
+	if h.latch[out]&ready == 0 || h.state&layered != 0 || !s.joins(0) || !s.next.joins(s.left()) {
 		return nil
 	}
 	g := newGathering()
@@ -48,7 +48,10 @@ func (h *locked) gather(s *Slot) *gathering {
 
 // joins reports whether s can leave together with the writes of so many bytes before it.
 func (s *Slot) joins(bytes int) bool {
-	return s.kind == backend.Write && s.flags&vacant == 0 && bytes+s.left() <= gatheredBytes
+	if s.kind != backend.Write || s.flags&vacant != 0 || s.left() > gatheredBytes-bytes {
+		return false
+	}
+	return s.flags&vectored == 0 || s.vector().Source == nil
 }
 
 // join adds s if all of it has room.
@@ -90,20 +93,6 @@ func (h *locked) sendTogether(g *gathering) {
 	}
 	h.applyTogether(g, r)
 	g.free()
-}
-
-// send makes the call. s is the operation that an errno belongs to. The caller owns the
-// direction; no lock is held.
-func (h *Handle) send(s *Slot, g *gathering) callResult {
-	for {
-		n, errno := h.port.kernel.WriteV(int(h.fd), g.parts[:g.used])
-		if errno == 0 {
-			return haveWritten(n, g.total)
-		}
-		if r, again := h.writeRefused(s, errno); !again {
-			return r
-		}
-	}
 }
 
 // applyTogether gives each write of g its part of the result.
@@ -195,6 +184,9 @@ func (h *Handle) readV(s *Slot) callResult {
 
 // writeV is write for several buffers.
 func (h *Handle) writeV(s *Slot) callResult {
+	if s.vector().Source != nil {
+		return h.sendSource(s)
+	}
 	g := newGathering()
 	defer g.free()
 	all := s.vector().fill(g, int(s.record().n))

@@ -111,6 +111,8 @@ func (h *Handle) pass(s *Slot, by passage) callResult {
 		return h.startLayer(s, by, nil) // ends when there is data, as that of a pooled read
 	case s.kind == backend.Read:
 		return h.readLayer(s, by)
+	case s.flags&vectored != 0 && s.vector().Source != nil:
+		return h.passSource(s, by)
 	case !isNative && s.kind == backend.Write:
 		n, owes, err := by.layer.Write(s.rest(), by.again)
 		return h.passed(s, n, owes, err)
@@ -240,4 +242,32 @@ func (h *Handle) layerEnded(s *Slot, layer Layer, n int, errno backend.Errno) ca
 		return h.passed(s, n, owes, ErrBlocked)
 	}
 	return h.passed(s, n, owes, errno)
+}
+
+// passSource is sendSource for a handle with a layer. If the layer owes a part of what it was
+// given, it has these bytes and needs their number only. The file may have become shorter.
+func (h *Handle) passSource(s *Slot, by passage) callResult {
+	v := s.vector()
+	if v.Offset < 0 || v.Count < 0 {
+		return h.systemFailure(s, backend.EINVAL)
+	}
+	moved := s.record().n
+	defer v.copied.free()
+	if by.again {
+		v.copied.memory = copies.Get().(*[copiedBytes]byte)
+		v.copied.used = int(v.copied.passed - moved)
+	} else if err := v.copied.read(v.Source, v.Offset+moved, min(s.left(), passedBytes)); err != nil {
+		return v.sourceEnded(s, err)
+	}
+	p := v.copied.bytes()
+	v.copied.passed = moved + int64(len(p))
+	if h.port.native == nil {
+		n, owes, err := by.layer.Write(p, by.again)
+		return h.passed(s, n, owes, err)
+	}
+	data, n, err := by.layer.Begin(p, by.again)
+	if err != nil || len(data) == 0 {
+		return h.passed(s, n, err != nil && by.again, err)
+	}
+	return h.startLayer(s, by, data)
 }

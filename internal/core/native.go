@@ -48,6 +48,9 @@ func (h *Handle) start(s *Slot) callResult {
 	if isPending {
 		return callResult{verdict: begunInKernel}
 	}
+	if s.flags&vectored != 0 {
+		s.vector().copied.free()
+	}
 	return h.outcomeOf(s, n, errno)
 }
 
@@ -141,6 +144,9 @@ func (h *locked) finish(s *Slot) (r callResult) {
 
 func (h *Handle) callFinish(s *Slot) callResult {
 	n, errno := h.port.native.Finish(int(h.fd), s.kind)
+	if s.flags&vectored != 0 {
+		s.vector().copied.free()
+	}
 	return h.outcomeOf(s, n, errno)
 }
 

@@ -1,6 +1,7 @@
 package core
 
 import (
+	"math"
 	"slices"
 	"sync"
 
@@ -12,7 +13,10 @@ import (
 // returns the flags that follow. It panics if they are a mistake, and changes nothing then.
 func (v *Vector) acquire(kind backend.Kind) slotFlags {
 	v.reads, v.total, v.index, v.ahead = kind == backend.Read, 0, 0, 0
-	if len(v.Bufs) == 0 {
+	v.copied = copied{}
+	if v.Source != nil {
+		v.total = v.reach()
+	} else if len(v.Bufs) == 0 {
 		panic("completion: a " + kind.String() + " of several buffers without a buffer")
 	}
 	for i, b := range v.Bufs {
@@ -33,6 +37,14 @@ func (v *Vector) acquire(kind backend.Kind) slotFlags {
 	}
 	whole.owner.Store(1) // one reference, as of a shared buffer that was released
 	return lent | vectored
+}
+
+// reach returns how many bytes a write from a source sends at most.
+func (v *Vector) reach() int {
+	if v.Count > 0 {
+		return int(min(v.Count, math.MaxInt))
+	}
+	return math.MaxInt
 }
 
 // acquireOne makes the port the owner of b, which is Bufs[i], or returns the mistake that
@@ -96,8 +108,12 @@ func (v *Vector) seek(n int) {
 // current returns the buffer at the position.
 func (v *Vector) current() *Buffer { return v.Bufs[v.index] }
 
-// rest returns the rest of one buffer behind the first n bytes of all.
+// rest returns the rest of one buffer behind the first n bytes of all, or what was read from
+// the source and found no room.
 func (v *Vector) rest(n int) []byte {
+	if v.Source != nil {
+		return v.copied.bytes()
+	}
 	v.seek(n)
 	b := v.current()
 	return b.data[n-v.ahead : v.extent(b)]

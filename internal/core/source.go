@@ -1,0 +1,97 @@
+package core
+
+import (
+	"io"
+
+	"github.com/completionport/completion/internal/backend"
+)
+
+// sendSource makes one call for a write from a source, or finds out that it has ended. If
+// there is no room, a Native kernel goes on with the bytes that were copied.
+func (h *Handle) sendSource(s *Slot) callResult {
+	v := s.vector()
+	if v.Offset < 0 || v.Count < 0 {
+		return h.systemFailure(s, backend.EINVAL)
+	}
+	at := v.Offset + s.record().n
+	if sender, ok := h.port.kernel.(backend.FileSender); ok && !v.copied.only {
+		moved, errno, supported := v.Source.SendFile(sender, int(h.fd), at, min(s.left(), sourceBytes))
+		if supported {
+			return h.sourceSent(s, moved, errno)
+		}
+		v.copied.only = true
+	}
+	if err := v.copied.read(v.Source, at, s.left()); err != nil {
+		v.copied.free()
+		return v.sourceEnded(s, err)
+	}
+	r := h.sendCopied(s)
+	if r.verdict != wouldBlock || h.port.native == nil {
+		v.copied.free()
+	}
+	return r
+}
+
+// sourceSent returns the result of a call that sent from the source.
+func (h *Handle) sourceSent(s *Slot, n int, errno backend.Errno) callResult {
+	switch {
+	case errno == 0 && n == 0:
+		return s.vector().sourceEnded(s, io.EOF)
+	case errno == 0 && n < s.left():
+		// The call moved what it was asked for, or there was no more room, or no more of the
+		// file. Only the next one knows.
+		return callResult{verdict: progressed, n: n}
+	case errno == 0:
+		return callResult{verdict: ended, n: n}
+	}
+	r, again := h.writeRefused(s, errno)
+	if again {
+		return callResult{verdict: progressed}
+	}
+	if r.failure != nil {
+		r.failure.Call = "sendfile"
+	}
+	return r
+}
+
+// sendCopied sends the bytes that were copied.
+func (h *Handle) sendCopied(s *Slot) callResult {
+	g := newGathering()
+	defer g.free()
+	g.add(s.vector().copied.bytes())
+	r := h.send(s, g)
+	if r.verdict == ended && r.n == g.total && r.n < s.left() {
+		r.verdict = progressed
+	}
+	return r
+}
+
+// sourceEnded returns the result of a write whose source has returned an error.
+func (v *Vector) sourceEnded(s *Slot, err error) callResult {
+	switch {
+	case err != io.EOF:
+		return foreign(err)
+	case v.Count > 0:
+		return callResult{verdict: ended, failure: unexpectedEndOfFile}
+	}
+	return callResult{verdict: ended}
+}
+
+// foreign returns the result of a call that failed with an error that is no errno.
+func foreign(err error) callResult {
+	return callResult{verdict: ended, failure: &Failure{Code: Foreign, Err: err}}
+}
+
+// send makes the call. s is the operation that an errno belongs to. The caller owns the
+// direction; no lock is held.
+func (h *Handle) send(s *Slot, g *gathering) callResult {
+	for {
+		n, errno := h.port.kernel.WriteV(int(h.fd), g.parts[:g.used])
+		if errno == 0 {
+			return haveWritten(n, g.total)
+		}
+		if r, again := h.writeRefused(s, errno); !again {
+			return r
+		}
+	}
+}

@@ -1,0 +1,104 @@
+package ops
+
+import (
+	"os"
+	"syscall"
+
+	"github.com/completionport/completion"
+	"github.com/completionport/completion/internal/backend"
+	"github.com/completionport/completion/internal/core"
+)
+
+var _ completion.Operation = (*SendFile)(nil)
+
+// SendFile sends a part of a file on a stream, as sendfile(2): the bytes do not pass through
+// the program. It stands in the queue of the Writes of its socket, and what the documentation
+// says of a Write holds for it: the order, N, and what follows if it ends after some of its
+// bytes.
+//
+// The port uses sendfile(2) on Linux, macOS, FreeBSD and DragonFly. Elsewhere, on a Memory,
+// with TLS, for a socket that was adopted, and for files that the system can't send from, it
+// reads pieces of 64 KiB into memory of its own and sends them. Only on Windows it keeps such
+// a piece while it waits for room. Reading blocks until the bytes have come from the disk, in
+// the goroutine that does the port's work, in pieces of up to 256 KiB.
+//
+// An error of the file is the error of the operation: with errors.Is, fs.ErrClosed for a
+// file that was closed, syscall.EBADF for one that is not open for reading.
+type SendFile struct {
+	completion.Op
+
+	// To is the socket.
+	To *completion.Socket
+
+	// File is an open file. The port does not use the position of the file. If the program
+	// closes it before the SendFile is delivered, the SendFile ends with an error. A SendFile
+	// without a File is a mistake: Submit panics.
+	File *os.File
+
+	// Offset is where the first byte is in the file. If it is negative, the SendFile ends with
+	// EINVAL.
+	Offset int64
+
+	// Count is the number of bytes to send. If the file ends before that, the SendFile ends
+	// with io.ErrUnexpectedEOF. With 0, it sends all up to the end of the file, and on systems
+	// of 32 bits at most 2 GiB. If it is negative, the SendFile ends with EINVAL.
+	Count int64
+
+	vector core.Vector
+	source fileSource
+}
+
+// Describe is for the port.
+func (o *SendFile) Describe(r *core.Request) {
+	o.Op.Describe(r)
+	if o.File == nil {
+		panic("completion: a SendFile without a file")
+	}
+	o.source.of(o.File)
+	r.Kind, r.Handle, r.Vector = backend.Write, (*core.Handle)(o.To), &o.vector
+	o.vector.Source, o.vector.Offset, o.vector.Count = &o.source, o.Offset, o.Count
+}
+
+// fileSource is an *os.File as a source. It keeps what would be allocated for each call.
+type fileSource struct {
+	*os.File
+	self *fileSource // that call is bound to: the program may have copied the operation
+	raw  syscall.RawConn
+	call func(file uintptr)
+
+	// The call under way, and its result.
+	kernel    backend.FileSender
+	fd, n     int
+	at        int64
+	moved     int
+	errno     backend.Errno
+	supported bool
+}
+
+var _ core.Source = (*fileSource)(nil)
+
+// of sets the file.
+func (f *fileSource) of(file *os.File) {
+	if f.File == file && f.self == f {
+		return
+	}
+	f.File, f.self = file, f
+	f.raw, _ = file.SyscallConn() // fails for a file that is closed: then ReadAt fails, too
+	f.call = f.make
+}
+
+func (f *fileSource) make(file uintptr) {
+	f.moved, f.errno, f.supported = f.kernel.SendFile(f.fd, file, f.at, f.n)
+}
+
+// SendFile is for the port. The file is not closed during the call. If it is closed already,
+// ReadAt returns the error.
+func (f *fileSource) SendFile(k backend.FileSender, fd int, at int64, n int) (moved int, errno backend.Errno, supported bool) {
+	if f.raw == nil {
+		return 0, 0, false
+	}
+	f.kernel, f.fd, f.at, f.n = k, fd, at, n
+	err := f.raw.Control(f.call)
+	f.kernel = nil
+	return f.moved, f.errno, f.supported && err == nil
+}
