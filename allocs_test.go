@@ -41,6 +41,8 @@ var steadyStates = []struct {
 	{"BorrowLate", borrowAndRelease},
 	{"FileLate", file},
 	{"Datagrams", func(t *testing.T, p *completion.Port) func() { return datagrams(t, p, nil) }},
+	{"Batch", func(t *testing.T, p *completion.Port) func() { return batches(t, p, nil) }},
+	{"BatchLate", func(t *testing.T, p *completion.Port) func() { return batches(t, p, p.NewPool(64, 40)) }},
 	{"DatagramsLate", func(t *testing.T, p *completion.Port) func() { return datagrams(t, p, p.NewPool(64, 2)) }},
 }
 
@@ -325,7 +327,7 @@ func heapInUse() int64 {
 
 // datagrams makes a round trip between two sockets: each ReadFrom has to wait.
 func datagrams(t *testing.T, p *completion.Port, pool *completion.Pool) func() {
-	if runtime.GOOS == "darwin" || strings.HasSuffix(runtime.GOOS, "bsd") || runtime.GOOS == "dragonfly" {
+	if !allocatesNothingForDatagrams {
 		t.Skip("package unix makes an address for each datagram")
 	}
 	a, err := p.ListenPacket("udp4", "127.0.0.1:0")
@@ -354,3 +356,31 @@ func datagrams(t *testing.T, p *completion.Port, pool *completion.Pool) func() {
 		must(t, p.Await(ctx, answer))
 	}
 }
+
+// batches sends and receives 40 datagrams.
+func batches(t *testing.T, p *completion.Port, pool *completion.Pool) func() {
+	if !allocatesNothingForDatagrams {
+		t.Skip("package unix makes an address for each datagram")
+	}
+	s, err := p.ListenPacket("udp4", "127.0.0.1:0")
+	must(t, err)
+	write := &ops.WriteBatch{To: s, Messages: make([]ops.Message, 40)}
+	read := &ops.ReadBatch{From: s, Messages: make([]ops.Message, 40), Pool: pool}
+	for i := range write.Messages {
+		write.Messages[i] = ops.Message{Buf: completion.Own(make([]byte, 16)), Addr: s.LocalAddr().(*net.UDPAddr).AddrPort()}
+		if pool == nil {
+			read.Messages[i].Buf = completion.Own(make([]byte, 64))
+		}
+	}
+	ctx := context.Background()
+	return func() {
+		must(t, p.Await(ctx, write))
+		for got := 0; got < 40; got += read.Count {
+			must(t, p.Await(ctx, read))
+			read.Release()
+		}
+	}
+}
+
+// allocatesNothingForDatagrams is false on the BSDs.
+var allocatesNothingForDatagrams = runtime.GOOS == "linux" || runtime.GOOS == "windows"

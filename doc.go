@@ -98,7 +98,7 @@
 //   - a ReadAt as a Read; a Write, a WriteAt or an Append without a Buf;
 //   - a ReadV or WriteV without buffers, with a nil one, or with one that is there twice,
 //     unless a WriteV has it and it is shared; or a ReadV without any memory;
-//   - the same of ReadFrom and WriteTo;
+//   - the same of ReadFrom, WriteTo, ReadBatch and WriteBatch, and a batch of no messages;
 //   - a Work without a function;
 //   - a SendFile without a File;
 //   - Wait for an operation that was not started, or not on this port;
@@ -114,9 +114,10 @@
 //
 // # Order
 //
-// A handle has two directions: one for Accept, Read and ReadFrom, one for Connect, Write,
-// CloseWrite and WriteTo. What is said of a Read holds for a ReadV, and what is said of a Write
-// for a WriteV and a SendFile. The operations of one direction are performed in the order in which they
+// A handle has two directions: one for Accept, Read, ReadFrom and ReadBatch, one for Connect,
+// Write, CloseWrite, WriteTo and WriteBatch. What is said of a Read holds for a ReadV, and what
+// is said of a Write for a WriteV and a SendFile. The operations of one direction are performed
+// in the order in which they
 // were submitted. Reads and writes do not wait for each other. Both wait for a Connect
 // that was submitted before them, and fail with it. If several goroutines wait on the
 // port, also in Await, two operations of one direction may be dequeued in the other
@@ -166,7 +167,8 @@
 // A PacketSocket is a socket of UDP or of unix datagrams. A ReadFrom receives one datagram
 // with its sender, and a WriteTo sends one, all of it or nothing. A datagram may have 0
 // bytes. One that is larger than the buffer ends its ReadFrom with io.ErrShortBuffer, and
-// the next ReadFrom gets the next datagram.
+// the next ReadFrom gets the next datagram. A ReadBatch and a WriteBatch move several
+// datagrams: each tells how many.
 //
 // Each error is the outcome of one operation and says nothing about the next. That holds for
 // ECONNREFUSED, too, which a connected socket reports when nobody has received what it sent:

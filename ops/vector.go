@@ -39,7 +39,7 @@ type ReadV struct {
 func (o *ReadV) Describe(r *core.Request) {
 	o.Op.Describe(r)
 	r.Kind, r.Handle, r.Full = backend.Read, (*core.Handle)(o.From), o.Full
-	r.Vector = describe(&o.vector, o.Bufs)
+	r.Vector = vectorOf(&o.vector, o.Bufs)
 }
 
 // WriteV is a Write of several buffers, one behind the other, as writev(2). They may be any
@@ -67,11 +67,11 @@ type WriteV struct {
 func (o *WriteV) Describe(r *core.Request) {
 	o.Op.Describe(r)
 	r.Kind, r.Handle = backend.Write, (*core.Handle)(o.To)
-	r.Vector = describe(&o.vector, o.Bufs)
+	r.Vector = vectorOf(&o.vector, o.Bufs)
 }
 
-// describe puts the buffers into v, whose memory is used again.
-func describe(v *core.Vector, bufs []*completion.Buffer) *core.Vector {
+// vectorOf puts the buffers into v, whose memory is used again.
+func vectorOf(v *core.Vector, bufs []*completion.Buffer) *core.Vector {
 	v.Bufs = v.Bufs[:0]
 	for _, b := range bufs {
 		v.Bufs = append(v.Bufs, (*core.Buffer)(b))

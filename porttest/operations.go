@@ -17,5 +17,7 @@ func releaseBuffer(op completion.Operation) {
 		r.Release()
 	case *ops.ReadFrom:
 		r.Release()
+	case *ops.ReadBatch:
+		r.Release()
 	}
 }

@@ -53,6 +53,7 @@ var families = []family{
 	{"Files", fileOpCases},
 	{"FilesClosed", fileCloseCases},
 	{"Datagrams", datagramCases},
+	{"Batches", batchCases},
 	{"Observer", observerCases},
 }
 

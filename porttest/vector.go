@@ -39,8 +39,8 @@ func buffersOf(b []byte, sizes ...int) (all []*completion.Buffer) {
 	return all
 }
 
-// room makes buffers of these sizes.
-func room(sizes ...int) (all []*completion.Buffer) {
+// spaces makes buffers of these sizes.
+func spaces(sizes ...int) (all []*completion.Buffer) {
 	for _, n := range sizes {
 		all = append(all, own(n))
 	}
@@ -133,7 +133,7 @@ func writeVHalfWayIsCancelled(e *env) {
 	c.receive(c.ahead + filler.N())
 	b := make([]byte, stuckBytes)
 	w := &ops.WriteV{To: filler.To, Bufs: buffersOf(b, 1000, 100_000)}
-	behind := &ops.WriteV{To: filler.To, Bufs: room(1, 1)}
+	behind := &ops.WriteV{To: filler.To, Bufs: spaces(1, 1)}
 	e.submit(p, w, behind)
 	e.idle(p)
 	c.receive(1)
@@ -181,7 +181,7 @@ func readVFillsOneAfterTheOther(e *env) {
 	c.send("abcdefg")
 	whole := &ops.Read{From: s, Buf: own(1), Full: true}
 	is(e, p.Await(e.ctx, whole), nil) // all of it is there
-	r := &ops.ReadV{From: s, Bufs: room(2, 0, 3, 4)}
+	r := &ops.ReadV{From: s, Bufs: spaces(2, 0, 3, 4)}
 	r.Bufs[3].Resize(1)
 	for got := 0; got < 6; got += r.N() {
 		is(e, p.Await(e.ctx, r), nil)
@@ -201,7 +201,7 @@ func readVFillsOneAfterTheOther(e *env) {
 func readVWaitsForData(e *env) {
 	p := e.port(nil)
 	s, c := e.pair(p)
-	first, second := &ops.ReadV{From: s, Bufs: room(1, 1)}, &ops.ReadV{From: s, Bufs: room(1, 5)}
+	first, second := &ops.ReadV{From: s, Bufs: spaces(1, 1)}, &ops.ReadV{From: s, Bufs: spaces(1, 5)}
 	e.submit(p, first, second)
 	e.idle(p)
 	c.send("ab")
@@ -217,7 +217,7 @@ func readVWaitsForData(e *env) {
 func readVFull(e *env) {
 	p := e.port(nil)
 	s, c := e.pair(p)
-	r := &ops.ReadV{From: s, Bufs: room(2, 3, 1), Full: true}
+	r := &ops.ReadV{From: s, Bufs: spaces(2, 3, 1), Full: true}
 	e.submit(p, r)
 	for _, part := range []string{"a", "bc", "d"} {
 		c.send(part)
@@ -258,7 +258,7 @@ func readVFullBeyondOneCall(e *env) {
 func readVFullCutShort(e *env) {
 	p := e.port(nil)
 	s, c := e.pair(p)
-	r := &ops.ReadV{From: s, Bufs: room(2, 3, 9), Full: true}
+	r := &ops.ReadV{From: s, Bufs: spaces(2, 3, 9), Full: true}
 	e.submit(p, r)
 	c.send("abc")
 	c.closeWrite()
@@ -271,7 +271,7 @@ func readVAtTheEnd(e *env) {
 	p := e.port(nil)
 	s, c := e.pair(p)
 	c.closeWrite()
-	r := &ops.ReadV{From: s, Bufs: room(2, 3)}
+	r := &ops.ReadV{From: s, Bufs: spaces(2, 3)}
 	is(e, p.Await(e.ctx, r), io.EOF)
 	equal(e, "lengths", lengths(r.Bufs), "[0 0]")
 }
@@ -279,7 +279,7 @@ func readVAtTheEnd(e *env) {
 func readVCancelled(e *env) {
 	p := e.port(nil)
 	s, c := e.pair(p)
-	r := &ops.ReadV{From: s, Bufs: room(2, 3)}
+	r := &ops.ReadV{From: s, Bufs: spaces(2, 3)}
 	e.submit(p, r)
 	e.idle(p)
 	equal(e, "cancelled", p.Cancel(r), true)
@@ -302,7 +302,7 @@ func readVCancelled(e *env) {
 func vectorBuffersBelongToThePort(e *env) {
 	p := e.port(nil)
 	s, c := e.pair(p)
-	r := &ops.ReadV{From: s, Bufs: room(2, 3)}
+	r := &ops.ReadV{From: s, Bufs: spaces(2, 3)}
 	e.submit(p, r)
 	for _, b := range r.Bufs {
 		submitSentence(e, panics(e, func() { b.Bytes() }), "belongs to the port")

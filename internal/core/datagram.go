@@ -40,7 +40,7 @@ func (d *Datagrams) One() *backend.Message {
 // Batch makes d n datagrams, and sets none of the messages. It allocates if n is larger
 // than before.
 func (d *Datagrams) Batch(n int) {
-	if cap(d.Messages) < n || cap(d.Buffers) < n {
+	if d.Buffers == nil || cap(d.Messages) < n || cap(d.Buffers) < n {
 		d.Messages, d.Buffers = make([]backend.Message, n), make([]*Buffer, n)
 	}
 	d.Messages, d.Buffers = d.Messages[:n], d.Buffers[:n]

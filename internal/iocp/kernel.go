@@ -31,6 +31,8 @@ type socket struct {
 	// atomic, since the leader also reads them for packets that the engine has not caused.
 	out     atomic.Pointer[sys.Transfer]
 	accepts atomic.Pointer[acceptQueue]
+
+	datagrams *datagramSocket // of a datagram socket, else nil
 }
 
 // Disown closes fd and removes the mark of Adopt, which is there if fd was never armed.
@@ -95,8 +97,11 @@ func (k *Kernel) Start(fd int, kind backend.Kind, data []byte, to *backend.Addre
 // Finish returns the result of an operation.
 func (k *Kernel) Finish(fd int, kind backend.Kind) (int, syscall.Errno) {
 	s := k.port.sockets.Get(fd)
-	if kind == backend.Accept {
+	switch {
+	case kind == backend.Accept:
 		return s.acceptQueue().finish(fd)
+	case s.datagrams != nil:
+		return s.datagrams.finishMessage(fd, kind)
 	}
 	return finish(s.transfer(kind), fd, kind)
 }
@@ -112,8 +117,11 @@ func finish(t *sys.Transfer, fd int, kind backend.Kind) (int, syscall.Errno) {
 // Abandon is one CancelIoEx, or one for each accept that is inside.
 func (k *Kernel) Abandon(fd int, kind backend.Kind) (heard bool) {
 	s := k.port.sockets.Get(fd)
-	if kind == backend.Accept {
+	switch {
+	case kind == backend.Accept:
 		return s.acceptQueue().abandon(fd)
+	case s.datagrams != nil:
+		return s.datagrams.side(kind).block.Load().Cancel(fd)
 	}
 	return s.transfer(kind).Cancel(fd)
 }
@@ -121,9 +129,4 @@ func (k *Kernel) Abandon(fd int, kind backend.Kind) (heard bool) {
 // AcceptAhead begins accepts until n are inside.
 func (k *Kernel) AcceptAhead(fd, n int) (ended bool) {
 	return k.port.sockets.Get(fd).acceptQueue().ahead(fd, n)
-}
-
-// StartMessage is not there yet.
-func (k *Kernel) StartMessage(int, backend.Kind, *backend.Message) (int, syscall.Errno, bool) {
-	return 0, syscall.EWINDOWS, false
 }

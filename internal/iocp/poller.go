@@ -21,6 +21,7 @@ type Poller struct {
 	skip    bool
 	sockets backend.Table[socket]
 	orphans orphanedAccepts
+	lost    sync.Map // blocks of closed datagram sockets, by their datagramSocket
 
 	// closing keeps Wake from posting to a handle that has a new owner.
 	closing sync.RWMutex
@@ -36,13 +37,19 @@ type Poller struct {
 // Arm associates fd with the port. For a socket from Adopt, this replaces its former port
 // in the same step.
 func (p *Poller) Arm(fd int, generation uint32) syscall.Errno {
-	associate := p.port.Associate
-	if p.sockets.Get(fd) != nil { // the mark of Adopt
+	associate, skip := p.port.Associate, p.skip
+	entry := &socket{generation: generation}
+	switch mark := p.sockets.Get(fd); {
+	case mark == nil:
+	case mark.datagrams != nil: // of PacketSocket
+		entry.datagrams, skip = mark.datagrams, false
+	default: // of Adopt
 		associate = p.port.Move
 	}
-	skips, errno := associate(fd, p.skip)
+	skips, errno := associate(fd, skip)
 	if errno == 0 {
-		p.sockets.Set(fd, &socket{generation: generation, skips: skips})
+		entry.skips = skips
+		p.sockets.Set(fd, entry)
 	}
 	return errno
 }
@@ -53,6 +60,9 @@ func (p *Poller) Disarm(fd int) {
 	if s := p.sockets.Get(fd); s != nil {
 		if q := s.accepts.Load(); q != nil {
 			q.close(fd, &p.orphans)
+		}
+		if s.datagrams != nil {
+			s.datagrams.close(p)
 		}
 		p.sockets.Set(fd, nil)
 	}
@@ -149,6 +159,9 @@ func (p *Poller) endedOf(s *socket, packet *sys.Packet) backend.Readiness {
 	}
 	if p.orphans.take(packet) || s == nil {
 		return 0
+	}
+	if s.datagrams != nil {
+		return s.datagrams.endedOf(packet)
 	}
 	if out := s.out.Load(); out != nil && packet.IsOf(out) {
 		return backend.EndedOut

@@ -57,36 +57,28 @@ type mmsghdr struct {
 	count  uint32
 }
 
-// headers are the messages of one call, with what they point to.
-type headers struct {
-	messages  [perCall]mmsghdr
-	vectors   [perCall]unix.Iovec
-	addresses [perCall]rawAddress
-}
-
-// lay points the header i at a message.
-func (h *headers) lay(i int, m *backend.Message) *unix.Msghdr {
-	h.vectors[i].Base = unsafe.SliceData(m.Data)
-	h.vectors[i].SetLen(len(m.Data))
-	header := &h.messages[i].header
-	header.Iov = &h.vectors[i]
-	header.SetIovlen(1)
-	return header
-}
+// The headers of one call, and what they point to, are local variables, so that they stay on
+// the stack: with pointers to the headers, or a method, they would escape.
 
 func receiveMany(fd int, messages []backend.Message) (int, syscall.Errno) {
-	var h headers
+	var headers [perCall]mmsghdr
+	var vectors [perCall]unix.Iovec
+	var addresses [perCall]rawAddress
 	for i := range messages {
-		header := h.lay(i, &messages[i])
-		header.Name, header.Namelen = (*byte)(unsafe.Pointer(&h.addresses[i])), uint32(unsafe.Sizeof(h.addresses[i]))
+		vectors[i].Base = unsafe.SliceData(messages[i].Data)
+		vectors[i].SetLen(len(messages[i].Data))
+		headers[i].header.Iov = &vectors[i]
+		headers[i].header.SetIovlen(1)
+		headers[i].header.Name = (*byte)(unsafe.Pointer(&addresses[i]))
+		headers[i].header.Namelen = uint32(unsafe.Sizeof(addresses[i]))
 	}
-	n, _, errno := unix.Syscall6(unix.SYS_RECVMMSG, uintptr(fd), uintptr(unsafe.Pointer(&h.messages)), uintptr(len(messages)), unix.MSG_DONTWAIT, 0, 0)
+	n, _, errno := unix.Syscall6(unix.SYS_RECVMMSG, uintptr(fd), uintptr(unsafe.Pointer(&headers)), uintptr(len(messages)), unix.MSG_DONTWAIT, 0, 0)
 	if errno != 0 {
 		return 0, errno
 	}
 	for i := range messages[:n] {
-		got := &h.messages[i]
-		h.addresses[i].received(&messages[i], int(got.count), got.header.Namelen, got.header.Flags&unix.MSG_TRUNC != 0)
+		got := &headers[i]
+		addresses[i].received(&messages[i], int(got.count), got.header.Namelen, got.header.Flags&unix.MSG_TRUNC != 0)
 	}
 	return int(n), 0
 }
@@ -134,27 +126,32 @@ func sendOne(fd int, m *backend.Message) syscall.Errno {
 }
 
 func sendMany(fd int, messages []backend.Message) (int, syscall.Errno) {
-	var h headers
+	var headers [perCall]mmsghdr
+	var vectors [perCall]unix.Iovec
+	var addresses [perCall]rawAddress
 	for i := range messages {
-		header := h.lay(i, &messages[i])
-		size, errno := h.addresses[i].set(&messages[i])
-		if errno != 0 {
-			if i == 0 {
-				return 0, errno
-			}
+		size, errno := addresses[i].set(&messages[i])
+		if errno != 0 && i == 0 {
+			return 0, errno
+		}
+		if errno != 0 { // the next call returns it
 			messages = messages[:i]
 			break
 		}
+		vectors[i].Base = unsafe.SliceData(messages[i].Data)
+		vectors[i].SetLen(len(messages[i].Data))
+		headers[i].header.Iov = &vectors[i]
+		headers[i].header.SetIovlen(1)
 		if size > 0 {
-			header.Name, header.Namelen = (*byte)(unsafe.Pointer(&h.addresses[i])), size
+			headers[i].header.Name, headers[i].header.Namelen = (*byte)(unsafe.Pointer(&addresses[i])), size
 		}
 	}
-	n, _, errno := unix.Syscall6(unix.SYS_SENDMMSG, uintptr(fd), uintptr(unsafe.Pointer(&h.messages)), uintptr(len(messages)), sendFlags, 0, 0)
+	n, _, errno := unix.Syscall6(unix.SYS_SENDMMSG, uintptr(fd), uintptr(unsafe.Pointer(&headers)), uintptr(len(messages)), sendFlags, 0, 0)
 	if errno != 0 {
 		return 0, unixShortage(&messages[0], errno)
 	}
 	for i := range messages[:n] {
-		messages[i].N = int(h.messages[i].count)
+		messages[i].N = int(headers[i].count)
 	}
 	return int(n), 0
 }

@@ -113,6 +113,9 @@ func Lingers(fd int) bool {
 // An errno that is not listed ends its operation and nothing else. For an accept, a lack of
 // sockets (WSAEMFILE, WSAENOBUFS) is such an errno.
 func (Kernel) Classify(kind backend.Kind, errno syscall.Errno) backend.Class {
+	if kind == backend.Receive || kind == backend.Send {
+		return classifyDatagram(errno)
+	}
 	if kind == backend.Accept && errno == windows.WSAENOTCONN { // as below
 		return backend.Again
 	}
