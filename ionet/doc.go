@@ -1,6 +1,6 @@
-// Package ionet is package net on completion ports: it has net.Listener and net.Conn
-// whose connections are sockets of a port. Programs and libraries that want those, such
-// as net/http, crypto/tls or database drivers, run on a port unchanged.
+// Package ionet is package net on completion ports: it has net.Listener, net.Conn and
+// net.PacketConn, whose sockets are those of a port. Programs and libraries that want those,
+// such as net/http, crypto/tls or database drivers, run on a port unchanged.
 //
 // What it is for:
 //
@@ -44,5 +44,7 @@
 //   - A Dialer does not call the hooks ConnectStart, ConnectDone, DNSStart and DNSDone of
 //     net/http/httptrace.
 //
-// The networks are "tcp", "tcp4", "tcp6" and "unix".
+// The networks are "tcp", "tcp4", "tcp6" and "unix", and of ListenPacket those of
+// completion.Port.ListenPacket. A datagram that does not fit loses its rest without an error,
+// as on unix in package net, also on Windows.
 package ionet

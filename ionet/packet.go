@@ -1,0 +1,206 @@
+package ionet
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/netip"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/completionport/completion"
+	"github.com/completionport/completion/ops"
+)
+
+var (
+	_ net.PacketConn = (*PacketConn)(nil)
+	_ net.Conn       = (*PacketConn)(nil)
+	_ syscall.Conn   = (*PacketConn)(nil)
+)
+
+// PacketConn is a net.PacketConn on a datagram socket of a port. It has the methods of
+// *net.UDPConn that package net shares with unix sockets, and those with a netip.AddrPort.
+// On a connected socket it is a net.Conn, too.
+type PacketConn struct {
+	port          *completion.Port
+	socket        *completion.PacketSocket
+	local, remote net.Addr
+	closed        atomic.Bool
+
+	reads side
+	read  ops.ReadFrom
+	in    completion.Buffer
+	none  [1]byte // what a read of no bytes receives into
+
+	writes side
+	write  ops.WriteTo
+	out    completion.Buffer
+}
+
+// ListenPacket returns a *PacketConn on an address, on DefaultPort. It is net.ListenPacket.
+func ListenPacket(network, address string) (net.PacketConn, error) {
+	return ListenConfig{}.ListenPacket(context.Background(), network, address)
+}
+
+// ListenPacket returns a *PacketConn on an address, as net.ListenConfig.ListenPacket does. The
+// networks are those of completion.Port.ListenPacket. The socket may send to broadcast
+// addresses, as in package net. Backlog and KeepAlive have no effect.
+func (c ListenConfig) ListenPacket(ctx context.Context, network, address string) (net.PacketConn, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, &net.OpError{Op: "listen", Net: network, Err: err}
+	}
+	port, err := portOr(c.Port)
+	if err != nil {
+		return nil, &net.OpError{Op: "listen", Net: network, Err: err}
+	}
+	config := completion.PacketConfig{ReusePort: c.ReusePort, Broadcast: true}
+	socket, err := config.Listen(port, network, address)
+	if err != nil {
+		return nil, err
+	}
+	return NewPacketConn(port, socket), nil
+}
+
+// NewPacketConn returns a PacketConn for a socket of port, connected or not. The PacketConn
+// owns the socket: Close closes it. Operations that the program submits on the socket by
+// itself take turns with those of the PacketConn.
+func NewPacketConn(port *completion.Port, socket *completion.PacketSocket) *PacketConn {
+	c := &PacketConn{port: port, socket: socket, local: socket.LocalAddr(), remote: socket.RemoteAddr()}
+	c.read.From, c.write.To = socket, socket
+	return c
+}
+
+// Socket returns the socket, for operations of package ops and for socket options.
+func (c *PacketConn) Socket() *completion.PacketSocket { return c.socket }
+
+// ReadFrom receives a datagram, as net.PacketConn says: what does not fit into p is lost, and
+// is no error. The address is a *net.UDPAddr, or a *net.UnixAddr, nil if the sender has none.
+func (c *PacketConn) ReadFrom(p []byte) (int, net.Addr, error) {
+	n, addr, path, err := c.receive(p)
+	switch {
+	case addr.IsValid():
+		return n, net.UDPAddrFromAddrPort(addr), err
+	case path != "":
+		return n, &net.UnixAddr{Net: "unixgram", Name: path}, err
+	}
+	return n, nil, err
+}
+
+// ReadFromUDPAddrPort is ReadFrom without an allocation. As in package ops, an IPv4 address
+// never has the form of an IPv6 address.
+func (c *PacketConn) ReadFromUDPAddrPort(p []byte) (int, netip.AddrPort, error) {
+	n, addr, _, err := c.receive(p)
+	return n, addr, err
+}
+
+// Read is ReadFrom without the address.
+func (c *PacketConn) Read(p []byte) (int, error) {
+	n, _, _, err := c.receive(p)
+	return n, err
+}
+
+func (c *PacketConn) receive(p []byte) (int, netip.AddrPort, string, error) {
+	c.reads.turn.Lock()
+	defer c.reads.turn.Unlock()
+	memory := p
+	if len(p) == 0 {
+		memory = c.none[:]
+	}
+	c.in.Set(memory)
+	c.read.Buf = &c.in
+	err := c.reads.await(c.port, &c.read, &c.read.Op)
+	c.in.Set(nil) // the memory is the caller's again
+	if errors.Is(err, io.ErrShortBuffer) {
+		err = nil
+	}
+	return min(c.read.N(), len(p)), c.read.Addr, c.read.Path, opError("read", c.local, c.remote, err)
+}
+
+// WriteTo sends a datagram to a *net.UDPAddr or a *net.UnixAddr. For any other it returns
+// EINVAL, and on a connected socket net.ErrWriteToConnected.
+func (c *PacketConn) WriteTo(p []byte, addr net.Addr) (int, error) {
+	switch addr := addr.(type) {
+	case *net.UDPAddr:
+		if addr != nil {
+			return c.sendTo(p, addr.AddrPort(), "")
+		}
+	case *net.UnixAddr:
+		if addr != nil {
+			return c.sendTo(p, netip.AddrPort{}, addr.Name)
+		}
+	}
+	return 0, opError("write", c.local, addr, syscall.EINVAL)
+}
+
+// WriteToUDPAddrPort is WriteTo without an allocation.
+func (c *PacketConn) WriteToUDPAddrPort(p []byte, addr netip.AddrPort) (int, error) {
+	return c.sendTo(p, addr, "")
+}
+
+func (c *PacketConn) sendTo(p []byte, addr netip.AddrPort, path string) (int, error) {
+	if c.remote != nil {
+		return 0, opError("write", c.local, c.remote, net.ErrWriteToConnected)
+	}
+	return c.send(p, addr, path)
+}
+
+// Write sends a datagram to the peer of a connected socket.
+func (c *PacketConn) Write(p []byte) (int, error) { return c.send(p, netip.AddrPort{}, "") }
+
+func (c *PacketConn) send(p []byte, addr netip.AddrPort, path string) (int, error) {
+	c.writes.turn.Lock()
+	defer c.writes.turn.Unlock()
+	c.out.Set(p)
+	c.write.Buf, c.write.Addr, c.write.Path = &c.out, addr, path
+	err := c.writes.await(c.port, &c.write, &c.write.Op)
+	c.out.Set(nil) // the memory is the caller's again
+	return c.write.N(), opError("write", c.local, c.remote, err)
+}
+
+// Close closes the socket. Reads and writes that wait return an error that matches
+// net.ErrClosed, and so does Close itself if the socket was closed before.
+func (c *PacketConn) Close() error {
+	c.closed.Store(true)
+	return opError("close", c.local, c.remote, c.socket.Close())
+}
+
+// LocalAddr returns the local address, also after Close.
+func (c *PacketConn) LocalAddr() net.Addr { return c.local }
+
+// RemoteAddr returns the address of the peer, also after Close, nil if there was none when the
+// PacketConn was made.
+func (c *PacketConn) RemoteAddr() net.Addr { return c.remote }
+
+// SetDeadline is SetReadDeadline and SetWriteDeadline.
+func (c *PacketConn) SetDeadline(t time.Time) error {
+	if err := c.SetReadDeadline(t); err != nil {
+		return err
+	}
+	return c.SetWriteDeadline(t)
+}
+
+// SetReadDeadline sets the deadline of the read that waits and of those to come. The zero Time
+// means none.
+func (c *PacketConn) SetReadDeadline(t time.Time) error { return c.setDeadline(&c.reads, t) }
+
+// SetWriteDeadline sets the deadline of the write that waits and of those to come.
+func (c *PacketConn) SetWriteDeadline(t time.Time) error { return c.setDeadline(&c.writes, t) }
+
+func (c *PacketConn) setDeadline(s *side, t time.Time) error {
+	if c.closed.Load() {
+		return opError("set", nil, c.local, net.ErrClosed)
+	}
+	s.setDeadline(c.port, t)
+	return nil
+}
+
+// SetReadBuffer is completion.PacketSocket.SetReadBuffer.
+func (c *PacketConn) SetReadBuffer(bytes int) error { return c.socket.SetReadBuffer(bytes) }
+
+// SetWriteBuffer is completion.PacketSocket.SetWriteBuffer.
+func (c *PacketConn) SetWriteBuffer(bytes int) error { return c.socket.SetWriteBuffer(bytes) }
+
+// SyscallConn returns access to the descriptor, as completion.PacketSocket.SyscallConn does.
+func (c *PacketConn) SyscallConn() (syscall.RawConn, error) { return c.socket.SyscallConn() }
