@@ -37,6 +37,8 @@ var faultScenarios = []faultScenario{
 	{"CloseHandle", closeHandle},
 	{"Shutdown", shutdownWithWrites},
 	{"Await", awaitTogether},
+	{"Datagrams", exchangeDatagrams},
+	{"Batches", exchangeBatches},
 }
 
 // listen is Port.Listen; nil if it fails.

@@ -94,7 +94,7 @@ func datagramOverUnix(e *env) {
 	equal(e, "sender", r.Path, "")
 	again := pathOf(b)
 	is(e, b.Close(), nil)
-	b, err = p.ListenPacket("unixgram", again) // its file is gone
+	_, err = p.ListenPacket("unixgram", again) // its file is gone
 	is(e, err, nil)
 }
 

@@ -27,9 +27,11 @@ const (
 	Close
 	Arm
 	Wait
+	Receive
+	Send
 )
 
-var names = [...]string{"", "read", "write", "accept", "connect", "connected", "closewrite", "close", "arm", "wait"}
+var names = [...]string{"", "read", "write", "accept", "connect", "connected", "closewrite", "close", "arm", "wait", "receive", "send"}
 
 // String returns the name of the call.
 func (c Call) String() string { return names[c] }

@@ -81,6 +81,20 @@ func (k *kernel) Write(fd int, p []byte) (int, syscall.Errno) {
 	return k.calls.Write(fd, p)
 }
 
+func (k *kernel) Receive(fd int, messages []backend.Message) (int, syscall.Errno) {
+	if errno, faulty := k.meet(Receive, fd, nil); faulty {
+		return 0, errno
+	}
+	return k.calls.Receive(fd, messages)
+}
+
+func (k *kernel) Send(fd int, messages []backend.Message) (int, syscall.Errno) {
+	if errno, faulty := k.meet(Send, fd, nil); faulty {
+		return 0, errno
+	}
+	return k.calls.Send(fd, messages)
+}
+
 func (k *kernel) Accept(fd int) (int, syscall.Errno) {
 	if errno, faulty := k.meet(Accept, fd, nil); faulty {
 		return -1, errno

@@ -66,6 +66,22 @@ var Table = []Fault{
 	{Close, syscall.EINTR, Unseen, Made, "a signal came; the descriptor is gone"},
 	{Close, syscall.EIO, Unseen, Made, "what was left could not be sent; the descriptor is gone"},
 
+	{Receive, syscall.EINTR, Unseen, 0, "a signal came first"},
+	{Receive, syscall.EAGAIN, Unseen, Edge, "the datagram had a wrong checksum"},
+	{Receive, syscall.ECONNREFUSED, Seen, 0, "nobody has the port of the peer"},
+	{Receive, syscall.EHOSTUNREACH, Seen, 0, "a router knows no way to the peer"},
+	{Receive, syscall.ENOMEM, Seen, 0, "no memory for the call"},
+
+	{Send, syscall.EINTR, Unseen, 0, "a signal came first"},
+	{Send, syscall.EAGAIN, Unseen, Edge, "no room after all"},
+	{Send, syscall.ECONNREFUSED, Seen, 0, "nobody has received an earlier datagram"},
+	{Send, syscall.EHOSTUNREACH, Seen, 0, "a router knows no way to the host"},
+	{Send, syscall.ENETUNREACH, Seen, 0, "no route to the network"},
+	{Send, syscall.EMSGSIZE, Seen, 0, "larger than the path takes"},
+	{Send, syscall.ENOBUFS, Seen, 0, "the interface's queue is full"},
+	{Send, syscall.ENOMEM, Seen, 0, "no memory for the call"},
+	{Send, syscall.EPERM, Seen, 0, "a firewall refuses"},
+
 	{Arm, syscall.ENOMEM, Seen, 0, "no memory for the registration"},
 	{Arm, syscall.ENOSPC, Seen, 0, "the user's limit of registrations is reached"},
 

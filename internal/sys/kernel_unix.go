@@ -187,7 +187,7 @@ func sockaddr(fd int, to backend.Address) (unix.Sockaddr, syscall.Errno) {
 		if addr.Is4() && addr.IsUnspecified() { // for a bind, as in package net
 			sa.Addr = [16]byte{}
 		}
-		sa.ZoneId = zone(addr.Zone())
+		sa.ZoneId = zoneNumber(addr.Zone())
 		return sa, 0
 	}
 	return nil, unix.EAFNOSUPPORT
