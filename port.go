@@ -181,7 +181,8 @@ func (p *Port) Backend() string { return p.backend }
 // is shutting down. In that case the caller still owns the operations and their
 // buffers, and each operation has that outcome: N is 0, and Err is net.ErrClosed. The
 // results of an earlier use are gone: the length of a Read's own Buf is 0 (without
-// Append), and the Buf of a pooled read or a Borrow and the Conn of an Accept are nil.
+// Append), and the Buf of a pooled read or a Borrow and the Conn of an Accept are nil. The
+// same holds for a ReadFrom and a ReadBatch, which then have no sender.
 //
 // A mistake of the program panics, and the port accepts none of the operations: see
 // Ownership in the package documentation. If the port is closed or is shutting down,
@@ -313,8 +314,8 @@ func (p *Port) SetDeadline(op Operation, deadline Deadline) bool {
 // net.ErrClosed.
 func (p *Port) Close() error { return closedUnless(p.core.Close()) }
 
-// Shutdown refuses new operations, and ends Accepts, Connects, Reads and Timers with
-// net.ErrClosed. It then performs the queued Writes that are left, by itself if no
+// Shutdown refuses new operations, and ends Accepts, Connects, Reads, ReadFroms and Timers
+// with net.ErrClosed. It then performs the queued Writes and WriteTos that are left, by itself if no
 // other goroutine polls, until there is none or ctx has ended. Then it closes the
 // port as Close does. Shutdown returns ctx.Err() if ctx ended before all Writes were
 // performed, and net.ErrClosed if the port was closed already.

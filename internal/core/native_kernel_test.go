@@ -39,6 +39,9 @@ type nativeKernel struct {
 	onStart   func(b *begunOperation) (n int, errno syscall.Errno, pending bool) // nil: pending
 	onAbandon func(b *begunOperation)                                            // nil: ends as aborted
 	onRead    func(p []byte) (int, syscall.Errno)                                // of a late read
+
+	// Of datagrams, one step a call, and then nothing is there, or no room.
+	receives, sends []func(m []backend.Message) (int, syscall.Errno)
 }
 
 // errAborted is the errno of an abandoned operation.
@@ -176,14 +179,7 @@ func (k *nativeKernel) WriteV(_ int, parts [][]byte) (int, syscall.Errno) {
 func (k *nativeKernel) Accept(int) (int, syscall.Errno)            { panic("not with a native kernel") }
 func (k *nativeKernel) Connect(int, backend.Address) syscall.Errno { panic("not with a native kernel") }
 func (k *nativeKernel) Connected(int) syscall.Errno                { panic("not with a native kernel") }
-func (k *nativeKernel) Receive(int, []backend.Message) (int, syscall.Errno) {
-	return 0, syscall.EAGAIN
-}
-func (k *nativeKernel) Send(_ int, m []backend.Message) (int, syscall.Errno) { return len(m), 0 }
-func (k *nativeKernel) StartMessage(int, backend.Kind, *backend.Message) (int, syscall.Errno, bool) {
-	panic("no datagrams")
-}
-func (k *nativeKernel) CloseWrite(int) syscall.Errno { return 0 }
+func (k *nativeKernel) CloseWrite(int) syscall.Errno               { return 0 }
 func (k *nativeKernel) Classify(kind backend.Kind, e syscall.Errno) backend.Class {
 	return (&script{}).Classify(kind, e)
 }
