@@ -5,7 +5,6 @@ import (
 	"net"
 	"net/netip"
 	"os"
-	"path/filepath"
 	"runtime"
 	"strings"
 	"testing"
@@ -251,9 +250,11 @@ func borrowAndRelease(t *testing.T, p *completion.Port) func() {
 
 // openFile opens a new file, which the port closes.
 func openFile(t *testing.T, p *completion.Port) *completion.File {
-	f, err := p.OpenFile(filepath.Join(t.TempDir(), "file"), os.O_RDWR|os.O_CREATE, 0o600)
+	temp, err := os.CreateTemp("", "completion")
 	must(t, err)
-	t.Cleanup(func() { f.Close() })
+	f, err := p.AdoptFile(temp)
+	must(t, err)
+	t.Cleanup(func() { os.Remove(f.Name()) }) // the port has closed it
 	must(t, p.Await(context.Background(), &ops.WriteAt{To: f, Buf: completion.Own(make([]byte, 200<<10))}))
 	return f
 }

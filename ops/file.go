@@ -53,7 +53,8 @@ func (o *OpenFile) Deliver(core.Result) { o.File = nil }
 // ends with io.ErrUnexpectedEOF.
 //
 // The ReadAts of a file begin in the order in which they were submitted, and several of them
-// are performed at a time. A write of the file that is in flight may come before or after.
+// are performed at a time, except on Windows, where package os makes one call of a file at a
+// time. A write of the file that is in flight may come before or after.
 //
 // On Linux, a ReadAt of at most 64 KiB whose bytes are in the page cache is performed in its
 // Submit, and needs no goroutine.

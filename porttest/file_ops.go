@@ -11,7 +11,6 @@ import (
 	"runtime"
 	"strings"
 	"syscall"
-	"unsafe"
 
 	"github.com/completionport/completion"
 	"github.com/completionport/completion/ops"
@@ -51,8 +50,18 @@ func (e *env) folder() string {
 	if err != nil {
 		e.Skipf("no folder for files: %v", err)
 	}
-	e.closers = append(e.closers, func() error { return os.RemoveAll(dir) })
+	e.folders = append(e.folders, dir)
 	return dir
+}
+
+// removeFolder removes a folder with its files, one by one: Wine has no os.RemoveAll.
+func removeFolder(e *env, dir string) {
+	files, err := os.ReadDir(dir)
+	is(e, err, nil)
+	for _, f := range files {
+		is(e, os.Remove(filepath.Join(dir, f.Name())), nil)
+	}
+	is(e, os.Remove(dir), nil)
 }
 
 // file opens a new file. The port closes it.
@@ -439,55 +448,4 @@ func fileAdopted(e *env) {
 	got, err := io.ReadAll(r)
 	is(e, err, nil)
 	equal(e, "bytes", string(got), "hello")
-}
-
-func alignedPool(e *env) {
-	p := e.port(nil)
-	for _, align := range []int{1, 8, 512, 4096, 1 << 20} {
-		pool := p.NewAlignedPool(1000, 3, align)
-		for range 3 {
-			b := pool.Take()
-			equal(e, "size", len(b.Memory()), 1000)
-			at := uintptr(unsafe.Pointer(unsafe.SliceData(b.Memory())))
-			equal(e, fmt.Sprintf("address modulo %d", align), at%uintptr(align), 0)
-		}
-		equal(e, "another", pool.Take() == nil, true)
-	}
-	for _, bad := range [][3]int{{0, 1, 1}, {1, 0, 1}, {1, 1, 0}, {1, 1, -8}, {1, 1, 24}} {
-		panics(e, func() { p.NewAlignedPool(bad[0], bad[1], bad[2]) })
-	}
-}
-
-// fileDirect: direct I/O, where there is such a thing, works with an aligned pool.
-func fileDirect(e *env) {
-	if direct == 0 {
-		e.Skipf("package os has no flag of direct I/O on %s", runtime.GOOS)
-	}
-	p := e.port(nil)
-	pool := p.NewAlignedPool(4096, 2, 4096)
-	e.pools = append(e.pools, pool)
-	path := filepath.Join(e.folder(), "file")
-	f, err := p.OpenFile(path, creating|direct, 0o600)
-	if errors.Is(err, syscall.EINVAL) {
-		e.Skipf("the file system has no direct I/O: %v", err)
-	}
-	is(e, err, nil)
-	b := pool.Take()
-	for i := range b.Memory() {
-		b.Memory()[i] = byte(i % 251)
-	}
-	for i := range 4 {
-		is(e, p.Await(e.ctx, &ops.WriteAt{To: f, Buf: b, Offset: int64(i) * 4096}), nil)
-	}
-	want := string(b.Bytes())
-	b.Release()
-	for i := range 4 {
-		e.submit(p, &ops.ReadAt{From: f, Pool: pool, Offset: int64(i) * 4096})
-	}
-	for range 4 {
-		r := e.next(p).(*ops.ReadAt)
-		is(e, r.Err(), nil)
-		equal(e, "bytes", string(r.Buf.Bytes()), want)
-		r.Release()
-	}
 }

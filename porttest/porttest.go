@@ -142,6 +142,7 @@ type env struct {
 	ports   []*completion.Port
 	pools   []*completion.Pool
 	closers []func() error
+	folders []string // removed when the ports, with their files, are closed
 
 	watchdog  *watchdog
 	portsLock sync.Mutex // the watchdog looks at ports, too
@@ -475,6 +476,9 @@ func (e *env) cleanUp() {
 		if s.Submitted != s.Completed+uint64(s.InFlight) || s.InFlight != 0 || s.Queued != 0 || s.Handles != 0 || s.Waiting != 0 || s.Leading {
 			e.Errorf("at rest: %+v", s)
 		}
+	}
+	for _, dir := range e.folders {
+		removeFolder(e, dir)
 	}
 	for _, pool := range e.pools {
 		if n := pool.Lent(); n != 0 {

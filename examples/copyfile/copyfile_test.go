@@ -17,13 +17,32 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
+// folder is an empty folder. It is removed with its files, one by one: Wine has no
+// os.RemoveAll.
+func folder(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "copyfile")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		files, _ := filepath.Glob(filepath.Join(dir, "*"))
+		for _, f := range append(files, dir) {
+			if err := os.Remove(f); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	return dir
+}
+
 // original writes a file of n bytes.
 func original(t *testing.T, n int) (path string, content []byte) {
 	t.Helper()
 	content = make([]byte, n)
 	r := rand.NewChaCha8([32]byte{1})
 	r.Read(content)
-	path = filepath.Join(t.TempDir(), "original")
+	path = filepath.Join(folder(t), "original")
 	if err := os.WriteFile(path, content, 0o640); err != nil {
 		t.Fatal(err)
 	}
@@ -36,7 +55,7 @@ func TestCopy(t *testing.T) {
 		from, content := original(t, size)
 		for _, block := range []int{512, 4096, 1 << 20} {
 			for _, depth := range []int{1, 2, 64} {
-				to := filepath.Join(t.TempDir(), "copy")
+				to := filepath.Join(folder(t), "copy")
 				var stdout, stderr bytes.Buffer
 				status := run([]string{"-block", fmt.Sprint(block), "-depth", fmt.Sprint(depth), from, to}, &stdout, &stderr)
 				if want := fmt.Sprintf("copied and verified %d bytes\n", size); status != 0 || !strings.HasSuffix(stdout.String(), want) {
@@ -57,7 +76,7 @@ func TestCopy(t *testing.T) {
 // Mistakes of the command line, and files that are not there.
 func TestFailures(t *testing.T) {
 	from, _ := original(t, 10)
-	none := filepath.Join(t.TempDir(), "none")
+	none := filepath.Join(folder(t), "none")
 	for _, c := range []struct {
 		args   []string
 		status int
@@ -69,7 +88,7 @@ func TestFailures(t *testing.T) {
 		{[]string{"-bad", from, none}, 2, "bad"},
 		{[]string{none, none + "2"}, 1, "none"},
 		{[]string{from, from}, 1, "original"},
-		{[]string{t.TempDir(), none}, 1, "no regular file"},
+		{[]string{folder(t), none}, 1, "no regular file"},
 		{[]string{"-h"}, 0, ""},
 	} {
 		var stdout, stderr bytes.Buffer
@@ -90,7 +109,7 @@ func (c canceler) Write(p []byte) (int, error) { c(); return len(p), nil }
 // An interrupted copy ends with an error, and is removed.
 func TestInterrupted(t *testing.T) {
 	from, _ := original(t, 1<<20)
-	o := &options{from: from, to: filepath.Join(t.TempDir(), "copy"), depth: 4, block: 1024, verify: true}
+	o := &options{from: from, to: filepath.Join(folder(t), "copy"), depth: 4, block: 1024, verify: true}
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	if _, err := o.run(ctx, canceler(cancel)); !errors.Is(err, context.Canceled) {

@@ -1,0 +1,63 @@
+package porttest
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+	"runtime"
+	"syscall"
+	"unsafe"
+
+	"github.com/completionport/completion/ops"
+)
+
+func alignedPool(e *env) {
+	p := e.port(nil)
+	for _, align := range []int{1, 8, 512, 4096, 1 << 20} {
+		pool := p.NewAlignedPool(1000, 3, align)
+		for range 3 {
+			b := pool.Take()
+			equal(e, "size", len(b.Memory()), 1000)
+			at := uintptr(unsafe.Pointer(unsafe.SliceData(b.Memory())))
+			equal(e, fmt.Sprintf("address modulo %d", align), at%uintptr(align), 0)
+		}
+		equal(e, "another", pool.Take() == nil, true)
+	}
+	for _, bad := range [][3]int{{0, 1, 1}, {1, 0, 1}, {1, 1, 0}, {1, 1, -8}, {1, 1, 24}} {
+		panics(e, func() { p.NewAlignedPool(bad[0], bad[1], bad[2]) })
+	}
+}
+
+// fileDirect: direct I/O, where there is such a thing, works with an aligned pool.
+func fileDirect(e *env) {
+	if direct == 0 {
+		e.Skipf("package os has no flag of direct I/O on %s", runtime.GOOS)
+	}
+	p := e.port(nil)
+	pool := p.NewAlignedPool(4096, 2, 4096)
+	e.pools = append(e.pools, pool)
+	path := filepath.Join(e.folder(), "file")
+	f, err := p.OpenFile(path, creating|direct, 0o600)
+	if errors.Is(err, syscall.EINVAL) {
+		e.Skipf("the file system has no direct I/O: %v", err)
+	}
+	is(e, err, nil)
+	b := pool.Take()
+	for i := range b.Memory() {
+		b.Memory()[i] = byte(i % 251)
+	}
+	for i := range 4 {
+		is(e, p.Await(e.ctx, &ops.WriteAt{To: f, Buf: b, Offset: int64(i) * 4096}), nil)
+	}
+	want := string(b.Bytes())
+	b.Release()
+	for i := range 4 {
+		e.submit(p, &ops.ReadAt{From: f, Pool: pool, Offset: int64(i) * 4096})
+	}
+	for range 4 {
+		r := e.next(p).(*ops.ReadAt)
+		is(e, r.Err(), nil)
+		equal(e, "bytes", string(r.Buf.Bytes()), want)
+		r.Release()
+	}
+}
