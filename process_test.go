@@ -77,9 +77,8 @@ func TestProcessCancelled(t *testing.T) {
 	p, err := completion.Open(nil)
 	must(t, err)
 	defer p.Close()
-	w := &ops.Process{}
-	exit := func() {}
-	w.Process, exit = child(t)
+	process, exit := child(t)
+	w := &ops.Process{Process: process}
 	for range 20 {
 		must(t, p.Submit(w))
 		if !p.Cancel(w) {

@@ -19,7 +19,6 @@ import "github.com/completionport/completion/internal/backend"
 func (h *Handle) start(s *Slot) callResult {
 	var data []byte
 	var to *backend.Address
-	rec := s.record()
 	if s.flags&vectored != 0 {
 		if r := h.tryVector(s); r.verdict != wouldBlock {
 			return r
@@ -29,15 +28,13 @@ func (h *Handle) start(s *Slot) callResult {
 	case backend.CloseWrite:
 		return h.closeWrite(s)
 	case backend.Connect:
-		req := new(Request)
-		s.op.Describe(req)
-		if to = req.Address; to.BadPort {
+		if to = s.address(); to.BadPort {
 			return h.systemFailure(s, backend.EINVAL)
 		}
 	case backend.Write:
 		data = s.rest()
 	case backend.Read:
-		if s.flags&pooled != 0 && s.hasBuffer() && rec.n == 0 {
+		if s.flags&pooled != 0 && s.hasBuffer() && s.record().n == 0 {
 			return h.read(s) // there is data: the read got its buffer for that
 		}
 		data = s.rest()
@@ -52,6 +49,13 @@ func (h *Handle) start(s *Slot) callResult {
 		s.vector().copied.free()
 	}
 	return h.outcomeOf(s, n, errno)
+}
+
+// address returns the address of a connect, which stays reachable while the kernel uses it.
+func (s *Slot) address() *backend.Address {
+	req := new(Request)
+	s.op.Describe(req)
+	return req.Address
 }
 
 // outcomeOf returns the result of an operation that a Native kernel has ended with n and
