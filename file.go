@@ -1,8 +1,10 @@
 package completion
 
 import (
+	"errors"
 	"io/fs"
 	"os"
+	"runtime"
 
 	"github.com/completionport/completion/internal/core"
 	"github.com/completionport/completion/internal/sys"
@@ -20,8 +22,12 @@ func (f *File) core() *core.File { return (*core.File)(f) }
 
 // OpenFile opens a file, as os.OpenFile. It blocks as long as open(2) does: an ops.OpenFile
 // does not block the caller. The error is a *fs.PathError. If the port is closed or is
-// shutting down, it matches net.ErrClosed and fs.ErrClosed.
+// shutting down, it matches net.ErrClosed and fs.ErrClosed. Under js/wasm, where a call of a
+// file may never return, it matches errors.ErrUnsupported.
 func (p *Port) OpenFile(path string, flag int, perm fs.FileMode) (*File, error) {
+	if runtime.GOOS == "js" {
+		return nil, &fs.PathError{Op: "open", Path: path, Err: errors.ErrUnsupported}
+	}
 	file, err := os.OpenFile(path, flag, perm)
 	if err != nil {
 		return nil, err
@@ -36,12 +42,15 @@ func (p *Port) OpenFile(path string, flag int, perm fs.FileMode) (*File, error) 
 
 // AdoptFile takes over an open file, without changing it. From then on the program must not
 // use file, nor close it. If AdoptFile fails, which it does only if the port is closed or is
-// shutting down, the caller still owns file. The error is then a *fs.PathError that matches
-// net.ErrClosed and fs.ErrClosed.
+// shutting down, or under js/wasm, the caller still owns file. The error is a *fs.PathError, as
+// that of OpenFile.
 //
 // A pipe or a terminal is a File, too: its bytes can be written with ops.Append. A write that
 // blocks occupies a goroutine of the work pool, and Port.Close waits for it.
 func (p *Port) AdoptFile(file *os.File) (*File, error) {
+	if runtime.GOOS == "js" {
+		return nil, &fs.PathError{Op: "open", Path: file.Name(), Err: errors.ErrUnsupported}
+	}
 	calls := sys.NewFile(file)
 	f, ok := p.core.AddFile(calls, calls.CanTry())
 	if !ok {
