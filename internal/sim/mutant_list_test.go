@@ -220,8 +220,6 @@ var mutants = []mutant{
 		{"!s.closed && s.lookIsDue() {", "!s.closed && s.lookIsDue() && s.leader != nil {"}}},
 	{"LoopLooksByCountAlone", "scheduler/pace.go", []edit{
 		{"if spent >= TimeBetweenLooks {", "if spent < 0 {"}}},
-	{"ListedWithEachEdge", "queue.go", []edit{
-		{"if h.state&(listedIn<<d) != 0 {", "if h.state&(listedIn<<d) != 0 && h.fd < 0 {"}}},
 	{"ListedAndForgotten", "serve.go", []edit{
 		{"h.state &^= listedIn << r.direction", "_ = r.isListed"}}},
 	{"ReadyListSatisfiesTheLeader", "scheduler/lead.go", []edit{

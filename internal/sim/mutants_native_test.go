@@ -43,6 +43,9 @@ var mutantsOfNative = []mutant{
 		{" || s.progress&cutShort != 0", ""}}},
 	{"AbortedWriteBegunAnew", "native.go", []edit{
 		{"if s.kind == backend.Write {\n\t\t\tr :=", "if s.kind == backend.CloseWrite {\n\t\t\tr :="}}},
+	// Few schedules show this one.
+	{"ListedWithEachEdge", "queue.go", []edit{
+		{"if h.state&(listedIn<<d) != 0 {", "if h.state&(listedIn<<d) != 0 && h.fd < 0 {"}}},
 }
 
 var failedTest = regexp.MustCompile(`--- FAIL: Test\w+`)
