@@ -8,7 +8,7 @@ import (
 	"github.com/completionport/completion/internal/core"
 )
 
-var errInFlight = errors.New("operations are in flight")
+var errInUse = errors.New("the socket is in use: operations are in flight, or another goroutine is in one of its methods")
 
 // Detach gives the socket back to package net: it returns a connection with the same
 // socket, which does not belong to the port any more. Nothing is lost: bytes that have
@@ -63,7 +63,7 @@ func detach(h *core.Handle, share func(k kernel, fd int) error) (err error) {
 	case core.IsLayered:
 		err = fmt.Errorf("the socket has TLS: %w", errors.ErrUnsupported)
 	case core.HasWork:
-		err = errInFlight
+		err = errInUse
 	}
 	if err != nil {
 		return opError("detach", nil, nil, err)

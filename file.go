@@ -41,9 +41,8 @@ func (p *Port) OpenFile(path string, flag int, perm fs.FileMode) (*File, error) 
 }
 
 // AdoptFile takes over an open file, without changing it. From then on the program must not
-// use file, nor close it. If AdoptFile fails, which it does only if the port is closed or is
-// shutting down, or under js/wasm, the caller still owns file. The error is a *fs.PathError, as
-// that of OpenFile.
+// use file, nor close it. AdoptFile fails if the port is closed or is shutting down, and under
+// js/wasm. Then the caller still owns file. The errors are those of OpenFile.
 //
 // A pipe or a terminal is a File, too: its bytes can be written with ops.Append. A write that
 // blocks occupies a goroutine of the work pool, and Port.Close waits for it.

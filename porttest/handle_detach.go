@@ -33,7 +33,7 @@ func (e *env) detaches() bool {
 	p := e.port(nil)
 	s, _ := e.pair(p)
 	c, err := s.Detach()
-	if errors.Is(err, errors.ErrUnsupported) {
+	if errors.Is(err, errors.ErrUnsupported) && p.Backend() == "iocp" {
 		return false
 	}
 	is(e, err, nil)
