@@ -18,10 +18,10 @@ type datagramSocket struct{ in, out datagramSide }
 // compares packets with block at any time.
 type datagramSide struct {
 	block atomic.Pointer[sys.Datagram]
-	// limbo has the blocks of operations that have ended in the call that began them, and that
+	// aside has the blocks of operations that have ended in the call that began them, and that
 	// may have a packet all the same. Packets leave a port in their order, so a packet of a
 	// later operation means that theirs have left it, too.
-	limbo []*sys.Datagram
+	aside []*sys.Datagram
 }
 
 func (d *datagramSocket) side(kind backend.Kind) *datagramSide {
@@ -41,9 +41,10 @@ func (d *datagramSide) get() *sys.Datagram {
 	return b
 }
 
-// leave puts the block into limbo: a packet of it is not one of the next operation.
-func (d *datagramSide) leave() {
-	d.limbo = append(d.limbo, d.block.Load())
+// setAside keeps the block until it can have no packet any more. The next operation gets
+// another block: a packet of this one is not a packet of that operation.
+func (d *datagramSide) setAside() {
+	d.aside = append(d.aside, d.block.Load())
 	d.block.Store(nil)
 }
 
@@ -69,7 +70,7 @@ func (k *Kernel) StartMessage(fd int, kind backend.Kind, m *backend.Message) (n 
 	case errno == sys.Pending || errno == 0:
 		return 0, 0, true
 	case kind == backend.Receive && sys.MaybeQueued(errno):
-		side.leave()
+		side.setAside()
 		errno = block.Received(0, errno)
 		block.Failed()
 		return 1, errno, false
@@ -81,7 +82,7 @@ func (k *Kernel) StartMessage(fd int, kind backend.Kind, m *backend.Message) (n 
 // finishMessage returns the result of an operation on a datagram.
 func (d *datagramSocket) finishMessage(fd int, kind backend.Kind) (int, syscall.Errno) {
 	side := d.side(kind)
-	side.limbo = nil
+	side.aside = nil
 	block := side.block.Load()
 	n, errno := block.Result(fd)
 	if kind == backend.Receive {
@@ -101,10 +102,10 @@ func (d *datagramSocket) endedOf(packet *sys.Packet) backend.Readiness {
 	return 0
 }
 
-// close passes the blocks in limbo to the port, which keeps them reachable until it is closed:
+// close passes the blocks that were set aside to the port, which keeps them reachable until it is closed:
 // the system may write to them when their packets leave the port.
 func (d *datagramSocket) close(p *Poller) {
-	if lost := append(d.in.limbo, d.out.limbo...); len(lost) > 0 {
+	if lost := append(d.in.aside, d.out.aside...); len(lost) > 0 {
 		p.lost.Store(d, lost)
 	}
 }
