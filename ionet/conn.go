@@ -5,9 +5,7 @@ import (
 	"io"
 	"net"
 	"os"
-	"sync/atomic"
 	"syscall"
-	"time"
 
 	"github.com/completionport/completion"
 	"github.com/completionport/completion/ops"
@@ -24,16 +22,10 @@ var (
 // NewConn. It has the methods of *net.TCPConn that make sense for both TCP and unix
 // sockets.
 type Conn struct {
-	port          *completion.Port
-	socket        *completion.Socket
-	local, remote net.Addr
-	closed        atomic.Bool
-
-	reads side
-	read  ops.Read
-	in    completion.Buffer
-
-	writes side
+	base
+	socket *completion.Socket
+	read   ops.Read
+	in     completion.Buffer
 	write  ops.Write
 	out    completion.Buffer
 }
@@ -42,7 +34,7 @@ type Conn struct {
 // closes it. Operations that the program submits on the socket by itself take turns with
 // those of the Conn.
 func NewConn(port *completion.Port, socket *completion.Socket) *Conn {
-	c := &Conn{port: port, socket: socket, local: socket.LocalAddr(), remote: socket.RemoteAddr()}
+	c := &Conn{base: base{port: port, local: socket.LocalAddr(), remote: socket.RemoteAddr()}, socket: socket}
 	c.read.From, c.write.To = socket, socket
 	return c
 }
@@ -152,37 +144,5 @@ func (c *Conn) CloseRead() error {
 		return opError("close", c.local, c.remote, net.ErrClosed)
 	}
 	c.reads.end(c.port)
-	return nil
-}
-
-// LocalAddr returns the local address, also after Close.
-func (c *Conn) LocalAddr() net.Addr { return c.local }
-
-// RemoteAddr returns the address of the peer, also after Close.
-func (c *Conn) RemoteAddr() net.Addr { return c.remote }
-
-// SetDeadline is SetReadDeadline and SetWriteDeadline.
-func (c *Conn) SetDeadline(t time.Time) error {
-	if err := c.SetReadDeadline(t); err != nil {
-		return err
-	}
-	return c.SetWriteDeadline(t)
-}
-
-// SetReadDeadline sets the deadline of the Read or ReadReady that waits and of those to
-// come. They return an error that matches os.ErrDeadlineExceeded when it has passed. The
-// zero Time means none.
-func (c *Conn) SetReadDeadline(t time.Time) error { return c.setDeadline(&c.reads, t) }
-
-// SetWriteDeadline sets the deadline of the Write that waits and of those to come, as
-// SetReadDeadline does. A Write that has written some of its bytes returns their number
-// together with the error.
-func (c *Conn) SetWriteDeadline(t time.Time) error { return c.setDeadline(&c.writes, t) }
-
-func (c *Conn) setDeadline(s *side, t time.Time) error {
-	if c.closed.Load() {
-		return opError("set", nil, c.local, net.ErrClosed)
-	}
-	s.setDeadline(c.port, t)
 	return nil
 }

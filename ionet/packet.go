@@ -6,9 +6,7 @@ import (
 	"io"
 	"net"
 	"net/netip"
-	"sync/atomic"
 	"syscall"
-	"time"
 
 	"github.com/completionport/completion"
 	"github.com/completionport/completion/ops"
@@ -24,17 +22,11 @@ var (
 // *net.UDPConn that package net shares with unix sockets, and those with a netip.AddrPort.
 // On a connected socket it is a net.Conn, too.
 type PacketConn struct {
-	port          *completion.Port
-	socket        *completion.PacketSocket
-	local, remote net.Addr
-	closed        atomic.Bool
-
-	reads side
-	read  ops.ReadFrom
-	in    completion.Buffer
-	none  [1]byte // what a read of no bytes receives into
-
-	writes side
+	base
+	socket *completion.PacketSocket
+	read   ops.ReadFrom
+	in     completion.Buffer
+	none   [1]byte // what a read of no bytes receives into
 	write  ops.WriteTo
 	out    completion.Buffer
 }
@@ -67,7 +59,7 @@ func (c ListenConfig) ListenPacket(ctx context.Context, network, address string)
 // owns the socket: Close closes it. Operations that the program submits on the socket by
 // itself take turns with those of the PacketConn.
 func NewPacketConn(port *completion.Port, socket *completion.PacketSocket) *PacketConn {
-	c := &PacketConn{port: port, socket: socket, local: socket.LocalAddr(), remote: socket.RemoteAddr()}
+	c := &PacketConn{base: base{port: port, local: socket.LocalAddr(), remote: socket.RemoteAddr()}, socket: socket}
 	c.read.From, c.write.To = socket, socket
 	return c
 }
@@ -164,36 +156,6 @@ func (c *PacketConn) send(p []byte, addr netip.AddrPort, path string) (int, erro
 func (c *PacketConn) Close() error {
 	c.closed.Store(true)
 	return opError("close", c.local, c.remote, c.socket.Close())
-}
-
-// LocalAddr returns the local address, also after Close.
-func (c *PacketConn) LocalAddr() net.Addr { return c.local }
-
-// RemoteAddr returns the address of the peer, also after Close, nil if there was none when the
-// PacketConn was made.
-func (c *PacketConn) RemoteAddr() net.Addr { return c.remote }
-
-// SetDeadline is SetReadDeadline and SetWriteDeadline.
-func (c *PacketConn) SetDeadline(t time.Time) error {
-	if err := c.SetReadDeadline(t); err != nil {
-		return err
-	}
-	return c.SetWriteDeadline(t)
-}
-
-// SetReadDeadline sets the deadline of the read that waits and of those to come. The zero Time
-// means none.
-func (c *PacketConn) SetReadDeadline(t time.Time) error { return c.setDeadline(&c.reads, t) }
-
-// SetWriteDeadline sets the deadline of the write that waits and of those to come.
-func (c *PacketConn) SetWriteDeadline(t time.Time) error { return c.setDeadline(&c.writes, t) }
-
-func (c *PacketConn) setDeadline(s *side, t time.Time) error {
-	if c.closed.Load() {
-		return opError("set", nil, c.local, net.ErrClosed)
-	}
-	s.setDeadline(c.port, t)
-	return nil
 }
 
 // SetReadBuffer is completion.PacketSocket.SetReadBuffer.
