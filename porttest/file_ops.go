@@ -52,9 +52,7 @@ func (e *env) folder() string {
 	if err != nil {
 		dir, err = os.MkdirTemp(".", "porttest")
 	}
-	if err != nil {
-		e.Skipf("no folder for files: %v", err)
-	}
+	is(e, err, nil)
 	e.folders = append(e.folders, dir)
 	return dir
 }
