@@ -43,7 +43,7 @@ var mutantsOfNative = []mutant{
 		{" || s.progress&cutShort != 0", ""}}},
 	{"AbortedWriteBegunAnew", "native.go", []edit{
 		{"if s.kind == backend.Write {\n\t\t\tr :=", "if s.kind == backend.CloseWrite {\n\t\t\tr :="}}},
-	// Few schedules show this one.
+	// Few schedules show this one, and TestListedOnce does.
 	{"ListedWithEachEdge", "queue.go", []edit{
 		{"if h.state&(listedIn<<d) != 0 {", "if h.state&(listedIn<<d) != 0 && h.fd < 0 {"}}},
 }
@@ -112,7 +112,7 @@ func TestMutantsOfScheduler(t *testing.T) {
 
 // tryNative runs those of the engine's tests that have such a kernel.
 func (m mutant) tryNative(ctx context.Context, goTool, dir string) (how string, caught bool) {
-	return m.tryPackage(ctx, goTool, dir, "../core", "-test.run=^TestNative", "-test.timeout=20s")
+	return m.tryPackage(ctx, goTool, dir, "../core", "-test.run=^Test(Native|ListedOnce)", "-test.timeout=20s")
 }
 
 // tryPackage compiles the tests of a package with the mutant and runs them.
