@@ -208,7 +208,7 @@ func orderCutAt(p *completion.Port, c *peer, big *ops.Write) (tail orderTail) {
 
 func orderCheckCut(e *env, big, behind *ops.Write, tail orderTail) {
 	e.Helper()
-	is(e, tail.err, nil)
+	e.endedAfterCut(tail.err)
 	if tail.bs != big.N() && (e.countsCut() || big.Err() == nil || tail.bs < big.N()) {
 		e.Fatalf("the peer gets %d bytes of the big write, which says %d", tail.bs, big.N())
 	}
