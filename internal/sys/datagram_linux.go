@@ -192,9 +192,11 @@ func (a *rawAddress) received(m *backend.Message, n int, size uint32, truncated 
 }
 
 // path returns the path of a unix address of so many bytes, in the form of package net: a
-// name in the abstract namespace begins with @.
+// name in the abstract namespace begins with @. Linux counts a zero byte behind a path that
+// fills the address, which has no room for it.
 func (a *rawAddress) path(size uint32) string {
-	bytes := unsafe.Slice((*byte)(unsafe.Pointer(&a.Path)), len(a.Path))[:max(size, 2)-2]
+	room := uint32(len(a.Path))
+	bytes := unsafe.Slice((*byte)(unsafe.Pointer(&a.Path)), room)[:min(max(size, 2)-2, room)]
 	if len(bytes) == 0 {
 		return ""
 	}
@@ -235,7 +237,7 @@ func (a *rawAddress) set(m *backend.Message) (size uint32, errno syscall.Errno) 
 }
 
 func (a *rawAddress) setPath(path string) (uint32, syscall.Errno) {
-	if len(path) >= len(a.Path) {
+	if len(path) > len(a.Path) {
 		return 0, unix.EINVAL
 	}
 	a.Family = unix.AF_UNIX
@@ -246,7 +248,7 @@ func (a *rawAddress) setPath(path string) (uint32, syscall.Errno) {
 		a.Path[0] = 0
 		return uint32(2 + len(path)), 0
 	}
-	return uint32(2 + len(path) + 1), 0
+	return uint32(min(2+len(path)+1, unix.SizeofSockaddrUnix)), 0 // with a zero byte, if there is room
 }
 
 // setPort stores a port in network byte order.
