@@ -56,6 +56,9 @@ func (t *tryFile) readAt(p []byte, offset int64) (n int, err error, ok bool) {
 			return 0, nil, false
 		}
 		if got == 0 {
+			if !t.endsAt(offset + int64(n)) {
+				return 0, nil, false
+			}
 			return n, io.EOF, true
 		}
 		n += got
@@ -63,10 +66,20 @@ func (t *tryFile) readAt(p []byte, offset int64) (n int, err error, ok bool) {
 	return n, nil, true
 }
 
-// readNoWait is preadv2(2) with RWF_NOWAIT. Go's scheduler is not told of the call, since it
+// endsAt reports whether the file has no byte from this place on. Linux 5.9 and 5.10 may also
+// return 0 for bytes that are not in the page cache (readv(2), BUGS). The size of a device is
+// not known here.
+func (t *tryFile) endsAt(place int64) bool {
+	var is unix.Stat_t
+	return unix.Fstat(t.fd, &is) == nil && is.Mode&unix.S_IFMT == unix.S_IFREG && place >= is.Size
+}
+
+var readNoWait = preadNoWait // a variable for a test of what it returns
+
+// preadNoWait is preadv2(2) with RWF_NOWAIT. Go's scheduler is not told of the call, since it
 // does not wait: see rawLimit. The kernel takes the offset in two registers, of which 64-bit
 // systems ignore the second.
-func readNoWait(fd int, p []byte, offset int64) (int, syscall.Errno) {
+func preadNoWait(fd int, p []byte, offset int64) (int, syscall.Errno) {
 	iov := unix.Iovec{Base: unsafe.SliceData(p)}
 	iov.SetLen(len(p))
 	low, high := uintptr(offset), uintptr(uint64(offset)>>32)
