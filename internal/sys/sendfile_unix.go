@@ -11,21 +11,34 @@ import (
 
 var _ backend.FileSender = (*Kernel)(nil)
 
+// sendFile is a variable for tests of its arguments, and of errnos.
+var sendFile = func(fd, file int, at int64, n int) (int, error) { return unix.Sendfile(fd, file, &at, n) }
+
 // SendFile is sendfile(2). It has no flag that makes it non-blocking, and relies on
 // O_NONBLOCK: so it is not for a socket whose flags others may have changed. It blocks until
-// the bytes have come from the disk. EINVAL and similar errnos mean a kind of file that the
-// call does not work for.
+// the bytes have come from the disk.
 func (k *Kernel) SendFile(fd int, file uintptr, at int64, n int) (moved int, errno syscall.Errno, supported bool) {
 	if k.shared.has(fd) {
 		return 0, 0, false
 	}
-	moved, err := unix.Sendfile(fd, int(file), &at, n)
-	if moved > 0 { // the BSDs return what was sent before the errno
+	moved, err := sendFile(fd, int(file), at, n)
+	errno = asErrno(err)
+	switch {
+	case moved > 0: // the BSDs return what was sent before the errno
 		return moved, 0, true
-	}
-	switch errno = asErrno(err); errno {
-	case unix.EINVAL, unix.ENOSYS, unix.EOPNOTSUPP, unix.ENOTSOCK:
+	case refusesFile(errno):
 		return 0, 0, false
 	}
+	_, errno = sent(fd, 0, errno)
 	return 0, errno, true
+}
+
+// refusesFile reports whether an errno of sendfile(2) means a kind of file that the call does
+// not work for. On macOS, ENOTSUP and EOPNOTSUPP are two errnos.
+func refusesFile(errno syscall.Errno) bool {
+	switch errno {
+	case unix.EINVAL, unix.ENOSYS, unix.EOPNOTSUPP, unix.ENOTSOCK:
+		return true
+	}
+	return errno == unix.ENOTSUP
 }
