@@ -21,7 +21,7 @@ func (k *Kernel) SendFile(fd int, file uintptr, at int64, n int) (moved int, err
 	if k.shared.has(fd) {
 		return 0, 0, false
 	}
-	moved, err := sendFile(fd, int(file), at, n)
+	moved, err := sendFile(fd, int(file), at, upToEnd(file, at, n))
 	errno = asErrno(err)
 	switch {
 	case moved > 0: // the BSDs return what was sent before the errno
