@@ -19,6 +19,23 @@ import (
 // asks for this signal would get. A SIGPIPE would come before the second signal, which is
 // sent after the write.
 func TestBrokenPipeIsNoSignal(t *testing.T) {
+	file, err := os.CreateTemp(t.TempDir(), "")
+	must(t, err)
+	defer file.Close()
+	_, err = file.WriteString("hello")
+	must(t, err)
+	t.Run("Write", func(t *testing.T) {
+		breakPipe(t, func(to *completion.Socket) completion.Operation {
+			return &ops.Write{To: to, Buf: completion.Own([]byte("hello"))}
+		})
+	})
+	t.Run("SendFile", func(t *testing.T) {
+		breakPipe(t, func(to *completion.Socket) completion.Operation { return &ops.SendFile{To: to, File: file} })
+	})
+}
+
+// breakPipe performs a write on a socket whose side is closed.
+func breakPipe(t *testing.T, write func(*completion.Socket) completion.Operation) {
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, syscall.SIGPIPE, syscall.SIGWINCH)
 	defer signal.Stop(signals)
@@ -32,7 +49,7 @@ func TestBrokenPipeIsNoSignal(t *testing.T) {
 	conn, err := port.Dial(ctx, "tcp", l.Addr().String())
 	must(t, err)
 	must(t, port.Await(ctx, &ops.CloseWrite{On: conn}))
-	err = port.Await(ctx, &ops.Write{To: conn, Buf: completion.Own([]byte("hello"))})
+	err = port.Await(ctx, write(conn))
 	if !errors.Is(err, syscall.EPIPE) {
 		t.Errorf("write: %v", err)
 	}

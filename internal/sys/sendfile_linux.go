@@ -6,6 +6,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// whyBroken returns the errno of a socket that is broken. Other than a send, sendfile(2) has no
+// flag against SIGPIPE, which a program with its own handler would see, so a send of no bytes
+// comes first. A socket that breaks between the two calls raises the signal.
+func whyBroken(fd int) syscall.Errno {
+	_, errno := (*Kernel)(nil).Write(fd, nil)
+	return errno
+}
+
 // upToEnd returns how many bytes, of n behind a place, a file has, or n if its size does not
 // tell. Up to Linux 6.4, sendfile(2) takes a file that ends before the count for one whose rest
 // will come: the last segment waits for it, up to 200 ms.

@@ -21,6 +21,9 @@ func (k *Kernel) SendFile(fd int, file uintptr, at int64, n int) (moved int, err
 	if k.shared.has(fd) {
 		return 0, 0, false
 	}
+	if errno = whyBroken(fd); errno != 0 {
+		return 0, errno, true
+	}
 	moved, err := sendFile(fd, int(file), at, upToEnd(file, at, n))
 	errno = asErrno(err)
 	switch {
