@@ -265,7 +265,8 @@ func (s *PacketSocket) SetBroadcast(on bool) error {
 }
 
 // JoinGroup makes the socket receive what is sent to a multicast group, on one interface. A
-// nil interface lets the system choose one, which depends on its routes.
+// nil interface lets the system choose one, which depends on its routes. Outside Linux and
+// Windows, a group of IPv4 needs a socket of "udp4", and an interface that has an IPv4 address.
 func (s *PacketSocket) JoinGroup(group netip.Addr, ifi *net.Interface) error {
 	return s.set("join group", func(k kernel, fd int) error { return k.JoinGroup(fd, groupOf(group, ifi)) })
 }

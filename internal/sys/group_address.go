@@ -1,4 +1,4 @@
-//go:build dragonfly || netbsd || openbsd
+//go:build linux || darwin || dragonfly || freebsd || netbsd || openbsd
 
 package sys
 
@@ -8,9 +8,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// setGroup4 joins or leaves a group of IPv4. These systems take an interface by an address
+// groupByAddress joins or leaves a group of IPv4 on an interface that is given by an address
 // of it.
-func setGroup4(fd int, group [4]byte, index, option int) error {
+func groupByAddress(fd int, group [4]byte, index, option int) error {
 	mreq := &unix.IPMreq{Multiaddr: group}
 	if index != 0 {
 		ifi, err := net.InterfaceByIndex(index)
