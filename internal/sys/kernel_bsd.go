@@ -25,7 +25,7 @@ func (*Kernel) Write(fd int, p []byte) (int, syscall.Errno) {
 	return sent(fd, n, errno)
 }
 
-// ReadV is Read, by recvmsg(2).
+// ReadV is Read, by recvmsg(2). Like Read and WriteV, it moves at most largest bytes.
 func (*Kernel) ReadV(fd int, parts [][]byte) (int, syscall.Errno) { return readV(fd, parts) }
 
 // WriteV is Write, by sendmsg(2), and by writev(2) on macOS.

@@ -40,7 +40,7 @@ func write(fd int, p []byte) (int, syscall.Errno) {
 }
 
 func readV(fd int, parts [][]byte) (int, syscall.Errno) {
-	n, _, _, _, err := unix.RecvmsgBuffers(fd, parts, nil, unix.MSG_DONTWAIT)
+	n, _, _, _, err := unix.RecvmsgBuffers(fd, within(parts, largest), nil, unix.MSG_DONTWAIT)
 	if err != nil {
 		return 0, asErrno(err)
 	}
@@ -50,7 +50,7 @@ func readV(fd int, parts [][]byte) (int, syscall.Errno) {
 // writeV relies on O_NONBLOCK, as write does. It allocates, since package unix describes
 // the parts to libc in memory of the heap.
 func writeV(fd int, parts [][]byte) (int, syscall.Errno) {
-	n, err := unix.Writev(fd, parts)
+	n, err := unix.Writev(fd, within(parts, largest))
 	if err != nil {
 		return 0, asErrno(err)
 	}

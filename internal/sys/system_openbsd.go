@@ -36,7 +36,7 @@ func write(fd int, p []byte) (int, syscall.Errno) {
 }
 
 func readV(fd int, parts [][]byte) (int, syscall.Errno) {
-	n, _, _, _, err := unix.RecvmsgBuffers(fd, parts, nil, unix.MSG_DONTWAIT)
+	n, _, _, _, err := unix.RecvmsgBuffers(fd, within(parts, largest), nil, unix.MSG_DONTWAIT)
 	if err != nil {
 		return 0, asErrno(err)
 	}
@@ -45,7 +45,7 @@ func readV(fd int, parts [][]byte) (int, syscall.Errno) {
 
 // writeV allocates, since package unix describes the parts to libc in memory of the heap.
 func writeV(fd int, parts [][]byte) (int, syscall.Errno) {
-	n, err := unix.SendmsgBuffers(fd, parts, nil, nil, unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL)
+	n, err := unix.SendmsgBuffers(fd, within(parts, largest), nil, nil, unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL)
 	if err != nil {
 		return 0, asErrno(err)
 	}
