@@ -16,6 +16,7 @@ var datagramAddressCases = []testCase{
 	errorNamesTheReceiver,
 	packetAddresses,
 	badPacketAddresses,
+	multicastAddressSharesItsPort,
 	datagramOverUnix,
 	unixReceiverHasNoRoom,
 	unixWithoutReceiver,
@@ -66,6 +67,23 @@ func badPacketAddresses(e *env) {
 				e.Errorf("%v: %v, %#v", c, s, err)
 			}
 		}
+	}
+}
+
+// A multicast address means its port on every address, and others may have it, too.
+func multicastAddressSharesItsPort(e *env) {
+	e.needsDatagrams()
+	p := e.port(nil)
+	for _, network := range []string{"udp4", "udp"} {
+		s, err := p.ListenPacket(network, "239.77.66.55:0")
+		is(e, err, nil)
+		a, to := e.packets(p, "udp4"), at(s).Port()
+		w := &ops.WriteTo{To: a, Buf: text("hi"), Addr: netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), to)}
+		is(e, p.Await(e.ctx, w), nil)
+		e.receiveFrom(p, s, a, "hi")
+		other, err := p.ListenPacket(network, netip.AddrPortFrom(netip.MustParseAddr("239.77.66.55"), to).String())
+		is(e, err, nil)
+		equal(e, "port", at(other).Port(), to)
 	}
 }
 

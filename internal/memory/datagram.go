@@ -37,11 +37,7 @@ func (s *System) OpenDatagrams(family backend.Family, at backend.Address, o back
 	k.phase = ofDatagrams
 	k.datagrams = &datagrams{shares: o.ReusePort, broadcast: o.Broadcast}
 	if at.Inet.Addr().IsMulticast() { // as package net binds it
-		any := netip.IPv4Unspecified()
-		if at.Inet.Addr().Is6() {
-			any = netip.IPv6Unspecified()
-		}
-		at.Inet = netip.AddrPortFrom(any, at.Inet.Port())
+		at.Inet = netip.AddrPortFrom(k.anyAddress().Inet.Addr(), at.Inet.Port())
 		k.datagrams.shares = true
 	}
 	if at == (backend.Address{}) {
