@@ -47,3 +47,10 @@ func (c *base) setDeadline(s *side, t time.Time) error {
 	s.setDeadline(c.port, t)
 	return nil
 }
+
+// close makes the calls to come find that the connection is closed.
+func (c *base) close() {
+	c.closed.Store(true)
+	c.reads.close()
+	c.writes.close()
+}

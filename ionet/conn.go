@@ -121,10 +121,10 @@ func (c *Conn) writeAll(p []byte) (int, error) {
 	return n, opError("write", c.local, c.remote, err)
 }
 
-// Close closes the connection. Reads and Writes that wait return an error that matches
-// net.ErrClosed, and so does Close itself if the connection was closed before.
+// Close closes the connection. Reads and Writes that wait, and those to come, return an error
+// that matches net.ErrClosed, and so does Close itself if the connection was closed before.
 func (c *Conn) Close() error {
-	c.closed.Store(true)
+	c.close()
 	return opError("close", c.local, c.remote, c.socket.Close())
 }
 

@@ -115,10 +115,11 @@ func setKeepAlive(c *Conn, keepAlive time.Duration) {
 	c.socket.SetKeepAlive(keepAlive)
 }
 
-// Close closes the listener. An Accept that waits returns an error that matches
-// net.ErrClosed, and so does Close itself if the listener was closed before.
+// Close closes the listener. An Accept that waits, and those to come, return an error that
+// matches net.ErrClosed, and so does Close itself if the listener was closed before.
 func (l *Listener) Close() error {
 	l.closed.Store(true)
+	l.accepts.close()
 	return opError("close", nil, l.addr, l.listener.Close())
 }
 

@@ -151,10 +151,10 @@ func (c *PacketConn) send(p []byte, addr netip.AddrPort, path string) (int, erro
 	return c.write.N(), opError("write", c.local, c.remote, err)
 }
 
-// Close closes the socket. Reads and writes that wait return an error that matches
-// net.ErrClosed, and so does Close itself if the socket was closed before.
+// Close closes the socket. Reads and writes that wait, and those to come, return an error that
+// matches net.ErrClosed, and so does Close itself if the socket was closed before.
 func (c *PacketConn) Close() error {
-	c.closed.Store(true)
+	c.close()
 	return opError("close", c.local, c.remote, c.socket.Close())
 }
 

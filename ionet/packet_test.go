@@ -133,3 +133,31 @@ func TestPacketConnConnected(t *testing.T) {
 		a.Close()
 	})
 }
+
+// A program that reads until the socket is closed must not go on for ever because a deadline
+// has passed before.
+func TestClosedBehindDeadline(t *testing.T) {
+	packetPorts(t, func(t *testing.T, p *completion.Port) {
+		past := time.Now().Add(-time.Second)
+		c := listenPacket(t, p)
+		c.SetDeadline(past)
+		if _, err := c.Read(make([]byte, 1)); !errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Errorf("read behind its deadline: %v", err)
+		}
+		c.Close()
+		_, err := c.Read(make([]byte, 1))
+		_, writeErr := c.WriteTo([]byte("x"), c.LocalAddr())
+		l, listenErr := ionet.ListenConfig{Port: p}.Listen(t.Context(), "tcp", "127.0.0.1:0")
+		if listenErr != nil {
+			t.Fatal(listenErr)
+		}
+		l.(*ionet.Listener).SetDeadline(past)
+		l.Close()
+		_, acceptErr := l.Accept()
+		for _, err := range []error{err, writeErr, acceptErr} {
+			if !errors.Is(err, net.ErrClosed) {
+				t.Errorf("behind Close: %v", err)
+			}
+		}
+	})
+}

@@ -20,6 +20,7 @@ type side struct {
 	deadline completion.Deadline
 	inFlight completion.Operation // nil for none
 	over     bool                 // no operation begins any more
+	closed   bool                 // the next operation finds that, whatever the deadline was
 }
 
 var errOver = errors.New("ionet: the side is over")
@@ -53,10 +54,21 @@ func (s *side) start(port *completion.Port, op completion.Operation, base *compl
 	return err
 }
 
+// close makes the operations to come end because what they are for is closed, and not
+// because the deadline has passed.
+func (s *side) close() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.closed, s.deadline = true, 0
+}
+
 // setDeadline sets the deadline of the operation in flight and of those to come.
 func (s *side) setDeadline(port *completion.Port, t time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.closed {
+		return
+	}
 	s.deadline = completion.At(t)
 	if s.inFlight != nil {
 		// If it is complete already, it keeps its outcome.
