@@ -110,13 +110,14 @@ func (c *PacketConn) receive(p []byte) (int, netip.AddrPort, string, error) {
 	return min(c.read.N(), len(p)), c.read.Addr, c.read.Path, opError("read", c.local, c.remote, err)
 }
 
-// WriteTo sends a datagram to a *net.UDPAddr or a *net.UnixAddr. For any other it returns
-// EINVAL, and on a connected socket net.ErrWriteToConnected.
+// WriteTo sends a datagram to a *net.UDPAddr or a *net.UnixAddr. For any other, and for a
+// port that is none, it returns EINVAL, and on a connected socket net.ErrWriteToConnected. As
+// in package net, a *net.UDPAddr without an IP means this machine.
 func (c *PacketConn) WriteTo(p []byte, addr net.Addr) (int, error) {
 	switch addr := addr.(type) {
 	case *net.UDPAddr:
-		if addr != nil {
-			return c.sendTo(p, addr.AddrPort(), "")
+		if addr != nil && addr.Port == int(uint16(addr.Port)) {
+			return c.sendTo(p, c.receiver(addr), "")
 		}
 	case *net.UnixAddr:
 		if addr != nil {
@@ -124,6 +125,18 @@ func (c *PacketConn) WriteTo(p []byte, addr net.Addr) (int, error) {
 		}
 	}
 	return 0, opError("write", c.local, addr, syscall.EINVAL)
+}
+
+// receiver returns the address that a means for this socket.
+func (c *PacketConn) receiver(a *net.UDPAddr) netip.AddrPort {
+	if len(a.IP) > 0 {
+		return a.AddrPort()
+	}
+	ip := netip.IPv6Unspecified()
+	if local, ok := c.local.(*net.UDPAddr); ok && local.IP.To4() != nil {
+		ip = netip.IPv4Unspecified()
+	}
+	return netip.AddrPortFrom(ip, uint16(a.Port))
 }
 
 // WriteToUDPAddrPort is WriteTo without an allocation.

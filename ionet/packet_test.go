@@ -134,6 +134,32 @@ func TestPacketConnConnected(t *testing.T) {
 	})
 }
 
+// An address without an IP is this machine, and a port that is none is no other port.
+func TestPacketConnPeculiarAddresses(t *testing.T) {
+	packetPorts(t, func(t *testing.T, p *completion.Port) {
+		for _, network := range []string{"udp4", "udp"} {
+			l, err := ionet.ListenConfig{Port: p}.ListenPacket(t.Context(), network, ":0")
+			if err != nil {
+				t.Fatal(err)
+			}
+			port := l.LocalAddr().(*net.UDPAddr).Port
+			for _, bad := range []int{port + 1<<16, port - 1<<16} {
+				if n, err := l.WriteTo([]byte("x"), &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1), Port: bad}); n != 0 || !errors.Is(err, syscall.EINVAL) {
+					t.Errorf("%s: port %d: %d, %v", network, bad, n, err)
+				}
+			}
+			if n, err := l.WriteTo([]byte("hi"), &net.UDPAddr{Port: port}); n != 2 || err != nil {
+				t.Fatalf("%s: no IP: %d, %v", network, n, err)
+			}
+			b := make([]byte, 9)
+			if n, from, err := l.ReadFrom(b); string(b[:n]) != "hi" || !from.(*net.UDPAddr).IP.IsLoopback() {
+				t.Errorf("%s: received %q from %v: %v", network, b[:n], from, err)
+			}
+			l.Close()
+		}
+	})
+}
+
 // A program that reads until the socket is closed must not go on for ever because a deadline
 // has passed before.
 func TestClosedBehindDeadline(t *testing.T) {
