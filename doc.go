@@ -237,7 +237,8 @@
 //   - On Windows the errno is Winsock's. errors.Is matches the POSIX name, too.
 //
 // Of a file, it is a *fs.PathError in which errors.Is finds the system's errno, and the
-// values of package io/fs, such as fs.ErrNotExist. The error of a Work is that of its function.
+// values of package io/fs, such as fs.ErrNotExist. The error of a Work is that of its function,
+// and the error of a Process that of package os.
 //
 // Err and Wait return the same error value each time. A reset is never reported as
 // io.EOF.

@@ -52,8 +52,9 @@ func (o *Signal) Deliver(core.Result) { o.Signal = nil }
 //
 // A Process has a goroutine of its own while it is in flight, none of the work pool. On Linux
 // from 5.10, it holds no thread, and a Process that is cancelled, times out or is closed ends
-// at once and can be submitted again. On other systems, it holds a thread, and it ends when the
-// child exits: a Cancel has no effect, and Port.Close waits for the child.
+// at once and can be submitted again. It needs a descriptor: if none is left, it ends with
+// EMFILE, and can be submitted again, too. On other systems, it holds a thread, and it ends when
+// the child exits: a Cancel has no effect, and Port.Close waits for the child.
 type Process struct {
 	completion.Op
 
