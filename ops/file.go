@@ -133,7 +133,8 @@ func (o *ReadAt) Release() {
 // error and the number of bytes written. WriteAts are performed in any order, and several of
 // them at a time. To write behind other writes, wait until these are delivered.
 //
-// A file that was opened with os.O_APPEND can't be written with WriteAt, only with Append.
+// A file that was opened with os.O_APPEND can't be written with WriteAt, only with Append: a
+// WriteAt ends with syscall.EINVAL.
 type WriteAt struct {
 	completion.Op
 
@@ -160,7 +161,11 @@ func (o *WriteAt) Perform(c core.Call) (int, error) {
 	if o.Offset < 0 {
 		return 0, badOffset("writeat", o.To)
 	}
-	return (*core.File)(o.To).Calls.WriteAt(c.Memory, o.Offset)
+	n, err := (*core.File)(o.To).Calls.WriteAt(c.Memory, o.Offset)
+	if _, isPath := err.(*fs.PathError); err != nil && !isPath { // a file with O_APPEND
+		return n, badOffset("writeat", o.To)
+	}
+	return n, err
 }
 
 // Append writes all bytes of a buffer at the end of a file that was opened with os.O_APPEND,
@@ -189,8 +194,8 @@ func (o *Append) Perform(c core.Call) (int, error) {
 	return (*core.File)(o.To).Calls.Write(c.Memory)
 }
 
-// badOffset is the error of an operation with a negative offset, as the system returns it:
-// package os has one of its own, without an errno.
+// badOffset is the error of an operation whose offset the file does not allow, as the system
+// would return it: package os has errors of its own, without an errno.
 func badOffset(op string, f *completion.File) error {
 	return &fs.PathError{Op: op, Path: f.Name(), Err: syscall.EINVAL}
 }
