@@ -27,47 +27,65 @@ func (a awaiting) begin(op completion.Operation) error { return a.port.Start(op)
 func (a awaiting) end(op completion.Operation)         { a.port.Wait(context.Background(), op) }
 
 // queued submits operations. A loop that dequeues for all connections calls report.
-type queued struct {
-	port  *completion.Port
-	ready map[completion.Operation]chan struct{}
+type queued struct{ port *completion.Port }
+
+// valueOf returns the field Value of an operation.
+func valueOf(op completion.Operation) *any {
+	switch op := op.(type) {
+	case *ops.Connect:
+		return &op.Value
+	case *ops.Read:
+		return &op.Value
+	case *ops.Write:
+		return &op.Value
+	case *ops.CloseWrite:
+		return &op.Value
+	case *ops.ReadFrom:
+		return &op.Value
+	case *ops.WriteTo:
+		return &op.Value
+	case *ops.ReadBatch:
+		return &op.Value
+	case *ops.WriteBatch:
+		return &op.Value
+	}
+	return valueOfPaper(op)
+}
+
+// valueOfPaper is valueOf for operations of the work pool.
+func valueOfPaper(op completion.Operation) *any {
+	switch op := op.(type) {
+	case *ops.OpenFile:
+		return &op.Value
+	case *ops.ReadAt:
+		return &op.Value
+	case *ops.WriteAt:
+		return &op.Value
+	case *ops.Append:
+		return &op.Value
+	case *ops.Sync:
+		return &op.Value
+	case *ops.Stat:
+		return &op.Value
+	case *ops.Truncate:
+		return &op.Value
+	case *ops.CloseFile:
+		return &op.Value
+	case *ops.Work:
+		return &op.Value
+	}
+	return nil
 }
 
 // report wakes the goroutine that waits for an operation, after its delivery.
-func report(op completion.Operation) {
-	var value any
-	switch op := op.(type) {
-	case *ops.Connect:
-		value = op.Value
-	case *ops.Read:
-		value = op.Value
-	case *ops.Write:
-		value = op.Value
-	case *ops.CloseWrite:
-		value = op.Value
-	}
-	value.(chan struct{}) <- struct{}{}
-}
+func report(op completion.Operation) { (*valueOf(op)).(chan struct{}) <- struct{}{} }
 
 func (q queued) begin(op completion.Operation) error {
-	done := q.ready[op]
-	if done == nil {
-		done = make(chan struct{}, 1)
-		q.ready[op] = done
-	}
-	switch op := op.(type) {
-	case *ops.Connect:
-		op.Value = done
-	case *ops.Read:
-		op.Value = done
-	case *ops.Write:
-		op.Value = done
-	case *ops.CloseWrite:
-		op.Value = done
-	}
+	*valueOf(op) = make(chan struct{}, 1)
 	return q.port.Submit(op)
 }
 
-func (q queued) end(op completion.Operation) { <-q.ready[op] }
+func (q queued) end(op completion.Operation) { <-(*valueOf(op)).(chan struct{}) }
 
 // client opens connections one after the other.
 type client struct {
@@ -97,7 +115,7 @@ func (w *world) newClient(number int) *client {
 	c.back, c.message = make([]byte, c.largest), make([]byte, c.largest)
 	c.style = awaiting{w.clientPort}
 	if number%2 == 0 {
-		c.style = queued{w.clientPort, make(map[completion.Operation]chan struct{})}
+		c.style = queued{w.clientPort}
 	}
 	return c
 }

@@ -72,11 +72,11 @@ func newSaboteur(share float64, seed uint64, onlyMarked bool) *saboteur {
 
 // open opens a port whose calls have the faults.
 func (s *saboteur) open() (*completion.Port, error) {
-	if s.share == 0 {
-		return completion.Open(nil)
+	config := &completion.Config{Workers: workers}
+	if s.share > 0 {
+		defer sys.InjectFaults(fault.Wrap(s.choose))()
 	}
-	defer sys.InjectFaults(fault.Wrap(s.choose))()
-	return completion.Open(nil)
+	return completion.Open(config)
 }
 
 // mark allows that the connection of a descriptor is lost.

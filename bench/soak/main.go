@@ -8,6 +8,13 @@
 // queue, and half use goroutines that await. The bytes of a connection depend on its seed
 // and on their position, and both sides check them.
 //
+// Beside them, some goroutines send datagrams to sockets that send them back, one by one and
+// in batches: on loopback, and on a Memory that loses a known number of them. Each datagram
+// comes back once and whole, or not at all, on the Memory exactly those that are not lost.
+// Other goroutines write files, several blocks at a time, and read them again, and submit
+// functions to a work pool that is too small. What is cancelled has done nothing, and what
+// was done once is there.
+//
 // With -faults a share of the messages is disturbed. Reads and writes are cancelled or
 // time out after some of their bytes, and continue where they stopped. Connections are
 // reset or closed with operations in flight. The same share of system calls fails; a tenth

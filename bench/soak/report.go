@@ -100,7 +100,7 @@ func soak(s settings, out io.Writer) (err error) {
 	after := takeRest()
 	fmt.Fprintf(out, "at rest in the end:         %v\n", after)
 	fmt.Fprintf(out, "p99 of an echo: %v at first, %v in the end\n", first.Round(time.Microsecond), last.Round(time.Microsecond))
-	fmt.Fprintf(out, "taken up again half-way: %d reads, %d writes\n", w.readsResumed.Load(), w.writesResumed.Load())
+	w.reportOthers()
 	fmt.Fprintf(out, "%d messages disturbed; %d system calls failed unseen, %d for all to see, which hit %d operations\n",
 		w.disturbances.Load(), w.serverFaults.hidden.Load()+w.clientFaults.hidden.Load(),
 		w.serverFaults.fatal.Load()+w.clientFaults.fatal.Load(), w.lost.Load())
@@ -113,4 +113,13 @@ func soak(s settings, out io.Writer) (err error) {
 	}
 	fmt.Fprintln(out, "no error, nothing left")
 	return nil
+}
+
+// reportOthers reports datagrams and files, and what was taken up again.
+func (w *world) reportOthers() {
+	fmt.Fprintf(w.out, "%d datagrams sent, %d came back, %d were lost on purpose; faults hit %d operations\n",
+		w.mail.sent.Load(), w.mail.back.Load(), w.mail.lost.Load(), w.mail.hit.Load())
+	fmt.Fprintf(w.out, "%d files, %d operations of them; %d functions, of which %d were cancelled while they waited\n",
+		w.papers.files.Load(), w.papers.done.Load(), w.papers.works.Load(), w.papers.unworked.Load())
+	fmt.Fprintf(w.out, "taken up again half-way: %d reads, %d writes\n", w.readsResumed.Load(), w.writesResumed.Load())
 }

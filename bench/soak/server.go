@@ -19,6 +19,7 @@ type server struct {
 	port      *completion.Port
 	pool      *completion.Pool
 	addresses []net.Addr
+	mailroom  *mailroom
 	ended     sync.WaitGroup
 }
 
@@ -47,10 +48,12 @@ func startServer(w *world, port *completion.Port) (*server, error) {
 			s.ended.Go(func() { s.awaitConnections(l) })
 		}
 	}
+	var err error
+	s.mailroom, err = startMailroom(w, port, w.serverFaults.mark, s.ended.Go)
 	for range 2 {
 		s.ended.Go(s.loop)
 	}
-	return s, nil
+	return s, err
 }
 
 // arrival is the first read of a connection in queue style. It reads the seed.
@@ -86,6 +89,8 @@ func (s *server) loop() {
 			s.received(op)
 		case *answer:
 			s.answered(op)
+		default:
+			s.mailroom.handle(op)
 		}
 	}
 }

@@ -35,11 +35,11 @@ func TestSoak(t *testing.T) {
 				t.Fatalf("%v\n%s", err, &out)
 			}
 			lines := strings.Split(strings.TrimSpace(out.String()), "\n")
-			if len(lines) != 18 || lines[17] != "no error, nothing left" {
+			if len(lines) != 20 || lines[19] != "no error, nothing left" {
 				t.Fatalf("%d lines:\n%s", len(lines), &out)
 			}
-			if met := !strings.HasPrefix(lines[16], "0 messages disturbed; 0 system calls"); met != (c.faults != "0") {
-				t.Errorf("with faults %s: %s", c.faults, lines[16])
+			if met := !strings.HasPrefix(lines[18], "0 messages disturbed; 0 system calls"); met != (c.faults != "0") {
+				t.Errorf("with faults %s: %s", c.faults, lines[18])
 			}
 		})
 	}

@@ -29,6 +29,15 @@ type world struct {
 	records      registry
 	loops        sync.WaitGroup // of the loops that dequeue for clients
 
+	// The port of a Memory, on which it is known how many datagrams are lost.
+	network    completion.Memory
+	memoryPort *completion.Port
+	memoryRoom *mailroom
+	mail       mail
+	papers     papers
+	folder     string           // of files
+	blocks     *completion.Pool // of reads of files
+
 	stopping atomic.Bool
 	failure  atomic.Pointer[error]
 	window   window
@@ -98,6 +107,10 @@ func (w *world) open() (err error) {
 	if w.clientPort, err = w.clientFaults.open(); err != nil {
 		return err
 	}
+	if w.folder, err = os.MkdirTemp("", "soak"); err != nil {
+		return err
+	}
+	w.blocks = w.clientPort.NewPool(blockSize, workers)
 	for range 2 {
 		w.loops.Go(func() {
 			for op := range w.clientPort.Completions(context.Background()) {
@@ -105,15 +118,37 @@ func (w *world) open() (err error) {
 			}
 		})
 	}
+	if err = w.openMemory(); err != nil {
+		return err
+	}
 	w.server, err = startServer(w, w.serverPort)
 	w.goroutines = runtime.NumGoroutine()
 	return err
 }
 
-// close closes both ports and checks that they are at rest.
+// openMemory opens the port of the Memory.
+func (w *world) openMemory() (err error) {
+	if w.memoryPort, err = completion.Open(&completion.Config{Memory: &w.network}); err != nil {
+		return err
+	}
+	w.memoryRoom, err = startMailroom(w, w.memoryPort, func(uintptr) {}, w.loops.Go)
+	w.loops.Go(func() {
+		for op := range w.memoryPort.Completions(context.Background()) {
+			switch op.(type) {
+			case *incoming, *outgoing:
+				w.memoryRoom.handle(op)
+			default:
+				report(op)
+			}
+		}
+	})
+	return err
+}
+
+// close closes the ports and checks that they are at rest.
 func (w *world) close() error {
 	var errs []error
-	for _, port := range []*completion.Port{w.clientPort, w.serverPort} {
+	for _, port := range []*completion.Port{w.clientPort, w.serverPort, w.memoryPort} {
 		if port == nil {
 			continue
 		}
@@ -122,11 +157,14 @@ func (w *world) close() error {
 	w.loops.Wait()
 	if w.server != nil {
 		w.server.ended.Wait()
-		if n := w.server.pool.Lent(); n != 0 {
-			errs = append(errs, fmt.Errorf("%d buffers were not given back", n))
+		for _, pool := range []*completion.Pool{w.server.pool, w.server.mailroom.buffers, w.memoryRoom.buffers, w.blocks} {
+			if n := pool.Lent(); n != 0 {
+				errs = append(errs, fmt.Errorf("%d buffers were not given back", n))
+			}
 		}
-		errs = append(errs, atRest("server", w.serverPort), atRest("client", w.clientPort))
+		errs = append(errs, atRest("server", w.serverPort), atRest("client", w.clientPort), atRest("memory", w.memoryPort))
 	}
+	errs = append(errs, os.RemoveAll(w.folder))
 	return errors.Join(errs...)
 }
 
@@ -159,7 +197,7 @@ type calm struct {
 // tooLong reports whether there was no progress for longer than patience. It must be
 // called repeatedly.
 func (c *calm) tooLong() bool {
-	ended := c.w.serverPort.Stats().Completed + c.w.clientPort.Stats().Completed
+	ended := c.w.serverPort.Stats().Completed + c.w.clientPort.Stats().Completed + c.w.memoryPort.Stats().Completed
 	if ended != c.ended || c.moved.IsZero() {
 		c.moved, c.ended = time.Now(), ended
 	}
@@ -174,6 +212,7 @@ func (w *world) live(d time.Duration, each func(part int)) error {
 	for i := range w.settings.connections {
 		clients.Go(w.newClient(i).run)
 	}
+	w.startOthers(&clients)
 	began, quiet := time.Now(), calm{w: w}
 	for part := 1; part <= 10 && !w.stopping.Load(); {
 		time.Sleep(min(d/10, 50*time.Millisecond))
@@ -187,6 +226,22 @@ func (w *world) live(d time.Duration, each func(part int)) error {
 	}
 	w.stopping.Store(true)
 	return w.end(&clients)
+}
+
+// startOthers starts what uses datagrams and files.
+func (w *world) startOthers(clients *sync.WaitGroup) {
+	n := max(w.settings.connections/64, mailSockets)
+	for i := range n {
+		clients.Go(w.newMailer(w.clientPort, i, w.server.mailroom.addresses[i%mailSockets]).run)
+	}
+	for i, to := range w.memoryRoom.addresses {
+		m := w.newMailer(w.memoryPort, n+i, to) // the only one that sends there
+		m.lose = func(times int) { w.network.Lose("udp4", to.String(), times) }
+		clients.Go(m.run)
+	}
+	for i := range max(w.settings.connections/256, 2) {
+		clients.Go(w.newClerk(i).run)
+	}
 }
 
 // end waits until all connections are closed.
@@ -263,7 +318,8 @@ func (w *world) echoes(address net.Addr) bool {
 // empty reports whether all connections are closed, and the goroutines that served them
 // have ended.
 func (w *world) empty() bool {
-	return w.serverPort.Stats().Handles == listeners && w.clientPort.Stats().Handles == 0 &&
+	return w.serverPort.Stats().Handles == listeners+mailSockets && w.clientPort.Stats().Handles == 0 &&
+		w.memoryPort.Stats().Handles == mailSockets && w.blocks.Lent() == 0 &&
 		w.clientPort.Stats().InFlight == 0 && runtime.NumGoroutine() <= w.goroutines
 }
 
