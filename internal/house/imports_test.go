@@ -55,6 +55,7 @@ var arrows = map[string]string{
 	"examples/minimio":      ". ops",
 	"examples/proxy":        ". ops optrace",
 	"examples/tour":         ". ops",
+	"examples/static":       ". ops",
 }
 
 // strangers lists which package may import which modules outside the standard library.

@@ -1,0 +1,144 @@
+package main
+
+import (
+	"errors"
+	"io/fs"
+	"mime"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// answer is what the head of an answer says, and the part of a file that is sent behind it.
+type answer struct {
+	status   int
+	kind     string
+	length   int64  // Content-Length
+	text     string // the content, if there is no file
+	location string
+
+	file        *os.File // nil if nothing of a file is sent
+	modified    time.Time
+	size        int64 // of the whole file
+	from, count int64 // the part that is sent
+}
+
+// close closes the file.
+func (a *answer) close() {
+	if a.file != nil {
+		a.file.Close()
+		a.file = nil
+	}
+}
+
+const plainText = "text/plain; charset=utf-8"
+
+func textAnswer(status int, text string) answer {
+	text += "\n"
+	return answer{status: status, kind: plainText, length: int64(len(text)), text: text}
+}
+
+func answerTo(err error) answer {
+	refused := &refusal{http.StatusBadRequest, err.Error()}
+	errors.As(err, &refused)
+	return textAnswer(refused.status, refused.why)
+}
+
+// find answers a request. Its calls block: it runs on the work pool.
+func find(root *os.Root, r *http.Request) answer {
+	a := look(root, r)
+	if r.Method == http.MethodHead {
+		a.text, a.count = "", 0
+	}
+	if a.count == 0 { // of a SendFile, 0 means all
+		a.close()
+	}
+	return a
+}
+
+func look(root *os.Root, r *http.Request) answer {
+	name, ok := strings.CutPrefix(r.URL.Path, "/")
+	name, isFolder := strings.CutSuffix(name, "/")
+	if isFolder = isFolder || name == ""; name == "" {
+		name = "."
+	}
+	// A path with "..", with an empty element, or on Windows with a backslash is not cleaned:
+	// no client that means well sends it.
+	local, err := filepath.Localize(name)
+	if !ok || err != nil {
+		return textAnswer(http.StatusBadRequest, "the path is not a plain one")
+	}
+	info, err := root.Stat(local)
+	if err == nil && info.IsDir() && isFolder {
+		local = filepath.Join(local, "index.html")
+		info, err = root.Stat(local)
+		isFolder = false
+	}
+	switch {
+	case err != nil:
+		return explain(err)
+	case info.IsDir() && !isFolder && !strings.HasSuffix(local, "index.html"):
+		a := textAnswer(http.StatusMovedPermanently, "the folder has a / at its end")
+		a.location = (&url.URL{Path: r.URL.Path + "/"}).EscapedPath()
+		return a
+	case !info.Mode().IsRegular() || isFolder: // to open a pipe would block for ever
+		return textAnswer(http.StatusNotFound, "there is no such file")
+	}
+	return openFile(root, local, r)
+}
+
+// explain answers for a file that can't be opened. One that a link outside the root leads to
+// does not exist.
+func explain(err error) answer {
+	switch {
+	case errors.Is(err, fs.ErrPermission):
+		return textAnswer(http.StatusForbidden, "the server may not read this file")
+	case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE):
+		return textAnswer(http.StatusServiceUnavailable, "the server has too many files open")
+	}
+	return textAnswer(http.StatusNotFound, "there is no such file")
+}
+
+func openFile(root *os.Root, local string, r *http.Request) answer {
+	file, err := root.Open(local)
+	if err != nil {
+		return explain(err)
+	}
+	info, err := file.Stat()
+	if err != nil {
+		file.Close()
+		return explain(err)
+	}
+	kind := mime.TypeByExtension(filepath.Ext(local))
+	if kind == "" {
+		kind = "application/octet-stream"
+	}
+	a := answer{status: http.StatusOK, kind: kind, file: file, modified: info.ModTime().Truncate(time.Second), size: info.Size()}
+	if notModified(r, a.modified) {
+		a.status = http.StatusNotModified
+		return a
+	}
+	a.count = a.size
+	if err := a.setRange(r); err != nil {
+		a.close()
+		refused := textAnswer(http.StatusRequestedRangeNotSatisfiable, err.Error())
+		refused.size = a.size
+		return refused
+	}
+	a.length = a.count
+	return a
+}
+
+// notModified tells whether the client has the file as it is. The server has no tags, so
+// If-None-Match matches only as a star, and otherwise means that the client has another file.
+func notModified(r *http.Request, modified time.Time) bool {
+	if tags := r.Header.Get("If-None-Match"); tags != "" {
+		return tags == "*"
+	}
+	since, err := http.ParseTime(r.Header.Get("If-Modified-Since"))
+	return err == nil && !modified.After(since)
+}
