@@ -171,7 +171,7 @@ func TestTakesSlowly(t *testing.T) {
 		if n := s.open.Load(); n != 1 {
 			t.Errorf("%d connections are open before the timeout", n)
 		}
-		time.Sleep(2)
+		time.Sleep(2 * time.Nanosecond)
 		synctest.Wait()
 		if n := s.open.Load(); n != 0 {
 			t.Errorf("%d connections are open behind the timeout", n)

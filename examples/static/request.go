@@ -20,7 +20,7 @@ func bad(why string) error { return &refusal{http.StatusBadRequest, why} }
 
 // parse parses the request at the start of in, and returns its length. While it is not
 // complete, parse returns no request, and the next call gets the same bytes and more behind
-// them. The bytes are those of net/http's parser, which must take all of them: two servers that
+// them. The parser is that of net/http, and must read exactly these bytes: two servers that
 // understand a request differently are the way to smuggle one past the first of them.
 func parse(parser *bufio.Reader, in []byte) (r *http.Request, n int, err error) {
 	skipped := len(in) - len(bytes.TrimLeft(in, "\r\n")) // some clients end a request with more of these

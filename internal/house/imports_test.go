@@ -56,6 +56,7 @@ var arrows = map[string]string{
 	"examples/proxy":        ". ops optrace",
 	"examples/tour":         ". ops",
 	"examples/static":       ". ops",
+	"examples/relay":        ". ops",
 }
 
 // strangers lists which package may import which modules outside the standard library.
