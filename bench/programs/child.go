@@ -15,6 +15,7 @@ var roles = map[string]func(string) error{
 	"proxy": serveProxy,
 	"tls":   serveTLS,
 	"chat":  serveChat,
+	"udp":   serveUDP,
 }
 
 // runChild does not return in a process that was started as a child.

@@ -6,6 +6,7 @@
 //	go run ./bench/programs proxy   # clients and the server behind it in this program
 //	go run ./bench/programs tls     # clients in this program
 //	go run ./bench/programs chat    # members in this program
+//	go run ./bench/programs udp     # clients in this program
 //
 // The servers are processes of their own, and so is the load, or it is this program. All
 // servers of a table run all the time, and each round asks each of them in turn. The CPU
@@ -38,6 +39,7 @@ var contests = map[string]func(*builder, options) error{
 	"proxy": compareProxy,
 	"tls":   compareTLS,
 	"chat":  compareChat,
+	"udp":   compareUDP,
 }
 
 func main() {
@@ -56,7 +58,7 @@ func run(args []string, out, log io.Writer) error {
 	flags.BoolVar(&o.pin, "pin", false, "servers on one CPU, the load on another")
 	flags.BoolVar(&o.quick, "quick", false, "a fiftieth of the requests, to see that it works")
 	flags.Usage = func() {
-		fmt.Fprintln(log, "usage: programs [flags] kv|http|proxy|tls|chat")
+		fmt.Fprintln(log, "usage: programs [flags] kv|http|proxy|tls|chat|udp")
 		flags.PrintDefaults()
 	}
 	if err := flags.Parse(args); err != nil {
@@ -65,7 +67,7 @@ func run(args []string, out, log io.Writer) error {
 	compare := contests[flags.Arg(0)]
 	switch {
 	case compare == nil || flags.NArg() != 1:
-		return errors.New("name one of kv, http, proxy, tls, chat")
+		return errors.New("name one of kv, http, proxy, tls, chat, udp")
 	case o.rounds < 1:
 		return errors.New("-rounds is below 1")
 	}

@@ -43,7 +43,7 @@ func TestTable(t *testing.T) {
 	}
 }
 
-func quick(t *testing.T, name, client string) {
+func quick(t *testing.T, name, client, row string) {
 	t.Helper()
 	if runtime.GOOS != "linux" {
 		t.Skip("CPU time of other processes is measured on Linux only")
@@ -55,15 +55,16 @@ func quick(t *testing.T, name, client string) {
 	if err := run([]string{"-rounds", "1", "-quick", name}, &out, io.Discard); err != nil {
 		t.Fatal(err)
 	}
-	if !strings.Contains(out.String(), "1000 ") {
+	if !strings.Contains(out.String(), row) {
 		t.Error(out.String())
 	}
 }
 
-func TestKeyValue(t *testing.T) { quick(t, "kv", "redis-benchmark") }
-func TestProxy(t *testing.T)    { quick(t, "proxy", "") }
-func TestTLS(t *testing.T)      { quick(t, "tls", "") }
-func TestChat(t *testing.T)     { quick(t, "chat", "") }
+func TestKeyValue(t *testing.T) { quick(t, "kv", "redis-benchmark", "1000 ") }
+func TestProxy(t *testing.T)    { quick(t, "proxy", "", "1000 ") }
+func TestTLS(t *testing.T)      { quick(t, "tls", "", "1000 ") }
+func TestChat(t *testing.T)     { quick(t, "chat", "", "1000 ") }
+func TestUDP(t *testing.T)      { quick(t, "udp", "", "| sink, 1200 B |") }
 
 // A server that ends before it listens is an error, and nothing is left of it.
 func TestServerEndsEarly(t *testing.T) {
