@@ -3,6 +3,7 @@ package ops
 import (
 	"io"
 	"io/fs"
+	"math"
 	"syscall"
 
 	"github.com/completionport/completion"
@@ -93,6 +94,9 @@ func (o *ReadAt) Describe(r *core.Request) {
 func (o *ReadAt) Perform(c core.Call) (int, error) {
 	if o.Offset < 0 {
 		return 0, badOffset("readat", o.From)
+	}
+	if o.Offset > math.MaxInt64-int64(len(c.Memory)) { // no file reaches so far, and the system would not say so
+		return 0, io.EOF
 	}
 	n, err := (*core.File)(o.From).Calls.ReadAt(c.Memory, o.Offset)
 	return n, o.atEnd(n, err)

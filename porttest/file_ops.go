@@ -124,6 +124,7 @@ func fileReadEndsWithTheFile(e *env) {
 	}{
 		{0, false, 8, nil}, {2, false, 8, nil}, {2, true, 8, nil}, {3, false, 7, nil}, {3, true, 7, io.ErrUnexpectedEOF},
 		{10, false, 0, io.EOF}, {10, true, 0, io.EOF}, {1 << 40, false, 0, io.EOF},
+		{math.MaxInt64 - 100, false, 0, io.EOF}, {math.MaxInt64, true, 0, io.EOF},
 	} {
 		r := &ops.ReadAt{From: f, Buf: own(8), Offset: c.offset, Full: c.full}
 		e.submit(p, r)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"io/fs"
+	"math"
 	"net"
 	"os"
 	"runtime"
@@ -151,10 +152,12 @@ func sendFileOfNothing(e *env) {
 	p := e.port(nil)
 	s, c := e.unshared(p)
 	f := e.osFile(nil)
-	for _, at := range []int64{0, 1 << 40} {
+	for _, at := range []int64{0, 1 << 40, math.MaxInt64 - 1<<20, math.MaxInt64} {
 		o := &ops.SendFile{To: s, File: f, Offset: at}
 		is(e, p.Await(e.ctx, o), nil)
 		equal(e, "N", o.N(), 0)
+		o.Count = 1
+		is(e, p.Await(e.ctx, o), io.ErrUnexpectedEOF)
 	}
 	is(e, p.Await(e.ctx, &ops.CloseWrite{On: s}), nil)
 	streamPeerEOF(e, c)

@@ -1,6 +1,8 @@
 package core
 
 import (
+	"io"
+	"math"
 	"sync"
 	"sync/atomic"
 
@@ -245,6 +247,9 @@ func (c *copied) free() {
 
 // read fills the memory with the next bytes of the source, at most that many.
 func (c *copied) read(from Source, at int64, most int) error {
+	if at > math.MaxInt64-copiedBytes { // no file reaches so far, and the system would not say so
+		return io.EOF
+	}
 	c.memory = copies.Get().(*[copiedBytes]byte)
 	n, err := from.ReadAt(c.memory[:min(most, len(c.memory))], at)
 	if c.used = n; n > 0 {
