@@ -25,6 +25,7 @@ var datagramCases = append([]testCase{
 	emptyDatagramIsDelivered,
 	emptyDatagramTakesNoBuffer,
 	largerDatagramIsShortBuffer,
+	largerDatagramBeforeAWait,
 	largerDatagramInPooledRead,
 	tooLargeToSend,
 	connectedSendsToItsPeer,
@@ -245,6 +246,26 @@ func largerDatagramIsShortBuffer(e *env) {
 		e.submit(p, r) // which is exactly as large
 		e.expect(p, r, nil)
 		equal(e, "bytes", string(r.Buf.Bytes()), "xyz")
+	}
+}
+
+// largerDatagramBeforeAWait: Windows may report the end of a receive once more whose call has
+// returned it, when the next receive waits already.
+func largerDatagramBeforeAWait(e *env) {
+	e.needsDatagrams()
+	p := e.port(nil)
+	a, b := e.packets(p, "udp4"), e.packets(p, "udp4")
+	r := &ops.ReadFrom{From: b, Buf: own(3)}
+	for range 3 {
+		e.sendTo2(p, a, b, "abcdef")
+		e.submit(p, r)
+		e.expect(p, r, io.ErrShortBuffer)
+		e.submit(p, r)
+		e.idle(p)
+		e.sendTo2(p, a, b, "xyz")
+		e.expect(p, r, nil)
+		equal(e, "bytes", string(r.Buf.Bytes()), "xyz")
+		equal(e, "sender", r.Addr, at(a))
 	}
 }
 

@@ -11,6 +11,8 @@
 //     not return it.
 //   - A cancelled write counts 0 bytes, whatever was sent.
 //   - There are packets of operations of others on the same descriptor.
+//   - A datagram that is larger than its buffer, and that is there when the call is made, ends
+//     the call with WSAEMSGSIZE. The operation has a packet all the same.
 //   - A send is accepted as a whole, whatever its size. So a send larger than
 //     sys.LargestSend panics.
 //   - A non-blocking socket is not closed while it has a positive SO_LINGER.
