@@ -12,26 +12,12 @@ import (
 // file, at its start, in the middle, and behind the first part of a read.
 func TestTryReadAtBeforeTheEnd(t *testing.T) {
 	content := bytes.Repeat([]byte("0123456789abcdef"), 1024)
-	osFile, err := os.CreateTemp(t.TempDir(), "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer osFile.Close()
-	if _, err := osFile.Write(content); err != nil {
-		t.Fatal(err)
-	}
-	f := NewFile(osFile)
-	if !f.CanTry() {
-		t.Fatal("a regular file can't be tried")
-	}
+	f := tempFile(t, content)
 	cached := int64(0) // the kernel returns 0 from there on
-	readNoWait = func(_ int, p []byte, offset int64) (int, syscall.Errno) {
-		if offset >= cached {
-			return 0, 0
-		}
-		return copy(p, content[offset:cached]), 0
-	}
 	defer func() { readNoWait = preadNoWait }()
+	readNoWait = func(_ int, p []byte, offset int64) (int, syscall.Errno) {
+		return copy(p, content[min(offset, cached):cached]), 0
+	}
 	end := int64(len(content))
 	for _, c := range []struct {
 		offset, size, cached int64
@@ -58,4 +44,21 @@ func TestTryReadAtBeforeTheEnd(t *testing.T) {
 			t.Errorf("%d bytes at %d are wrong", n, c.offset)
 		}
 	}
+}
+
+// tempFile returns a file with this content, of which reads can be tried.
+func tempFile(t *testing.T, content []byte) *File {
+	file, err := os.CreateTemp(t.TempDir(), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { file.Close() })
+	if _, err := file.Write(content); err != nil {
+		t.Fatal(err)
+	}
+	f := NewFile(file)
+	if !f.CanTry() {
+		t.Fatal("a regular file can't be tried")
+	}
+	return f
 }
