@@ -98,7 +98,7 @@
 //   - a ReadAt as a Read; a Write, a WriteAt or an Append without a Buf;
 //   - a ReadV or WriteV without buffers, with a nil one, or with one that is there twice,
 //     unless a WriteV has it and it is shared; or a ReadV without any memory;
-//   - the same of ReadFrom, WriteTo, ReadBatch and WriteBatch, and a batch of no messages;
+//   - the same of ReadFrom, RecvMsg, WriteTo, SendMsg and batches, and a batch of no messages;
 //   - a Work without a function;
 //   - a SendFile without a File;
 //   - Wait for an operation that was not started, or not on this port;
@@ -169,6 +169,11 @@
 // bytes. One that is larger than the buffer ends its ReadFrom with io.ErrShortBuffer, and
 // the next ReadFrom gets the next datagram. A ReadBatch and a WriteBatch move several
 // datagrams: each tells how many.
+//
+// A RecvMsg and a SendMsg are a ReadFrom and a WriteTo with a Control: the address that a
+// datagram was sent to, or is sent from, its interface, TTL, ECN, and the time of its arrival.
+// A message of a batch may have a Control, too. The socket reports what SetReports selects.
+// What a system can't send is an error, and is not left out.
 //
 // Each error is the outcome of one operation and says nothing about the next. That holds for
 // ECONNREFUSED, too, which a connected socket reports when nobody has received what it sent:

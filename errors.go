@@ -10,6 +10,7 @@ import (
 	"net/netip"
 	"os"
 	"reflect"
+	"runtime"
 	"slices"
 
 	"github.com/completionport/completion/internal/backend"
@@ -94,6 +95,9 @@ func errorOf(f *core.Failure) error {
 // is one, is still open.
 func (p *Port) explain(f *core.Failure, fd int) error {
 	err := os.NewSyscallError(callOf(f), sys.ErrorOf(f.Errno))
+	if errors.Is(err, errors.ErrUnsupported) {
+		err = fmt.Errorf("%w (%s, backend %s)", err, runtime.GOOS, p.Backend())
+	}
 	op := f.Kind.String()
 	if f.Kind == backend.Connect {
 		to, _ := f.Target.(net.Addr)

@@ -38,6 +38,7 @@ var faultScenarios = []faultScenario{
 	{"Shutdown", shutdownWithWrites},
 	{"Await", awaitTogether},
 	{"Datagrams", exchangeDatagrams},
+	{"Messages", exchangeMessages},
 	{"Batches", exchangeBatches},
 }
 

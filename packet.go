@@ -34,6 +34,9 @@ type PacketConfig struct {
 
 	// Broadcast allows datagrams to broadcast addresses: see PacketSocket.SetBroadcast.
 	Broadcast bool
+
+	// Reports selects what the socket reports about datagrams: see PacketSocket.SetReports.
+	Reports Reports
 }
 
 // ListenPacket returns a datagram socket on an address. The networks are "udp", "udp4",
@@ -63,6 +66,12 @@ func (c PacketConfig) Listen(port *Port, network, address string) (*PacketSocket
 	s, err := c.open(port, family, at)
 	if err != nil {
 		return nil, opErrorOn("listen", network, addr, err)
+	}
+	if c.Reports != 0 {
+		if err := s.SetReports(c.Reports); err != nil {
+			s.Close()
+			return nil, err
+		}
 	}
 	return s, nil
 }

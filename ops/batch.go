@@ -24,6 +24,11 @@ type Message struct {
 
 	// Truncated reports that the datagram was larger than Buf: the rest of it is lost.
 	Truncated bool
+
+	// Control, if not nil, is what accompanies the datagram: to receive, the port stores it
+	// there, as in a RecvMsg, and to send it is that of a SendMsg. The program must not use it
+	// while the port owns the operation.
+	Control *completion.Control
 }
 
 // ReadBatch receives several datagrams at once: those that are there, and at least one. On
@@ -54,23 +59,33 @@ type ReadBatch struct {
 
 	// Count is the number of datagrams that were received. They are in Messages[:Count].
 	Count int
+
+	controls []backend.Control // of Messages
 }
 
 // Describe is for the port.
 func (o *ReadBatch) Describe(r *core.Request) {
 	o.Op.Describe(r)
 	r.Kind, r.Handle, r.Pool = backend.Receive, (*core.Handle)(o.From), (*core.Pool)(o.Pool)
-	describe(&o.carrier, o.Messages)
+	describe(&o.carrier, o.Messages, &o.controls, toReceive)
 }
 
-// describe fills in the buffers and the addresses of messages.
-func describe(c *carrier, messages []Message) {
+// describe fills in the buffers and the addresses of messages, and what accompanies them.
+func describe(c *carrier, messages []Message, controls *[]backend.Control, begin func(*backend.Control, *completion.Control)) {
 	d := core.DatagramsOf(c)
 	d.Batch(len(messages))
 	for i := range messages {
 		m := &messages[i]
 		d.Buffers[i] = (*core.Buffer)(m.Buf)
-		d.Messages[i].Addr, d.Messages[i].Path = m.Addr, m.Path
+		d.Messages[i].Addr, d.Messages[i].Path, d.Messages[i].Control = m.Addr, m.Path, nil
+		if m.Control == nil {
+			continue
+		}
+		if len(*controls) < len(messages) {
+			*controls = make([]backend.Control, len(messages))
+		}
+		d.Messages[i].Control = &(*controls)[i]
+		begin(&(*controls)[i], m.Control)
 	}
 }
 
@@ -87,6 +102,9 @@ func (o *ReadBatch) Deliver(core.Result) {
 		if i < d.Done {
 			got := &d.Messages[i]
 			m.Addr, m.Path, m.Truncated = got.Addr, got.Path, got.Truncated
+		}
+		if m.Control != nil {
+			received(m.Control, &o.controls[i], i < d.Done)
 		}
 	}
 }
@@ -127,13 +145,15 @@ type WriteBatch struct {
 
 	// Count is the number of datagrams that were sent.
 	Count int
+
+	controls []backend.Control // of Messages
 }
 
 // Describe is for the port.
 func (o *WriteBatch) Describe(r *core.Request) {
 	o.Op.Describe(r)
 	r.Kind, r.Handle = backend.Send, (*core.Handle)(o.To)
-	describe(&o.carrier, o.Messages)
+	describe(&o.carrier, o.Messages, &o.controls, toSend)
 }
 
 // Deliver is for the port.

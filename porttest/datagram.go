@@ -34,7 +34,7 @@ var datagramCases = append([]testCase{
 	noReceiverIsAnError,
 	awaitedDatagrams,
 	broadcastNeedsPermission,
-}, append(datagramEndCases, datagramAddressCases...)...)
+}, append(append(datagramEndCases, datagramAddressCases...), messageCases...)...)
 
 // needsDatagrams skips a case where a port has no datagram sockets.
 func (e *env) needsDatagrams() {

@@ -54,6 +54,9 @@ type Calls interface {
 	// JoinGroup and LeaveGroup change the membership of a datagram socket.
 	JoinGroup(fd int, g Group) error
 	LeaveGroup(fd int, g Group) error
+	// SetReports selects what the Control of a message that is received contains. An error
+	// that matches errors.ErrUnsupported changes nothing.
+	SetReports(fd int, r Reports) error
 }
 
 // Family is the address family of a socket.

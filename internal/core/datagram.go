@@ -56,6 +56,10 @@ func datagramsOf(op Operation) *Datagrams {
 // isBatch reports whether there may be more than one datagram.
 func (d *Datagrams) isBatch() bool { return d.Buffers != nil }
 
+// callsFirst reports whether a Native kernel receives without an operation inside it, and
+// waits without memory if there is nothing: for a batch, and for what accompanies datagrams.
+func (d *Datagrams) callsFirst() bool { return d.isBatch() || d.Messages[0].Control != nil }
+
 // bundled returns the buffer that stands for Buffers in the Record. It has one reference,
 // so that the delivery of the operation finds that it was the last.
 func (d *Datagrams) bundled() *Buffer {

@@ -268,7 +268,7 @@ func (h *Handle) startMessage(s *Slot) callResult {
 			return r
 		}
 		m = &d.Messages[d.Done]
-	case s.flags&pooled == 0 && !d.isBatch():
+	case s.flags&pooled == 0 && !d.callsFirst():
 		m = &d.toReceive(s, s.record())[0]
 	case s.hasBuffer():
 		if r := h.receive(s); r.verdict != wouldBlock || s.flags&pooled != 0 {
@@ -288,7 +288,7 @@ func (h *Handle) messageEnded(s *Slot) callResult {
 	switch d := datagramsOf(s.op); {
 	case s.kind == backend.Send:
 		return d.haveSent(1)
-	case d.isBatch() || s.flags&pooled != 0:
+	case d.callsFirst() || s.flags&pooled != 0:
 		return callResult{verdict: progressed} // counts as an edge
 	}
 	return h.haveReceived(s, 1, 0)

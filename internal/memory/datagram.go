@@ -3,6 +3,7 @@ package memory
 import (
 	"net/netip"
 	"slices"
+	"time"
 
 	"github.com/completionport/completion/internal/backend"
 )
@@ -15,6 +16,7 @@ type datagrams struct {
 	broadcast bool        // may send to broadcast addresses
 	groups    []netip.Addr
 	waiting   []*Socket // unix senders that have found no room
+	reports   backend.Reports
 }
 
 // datagram is one datagram. Several receivers may have it, so its bytes do not change.
@@ -22,6 +24,7 @@ type datagram struct {
 	sender   *Socket
 	from, to backend.Address
 	bytes    []byte
+	accompany
 }
 
 // largestDatagram is the largest number of bytes that UDP over IPv4 carries.
@@ -106,6 +109,9 @@ func (k *Socket) Receive(m *backend.Message) backend.Errno {
 	m.N = copy(m.Data, d.bytes)
 	m.Truncated = m.N < len(d.bytes)
 	m.Addr, m.Path = d.from.Inet, d.from.Path
+	if m.Control != nil {
+		k.report(d, m.Control)
+	}
 	k.letSendersGo()
 	return 0
 }
@@ -131,6 +137,11 @@ func (k *Socket) Send(m *backend.Message) backend.Errno {
 	if errno := k.checkSend(to, len(m.Data)); errno != 0 {
 		return errno
 	}
+	if m.Control != nil {
+		if errno := k.checkControl(m.Control); errno != 0 {
+			return errno
+		}
+	}
 	if k.family == backend.Unix {
 		if errno := k.checkMailbox(to, m.Path == ""); errno != 0 {
 			return errno
@@ -141,7 +152,9 @@ func (k *Socket) Send(m *backend.Message) backend.Errno {
 		}
 	}
 	m.N = len(m.Data)
-	k.system.post(&datagram{sender: k, from: k.sourceOf(to), to: to, bytes: slices.Clone(m.Data)})
+	d := &datagram{sender: k, from: k.sourceOf(to), to: to, bytes: slices.Clone(m.Data), accompany: accompany{ttl: defaultTTL}}
+	d.accompanied(m.Control)
+	k.system.post(d)
 	return 0
 }
 
@@ -249,6 +262,7 @@ func (s *System) deliver(d *datagram) {
 		d.sender.undelivered(d)
 		return
 	}
+	d.time = time.Now()
 	receivers := s.book.receivers(d)
 	if len(receivers) == 0 {
 		d.sender.undelivered(d)

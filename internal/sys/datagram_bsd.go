@@ -29,11 +29,18 @@ func (*Kernel) Receive(fd int, messages []backend.Message) (n int, errno syscall
 }
 
 func receiveOne(fd int, m *backend.Message) syscall.Errno {
-	n, _, flags, from, err := unix.Recvmsg(fd, m.Data, nil, unix.MSG_DONTWAIT)
+	var room []byte
+	if m.Control != nil {
+		room = new(controlRoom).bytes()
+	}
+	n, used, flags, from, err := unix.Recvmsg(fd, m.Data, room, unix.MSG_DONTWAIT|closeOnExec)
 	if err != nil {
 		return asErrno(err)
 	}
 	m.N, m.Truncated = n, flags&unix.MSG_TRUNC != 0
+	if m.Control != nil {
+		haveControl(m.Control, room[:used], flags, m.Truncated)
+	}
 	m.Addr, m.Path = netip.AddrPort{}, ""
 	switch from := from.(type) {
 	case *unix.SockaddrInet4:
@@ -72,7 +79,16 @@ func sendOne(fd int, m *backend.Message) syscall.Errno {
 		}
 		to = sa
 	}
-	n, err := unix.SendmsgN(fd, m.Data, nil, to, packetFlags)
+	var control []byte
+	if m.Control != nil {
+		room := new(controlRoom).bytes()
+		used, errno := setControl(fd, room, m)
+		if errno != 0 {
+			return errno
+		}
+		control = room[:used]
+	}
+	n, err := unix.SendmsgN(fd, m.Data, control, to, packetFlags)
 	if err != nil {
 		return asErrno(err)
 	}

@@ -25,7 +25,7 @@ func (*Kernel) Receive(fd int, messages []backend.Message) (n int, errno syscall
 	}
 	for n < len(messages) {
 		part := messages[n:min(n+perCall, len(messages))]
-		got, errno := receiveMany(fd, part)
+		got, errno := receivePart(fd, part)
 		if errno != 0 && (n == 0 || errno != unix.EAGAIN && errno != unix.EINTR) {
 			return n, errno
 		}
@@ -39,6 +39,9 @@ func (*Kernel) Receive(fd int, messages []backend.Message) (n int, errno syscall
 
 // receiveOne receives one datagram. With MSG_TRUNC the count is that of the whole datagram.
 func receiveOne(fd int, m *backend.Message) syscall.Errno {
+	if m.Control != nil {
+		return receiveControl(fd, m)
+	}
 	var from rawAddress
 	size := uint32(unsafe.Sizeof(from))
 	const flags = unix.MSG_DONTWAIT | unix.MSG_TRUNC
@@ -60,7 +63,7 @@ type mmsghdr struct {
 // The headers of one call, and what they point to, are local variables, so that they stay on
 // the stack: with pointers to the headers, or a method, they would escape.
 
-func receiveMany(fd int, messages []backend.Message) (int, syscall.Errno) {
+func receiveMany(fd int, messages []backend.Message, rooms *smallRooms) (int, syscall.Errno) {
 	var headers [perCall]mmsghdr
 	var vectors [perCall]unix.Iovec
 	var addresses [perCall]rawAddress
@@ -71,14 +74,21 @@ func receiveMany(fd int, messages []backend.Message) (int, syscall.Errno) {
 		headers[i].header.SetIovlen(1)
 		headers[i].header.Name = (*byte)(unsafe.Pointer(&addresses[i]))
 		headers[i].header.Namelen = uint32(unsafe.Sizeof(addresses[i]))
+		if messages[i].Control != nil {
+			headers[i].header.Control = (*byte)(unsafe.Pointer(&rooms[i]))
+			headers[i].header.SetControllen(int(unsafe.Sizeof(rooms[i])))
+		}
 	}
-	n, _, errno := unix.Syscall6(unix.SYS_RECVMMSG, uintptr(fd), uintptr(unsafe.Pointer(&headers)), uintptr(len(messages)), unix.MSG_DONTWAIT, 0, 0)
+	n, _, errno := unix.Syscall6(unix.SYS_RECVMMSG, uintptr(fd), uintptr(unsafe.Pointer(&headers)), uintptr(len(messages)), unix.MSG_DONTWAIT|closeOnExec, 0, 0)
 	if errno != 0 {
 		return 0, errno
 	}
 	for i := range messages[:n] {
 		got := &headers[i]
 		addresses[i].received(&messages[i], int(got.count), got.header.Namelen, got.header.Flags&unix.MSG_TRUNC != 0)
+		if c := messages[i].Control; c != nil {
+			haveControl(c, rooms[i].bytes()[:got.header.Controllen], int(got.header.Flags), messages[i].Truncated)
+		}
 	}
 	return int(n), 0
 }
@@ -93,7 +103,7 @@ func (*Kernel) Send(fd int, messages []backend.Message) (n int, errno syscall.Er
 	}
 	for n < len(messages) {
 		part := messages[n:min(n+perCall, len(messages))]
-		sent, errno := sendMany(fd, part)
+		sent, errno := sendPart(fd, part)
 		if errno != 0 && n == 0 {
 			return 0, errno
 		}
@@ -107,6 +117,9 @@ func (*Kernel) Send(fd int, messages []backend.Message) (n int, errno syscall.Er
 
 // sendOne sends one datagram. Go's scheduler is not told of the call, as for a write.
 func sendOne(fd int, m *backend.Message) syscall.Errno {
+	if m.Control != nil {
+		return sendControl(fd, m)
+	}
 	var to rawAddress
 	size, errno := to.set(m)
 	if errno != 0 {
@@ -125,35 +138,54 @@ func sendOne(fd int, m *backend.Message) syscall.Errno {
 	return 0
 }
 
-func sendMany(fd int, messages []backend.Message) (int, syscall.Errno) {
+func sendMany(fd int, messages []backend.Message, rooms *smallRooms) (int, syscall.Errno) {
 	var headers [perCall]mmsghdr
 	var vectors [perCall]unix.Iovec
 	var addresses [perCall]rawAddress
+	var sizes, used [perCall]int
+	n, errno := prepare(fd, messages, &addresses, rooms, &sizes, &used)
+	if n == 0 {
+		return 0, errno
+	}
+	messages = messages[:n]
 	for i := range messages {
-		size, errno := addresses[i].set(&messages[i])
-		if errno != 0 && i == 0 {
-			return 0, errno
-		}
-		if errno != 0 { // the next call returns it
-			messages = messages[:i]
-			break
-		}
 		vectors[i].Base = unsafe.SliceData(messages[i].Data)
 		vectors[i].SetLen(len(messages[i].Data))
 		headers[i].header.Iov = &vectors[i]
 		headers[i].header.SetIovlen(1)
-		if size > 0 {
-			headers[i].header.Name, headers[i].header.Namelen = (*byte)(unsafe.Pointer(&addresses[i])), size
+		if sizes[i] > 0 {
+			headers[i].header.Name, headers[i].header.Namelen = (*byte)(unsafe.Pointer(&addresses[i])), uint32(sizes[i])
+		}
+		if used[i] > 0 {
+			headers[i].header.Control = (*byte)(unsafe.Pointer(&rooms[i]))
+			headers[i].header.SetControllen(used[i])
 		}
 	}
-	n, _, errno := unix.Syscall6(unix.SYS_SENDMMSG, uintptr(fd), uintptr(unsafe.Pointer(&headers)), uintptr(len(messages)), sendFlags, 0, 0)
+	sent, _, errno := unix.Syscall6(unix.SYS_SENDMMSG, uintptr(fd), uintptr(unsafe.Pointer(&headers)), uintptr(len(messages)), sendFlags, 0, 0)
 	if errno != 0 {
 		return 0, unixShortage(&messages[0], errno)
 	}
-	for i := range messages[:n] {
+	for i := range messages[:sent] {
 		messages[i].N = int(headers[i].count)
 	}
-	return int(n), 0
+	return int(sent), 0
+}
+
+// prepare stores the addresses of messages and what accompanies them, and how many bytes
+// these take. n is the number of messages before one that can't be sent, with the errno: the
+// next call returns it unless n is 0.
+func prepare(fd int, messages []backend.Message, addresses *[perCall]rawAddress, rooms *smallRooms, sizes, used *[perCall]int) (n int, errno syscall.Errno) {
+	for i := range messages {
+		size, errno := addresses[i].set(&messages[i])
+		if errno == 0 && messages[i].Control != nil {
+			used[i], errno = rooms[i].set(fd, &messages[i])
+		}
+		if errno != 0 {
+			return i, errno
+		}
+		sizes[i] = int(size)
+	}
+	return len(messages), 0
 }
 
 // unixShortage replaces the EAGAIN of a datagram to a path by ENOBUFS, which the BSDs

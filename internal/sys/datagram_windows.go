@@ -15,6 +15,7 @@ type Datagram struct {
 	address windows.RawSockaddrAny
 	size    int32
 	message *backend.Message
+	control *controlBlock // of a Send with control messages
 }
 
 // MaybeQueued reports whether a call that began an operation has returned an errno and the
@@ -51,6 +52,9 @@ func (d *Datagram) Send(fd int, m *backend.Message) syscall.Errno {
 	to, size, errno := d.setAddress(fd, m)
 	if errno != 0 {
 		return errno
+	}
+	if m.Control != nil {
+		return d.sendControl(fd, m, size)
 	}
 	called("WSASendTo")
 	o := begin(fd, &d.overlapped, len(m.Data))
@@ -134,6 +138,9 @@ func (Kernel) Receive(fd int, messages []backend.Message) (n int, errno syscall.
 }
 
 func receiveOne(fd int, m *backend.Message) syscall.Errno {
+	if m.Control != nil {
+		return receiveControl(fd, m)
+	}
 	var from windows.RawSockaddrAny
 	size := int32(unsafe.Sizeof(from))
 	buffer := windows.WSABuf{Len: uint32(len(m.Data)), Buf: unsafe.SliceData(m.Data)}
@@ -159,6 +166,9 @@ func (Kernel) Send(fd int, messages []backend.Message) (n int, errno syscall.Err
 }
 
 func sendOne(fd int, m *backend.Message) syscall.Errno {
+	if m.Control != nil {
+		return sendControl(fd, m)
+	}
 	var address windows.RawSockaddrAny
 	to := &address
 	size, errno := setAddress(fd, to, m)

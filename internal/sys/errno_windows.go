@@ -1,6 +1,7 @@
 package sys
 
 import (
+	"errors"
 	"syscall"
 
 	"github.com/completionport/completion/internal/backend"
@@ -64,6 +65,9 @@ func (e winsockError) Unwrap() error { return e.Errno }
 // Is also matches the POSIX names.
 func (e winsockError) Is(target error) bool {
 	if errno, ok := target.(syscall.Errno); ok && Errno(errno) == e.Errno {
+		return true
+	}
+	if target == errors.ErrUnsupported && e.Errno == windows.WSAEOPNOTSUPP {
 		return true
 	}
 	return e.Errno.Is(target)

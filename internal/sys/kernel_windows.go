@@ -150,7 +150,11 @@ func asErrno(err error) syscall.Errno {
 	if err == nil {
 		return 0
 	}
-	errno := errnoOf(err)
+	return winsockOf(errnoOf(err))
+}
+
+// winsockOf is asErrno without an error, which would be allocated.
+func winsockOf(errno syscall.Errno) syscall.Errno {
 	switch errno {
 	case windows.ERROR_NETNAME_DELETED: // the peer sent RST: no socket is closed with an operation inside
 		return windows.WSAECONNRESET

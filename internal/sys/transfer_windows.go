@@ -28,7 +28,7 @@ const Aborted = windows.ERROR_OPERATION_ABORTED
 
 // These are extension functions: Winsock does not export them, but WSAIoctl returns their
 // addresses.
-var acceptEx, connectEx uintptr
+var acceptEx, connectEx, wsaRecvMsg, wsaSendMsg uintptr
 
 var extensions = []struct {
 	name    string
@@ -37,6 +37,8 @@ var extensions = []struct {
 }{
 	{"AcceptEx", windows.GUID{Data1: 0xb5367df1, Data2: 0xcbac, Data3: 0x11cf, Data4: [8]byte{0x95, 0xca, 0x00, 0x80, 0x5f, 0x48, 0xa1, 0x92}}, &acceptEx},
 	{"ConnectEx", windows.WSAID_CONNECTEX, &connectEx},
+	{"WSARecvMsg", windows.WSAID_WSARECVMSG, &wsaRecvMsg},
+	{"WSASendMsg", windows.WSAID_WSASENDMSG, &wsaSendMsg},
 }
 
 func loadExtensions() error {
@@ -153,6 +155,8 @@ func ending(fd int, o *windows.Overlapped) syscall.Errno {
 		return 0
 	case windows.STATUS_CANCELLED: // the usual case after a cancel
 		return Aborted
+	case windows.STATUS_BUFFER_OVERFLOW: // of a datagram; an error would be allocated
+		return windows.WSAEMSGSIZE
 	}
 	// This makes no call into the kernel, but translates the status.
 	var moved, flags uint32

@@ -1,0 +1,75 @@
+package completion
+
+import (
+	"net/netip"
+	"time"
+
+	"github.com/completionport/completion/internal/backend"
+)
+
+// Control is what accompanies a datagram besides its data and the address of the other side:
+// the control messages of recvmsg(2) and sendmsg(2). Descriptors accompany bytes on a unix
+// stream, too.
+//
+// To receive: the port sets all fields, to their zero values where the system has reported
+// nothing. It reports what PacketSocket.SetReports or PacketConfig.Reports selects.
+//
+// To send: a field that is zero is absent, and Time and Truncated have no effect. What the
+// system can't send ends the operation with an error that matches errors.ErrUnsupported.
+type Control struct {
+	// Local is the address that the datagram was sent to, which may be that of a group. To
+	// send: the address of this machine that it is sent from; EINVAL or EADDRNOTAVAIL if it
+	// has no such address. An IPv4 address always has 4 bytes. With ReportLocal.
+	Local netip.Addr
+
+	// Interface is the number of the network interface that the datagram came through, as in
+	// net.Interface. To send: the interface that it is sent through; not with IPv4 on the
+	// BSDs. With ReportLocal.
+	Interface int
+
+	// TTL is the time to live, in IPv6 the hop limit. To send: not with IPv4 on macOS and the
+	// BSDs. With ReportTTL.
+	TTL int
+
+	// ECN is the congestion notification. To send: with it, the rest of the traffic class is
+	// 0, whatever the option of the socket says. Not with IPv4 on OpenBSD, NetBSD and
+	// DragonFly. With ReportECN.
+	ECN ECN
+
+	// Time is when the datagram has arrived, by the system's clock: with nanoseconds on Linux,
+	// microseconds elsewhere. Not on Windows. With ReportTime.
+	Time time.Time
+
+	// Truncated reports that the system had no room for all of it.
+	Truncated bool
+}
+
+// ECN is a code point of explicit congestion notification (RFC 3168). The zero value means
+// that there is none: not reported, or to be sent as the options of the socket say.
+type ECN uint8
+
+// The code points. Their values are those in the IP header plus 1.
+const (
+	NotECT ECN = iota + 1 // the transport does not support it
+	ECT1                  // ECT(1)
+	ECT0                  // ECT(0)
+	CE                    // congestion was experienced
+)
+
+// Reports selects what a socket reports in a Control: see PacketSocket.SetReports.
+type Reports uint8
+
+const (
+	ReportLocal = Reports(backend.ReportLocal) // Control.Local and Control.Interface
+	ReportTTL   = Reports(backend.ReportTTL)   // Control.TTL
+	ReportECN   = Reports(backend.ReportECN)   // Control.ECN
+	ReportTime  = Reports(backend.ReportTime)  // Control.Time
+)
+
+// SetReports selects what the socket reports about each datagram that it receives from now
+// on, in the Control of an ops.RecvMsg or a message of an ops.ReadBatch. It replaces what was
+// selected before. If the socket can't report one of them, the error matches
+// errors.ErrUnsupported, and nothing changes. Other operations receive as before.
+func (s *PacketSocket) SetReports(r Reports) error {
+	return s.set("set reports", func(k kernel, fd int) error { return k.SetReports(fd, backend.Reports(r)) })
+}

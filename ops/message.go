@@ -1,0 +1,123 @@
+package ops
+
+import (
+	"net/netip"
+
+	"github.com/completionport/completion"
+	"github.com/completionport/completion/internal/backend"
+	"github.com/completionport/completion/internal/core"
+)
+
+var (
+	_ completion.Operation = (*RecvMsg)(nil)
+	_ completion.Operation = (*SendMsg)(nil)
+)
+
+// RecvMsg is a ReadFrom that also tells what accompanies the datagram, as recvmsg(2). All
+// that is said of a ReadFrom holds for it.
+type RecvMsg struct {
+	completion.Op
+	carrier
+
+	// From is the socket. PacketSocket.SetReports selects what it reports.
+	From *completion.PacketSocket
+
+	// Buf and Pool are those of a ReadFrom.
+	Buf  *completion.Buffer
+	Pool *completion.Pool
+
+	// Addr and Path are the sender, as in a ReadFrom.
+	Addr netip.AddrPort
+	Path string
+
+	// Control is what accompanies the datagram. The port sets all of it: to its zero value if
+	// the RecvMsg has received no datagram.
+	Control completion.Control
+
+	control backend.Control
+}
+
+// Describe is for the port.
+func (o *RecvMsg) Describe(r *core.Request) {
+	o.Op.Describe(r)
+	r.Kind, r.Handle = backend.Receive, (*core.Handle)(o.From)
+	r.Buffer, r.Pool = (*core.Buffer)(o.Buf), (*core.Pool)(o.Pool)
+	toReceive(&o.control, &o.Control)
+	core.DatagramsOf(&o.carrier).One().Control = &o.control
+}
+
+// Deliver is for the port.
+func (o *RecvMsg) Deliver(r core.Result) {
+	if o.Pool != nil {
+		o.Buf = (*completion.Buffer)(r.Buffer)
+	}
+	o.Addr, o.Path = netip.AddrPort{}, ""
+	d := core.DatagramsOf(&o.carrier)
+	if d.Done == 1 {
+		o.Addr, o.Path = d.Messages[0].Addr, d.Messages[0].Path
+	}
+	received(&o.Control, &o.control, d.Done == 1)
+}
+
+// Release returns the buffer of a pooled RecvMsg to its pool and sets Buf to nil, as
+// Read.Release does.
+func (o *RecvMsg) Release() {
+	o.N() // panics while the port owns the operation
+	if o.Pool == nil || o.Buf == nil {
+		return
+	}
+	o.Buf.Release()
+	o.Buf = nil
+}
+
+// SendMsg is a WriteTo of a datagram that more accompanies, as sendmsg(2). All that is said
+// of a WriteTo holds for it.
+type SendMsg struct {
+	completion.Op
+	carrier
+
+	// To is the socket.
+	To *completion.PacketSocket
+
+	// Buf is the buffer to send, up to its length, as that of a WriteTo.
+	Buf *completion.Buffer
+
+	// Addr and Path are the receiver, as in a WriteTo.
+	Addr netip.AddrPort
+	Path string
+
+	// Control is what accompanies the datagram.
+	Control completion.Control
+
+	control backend.Control
+}
+
+// Describe is for the port.
+func (o *SendMsg) Describe(r *core.Request) {
+	o.Op.Describe(r)
+	r.Kind, r.Handle, r.Buffer = backend.Send, (*core.Handle)(o.To), (*core.Buffer)(o.Buf)
+	m := core.DatagramsOf(&o.carrier).One()
+	m.Addr, m.Path = o.Addr, o.Path
+	toSend(&o.control, &o.Control)
+	m.Control = &o.control
+}
+
+// Deliver is for the port.
+func (o *SendMsg) Deliver(core.Result) {}
+
+// toReceive makes c ready for a kernel to receive into.
+func toReceive(c *backend.Control, _ *completion.Control) { *c = backend.Control{} }
+
+// received stores what a kernel has received, or nothing.
+func received(to *completion.Control, c *backend.Control, isThere bool) {
+	if !isThere {
+		c.Clear()
+	}
+	*to = completion.Control{Local: c.Local, Interface: c.Interface, TTL: c.TTL, ECN: completion.ECN(c.ECN),
+		Time: c.Time, Truncated: c.Truncated}
+}
+
+// toSend stores what a kernel is to send.
+func toSend(c *backend.Control, from *completion.Control) {
+	*c = backend.Control{Local: from.Local.Unmap(), Interface: from.Interface, TTL: from.TTL, ECN: uint8(from.ECN)}
+}
