@@ -101,6 +101,7 @@
 //   - the same of ReadFrom, RecvMsg, WriteTo, SendMsg and batches, and a batch of no messages;
 //   - a Work without a function;
 //   - a SendFile without a File;
+//   - a Copy without a From or a To;
 //   - Wait for an operation that was not started, or not on this port;
 //   - two goroutines that wait for one operation at the same time.
 //
@@ -116,7 +117,8 @@
 //
 // A handle has two directions: one for Accept, Read, ReadFrom and ReadBatch, one for Connect,
 // Write, CloseWrite, WriteTo and WriteBatch. What is said of a Read holds for a ReadV, and what
-// is said of a Write for a WriteV and a SendFile. The operations of one direction are performed
+// is said of a Write for a WriteV and a SendFile. A Copy stands in two directions, as a Read and
+// as a Write, and begins when it is its turn in both. The operations of one direction are performed
 // in the order in which they
 // were submitted. Reads and writes do not wait for each other. Both wait for a Connect
 // that was submitted before them, and fail with it. If several goroutines wait on the
@@ -208,7 +210,8 @@
 //
 // A file is closed by a CloseFile, by File.Close, or with its port. In each case the
 // operations that a goroutine has begun end first, and the descriptor is closed once.
-// Shutdown performs the WriteAts, Appends, Syncs, Truncates and CloseFiles that are queued.
+// Shutdown lets a Copy send what it has taken, and take no more.
+// It performs the WriteAts, Appends, Syncs, Truncates and CloseFiles that are queued.
 //
 // # Errors
 //
@@ -216,7 +219,8 @@
 //
 //	io.EOF                    the end of the stream, with 0 bytes
 //	io.ErrUnexpectedEOF       the end of the stream, after some bytes of a Full Read; the
-//	                          end of the file before the Count of a SendFile
+//	                          end of the file before the Count of a SendFile, or of
+//	                          the stream before that of a Copy
 //	net.ErrClosed             the handle or the port was closed; of a file, fs.ErrClosed, too
 //	os.ErrDeadlineExceeded    the operation timed out: its deadline passed
 //	ErrCanceled               the operation was cancelled; matches context.Canceled

@@ -38,7 +38,7 @@ var families = []family{
 	{"OrderWhenBroken", orderBrokenCases},
 	{"Gather", gatherCases},
 	{"Vectors", vectorCases},
-	{"SendFile", sendFileCases},
+	{"SendFile", sendFileCases}, {"Copy", copyCases}, {"CopyEnds", copyEndCases},
 	{"Connect", connectCases},
 	{"Dial", dialCases},
 	{"Accept", acceptCases},

@@ -26,7 +26,7 @@ func OverTLS() Option { return func(s *setting) { s.secure = true } }
 
 // securedFamilies are those whose cases have connections from pair.
 var securedFamilies = []string{"Buffers", "LateBuffers", "Stream", "Order", "OrderWhenFull",
-	"OrderWhenBroken", "Gather", "Vectors", "SendFile",
+	"OrderWhenBroken", "Gather", "Vectors", "SendFile", "Copy", "CopyEnds",
 	"Cancel", "Deadlines", "Errors", "Close", "Shutdown", "Waiting"}
 
 // notOverTLS are cases of these families that do not run over TLS, with the reasons.

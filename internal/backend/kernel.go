@@ -15,6 +15,28 @@ type FileSender interface {
 	SendFile(fd int, file uintptr, at int64, n int) (moved int, errno Errno, supported bool)
 }
 
+// Splicer is a Direct kernel that moves bytes between sockets without copying them to the
+// program: from a socket to a pipe, and from the pipe to another socket.
+type Splicer interface {
+	Direct
+	// OpenPipe makes an empty pipe.
+	OpenPipe() (Pipe, Errno)
+	// ClosePipe closes a pipe, which may have bytes.
+	ClosePipe(Pipe)
+	// CanSplice reports whether the calls never block for these two sockets, and move all
+	// that a read and a write would.
+	CanSplice(from, to int) bool
+	// SpliceIn moves up to n bytes to a pipe that is empty. It returns 0 bytes at the end of
+	// the stream, and EAGAIN if the socket has none. supported is false if it can't do so
+	// for this socket; then it has moved nothing.
+	SpliceIn(from int, p Pipe, n int) (moved int, errno Errno, supported bool)
+	// SpliceOut moves up to n bytes of the pipe, which has them.
+	SpliceOut(p Pipe, to, n int) (moved int, errno Errno)
+}
+
+// Pipe is the two descriptors of a pipe. The zero Pipe is none.
+type Pipe struct{ Out, In int32 }
+
 // MostParts is the largest number of parts of one ReadV or WriteV. It is far below what
 // systems accept (IOV_MAX), so that their description fits into a stack frame.
 const MostParts = 64
@@ -137,6 +159,8 @@ const (
 	Borrow // waits for a buffer of a pool: no kernel is called
 	// Handshake has a goroutine of its own, which submits other operations.
 	Handshake
+	// Copy has two halves: itself, which sends, and a CopyIn, which receives.
+	Copy
 	// The work pool performs the operations from Work to CloseFile: no kernel is called.
 	// Those from OpenFile on concern files.
 	Work
@@ -153,11 +177,12 @@ const (
 	// Signal and Process have a goroutine of their own, as Dial.
 	Signal
 	Process
+	CopyIn // the half of a Copy that receives: not an operation of the program
 )
 
-var kindNames = [...]string{"", "post", "timer", "accept", "connect", "read", "write", "closewrite", "dial", "borrow", "handshake",
+var kindNames = [...]string{"", "post", "timer", "accept", "connect", "read", "write", "closewrite", "dial", "borrow", "handshake", "copy",
 	"work", "openfile", "readat", "writeat", "append", "sync", "stat", "truncate", "closefile", "receive", "send",
-	"signal", "process"}
+	"signal", "process", "copy"}
 
 // String returns the word that error texts use.
 func (k Kind) String() string { return kindNames[k] }

@@ -11,6 +11,10 @@ func (st *state) acquireBuffer(op Operation, req *Request) (flags slotFlags) {
 		}
 		return pooled
 	}
+	if req.Kind == backend.Copy {
+		copyingOf(op).check(st.port)
+		return pooled
+	}
 	reads := req.Kind == backend.Read || req.Kind == backend.ReadAt
 	if !reads && req.Kind != backend.Write && req.Kind != backend.WriteAt && req.Kind != backend.Append {
 		return flagsOf(req) | st.acquireMessages(op, req)
@@ -85,5 +89,7 @@ func (s *Slot) fillBuffer(rec *Record, req *Request) {
 		rec.buffer = req.Buffer
 	case backend.Receive, backend.Send:
 		s.fillInMessages(rec, req)
+	case backend.Copy:
+		copyingOf(s.op).begin(s)
 	}
 }

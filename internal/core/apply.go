@@ -131,9 +131,9 @@ func (h *locked) whyGone(s *Slot) *Failure {
 	rec := s.record()
 	errno := backend.Errno(h.errno)
 	switch {
-	case s.kind == backend.Write && (errno == 0 || h.state&finSent != 0):
+	case s.sends() && (errno == 0 || h.state&finSent != 0):
 		errno = backend.EPIPE
-	case errno == 0 && (rec.n > 0 || h.state&layered != 0): // a layer reports its own end of the stream
+	case errno == 0 && (rec.n > 0 && s.kind != backend.CopyIn || h.state&layered != 0): // a layer reports its own end of the stream
 		return unexpectedEndOfFile
 	case errno == 0:
 		return endOfFile

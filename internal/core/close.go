@@ -41,6 +41,7 @@ func (p *Port) Close() bool {
 	}
 	st.scheduler.WakeAll()
 	st.unlock()
+	p.closePipes()
 	p.poller.Close()
 	return true
 }
@@ -111,7 +112,7 @@ func (p *Port) acceptedWriteIn(chunk int) (accepted, more bool) {
 	}
 	for i := range st.slots.chunks[chunk] {
 		s := &st.slots.chunks[chunk][i]
-		if s.isWrite() && s.phase() == Accepted {
+		if s.isWrite() && s.kind != backend.Copy && s.phase() == Accepted {
 			return true, true
 		}
 	}
@@ -119,12 +120,13 @@ func (p *Port) acceptedWriteIn(chunk int) (accepted, more bool) {
 }
 
 // hasWriteLeft reports whether a write of h has no intent. Only those that are in a call or
-// inside the kernel can have one: they are the first of the queue.
+// inside the kernel can have one: they are the first of the queue. A Copy that holds no bytes
+// is none.
 func (h *Handle) hasWriteLeft() bool {
 	l := h.lock()
 	defer h.mu.Unlock()
 	s := l.queue[out].head()
-	for s != nil && l.intentOf(s) != noIntent {
+	for s != nil && (l.intentOf(s) != noIntent || s.holdsNothing()) {
 		if s == l.queue[out].tail {
 			return false
 		}

@@ -7,7 +7,7 @@ import "github.com/completionport/completion/internal/backend"
 func (h *locked) complete(s *Slot, f *Failure) {
 	rec := s.record()
 	isShort := rec.n > 0 || s.progress&cutShort != 0
-	if s.kind == backend.Write && f != nil && isShort && h.state&closing == 0 {
+	if f != nil && isShort && s.sends() && h.state&closing == 0 {
 		f = h.breakOff(f)
 	}
 	rec.failure = ofKind(f, s.kind)
@@ -48,6 +48,10 @@ func (h *locked) finishResult(s *Slot, rec *Record, f *Failure) {
 		h.finishReceive(s, rec)
 	case backend.Send:
 		s.op.Deliver(Result{})
+	case backend.Copy:
+		if copyingOf(s.op).outHasEnded(s) {
+			h.failed = true // explain frees what is left
+		}
 	}
 }
 
@@ -136,6 +140,23 @@ func (h *locked) endDoomed(d direction) (more bool) {
 		}
 	}
 	return false
+}
+
+// endInQueue completes an operation in a queue, and lets the one behind it go on.
+func (h *locked) endInQueue(s *Slot, f *Failure) {
+	d := directionOf(s.kind)
+	wasHead := s == h.queue[d].head()
+	h.takeOut(d, s)
+	h.complete(s, f)
+	if !wasHead {
+		return
+	}
+	h.endDoomed(d)
+	if h.queue[d].tail != nil {
+		// The operation behind may be performable, or must end, and no edge will come
+		// for it. The leader runs it: a canceller makes no call itself.
+		h.list(d)
+	}
 }
 
 // connectEnded lets the reads that waited for the first connect go on, or ends them with

@@ -146,7 +146,7 @@ func (h *locked) performable(d direction) *Slot {
 			return s
 		case h.latch[d]&(ready|undecided) != ready:
 			if h.port.native != nil && h.latch[d]&undecided == 0 {
-				return s // the kernel waits for data or room
+				return h.forKernel(s) // it waits for data or room
 			}
 			const shut = layered | finSent
 			if s.kind == backend.Write && h.state&shut == shut && h.latch[d]&undecided == 0 {
@@ -206,6 +206,10 @@ func (h *Handle) perform(s *Slot) callResult {
 		return h.receive(s)
 	case backend.Send:
 		return h.sendMessages(s)
+	case backend.CopyIn:
+		return h.takeIn(s)
+	case backend.Copy:
+		return h.sendOut(s)
 	}
 	panic("completion: a defect of the engine: no call for a " + s.kind.String())
 }

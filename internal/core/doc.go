@@ -12,10 +12,11 @@
 //	phase.go, buffer.go, failure.go,    phases, memory and failures of an operation; its
 //	record.go, slot.go                  part in the program (Record) and the port (Slot)
 //	fifo.go, heap.go, timers.go         queues; deadlines and timers
-//	handle.go, pool.go, vector.go       a descriptor with its two queues; buffers of
-//	                                    one size, and several in one operation
-//	observe.go, port.go, handles.go     the port: its parts and its lock; how outcomes
-//	                                    reach the program; its handles
+//	handle.go, pool.go, vector.go,      a descriptor with its two queues; buffers of
+//	copying.go                          one size, and several in one operation; the
+//	                                    two halves of a copy
+//	observe.go, port.go, copy_turn.go,  the port: its parts and its lock; how outcomes
+//	handles.go                          reach the program; its handles
 //	queue.go, complete.go, perform.go,  the work in a queue: how operations end, calls
 //	apply.go, source.go, gather.go,     and their results, files to send, calls of several
 //	layer.go, native.go, work.go,       writes or buffers, calls through a layer,

@@ -37,7 +37,7 @@ func (p *Port) listIn(chunk int, part *[slotsPerChunk]Listed) (n int, more bool)
 	for i := range st.slots.chunks[chunk] {
 		s := &st.slots.chunks[chunk][i]
 		t := s.ticket()
-		if t == (Ticket{}) || s.op == nil {
+		if t == (Ticket{}) || s.op == nil || s.kind == backend.CopyIn {
 			continue
 		}
 		part[n] = Listed{Ticket: t, Record: s.record(), Kind: s.kind, FD: int(s.handle.Load().fd)}

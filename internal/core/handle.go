@@ -12,13 +12,13 @@ import (
 type direction int
 
 const (
-	in  direction = iota // Accept, Read, Borrow, Receive, ReadAt
-	out                  // Connect, Write, CloseWrite, Send; what else concerns files
+	in  direction = iota // Accept, Read, Borrow, Receive, CopyIn, ReadAt
+	out                  // Connect, Write, CloseWrite, Send, Copy; what else concerns files
 )
 
 // directionOf returns the direction whose queue holds operations of kind k.
 func directionOf(k backend.Kind) direction {
-	const inward = 1<<backend.Accept | 1<<backend.Read | 1<<backend.Borrow | 1<<backend.ReadAt | 1<<backend.Receive
+	const inward = 1<<backend.Accept | 1<<backend.Read | 1<<backend.Borrow | 1<<backend.ReadAt | 1<<backend.Receive | 1<<backend.CopyIn
 	if 1<<k&inward != 0 {
 		return in
 	}
@@ -143,7 +143,7 @@ type locked struct {
 // outcome holds what happened under a handle's lock, until it is published.
 type outcome struct {
 	ended  list // operations that are Done
-	failed bool // one of them failed with an errno, and may have no error value yet
+	failed bool // one of them failed with an errno, and may have no error value yet, or has left a pipe
 	listed bool // the ready list has grown
 	counts counts
 }

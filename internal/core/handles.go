@@ -4,6 +4,7 @@ import (
 	"math"
 
 	"github.com/completionport/completion/internal/assert"
+	"github.com/completionport/completion/internal/backend"
 )
 
 // AddHandle makes the port the owner of fd, also if it fails: it closes a descriptor
@@ -155,7 +156,8 @@ func (h *Handle) HasAtClose() bool {
 	return st.handles.atClose[h] != nil
 }
 
-// explain makes the errors of failures that the system has caused. Nobody else knows
+// explain makes the errors of failures that the system has caused, and frees what Copies have
+// left. Nobody else knows
 // these operations yet. Meanwhile users keeps the descriptor open, so that its number
 // does not go to another socket while the system is asked for its addresses. The lock is
 // released in between.
@@ -163,7 +165,7 @@ func (h *locked) explain() {
 	h.failed = false
 	explain := h.port.explain
 	if explain == nil {
-		return
+		explain = func(*Failure, int) error { return nil }
 	}
 	fd, isOpen := -1, h.state&closed == 0 && h.users < math.MaxUint16
 	if isOpen {
@@ -175,6 +177,9 @@ func (h *locked) explain() {
 		// Operations that waited for one connect share its failure.
 		if f := s.record().failure; f != nil && f.Code == System && f.Err == nil {
 			f.Err = explain(f, fd)
+		}
+		if s.kind == backend.Copy {
+			s.freeRest()
 		}
 		if s == h.ended.tail {
 			break

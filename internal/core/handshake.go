@@ -24,10 +24,14 @@ func (p *Port) beginHandshake(s *Slot) {
 	h.unlock()
 }
 
-// beginElsewhere begins a handshake, or an operation of the work pool. No lock is held.
+// beginElsewhere begins a handshake, a Copy, or an operation of the work pool. No lock is held.
 func (p *Port) beginElsewhere(s *Slot) {
 	if s.kind == backend.Handshake {
 		p.beginHandshake(s)
+		return
+	}
+	if s.kind == backend.Copy {
+		p.beginCopy(s)
 		return
 	}
 	h := s.handle.Load().lock()

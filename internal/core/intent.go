@@ -75,19 +75,7 @@ func (h *locked) endByIntent(s *Slot) {
 		h.endWaiting(s)
 		return
 	}
-	d := directionOf(s.kind)
-	wasHead := s == h.queue[d].head()
-	h.takeOut(d, s)
-	h.complete(s, s.intent.failure())
-	if !wasHead {
-		return
-	}
-	h.endDoomed(d)
-	if h.queue[d].tail != nil {
-		// The operation behind may be performable, or must end, and no edge will come
-		// for it. The leader runs it: a canceller makes no call itself.
-		h.list(d)
-	}
+	h.endInQueue(s, s.intent.failure())
 }
 
 // tryOnceMore performs an operation that has timed out once more, and reports whether it
@@ -137,4 +125,33 @@ func (p *Port) isPostponed(s *Slot) bool {
 	st := p.lock()
 	defer st.unlockQuietly()
 	return s.deadline == 0 || s.deadline > p.kernel.Now()
+}
+
+// endPartner is called for a half of a Copy whose other half has ended: the half in is
+// cancelled, and the half out ends if nothing is left to be sent. A goroutine that is in a
+// call for it sees that itself. No lock is held.
+func (p *Port) endPartner() {
+	st := p.lock()
+	t := st.partners.pop()
+	st.unlockQuietly()
+	if t.slot == nil { // it has ended, too
+		return
+	}
+	handle := t.slot.handle.Load()
+	h := handle.lock()
+	s := t.slot
+	if !s.has(t) || s.handle.Load() != handle { // as in record
+		h.mu.Unlock()
+		return
+	}
+	switch c := copyingOf(s.op); {
+	case s == c.in:
+		if h.intentOf(s) == noIntent {
+			s.intent = toCancelAsked
+			h.useIntent(s)
+		}
+	case s.phase() == Queued && (c.turn.Load()&inHasTurn != 0 || c.held(s) == 0):
+		h.endInQueue(s, c.outcome())
+	}
+	h.unlock()
 }

@@ -107,6 +107,10 @@ func (h *locked) callLayer(d direction, s *Slot) (r callResult) {
 func (h *Handle) pass(s *Slot, by passage) callResult {
 	isNative := h.port.native != nil
 	switch {
+	case s.kind == backend.CopyIn:
+		return h.takeInLayer(s, by)
+	case s.kind == backend.Copy:
+		return h.sendOutLayer(s, by)
 	case s.kind == backend.Read && isNative && !by.ready:
 		return h.startLayer(s, by, nil) // ends when there is data, as that of a pooled read
 	case s.kind == backend.Read:
@@ -160,6 +164,8 @@ func (h *Handle) passed(s *Slot, n int, owes bool, err error) (r callResult) {
 		r = callResult{verdict: progressedAndExhausted}
 	case err != nil:
 		r = h.layerFailure(s, err)
+	case s.kind == backend.Copy:
+		return copyingOf(s.op).sentThrough(s, n, owes)
 	case !owes && (s.kind == backend.CloseWrite || n == s.left()):
 		r = callResult{verdict: ended}
 	default:
@@ -178,13 +184,13 @@ func (h *Handle) layerFailure(s *Slot, err error) callResult {
 		return callResult{verdict: ended, gone: true}
 	}
 	if err == io.EOF {
-		if s.record().n > 0 {
+		if s.record().n > 0 && s.kind != backend.CopyIn {
 			return callResult{verdict: ended, failure: unexpectedEndOfFile}
 		}
 		return callResult{verdict: ended, failure: endOfFile}
 	}
 	if errno, ok := err.(backend.Errno); ok {
-		if s.kind == backend.Write && h.port.kernel.Classify(backend.Write, errno) == backend.BrokenPipe {
+		if s.sends() && h.port.kernel.Classify(backend.Write, errno) == backend.BrokenPipe {
 			return callResult{verdict: ended, gone: true}
 		}
 		return h.systemFailure(s, errno)
@@ -193,10 +199,13 @@ func (h *Handle) layerFailure(s *Slot, err error) callResult {
 }
 
 // nativeKind returns the kind of the operation that a Native kernel performs for s: the
-// half close of a layer is a write.
+// half close of a layer is a write, and so is the half of a Copy that sends.
 func (s *Slot) nativeKind() backend.Kind {
-	if s.kind == backend.CloseWrite {
+	switch s.kind {
+	case backend.CloseWrite, backend.Copy:
 		return backend.Write
+	case backend.CopyIn:
+		return backend.Read
 	}
 	return s.kind
 }
@@ -224,7 +233,7 @@ func (h *Handle) layerEnded(s *Slot, layer Layer, n int, errno backend.Errno) ca
 		class = h.port.kernel.Classify(s.nativeKind(), errno)
 	}
 	isAgain := errno != 0 && (class == backend.Again || class == backend.WouldBlock)
-	if s.kind == backend.Read {
+	if s.nativeKind() == backend.Read {
 		switch {
 		case errno == 0:
 			return callResult{verdict: progressed} // counts as an edge
@@ -270,4 +279,50 @@ func (h *Handle) passSource(s *Slot, by passage) callResult {
 		return h.passed(s, n, err != nil && by.again, err)
 	}
 	return h.startLayer(s, by, data)
+}
+
+// takeInLayer is takeIn for a handle with a layer.
+func (h *Handle) takeInLayer(s *Slot, by passage) callResult {
+	c := copyingOf(s.op)
+	if h.port.native != nil && !by.ready {
+		return h.startLayer(s, by, nil) // ends when there is data
+	}
+	c.memory = copies.Get().(*[copiedBytes]byte)
+	n, _, err := by.layer.Read(c.memory[:c.most(copiedBytes)], by.short)
+	if err == nil && n > 0 {
+		c.used = n
+		return c.took(callResult{verdict: progressed, n: n})
+	}
+	c.freeMemory()
+	if err != nil {
+		return h.layerFailure(s, err)
+	}
+	return callResult{verdict: progressed}
+}
+
+// sendOutLayer is sendOut for a handle with a layer.
+func (h *Handle) sendOutLayer(s *Slot, by passage) callResult {
+	c := copyingOf(s.op)
+	held := c.held(s)
+	if held == 0 {
+		return h.nothingHeld(s, c)
+	}
+	p := c.rest(held)
+	if h.port.native == nil {
+		n, owes, err := by.layer.Write(p, by.again)
+		return h.passed(s, n, owes, err)
+	}
+	data, n, err := by.layer.Begin(p, by.again)
+	if err != nil || len(data) == 0 {
+		return h.passed(s, n, err != nil && by.again, err)
+	}
+	return h.startLayer(s, by, data)
+}
+
+// sentThrough returns the result of a call of a layer for the half out, which has sent n bytes.
+func (c *Copying) sentThrough(s *Slot, n int, owes bool) callResult {
+	if !owes {
+		return c.sent(s, n)
+	}
+	return callResult{verdict: progressed, n: n, cut: true}
 }

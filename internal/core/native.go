@@ -38,8 +38,8 @@ func (h *Handle) start(s *Slot) callResult {
 			return h.read(s) // there is data: the read got its buffer for that
 		}
 		data = s.rest()
-	case backend.Receive, backend.Send:
-		return h.startMessage(s)
+	case backend.Receive, backend.Send, backend.CopyIn, backend.Copy:
+		return h.startOther(s)
 	}
 	n, errno, isPending := h.port.native.Start(int(h.fd), s.kind, data, to)
 	if isPending {
@@ -73,6 +73,10 @@ func (h *Handle) outcomeOf(s *Slot, n int, errno backend.Errno) callResult {
 		return haveWritten(n, s.left())
 	case backend.Receive, backend.Send:
 		return h.messageEnded(s)
+	case backend.CopyIn:
+		return callResult{verdict: progressed} // counts as an edge
+	case backend.Copy:
+		return copyingOf(s.op).sent(s, n)
 	}
 	if !s.hasBuffer() {
 		return callResult{verdict: progressed} // counts as an edge
@@ -81,12 +85,12 @@ func (h *Handle) outcomeOf(s *Slot, n int, errno backend.Errno) callResult {
 }
 
 func (h *Handle) outcomeOfErrno(s *Slot, n int, errno backend.Errno) callResult {
-	if s.kind != backend.Read && s.kind != backend.Write {
+	if s.kind != backend.Read && !s.sends() {
 		n = 0
 	}
 	switch h.port.kernel.Classify(s.kind, errno) {
 	case backend.Again:
-		if s.kind == backend.Write {
+		if s.sends() {
 			r := h.systemFailure(s, errno)
 			r.n, r.cut = n, true
 			return r
@@ -147,7 +151,7 @@ func (h *locked) finish(s *Slot) (r callResult) {
 }
 
 func (h *Handle) callFinish(s *Slot) callResult {
-	n, errno := h.port.native.Finish(int(h.fd), s.kind)
+	n, errno := h.port.native.Finish(int(h.fd), s.nativeKind())
 	if s.flags&vectored != 0 {
 		s.vector().copied.free()
 	}
@@ -292,4 +296,52 @@ func (h *Handle) messageEnded(s *Slot) callResult {
 		return callResult{verdict: progressed} // counts as an edge
 	}
 	return h.haveReceived(s, 1, 0)
+}
+
+// startIn is takeIn for a Native kernel: without data, the kernel waits for it with a read of
+// no bytes, also while it is the turn of the half out.
+func (h *Handle) startIn(s *Slot) callResult {
+	if c := copyingOf(s.op); c.readable {
+		c.readable = false
+		return h.takeIn(s)
+	}
+	n, errno, isPending := h.port.native.Start(int(h.fd), backend.Read, nil, nil)
+	if isPending {
+		return callResult{verdict: begunInKernel}
+	}
+	return h.outcomeOf(s, n, errno)
+}
+
+// startOut is sendOut for a Native kernel, which owns the memory until the write has ended.
+func (h *Handle) startOut(s *Slot) callResult {
+	c := copyingOf(s.op)
+	held := c.held(s)
+	if held == 0 {
+		return h.nothingHeld(s, c)
+	}
+	n, errno, isPending := h.port.native.Start(int(h.fd), backend.Write, c.rest(held), nil)
+	if isPending {
+		return callResult{verdict: begunInKernel}
+	}
+	return h.outcomeOf(s, n, errno)
+}
+
+// startOther is start for kinds that have their own way.
+func (h *Handle) startOther(s *Slot) callResult {
+	switch s.kind {
+	case backend.CopyIn:
+		return h.startIn(s)
+	case backend.Copy:
+		return h.startOut(s)
+	}
+	return h.startMessage(s)
+}
+
+// forKernel returns s, which a Native kernel may take although its direction is not ready, or
+// nil for a half of a Copy that has nothing to send.
+func (h *locked) forKernel(s *Slot) *Slot {
+	if s.kind == backend.Copy && !h.hasTurn(s) {
+		return nil
+	}
+	return s
 }

@@ -77,6 +77,9 @@ func (o *observer) trace(step Step, s *Slot) Trace {
 // Done at once. The port's lock is held.
 func (o *observer) noteAccepted(s *Slot, serial uint32) {
 	o.serials.Store(s, serial)
+	if s.kind == backend.Copy {
+		o.serials.Store(copyingOf(s.op).in, serial)
+	}
 	o.submitted = append(o.submitted, o.trace(StepSubmitted, s))
 	if s.endsAtOnce() {
 		o.submitted = append(o.submitted, o.traceDone(s))
@@ -101,7 +104,7 @@ func (o *observer) noteQueued(s *Slot) { o.queued.Store(s.record(), o.trace(Step
 // tellParked reports that an operation waits in its queue, if it still does.
 func (o *observer) tellParked(handle *Handle, t Ticket) {
 	h := handle.lock()
-	waits := t.slot.has(t)
+	waits := t.slot.has(t) && t.slot.kind != backend.CopyIn
 	var parked Trace
 	if waits {
 		parked = o.trace(StepParked, t.slot)
@@ -116,7 +119,9 @@ func (o *observer) tellParked(handle *Handle, t Ticket) {
 // may own the operations.
 func (o *observer) tellDone(l *list) {
 	for s := l.head(); s != nil; s = s.next {
-		o.tell(o.traceDone(s))
+		if s.kind != backend.CopyIn {
+			o.tell(o.traceDone(s))
+		}
 		if s == l.tail {
 			return
 		}

@@ -42,6 +42,7 @@ type Port struct {
 	timer           Handle                // of timers and posts; it has no descriptor
 	worker          worker                // of operations with a goroutine of their own
 	workPool        workPool              // of operations that block a thread
+	pipes           pipes                 // of Copies
 	connectFailures sync.Map              // *Failure by *Handle, of sockets whose connect failed
 	layers          sync.Map              // Layer by *Handle, of handles that are layered
 	stale           atomic.Uint64         // events that came too late for their handle
@@ -52,8 +53,9 @@ type Port struct {
 type settings struct {
 	poller       backend.Poller
 	kernel       backend.Kernel
-	direct       backend.Direct // the kernel, if it is one of readiness, else nil
-	native       backend.Native // the kernel, if it takes whole operations, else nil
+	direct       backend.Direct  // the kernel, if it is one of readiness, else nil
+	native       backend.Native  // the kernel, if it takes whole operations, else nil
+	splicer      backend.Splicer // the kernel, if it is one, else nil
 	maxInFlight  int
 	checkBuffers bool
 	owner        any
@@ -79,6 +81,8 @@ type state struct {
 	awaited   []Ticket         // the operation that a waiter waits for, by the waiter's number
 	request   Request          // filled by Describe; a local variable would allocate
 	files     map[*Handle]bool // open files
+	partners  fifo[Ticket]     // halves whose other half has ended, one for each entry of ready without a handle
+	halves    int              // halves in of Copies, which count as no operation
 	refusing  bool             // accepts no operations any more
 	closed    bool
 	unlisted  bool // an operation was submitted whose handle is in no table
@@ -129,6 +133,7 @@ func (o *Options) settings() settings {
 		steps:        o.Steps,
 	}
 	s.direct, _ = o.Kernel.(backend.Direct)
+	s.splicer, _ = o.Kernel.(backend.Splicer)
 	if s.native, _ = o.Kernel.(backend.Native); s.native == nil && s.direct == nil {
 		panic("completion: a kernel that performs no operations")
 	}
@@ -201,7 +206,7 @@ func (p *Port) Stats() Stats {
 	return Stats{
 		Submitted:   st.submitted,
 		Completed:   st.completed,
-		InFlight:    st.slots.occupied, // not from the counters: the two must agree
+		InFlight:    st.slots.occupied - st.halves, // not from the counters: the two must agree
 		Queued:      st.finished.count,
 		Handles:     st.handles.count + len(st.files),
 		Waiting:     s.Waiting,
@@ -262,14 +267,17 @@ func (st *state) publish(o *outcome) {
 // finish passes an operation that is Done to the queue of finished operations, or to the
 // goroutine that waits for it.
 func (st *state) finish(s *Slot) {
+	const special = 1<<backend.Timer | 1<<backend.Copy | 1<<backend.CopyIn
+	if 1<<s.kind&special != 0 {
+		if s = st.finishSpecial(s); s == nil {
+			return
+		}
+	}
 	st.completed++
 	if s.flags&beneath != 0 {
 		st.beneath--
 	}
 	rec := s.record()
-	if s.kind == backend.Timer {
-		rec.n = 0 // it held the due time
-	}
 	if s.flags&started == 0 {
 		if st.port.observer != nil {
 			st.port.observer.noteQueued(s)
@@ -289,6 +297,41 @@ func (st *state) finish(s *Slot) {
 	if number != 0 {
 		st.scheduler.End(number - 1)
 	}
+}
+
+// finishSpecial prepares a timer or a half of a Copy for finish. It returns the operation that
+// is finished, nil for the first half of a Copy.
+func (st *state) finishSpecial(s *Slot) *Slot {
+	if s.kind == backend.Timer {
+		s.record().n = 0 // it held the due time
+		return s
+	}
+	return st.join(s)
+}
+
+// join is called when a half has ended. It returns the half out if both have, and nil if the
+// other one is still in flight: then the leader looks at that one.
+func (st *state) join(s *Slot) *Slot {
+	c := copyingOf(s.op)
+	if c.left--; s.kind == backend.CopyIn {
+		c.why = c.half.failure
+		c.turn.Or(inEnded)
+	}
+	if c.left > 0 {
+		other := c.out
+		if s == c.out {
+			other = c.in
+		}
+		st.partners.push(other.ticket())
+		st.ready.push(readyDirection{})
+		return nil
+	}
+	c.half.slot.Store(nil)
+	st.slots.put(c.in)
+	st.halves--
+	s = c.out
+	c.out, c.in = nil, nil
+	return s
 }
 
 // finished is an operation in the queue.

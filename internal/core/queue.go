@@ -41,8 +41,12 @@ func (h *locked) takeOut(d direction, s *Slot) {
 	h.queue[d].remove(s)
 }
 
-// getBuffer gets a buffer for the pooled read s. It reports false if s must wait for one.
+// getBuffer gets a buffer for the pooled read s. It reports false if s must wait for one. A
+// half of a Copy waits for its turn instead.
 func (h *locked) getBuffer(s *Slot) bool {
+	if s.isHalf() {
+		return h.hasTurn(s)
+	}
 	rec := s.record()
 	if !rec.buffer.isPlaceholder() {
 		return true // a full read that has some of its bytes
@@ -85,7 +89,7 @@ func (h *locked) stopWaiting(rec *Record) {
 // the next handle that waits. The read gets a buffer again at its next edge.
 func (h *locked) putBack(rec *Record) {
 	b := rec.buffer
-	if b.isPlaceholder() {
+	if b == nil || b.isPlaceholder() { // nil for a half of a Copy
 		return
 	}
 	rec.buffer = &b.pool.placeholder

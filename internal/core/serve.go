@@ -126,6 +126,10 @@ func (st *state) runReady() {
 
 // resume runs a direction that was put on the ready list. No lock is held.
 func (p *Port) resume(r readyDirection) {
+	if r.handle == nil {
+		p.endPartner()
+		return
+	}
 	h := r.handle.lock()
 	if r.isListed { // before it is run: an event during a call lists it again
 		h.state &^= listedIn << r.direction

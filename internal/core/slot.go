@@ -67,7 +67,7 @@ type slotFlags uint8
 
 const (
 	started   slotFlags = 1 << iota // its outcome goes to Wait, not to the queue
-	pooled                          // a read that takes its buffer when there is data
+	pooled                          // a read that takes its buffer when there is data, or a half of a Copy
 	full                            // ends only when the buffer is full
 	lent                            // the program's buffer is lent to it
 	collected                       // its record had the mark waited before
@@ -87,6 +87,10 @@ const (
 	oneTurn                          // the upper bits count turns behind its deadline, see tryOnceMore
 	allTurns    = 15 * oneTurn
 )
+
+// sends reports whether the operation sends bytes of a stream: after some of them, its end
+// cuts a message short.
+func (s *Slot) sends() bool { return s.kind == backend.Write || s.kind == backend.Copy }
 
 // record returns the operation's Record. The slot does not keep a pointer to it, so that
 // there is room for prev.

@@ -66,6 +66,9 @@ func (st *state) submitMany(b *batch) {
 	for _, op := range b.ops {
 		if s := st.accept(op, b, true); s != nil {
 			begin = append(begin, s)
+			if s.kind == backend.Copy {
+				begin = append(begin, copyingOf(op).in)
+			}
 		}
 	}
 	traces := p.observer.takeAccepted()
@@ -405,6 +408,8 @@ func (st *state) refuseOne(op Operation) {
 		refuseMessages(op, req)
 	case req.Kind == backend.Accept, isWork(req.Kind), req.Kind == backend.Borrow, reads && req.Pool != nil:
 		op.Deliver(Result{})
+	case req.Kind == backend.Copy:
+		copyingOf(op).taken = 0
 	case req.Kind == backend.OpenFile, req.Kind == backend.Stat:
 		op.Deliver(Result{})
 	case reads && req.Vector != nil:

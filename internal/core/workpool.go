@@ -39,7 +39,7 @@ func isFileless(k backend.Kind) bool { return k == backend.Work || k == backend.
 // isWrite reports whether the operation sends something: a Shutdown still performs it.
 func (s *Slot) isWrite() bool {
 	switch s.kind {
-	case backend.Write, backend.CloseWrite, backend.Send:
+	case backend.Write, backend.CloseWrite, backend.Send, backend.Copy:
 		return true
 	}
 	return onPool(s.kind) && !isFileless(s.kind) && directionOf(s.kind) == out

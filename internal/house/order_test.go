@@ -24,7 +24,7 @@ import (
 const (
 	engine       = "internal/core"
 	engineOrder  = "internal/house/testdata/order"
-	againstLimit = 8
+	againstLimit = 9
 )
 
 // TestOrderOfTheEngine counts the pairs of files of which one uses declarations of the

@@ -14,6 +14,8 @@ var callNames = [...]string{
 	backend.CloseWrite: "shutdown",
 	backend.Receive:    "recvmsg",
 	backend.Send:       "sendmsg",
+	backend.Copy:       "write",
+	backend.CopyIn:     "read",
 }
 
 // CallName returns the name of the system call for operations of this kind.

@@ -97,6 +97,8 @@ var callNames = [...]string{
 	backend.CloseWrite: "shutdown",
 	backend.Receive:    "wsarecvfrom",
 	backend.Send:       "wsasendto",
+	backend.Copy:       "wsasend",
+	backend.CopyIn:     "wsarecv",
 }
 
 // CallName returns the name of the system call for operations of this kind, in the
