@@ -142,23 +142,6 @@ func (h *locked) endDoomed(d direction) (more bool) {
 	return false
 }
 
-// endInQueue completes an operation in a queue, and lets the one behind it go on.
-func (h *locked) endInQueue(s *Slot, f *Failure) {
-	d := directionOf(s.kind)
-	wasHead := s == h.queue[d].head()
-	h.takeOut(d, s)
-	h.complete(s, f)
-	if !wasHead {
-		return
-	}
-	h.endDoomed(d)
-	if h.queue[d].tail != nil {
-		// The operation behind may be performable, or must end, and no edge will come
-		// for it. The leader runs it: a canceller makes no call itself.
-		h.list(d)
-	}
-}
-
 // connectEnded lets the reads that waited for the first connect go on, or ends them with
 // its failure. A later connect on the same socket changes nothing. The operations behind
 // the connect in its own direction are left to the caller.

@@ -127,6 +127,23 @@ func (p *Port) isPostponed(s *Slot) bool {
 	return s.deadline == 0 || s.deadline > p.kernel.Now()
 }
 
+// endInQueue completes an operation in a queue, and lets the one behind it go on.
+func (h *locked) endInQueue(s *Slot, f *Failure) {
+	d := directionOf(s.kind)
+	wasHead := s == h.queue[d].head()
+	h.takeOut(d, s)
+	h.complete(s, f)
+	if !wasHead {
+		return
+	}
+	h.endDoomed(d)
+	if h.queue[d].tail != nil {
+		// The operation behind may be performable, or must end, and no edge will come
+		// for it. The leader runs it: a canceller makes no call itself.
+		h.list(d)
+	}
+}
+
 // endPartner is called for a half of a Copy whose other half has ended: the half in is
 // cancelled, and the half out ends if nothing is left to be sent. A goroutine that is in a
 // call for it sees that itself. No lock is held.

@@ -42,7 +42,7 @@ var mutantsOfNative = []mutant{
 	{"CancelledWriteNotCutShort", "complete.go", []edit{
 		{" || s.progress&cutShort != 0", ""}}},
 	{"AbortedWriteBegunAnew", "native.go", []edit{
-		{"if s.kind == backend.Write {\n\t\t\tr :=", "if s.kind == backend.CloseWrite {\n\t\t\tr :="}}},
+		{"if s.sends() {\n\t\t\tr :=", "if s.kind == backend.CloseWrite {\n\t\t\tr :="}}},
 	// Few schedules show this one, and TestListedOnce does.
 	{"ListedWithEachEdge", "queue.go", []edit{
 		{"if h.state&(listedIn<<d) != 0 {", "if h.state&(listedIn<<d) != 0 && h.fd < 0 {"}}},
