@@ -161,6 +161,8 @@
 // SO_OOBINLINE. If a second urgent byte arrives before reads have passed the first one,
 // the first one is part of the stream. Descriptors that arrive with data are closed.
 //
+// Pipes, FIFOs and terminals are streams, too: see Port.AdoptStream.
+//
 // With TLS (package iotls), the same operations move plain bytes. The documentation of that
 // package says what is different then.
 //

@@ -37,6 +37,7 @@ var faultScenarios = []faultScenario{
 	{"CloseHandle", closeHandle},
 	{"Shutdown", shutdownWithWrites},
 	{"Await", awaitTogether},
+	{"Streams", exchangeStreams},
 	{"Datagrams", exchangeDatagrams},
 	{"Messages", exchangeMessages},
 	{"Batches", exchangeBatches},

@@ -2,6 +2,7 @@ package backend
 
 import (
 	"net"
+	"os"
 	"time"
 )
 
@@ -24,6 +25,9 @@ type Calls interface {
 	// Adopt returns a descriptor of our own for the socket behind c, a connection or
 	// listener of package net. c stays as it is.
 	Adopt(c any, listening bool) (fd int, err error)
+	// AdoptStream returns a descriptor of our own for a file that is a stream and no socket,
+	// such as a pipe. The file stays as it is.
+	AdoptStream(file *os.File) (fd int, err error)
 	// Disown closes a descriptor that Adopt has returned and leaves the socket as it
 	// is: it still belongs to c. Close might change what both share.
 	Disown(fd int)

@@ -28,7 +28,14 @@ func (p *Port) AddShared(fd int, isConnected bool, atClose func(), discard func(
 	return p.addHandle(fd, isConnected, stopsShort, atClose, discard)
 }
 
-// addHandle is AddHandle if discard is nil, else AddShared. known is the latch for
+// AddStream is AddShared for a stream that is no socket. Such a stream may have one direction
+// only, and no edge comes for the other: so the first read is tried without an edge, and
+// returns the errno.
+func (p *Port) AddStream(fd int, discard func(fd int)) (*Handle, *Failure) {
+	return p.addHandle(fd, true, stopsShort|ready, nil, discard)
+}
+
+// addHandle is AddHandle if discard is nil, else AddShared or AddStream. known is the latch for
 // reading.
 func (p *Port) addHandle(fd int, isConnected bool, known latch, atClose func(), discard func(int)) (*Handle, *Failure) {
 	h := p.newHandle(fd, isConnected, known)

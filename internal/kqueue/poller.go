@@ -35,11 +35,18 @@ func New(system System) (*Poller, error) {
 
 // Arm adds a knote for each direction. If only the second fails, the first is removed
 // when the engine closes the descriptor, which it does after a failure.
+//
+// EPIPE concerns the second only, of a pipe that nobody reads any more or whose other end
+// writes. A write of such a descriptor fails at once and waits for no event.
 func (p *Poller) Arm(fd int, generation uint32) backend.Errno {
 	const flags = Add | Clear
-	return change(p.system,
+	errno := change(p.system,
 		Event{Ident: fd, Filter: Read, Flags: flags, Generation: generation},
 		Event{Ident: fd, Filter: Write, Flags: flags, Generation: generation})
+	if errno == backend.EPIPE {
+		return 0
+	}
+	return errno
 }
 
 // Disarm does nothing: the close that follows removes the knotes of this descriptor and

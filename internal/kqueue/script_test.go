@@ -200,6 +200,23 @@ func TestArmSubmitsBothFilters(t *testing.T) {
 	}
 }
 
+// The end of a pipe may have no direction out. Then the kernel has the first knote, and
+// refuses the second.
+func TestArmOfAPipe(t *testing.T) {
+	for errno, want := range map[syscall.Errno]syscall.Errno{syscall.EPIPE: 0, syscall.ENOMEM: syscall.ENOMEM} {
+		s := &script{refuse: func(e kqueue.Event) syscall.Errno {
+			if e.Filter == kqueue.Write {
+				return errno
+			}
+			return 0
+		}}
+		s.answers = [][]kqueue.Event{userEvent}
+		if got := open(t, s).Arm(5, 9); got != want || len(s.changes) != 1 {
+			t.Errorf("%v: %v, after %+v", errno, got, s.changes)
+		}
+	}
+}
+
 func TestTranslation(t *testing.T) {
 	for _, c := range []struct {
 		name  string

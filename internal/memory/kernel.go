@@ -310,6 +310,11 @@ func (k Kernel) Adopt(c any, listening bool) (int, error) {
 	return n.system.Install(e.socket), nil
 }
 
+// AdoptStream fails: a file is one of the system.
+func (Kernel) AdoptStream(*os.File) (int, error) {
+	return -1, fmt.Errorf("a network in memory has no streams of the system: %w", errors.ErrUnsupported)
+}
+
 // Disown is Close: the socket has another owner, so only the descriptor is closed.
 func (k Kernel) Disown(fd int) { k.Close(fd) }
 

@@ -14,6 +14,11 @@ import (
 // descriptors belong to the completion port of Go's runtime until Move is called.
 func (Kernel) Adopt(c any, listening bool) (int, error) { return adopt(c, listening, duplicate) }
 
+// AdoptStream fails.
+func (Kernel) AdoptStream(*os.File) (int, error) {
+	return -1, fmt.Errorf("no streams but sockets on Windows: %w", errors.ErrUnsupported)
+}
+
 // Disown closes a descriptor of Adopt. The socket has another descriptor, so the close
 // need not linger. If the close fails because of a positive SO_LINGER, the socket is made
 // blocking again, which concerns no overlapped call, and closed. SO_LINGER is not changed,

@@ -12,7 +12,14 @@ import (
 // Read is recv(2) with MSG_DONTWAIT: others that share the socket may have cleared
 // O_NONBLOCK. It passes at most largest bytes of p, so a short count does not mean that
 // nothing is left. With kqueue no short count means that.
-func (*Kernel) Read(fd int, p []byte) (int, syscall.Errno) { return read(fd, p[:oneCall(len(p))]) }
+func (*Kernel) Read(fd int, p []byte) (int, syscall.Errno) {
+	p = p[:oneCall(len(p))]
+	n, errno := read(fd, p)
+	if errno == unix.ENOTSOCK {
+		return readStream(fd, p)
+	}
+	return n, errno
+}
 
 // Write is send(2) without SIGPIPE: a broken pipe is an errno, not a signal that a program
 // with its own handler would see. It has MSG_DONTWAIT where that has an effect.
@@ -21,16 +28,29 @@ func (*Kernel) Read(fd int, p []byte) (int, syscall.Errno) { return read(fd, p[:
 // reset for the next call. Write reads SO_ERROR then, so that it returns the reason why the
 // connection is gone.
 func (*Kernel) Write(fd int, p []byte) (int, syscall.Errno) {
-	n, errno := write(fd, p[:oneCall(len(p))])
+	p = p[:oneCall(len(p))]
+	n, errno := write(fd, p)
+	if errno == unix.ENOTSOCK {
+		return writeStream(fd, p)
+	}
 	return sent(fd, n, errno)
 }
 
 // ReadV is Read, by recvmsg(2). Like Read and WriteV, it moves at most largest bytes.
-func (*Kernel) ReadV(fd int, parts [][]byte) (int, syscall.Errno) { return readV(fd, parts) }
+func (*Kernel) ReadV(fd int, parts [][]byte) (int, syscall.Errno) {
+	n, errno := readV(fd, parts)
+	if errno == unix.ENOTSOCK {
+		return readStreamV(fd, parts)
+	}
+	return n, errno
+}
 
 // WriteV is Write, by sendmsg(2), and by writev(2) on macOS.
 func (*Kernel) WriteV(fd int, parts [][]byte) (int, syscall.Errno) {
 	n, errno := writeV(fd, parts)
+	if errno == unix.ENOTSOCK {
+		return writeStreamV(fd, parts)
+	}
 	return sent(fd, n, errno)
 }
 

@@ -28,6 +28,9 @@ func (k *Kernel) Read(fd int, p []byte) (n int, errno syscall.Errno) {
 			break
 		}
 	}
+	if errno == unix.ENOTSOCK {
+		return readStream(fd, p)
+	}
 	return n, errno
 }
 
@@ -40,6 +43,9 @@ func (k *Kernel) ReadV(fd int, parts [][]byte) (n int, errno syscall.Errno) {
 		if errno != unix.EAGAIN || !k.mayBeAtUrgent(fd) || !readable(fd) {
 			break
 		}
+	}
+	if errno == unix.ENOTSOCK {
+		return readStreamV(fd, parts)
 	}
 	return n, errno
 }
@@ -87,14 +93,23 @@ func (*Kernel) Write(fd int, p []byte) (int, syscall.Errno) {
 	} else {
 		n, _, errno = unix.Syscall6(unix.SYS_SENDTO, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)), flags, 0, 0)
 	}
-	if errno != 0 {
-		return 0, errno
+	switch errno {
+	case 0:
+		return int(n), 0
+	case unix.ENOTSOCK:
+		return writeStream(fd, p)
 	}
-	return int(n), 0
+	return 0, errno
 }
 
 // WriteV is Write, by sendmsg(2).
-func (*Kernel) WriteV(fd int, parts [][]byte) (int, syscall.Errno) { return writeV(fd, parts) }
+func (*Kernel) WriteV(fd int, parts [][]byte) (int, syscall.Errno) {
+	n, errno := writeV(fd, parts)
+	if errno == unix.ENOTSOCK {
+		return writeStreamV(fd, parts)
+	}
+	return n, errno
+}
 
 const (
 	sendFlags      = unix.MSG_DONTWAIT | unix.MSG_NOSIGNAL

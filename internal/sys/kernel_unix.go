@@ -85,7 +85,9 @@ func (*Kernel) Connected(fd int) syscall.Errno {
 }
 
 // CloseWrite is shutdown(2) of the sending side.
-func (*Kernel) CloseWrite(fd int) syscall.Errno { return asErrno(unix.Shutdown(fd, unix.SHUT_WR)) }
+func (*Kernel) CloseWrite(fd int) syscall.Errno {
+	return asErrno(unlessStream(unix.Shutdown(fd, unix.SHUT_WR)))
+}
 
 // Close is close(2). The descriptor is closed even if the call returns an errno.
 //

@@ -128,21 +128,17 @@ func Close(fd int) { unix.Close(fd) }
 
 // LocalAddr returns the address from getsockname(2), nil if the call fails.
 func (*Kernel) LocalAddr(fd int) net.Addr {
-	sa, err := unix.Getsockname(fd)
-	if err != nil {
-		return nil
-	}
-	return netAddr(sa)
+	return addressOf(unix.Getsockname(fd))
 }
 
 // RemoteAddr returns the address from getpeername(2). If that fails, since the connection
 // has ended, it returns the address that the system still knows, if any.
 func (*Kernel) RemoteAddr(fd int) net.Addr {
 	sa, err := unix.Getpeername(fd)
-	if err != nil {
+	if err != nil && err != unix.ENOTSOCK {
 		sa = formerPeer(fd)
 	}
-	return netAddr(sa)
+	return addressOf(sa, err)
 }
 
 func netAddr(sa unix.Sockaddr) net.Addr {
@@ -189,6 +185,9 @@ func (*Kernel) Share(fd int, listening bool) (any, error) {
 	defer file.Close() // package net makes a duplicate, too
 	if listening {
 		return net.FileListener(file)
+	}
+	if _, err := familyOf(fd); err == unix.ENOTSOCK {
+		return nil, fmt.Errorf("the stream is no socket: %w", errors.ErrUnsupported)
 	}
 	return net.FileConn(file)
 }
@@ -262,7 +261,7 @@ func (k *Kernel) Descriptor(fd int) (uintptr, error) {
 func (*Kernel) FileRemover(path string) func() { return fileRemover(path) }
 
 func setInt(fd, level, option, value int) error {
-	return os.NewSyscallError("setsockopt", unix.SetsockoptInt(fd, level, option, value))
+	return os.NewSyscallError("setsockopt", unlessStream(unix.SetsockoptInt(fd, level, option, value)))
 }
 
 func toInt(b bool) int {
@@ -313,7 +312,7 @@ func setAll(fd int, all []option) error {
 			for _, b := range slices.Backward(before) {
 				unix.SetsockoptInt(fd, b.level, b.name, b.value)
 			}
-			return os.NewSyscallError(call, err)
+			return os.NewSyscallError(call, unlessStream(err))
 		}
 		before = append(before, option{o.level, o.name, old})
 	}
@@ -333,5 +332,5 @@ func (*Kernel) SetWriteBuffer(fd, bytes int) error {
 // SetResetOnClose is SO_LINGER with zero seconds.
 func (*Kernel) SetResetOnClose(fd int, on bool) error {
 	linger := unix.Linger{Onoff: int32(toInt(on))}
-	return os.NewSyscallError("setsockopt", unix.SetsockoptLinger(fd, unix.SOL_SOCKET, unix.SO_LINGER, &linger))
+	return os.NewSyscallError("setsockopt", unlessStream(unix.SetsockoptLinger(fd, unix.SOL_SOCKET, unix.SO_LINGER, &linger)))
 }
