@@ -3,6 +3,8 @@ package completion
 import (
 	"os"
 	"os/signal"
+
+	"github.com/completionport/completion/internal/sys"
 )
 
 // Signals collects signals for ops.Signal. It is of no port.
@@ -15,9 +17,15 @@ const signalsKept = 64
 // signal.Notify: from now on they have no other effect on the process. A Signals keeps 64
 // signals, so one that arrives between two operations is not lost. Stop ends it.
 //
+// All signals do not include SIGURG: Go's runtime sends it to its own threads all the time, and
+// other signals would be lost among so many.
+//
 // A Signals does not work in a bubble of testing/synctest, since signals come from outside.
 func Notify(signals ...os.Signal) *Signals {
 	s := &Signals{make(chan os.Signal, signalsKept)}
+	if len(signals) == 0 {
+		signals = sys.AllSignals()
+	}
 	signal.Notify(s.c, signals...)
 	return s
 }

@@ -49,3 +49,23 @@ func TestSignal(t *testing.T) {
 		}
 	})
 }
+
+// All signals are not those with which Go's runtime interrupts its threads.
+func TestNotifyOfAllSignals(t *testing.T) {
+	signals := completion.Notify()
+	defer signals.Stop()
+	for range 2 * cap(signals.C()) {
+		must(t, syscall.Kill(syscall.Getpid(), syscall.SIGURG))
+	}
+	for _, last := range []syscall.Signal{syscall.SIGWINCH, syscall.SIGUSR1} {
+		must(t, syscall.Kill(syscall.Getpid(), last))
+		for s := range signals.C() { // others may come from the machine
+			if s == syscall.SIGURG {
+				t.Fatalf("got %v before %v", s, last)
+			}
+			if s == last {
+				break
+			}
+		}
+	}
+}
