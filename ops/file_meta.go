@@ -59,7 +59,8 @@ func (o *Stat) Perform(core.Call) (_ int, err error) {
 // Deliver is for the port.
 func (o *Stat) Deliver(core.Result) { o.Info = nil }
 
-// Truncate changes the size of a file, as ftruncate(2). Bytes that it adds are zero.
+// Truncate changes the size of a file, as ftruncate(2). Bytes that it adds are zero. On Windows,
+// a file that was opened with os.O_APPEND can't be truncated: that ends with fs.ErrPermission.
 type Truncate struct {
 	completion.Op
 

@@ -249,6 +249,11 @@ func fileAppendsAreInOrder(e *env) {
 	if !errors.As(w.Err(), &failure) || failure.Path != f.Name() {
 		e.Fatalf("WriteAt of a file with O_APPEND: %v", w.Err())
 	}
+	err := p.Await(e.ctx, &ops.Truncate{On: f, Size: 5})
+	if runtime.GOOS != "windows" || !errors.Is(err, fs.ErrPermission) { // Wine allows it
+		is(e, err, nil)
+		equal(e, "content", content(e, f), "line ")
+	}
 }
 
 // fileHugeOffsets: a file may have holes, and be larger than 4 GiB.
