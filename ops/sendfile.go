@@ -40,8 +40,9 @@ type SendFile struct {
 	Offset int64
 
 	// Count is the number of bytes to send. If the file ends before that, the SendFile ends
-	// with io.ErrUnexpectedEOF. With 0, it sends all up to the end of the file, and on systems
-	// of 32 bits at most 2 GiB. If it is negative, the SendFile ends with EINVAL.
+	// with io.ErrUnexpectedEOF. With 0, it sends all up to the end of the file. On systems of 32
+	// bits, it sends at most 2 GiB, also if Count is larger. If Count is negative, the SendFile
+	// ends with EINVAL.
 	Count int64
 
 	vector core.Vector
