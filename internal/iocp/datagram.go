@@ -5,6 +5,7 @@ package iocp
 import (
 	"sync/atomic"
 	"syscall"
+	"unsafe"
 
 	"github.com/completionport/completion/internal/backend"
 	"github.com/completionport/completion/internal/sys"
@@ -23,6 +24,11 @@ type datagramSide struct {
 	// later operation means that theirs have left it, too.
 	aside []*sys.Datagram
 }
+
+// mostAside is how many blocks may be set aside before a receive looks for a datagram without a
+// block. Without this limit, a sender of datagrams that are too large would make their number
+// grow as long as no receive finds the socket empty.
+const mostAside = 16
 
 func (d *datagramSocket) side(kind backend.Kind) *datagramSide {
 	if kind == backend.Receive {
@@ -60,6 +66,12 @@ func (k *Kernel) PacketSocket(family backend.Family, at backend.Address, o backe
 // StartMessage begins to receive or to send a datagram, as Start begins other operations.
 func (k *Kernel) StartMessage(fd int, kind backend.Kind, m *backend.Message) (n int, errno syscall.Errno, pending bool) {
 	side := k.port.sockets.Get(fd).datagrams.side(kind)
+	if kind == backend.Receive && len(side.aside) >= mostAside && len(m.Data) > 0 {
+		n, errno = k.Receive(fd, unsafe.Slice(m, 1))
+		if n == 1 || k.Classify(kind, errno) == backend.Failed {
+			return n, errno, false
+		}
+	}
 	block := side.get()
 	if kind == backend.Receive {
 		errno = block.Receive(fd, m)
