@@ -3,6 +3,7 @@ package completion_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"net/netip"
 	"os"
@@ -223,5 +224,31 @@ func TestMemoryFailsDatagrams(t *testing.T) {
 		}
 		m.send(a, "10.0.0.2:2", "next")
 		m.wants(b, "next")
+	}
+}
+
+// A send that waits for the room of its peer goes to the next peer, which has room.
+func TestMemoryConnectWhileSending(t *testing.T) {
+	m := newMail(t)
+	defer m.port.Close()
+	var peers [2]*completion.PacketSocket
+	for i := range peers {
+		s, err := m.port.ListenPacket("unixgram", fmt.Sprintf("/%d", i))
+		must(t, err)
+		peers[i] = s
+	}
+	must(t, peers[0].SetReadBuffer(1))
+	a, err := m.port.DialPacket("unixgram", "/0")
+	must(t, err)
+	must(t, m.port.Await(t.Context(), &ops.WriteTo{To: a, Buf: completion.Own([]byte("full"))}))
+	w := &ops.WriteTo{To: a, Buf: completion.Own([]byte("next"))}
+	must(t, m.port.Start(w))
+	m.wants(peers[1], "none") // the port has polled meanwhile
+	must(t, a.Connect(peers[1].LocalAddr()))
+	must(t, m.port.Wait(t.Context(), w))
+	r := &ops.ReadFrom{From: peers[1], Buf: completion.Own(make([]byte, 9))}
+	must(t, m.port.Await(t.Context(), r))
+	if got := string(r.Buf.Bytes()); got != "next" {
+		t.Errorf("received %q", got)
 	}
 }

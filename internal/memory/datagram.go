@@ -65,6 +65,7 @@ func (k *Socket) ConnectDatagrams(to backend.Address) backend.Errno {
 		}
 	}
 	k.remote = canonical(to)
+	k.edge(backend.Writable) // a send may wait for the room of an earlier peer
 	if k.local.Inet.Addr().IsUnspecified() {
 		k.local.Inet = netip.AddrPortFrom(k.remote.Inet.Addr(), k.local.Inet.Port())
 	}
