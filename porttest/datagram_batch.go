@@ -11,6 +11,7 @@ import (
 )
 
 var batchCases = []testCase{
+	largeBatchLeavesTurns,
 	batchBringsWhatIsThere,
 	batchWaitsForTheFirst,
 	batchOfMany,
@@ -373,4 +374,31 @@ func batchRefused(e *env) {
 	checkBatch(e, own, a)
 	checkBatch(e, pooled, a)
 	equal(e, "sent", w.Count, 0)
+}
+
+// A batch is sent in turns: no Submit sends all of a large one, and a cancel ends it.
+func largeBatchLeavesTurns(e *env) {
+	e.needsDatagrams()
+	p := e.port(nil)
+	a, b := e.packets(p, "udp4"), e.packets(p, "udp4")
+	x := text("x")
+	x.Share()
+	w := &ops.WriteBatch{To: a, Messages: make([]ops.Message, 5000)}
+	for i := range w.Messages {
+		w.Messages[i] = ops.Message{Buf: x, Addr: at(b)}
+	}
+	e.submit(p, w)
+	equal(e, "in flight", p.Cancel(w), true)
+	e.expect(p, w, completion.ErrCanceled)
+	if w.Count == 0 || w.Count == len(w.Messages) || w.N() != w.Count {
+		e.Errorf("sent %d of %d: %d bytes", w.Count, len(w.Messages), w.N())
+	}
+	x.Release()
+	w.Messages = w.Messages[:40]
+	for i := range w.Messages {
+		w.Messages[i].Buf = text("y")
+	}
+	e.submit(p, w)
+	e.expect(p, w, nil)
+	equal(e, "sent", w.Count, 40)
 }

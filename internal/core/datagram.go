@@ -119,15 +119,20 @@ func (d *Datagrams) lend(rec *Record, toPort bool) {
 	}
 }
 
-// toSend returns the messages that are left to send.
+// sentPerCall is how many datagrams one call sends at most, so that a turn stays short: between
+// the calls, others have their turns, and a cancel or a deadline is seen.
+const sentPerCall = 32
+
+// toSend returns the next messages to send.
 func (d *Datagrams) toSend(rec *Record) []backend.Message {
 	if !d.isBatch() {
 		d.Messages[0].Data = rec.buffer.data[:rec.buffer.n]
 		return d.Messages
 	}
-	for i := d.Done; i < len(d.Messages); i++ {
-		b := d.Buffers[i]
-		d.Messages[i].Data = b.data[:b.n]
+	next := d.Messages[d.Done:min(d.Done+sentPerCall, len(d.Messages))]
+	for i := range next {
+		b := d.Buffers[d.Done+i]
+		next[i].Data = b.data[:b.n]
 	}
-	return d.Messages[d.Done:]
+	return next
 }
