@@ -31,8 +31,8 @@ type SendFile struct {
 	To *completion.Socket
 
 	// File is an open file. The port does not use the position of the file. If the program
-	// closes it before the SendFile is delivered, the SendFile ends with an error. A SendFile
-	// without a File is a mistake: Submit panics.
+	// closes it before the SendFile has sent its last byte, the SendFile ends with an error. A
+	// SendFile without a File is a mistake: Submit panics.
 	File *os.File
 
 	// Offset is where the first byte is in the file. If it is negative, the SendFile ends with
