@@ -130,6 +130,9 @@ func (o *ReadBatch) Release() {
 // error of the first that was not: that is Messages[Count], and those behind it are not sent,
 // either. On Linux it makes one system call for 32 of them, sendmmsg(2), and elsewhere one for
 // each. N is the number of bytes of all that were sent.
+//
+// On a connected socket, Linux forgets an ECONNREFUSED that it finds behind the first datagram
+// of a call. Then the WriteBatch sends on, and tells nothing of it.
 type WriteBatch struct {
 	completion.Op
 	carrier

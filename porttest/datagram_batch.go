@@ -322,11 +322,11 @@ func batchMistakes(e *env) {
 		{&ops.WriteBatch{To: s}, "no datagrams"},
 		{&ops.ReadBatch{From: s, Messages: make([]ops.Message, 1)}, "neither a buffer nor a pool"},
 		{&ops.ReadBatch{From: s, Messages: []ops.Message{{Buf: twice}, {}}}, "neither a buffer nor a pool"},
-		{&ops.ReadBatch{From: s, Messages: []ops.Message{{Buf: twice}, {Buf: twice}}}, "belongs to the port"},
+		{&ops.ReadBatch{From: s, Messages: []ops.Message{{Buf: twice}, {Buf: twice}}}, "one buffer twice"},
 		{&ops.ReadBatch{From: s, Messages: []ops.Message{{Buf: twice}, {Buf: own(0)}}}, "without memory"},
 		{&ops.ReadBatch{From: s, Pool: pool, Messages: []ops.Message{{}, {Buf: twice}}}, "both a buffer and a pool"},
 		{&ops.WriteBatch{To: s, Messages: []ops.Message{{Buf: twice}, {}}}, "without a buffer"},
-		{&ops.WriteBatch{To: s, Messages: []ops.Message{{Buf: twice}, {Buf: twice}}}, "belongs to the port"},
+		{&ops.WriteBatch{To: s, Messages: []ops.Message{{Buf: twice}, {Buf: twice}}}, "one buffer twice"},
 		{&ops.WriteBatch{Messages: room(1, 1)}, "without a handle"},
 	} {
 		good := &ops.ReadBatch{From: s, Messages: room(2, 1)}

@@ -40,6 +40,7 @@ const (
 	releasedBuffer = "completion: the buffer belongs to its pool: it has been released"
 	sharedAway     = "completion: the buffer belongs to the writes that share it: it has been released"
 	frozenBuffer   = "completion: the buffer is shared: it can only be read and written from"
+	bufferTwice    = "completion: one buffer twice in one operation: share it, and write from it"
 )
 
 // check panics unless the caller owns the buffer. With readOnly it accepts a buffer that

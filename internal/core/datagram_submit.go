@@ -1,6 +1,10 @@
 package core
 
-import "github.com/completionport/completion/internal/backend"
+import (
+	"slices"
+
+	"github.com/completionport/completion/internal/backend"
+)
 
 // acquireMessages is acquireBuffer for a Receive and a Send. It returns 0 for operations of
 // other kinds, which have no buffer.
@@ -41,6 +45,9 @@ func acquireAll(buffers []*Buffer, kind backend.Kind) {
 			mistake = "completion: a receive with neither a buffer nor a pool"
 		default:
 			mistake = b.acquire(kind == backend.Receive)
+			if mistake == lentBuffer && slices.Contains(buffers[:i], b) {
+				mistake = bufferTwice
+			}
 			if mistake == "" && kind == backend.Receive && len(b.data) == 0 {
 				b.giveBack()
 				mistake = "completion: a receive into a buffer without memory: every datagram would be lost"

@@ -56,7 +56,7 @@ func (v *Vector) acquireOne(i int, b *Buffer) (mistake string) {
 	mistake = b.acquire(v.reads)
 	switch {
 	case mistake == lentBuffer && slices.Contains(v.Bufs[:i], b):
-		return "completion: one buffer twice in one operation: share it, and write from it"
+		return bufferTwice
 	case mistake == "" && v.reads:
 		v.total += len(b.data)
 	case mistake == "":
