@@ -3,6 +3,7 @@ package completion_test
 import (
 	"net"
 	"net/netip"
+	"syscall"
 
 	"github.com/completionport/completion"
 	"github.com/completionport/completion/ops"
@@ -104,5 +105,44 @@ func exchangeBatches(w *world) {
 			w.holds(m.Buf, string([]byte{byte(got + i)}))
 		}
 		read.Release()
+	}
+}
+
+// connectedDatagrams: a connected socket is told once of a datagram that nobody received, and
+// goes on.
+func connectedDatagrams(w *world) {
+	a := w.packets()
+	if a == nil {
+		return
+	}
+	b, err := w.port.DialPacket("udp4", udpOf(a).String())
+	if !w.right(err, nil) {
+		return
+	}
+	write := &ops.WriteTo{To: b, Buf: completion.Own([]byte("hello"))}
+	w.again(write, false, nil)
+	read := &ops.ReadFrom{From: a, Buf: completion.Own(make([]byte, 64))}
+	w.again(read, false, nil)
+	w.holds(read.Buf, "hello")
+	answer := &ops.WriteTo{To: a, Buf: completion.Own([]byte("again")), Addr: read.Addr}
+	w.again(answer, false, nil)
+	back := &ops.ReadFrom{From: b, Buf: completion.Own(make([]byte, 64))}
+	w.again(back, false, nil)
+	w.holds(back.Buf, "again")
+	a.Close()
+	w.again(write, false, nil)
+	refused := &ops.ReadFrom{From: b, Buf: completion.Own(make([]byte, 64))}
+	w.submit(refused)
+	w.until(refused, syscall.ECONNREFUSED)
+}
+
+// connectRefused: nobody listens.
+func connectRefused(w *world) {
+	l := w.peerListener("tcp4", "127.0.0.1:0")
+	to := l.Addr()
+	l.Close()
+	s, err := w.port.Socket("tcp4")
+	if w.right(err, nil) {
+		w.talk(s, to, syscall.ECONNREFUSED)
 	}
 }

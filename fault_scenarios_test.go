@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
-	"syscall"
 	"time"
 
 	"github.com/completionport/completion"
@@ -41,6 +40,13 @@ var faultScenarios = []faultScenario{
 	{"Datagrams", exchangeDatagrams},
 	{"Messages", exchangeMessages},
 	{"Batches", exchangeBatches},
+	{"ConnectedDatagrams", connectedDatagrams},
+	{"Vectors", exchangeVectors},
+	{"WritesTogether", writeTogether},
+	{"SendFile", sendAFile},
+	{"Files", useFiles},
+	{"CloseFileLast", closeFileLast},
+	{"Process", awaitProcess},
 }
 
 // listen is Port.Listen; nil if it fails.
@@ -167,16 +173,6 @@ func connectUnix(w *world) {
 	s, err := w.port.Socket("unix")
 	if w.right(err, nil) {
 		w.talk(s, l.Addr(), nil)
-	}
-}
-
-func connectRefused(w *world) {
-	l := w.peerListener("tcp4", "127.0.0.1:0")
-	to := l.Addr()
-	l.Close()
-	s, err := w.port.Socket("tcp4")
-	if w.right(err, nil) {
-		w.talk(s, to, syscall.ECONNREFUSED)
 	}
 }
 

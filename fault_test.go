@@ -85,7 +85,9 @@ func run(t *testing.T, s faultScenario, f *fault.Fault, k int) (came bool) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	undo = sys.InjectFileFaults(fault.ChooseOfFiles(w.choose))
 	s.run(w)
+	undo()
 	w.finish()
 	if after := countOpen(); after != descriptors {
 		w.Errorf("%d descriptors before, %d after", descriptors, after)

@@ -29,9 +29,19 @@ const (
 	Wait
 	Receive
 	Send
+	SendFile
+	// The calls of a file: see ChooseOfFiles.
+	FileRead
+	FileTry
+	FileWrite
+	FileSync
+	FileStat
+	FileTruncate
+	FileClose
 )
 
-var names = [...]string{"", "read", "write", "accept", "connect", "connected", "closewrite", "close", "arm", "wait", "receive", "send"}
+var names = [...]string{"", "read", "write", "accept", "connect", "connected", "closewrite", "close", "arm", "wait", "receive", "send",
+	"sendfile", "file read", "file try", "file write", "file sync", "file stat", "file truncate", "file close"}
 
 // String returns the name of the call.
 func (c Call) String() string { return names[c] }

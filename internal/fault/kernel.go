@@ -81,6 +81,18 @@ func (k *kernel) Write(fd int, p []byte) (int, syscall.Errno) {
 	return k.calls.Write(fd, p)
 }
 
+// SendFile reports that it is not supported if the kernel has no such call.
+func (k *kernel) SendFile(fd int, file uintptr, at int64, n int) (int, syscall.Errno, bool) {
+	sender, ok := k.calls.(backend.FileSender)
+	if !ok {
+		return 0, 0, false
+	}
+	if errno, faulty := k.meet(SendFile, fd, nil); faulty {
+		return 0, errno, true
+	}
+	return sender.SendFile(fd, file, at, n)
+}
+
 func (k *kernel) Receive(fd int, messages []backend.Message) (int, syscall.Errno) {
 	if errno, faulty := k.meet(Receive, fd, nil); faulty {
 		return 0, errno

@@ -82,6 +82,25 @@ var Table = []Fault{
 	{Send, syscall.ENOMEM, Seen, 0, "no memory for the call"},
 	{Send, syscall.EPERM, Seen, 0, "a firewall refuses"},
 
+	{SendFile, syscall.EINTR, Unseen, 0, "a signal came first"},
+	{SendFile, syscall.EAGAIN, Unseen, Edge, "no room after all"},
+	{SendFile, syscall.EPIPE, Seen, 0, "the write side is gone"},
+	{SendFile, syscall.ECONNRESET, Seen, 0, "the peer sent a reset"},
+	{SendFile, syscall.EIO, Seen, 0, "the disk failed"},
+	{SendFile, syscall.ENOMEM, Seen, 0, "no memory for the call"},
+
+	{FileRead, syscall.EIO, Seen, 0, "the disk failed"},
+	{FileTry, syscall.EAGAIN, Unseen, 0, "the bytes are not in the page cache"},
+	{FileTry, syscall.EIO, Unseen, 0, "the disk failed; the call that may block is to say so"},
+	{FileWrite, syscall.EIO, Seen, 0, "the disk failed"},
+	{FileWrite, syscall.ENOSPC, Seen, 0, "the disk is full"},
+	{FileWrite, syscall.EDQUOT, Seen, 0, "the user's blocks are used up"},
+	{FileSync, syscall.EIO, Seen, 0, "an earlier write has failed"},
+	{FileSync, syscall.ENOSPC, Seen, 0, "an earlier write found no room"},
+	{FileStat, syscall.EIO, Seen, 0, "the disk failed"},
+	{FileTruncate, syscall.EIO, Seen, 0, "the disk failed"},
+	{FileClose, syscall.EIO, Seen, 0, "an earlier write has failed; the descriptor is gone"},
+
 	{Arm, syscall.ENOMEM, Seen, 0, "no memory for the registration"},
 	{Arm, syscall.ENOSPC, Seen, 0, "the user's limit of registrations is reached"},
 
