@@ -153,6 +153,15 @@ func (st *state) unlock() { st.scheduler.Unlock() }
 // leader, or the lock of a handle is held, and an unlock follows its release.
 func (st *state) unlockQuietly() { st.scheduler.UnlockQuietly() }
 
+// start starts a goroutine, which a simulator makes one of its actors.
+func (p *Port) start(f func()) {
+	if s, ok := p.steps.(interface{ Go(func()) }); ok {
+		s.Go(f)
+		return
+	}
+	go f()
+}
+
 // lockMutex locks a mutex of a handle or a pool.
 func (p *Port) lockMutex(mu *sync.Mutex) {
 	if p.steps != nil {

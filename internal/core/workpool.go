@@ -154,7 +154,7 @@ func (w *workPool) start() {
 		if w.loop == nil {
 			w.loop = w.work
 		}
-		go w.loop()
+		w.port.start(w.loop)
 	}
 }
 

@@ -187,13 +187,21 @@ func (c *caller) operation(p *operationPlan) *operation {
 		if conn = at(c.connections, p.at); conn == nil {
 			return nil
 		}
+	case backend.Receive, backend.Send:
+		if conn = at(c.mailboxes, p.at); conn == nil {
+			return nil
+		}
+	case backend.ReadAt, backend.WriteAt, backend.Append, backend.Sync, backend.CloseFile:
+		if conn = at(c.files, p.at); conn == nil {
+			return nil
+		}
 	}
 	var o *operation
 	if p.again {
 		o = c.usedBefore(p.kind)
 	}
 	if o == nil {
-		o = &operation{number: len(c.operations)}
+		o = &operation{number: len(c.operations), world: c.world}
 		c.operations = append(c.operations, o)
 	}
 	c.checkPoison(o)
@@ -205,7 +213,7 @@ func (c *caller) operation(p *operationPlan) *operation {
 func (c *caller) fill(o *operation, p *operationPlan, conn *connection) {
 	o.kind, o.conn, o.full = p.kind, conn, p.full
 	o.buffer, o.pool, o.late, o.accepted, o.delivered = nil, nil, nil, nil, 0
-	o.deadline, o.due = c.moment(p.deadline), 0
+	o.deadline, o.due, o.batch, o.several, o.lates = c.moment(p.deadline), 0, p.batch, nil, nil
 	switch p.kind {
 	case backend.Read, backend.Write:
 		if p.pool > 0 && p.kind == backend.Read {
@@ -213,6 +221,8 @@ func (c *caller) fill(o *operation, p *operationPlan, conn *connection) {
 			break
 		}
 		o.setMemory(p.size)
+	case backend.Receive, backend.Send, backend.ReadAt, backend.WriteAt, backend.Append:
+		c.fillOther(o, p)
 	case backend.Borrow:
 		o.pool = c.pools[p.pool-1]
 	case backend.Timer:
@@ -261,12 +271,13 @@ func (c *caller) use(o *operation) *use {
 		u.memory = o.bytes()
 		u.total = len(u.memory)
 	}
-	if o.kind == backend.Write && o.buffer == &o.own {
+	c.prepareSeveral(u)
+	if (o.kind == backend.Write || o.kind == backend.WriteAt || o.kind == backend.Append) && o.buffer == &o.own {
 		for i := range u.memory {
 			u.memory[i] = byte(u.number*11 + i*5)
 		}
 	}
-	if o.kind == backend.Write {
+	if o.kind == backend.Write || o.kind == backend.WriteAt || o.kind == backend.Append {
 		u.expect = slices.Clone(u.memory)
 	}
 	u.deadline, u.sure = o.deadline, o.moving == 0
@@ -463,31 +474,4 @@ func (c *caller) move(i *instruction) {
 	if !moved {
 		u.sure = false
 	}
-}
-
-// mistake submits one operation twice in one call. The call panics, and the port
-// accepts nothing.
-func (c *caller) mistake() {
-	conn := at(c.connections, 0)
-	if conn == nil {
-		return
-	}
-	post := &operation{number: -1, kind: backend.Post}
-	o := &operation{number: -1, kind: backend.Read, conn: conn}
-	o.setMemory(4)
-	accepted := func() (ok bool) {
-		defer func() {
-			if r := recover(); r == any(errAbandoned) {
-				panic(r)
-			}
-		}()
-		return c.port.Submit([]core.Operation{post, o, o}, false)
-	}()
-	if accepted {
-		c.fail("an operation is accepted twice at once")
-	}
-	if core.PhaseOf(&post.Record) != core.Idle || core.PhaseOf(&o.Record) != core.Idle {
-		c.fail("a refused operation is not given back")
-	}
-	o.own.Bytes() // panics if the caller does not own it
 }

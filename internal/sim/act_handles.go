@@ -1,6 +1,8 @@
 package sim
 
 import (
+	"slices"
+
 	"github.com/completionport/completion/internal/backend"
 	"github.com/completionport/completion/internal/core"
 )
@@ -123,17 +125,11 @@ func (c *caller) giveBack() {
 }
 
 func (c *caller) closeHandle(i int) {
-	n := len(c.connections) + len(c.listeners)
-	if n == 0 {
+	all := slices.Concat(c.connections, c.listeners, c.mailboxes, c.files)
+	if len(all) == 0 {
 		return
 	}
-	i %= n
-	var conn *connection
-	if i < len(c.connections) {
-		conn = c.connections[i]
-	} else {
-		conn = c.listeners[i-len(c.connections)]
-	}
+	conn := all[i%len(all)]
 	conn.closeTried = true
 	c.a.effect = func() { c.visitAll(conn.socket, visitCloseHandle) }
 	conn.handle.Close()
@@ -169,4 +165,31 @@ func (c *caller) shutdown(i *instruction) {
 		c.checkClosed()
 	}
 	c.closeTried = true
+}
+
+// mistake submits one operation twice in one call. The call panics, and the port
+// accepts nothing.
+func (c *caller) mistake() {
+	conn := at(c.connections, 0)
+	if conn == nil {
+		return
+	}
+	post := &operation{number: -1, kind: backend.Post}
+	o := &operation{number: -1, kind: backend.Read, conn: conn}
+	o.setMemory(4)
+	accepted := func() (ok bool) {
+		defer func() {
+			if r := recover(); r == any(errAbandoned) {
+				panic(r)
+			}
+		}()
+		return c.port.Submit([]core.Operation{post, o, o}, false)
+	}()
+	if accepted {
+		c.fail("an operation is accepted twice at once")
+	}
+	if core.PhaseOf(&post.Record) != core.Idle || core.PhaseOf(&o.Record) != core.Idle {
+		c.fail("a refused operation is not given back")
+	}
+	o.own.Bytes() // panics if the caller does not own it
 }

@@ -53,8 +53,11 @@ func (c *caller) take(o *operation, waited bool) {
 // outcome of its last use was.
 func (w *world) checkRefused(u *use) {
 	n, f, ok := core.Outcome(&u.op.Record)
-	if !ok || n != 0 || f == nil || f.Code != core.Closed {
+	if !ok || n != 0 || f == nil || f.Code != core.Closed && f.Code != core.FileClosed {
 		w.fail("%v is refused with %d bytes, %+v", u, n, f)
+	}
+	if core.DatagramsOf(&u.op.Carrier).Done != 0 {
+		w.fail("%v is refused and tells of datagrams", u)
 	}
 	if u.op.late != nil || u.op.accepted != nil || u.kind == backend.Read && !u.late && len(u.op.bytes()) > 0 {
 		w.fail("%v is refused and has brought something", u)
@@ -72,16 +75,19 @@ func (c *caller) keep(u *use) {
 		if !c.keeps && c.schedule.pick(2) == 0 {
 			c.release()
 		}
-	case o.buffer == &o.own:
+	case o.buffer == &o.own, o.batch > 0:
 		o.poison()
 	}
+	c.keepSeveral(o)
 	if o.accepted != nil {
 		c.know(&connection{handle: o.accepted, socket: u.product})
 	}
 }
 
 func (w *world) checkCount(u *use) {
-	if u.kind == backend.Read || u.kind == backend.Write {
+	if u.kind == backend.Receive || u.kind == backend.Send || isPooled(u.kind) {
+		w.checkOthers(u)
+	} else if u.kind == backend.Read || u.kind == backend.Write {
 		if u.n != int64(u.moved) {
 			w.fail("%v: N is %d, moved were %d", u, u.n, u.moved)
 		}
@@ -115,7 +121,7 @@ func (w *world) checkFailure(u *use) {
 	if u.failure != nil {
 		code = u.failure.Code
 	}
-	if code == core.EndOfFile && u.socket.fatal != 0 {
+	if code == core.EndOfFile && u.kind == backend.Read && u.socket.fatal != 0 {
 		w.fail("%v: a reset is taken for the end of the stream", u)
 	}
 	if !w.hasReason(u, code) && !w.fromConnect(u, code) {
@@ -143,12 +149,20 @@ func (w *world) hasReason(u *use, code core.Code) bool {
 		return sideOf(u.kind) == 1 && u.socket != nil && w.brokenBefore(u) && u.moved == 0
 	case core.LimitExceeded:
 		return w.plan.maxInFlight > 0 && u.calls == 0
+	case core.EndOfFile, core.UnexpectedEndOfFile:
+		if u.kind == backend.ReadAt {
+			return u.calls == 1
+		}
+	}
+	switch code {
 	case core.EndOfFile:
 		return u.kind == backend.Read && u.sawEnd && u.moved == 0
 	case core.UnexpectedEndOfFile:
 		return u.kind == backend.Read && u.sawEnd && u.op.full && u.moved > 0
 	case core.System:
 		return w.knownErrno(u)
+	case core.FileClosed:
+		return w.hasReason(u, core.Closed) || w.closesFile(u)
 	}
 	return true
 }
@@ -175,7 +189,13 @@ func (w *world) endsInShutdown(u *use) bool {
 			return true // Shutdown closes the port with the operations that are left
 		}
 	}
-	return u.kind != backend.Write && u.kind != backend.CloseWrite || u.socket.late
+	switch u.kind {
+	case backend.Write, backend.CloseWrite, backend.Send:
+		return u.socket.late
+	case backend.WriteAt, backend.Append, backend.Sync, backend.CloseFile:
+		return false
+	}
+	return true
 }
 
 // brokenBefore reports whether a write of the same socket had ended after some of its
@@ -260,12 +280,16 @@ func (w *world) checkProduct(u *use) {
 		if o.delivered != 1 {
 			w.fail("%v: Deliver was called %d times", u, o.delivered)
 		}
-		has := u.moved > 0
+		has := u.moved > 0 && o.batch == 0
 		if u.kind == backend.Borrow {
 			has = u.failure == nil
 		}
 		if (o.late != nil) != has {
 			w.fail("%v: a buffer without bytes, or bytes without a buffer", u)
+		}
+	case u.kind == backend.Receive || u.kind == backend.Send:
+		if o.delivered != 1 {
+			w.fail("%v: Deliver was called %d times", u, o.delivered)
 		}
 	case o.delivered != 0:
 		w.fail("%v: Deliver was called", u)
@@ -294,6 +318,7 @@ func (w *world) checkBytes(u *use) {
 // checkPoison: nothing writes to memory that the caller owns.
 func (w *world) checkPoison(o *operation) {
 	o.own.Memory() // panics if the caller does not own it
+	w.checkSeveral(o)
 	if m := o.memory; !bytes.Equal(m, poisoned[:len(m)]) && len(m) > 0 && o.buffer == &o.own && o.use == nil {
 		w.fail("the buffer of operation %d was touched after its completion: %v", o.number, m)
 	}

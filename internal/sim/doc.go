@@ -20,6 +20,9 @@
 // such strings, so a failure can be replayed. It is shrunk by shortening the strings. The
 // first choice of the plan selects the backend: choices below 7 select epoll.
 //
+// Three worlds in ten also have datagram sockets (mail.go), a file and a work pool (files.go).
+// The choices that add them to a plan are its last ones (plan_others.go).
+//
 // One world in two hundred keeps its leader busy for a while (busy.go). Each look of the
 // leader finds an event, loops find more items in the queue than they may dequeue between
 // two looks, directions are on the ready list again and again, and calls and loop bodies
@@ -28,6 +31,8 @@
 // The checks are in
 //
 //	check.go             outcomes
+//	mail_check.go        those of datagrams
+//	files.go             those of the work pool
 //	idle.go              no waiter sleeps while there is work for it
 //	timely.go            what is due waits for a bounded number of the leader's turns
 //	kernel.go, wire.go   the arguments of calls

@@ -73,7 +73,7 @@ func (e *explorer) replay(plan, schedule []byte, trace bool) result {
 }
 
 func (e *explorer) one(p *choices, schedule choices, how strategy, trace bool) result {
-	w := newWorld(&e.stable, &e.totals, makePlan(p), schedule, how, trace)
+	w := newWorld(&e.stable, &e.totals, planOf(p), schedule, how, trace)
 	w.watch = e.watch
 	w.explore()
 	e.totals.schedules++

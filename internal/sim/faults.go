@@ -52,6 +52,13 @@ const (
 	keptBusy         // a look found something, since the world keeps the leader busy
 	gathered         // several writes leave together
 	gatheredShort    // and there is room for the first of them, but not for all
+	shortBatch       // a call receives fewer datagrams than there are
+	shortSend        // a call sends fewer datagrams than there is room for
+	errorBehind      // an error is reported beside datagrams that were received
+	refusedEarlier   // an error of a datagram that was sent before
+	functionPanics   // a function of the work pool panics
+	hearsItsContext  // a function of the work pool ends with the error of its context
+	triedInVain      // a read of a file needs a goroutine after all
 	// With kqueue only.
 	refusedHalfWay // the second of two changes fails
 	changedClosed  // a change fails because its descriptor is closed
@@ -106,6 +113,8 @@ var faultNames = [faults]string{
 	"context ended", "observed",
 	"read ends at urgent data", "read ends where urgent data was", "read ends with a message", "urgent data alone",
 	"kept busy", "writes gathered", "gathered writes cut short",
+	"short batch", "short send", "error behind datagrams", "error of an earlier datagram", "function panics",
+	"function hears its context", "tried in vain",
 	"second change refused", "change of a closed descriptor", "EINTR on a change", "EINTR on a wait", "lingering with events",
 	"stale event of a reused number", "reopened at once",
 	"extra Write event", "Write before Read", "EV_EOF with data left", "EV_EOF with fflags",

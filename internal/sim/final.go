@@ -40,6 +40,7 @@ func (w *world) checkCallbacks() {
 		switch a.calling {
 		case callbackCall:
 			running = true
+		case workerCall:
 		case verbNames[closePort], verbNames[closeHandle], verbNames[submit], verbNames[cancel], verbNames[stats]:
 		default: // a callback that only wakes the poller does no harm
 			if a != w.current {
@@ -73,6 +74,7 @@ func (w *world) checkFinal() {
 	for _, o := range w.operations {
 		w.checkPoison(o)
 	}
+	w.checkFiles()
 	if w.plan.observe && (w.submitted != int(st.Submitted) || w.completed != w.submitted) {
 		w.fail("the observer saw %d submitted and %d completed of %d", w.submitted, w.completed, st.Submitted)
 	}

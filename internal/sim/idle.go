@@ -71,9 +71,7 @@ func (w *world) checkLent() {
 		lent += pool.Lent()
 	}
 	for _, u := range w.uses {
-		if u.holdsBuffer() {
-			want++
-		}
+		want += u.holds()
 	}
 	for _, s := range w.shares {
 		if s.alive() {
@@ -144,7 +142,10 @@ func (w *world) couldProgress(u *use) string {
 		}
 		return "its pool has a buffer"
 	}
-	if u.kind == backend.Read && w.waitsForBuffer(u.socket) {
+	if isPooled(u.kind) {
+		return w.couldBePerformed(u)
+	}
+	if (u.kind == backend.Read || u.kind == backend.Receive) && w.waitsForBuffer(u.socket) {
 		return ""
 	}
 	return w.canMove(u)
@@ -179,6 +180,8 @@ func (w *world) canMove(u *use) string {
 		if s.phase != pending && (u.calls > 0 || w.aloneOut(u, s)) {
 			return "its connect is decided"
 		}
+	case backend.Receive, backend.Send:
+		return canMoveMail(u, mask)
 	case backend.Read:
 		if s.phase == pending || s.phase == fresh || mask&backend.Readable == 0 {
 			return ""

@@ -317,10 +317,6 @@ func (k *kernel) Connected(fd int) syscall.Errno {
 	return k.outcome(s, u)
 }
 
-// Receive and Send are not in the plan yet.
-func (k *kernel) Receive(int, []backend.Message) (int, syscall.Errno) { return 0, syscall.EOPNOTSUPP }
-func (k *kernel) Send(int, []backend.Message) (int, syscall.Errno)    { return 0, syscall.EOPNOTSUPP }
-
 func (k *kernel) CloseWrite(fd int) syscall.Errno {
 	s, u := k.call(fd, backend.CloseWrite)
 	if u == nil {
@@ -362,6 +358,9 @@ func (k *kernel) Close(fd int) syscall.Errno {
 
 // Classify returns what package sys returns on Linux, for the errnos of this kernel.
 func (k *kernel) Classify(kind backend.Kind, errno syscall.Errno) backend.Class {
+	if isOfMail := kind == backend.Receive || kind == backend.Send; isOfMail && errno != syscall.EAGAIN && errno != syscall.EINTR {
+		return backend.Failed
+	}
 	switch errno {
 	case syscall.EAGAIN, syscall.EINPROGRESS:
 		return backend.WouldBlock

@@ -10,8 +10,8 @@ type mutant struct {
 // edit replaces a text that stands in the file once.
 type edit struct{ old, new string }
 
-// mutants of the engine are what the simulator must catch. A text is as short as it can be.
-var mutants = []mutant{
+// mutantsOfStreams are those of the engine that connections and timers show. A text is as short as it can be.
+var mutantsOfStreams = []mutant{
 	{"LatchClearedAfterTheCall", "direction.go", []edit{
 		{"h.latch[d] &^= ready | stopsShort\n", "h.latch[d] &^= stopsShort\n"},
 		{"h.lockMutex()\n\th.counts.calls++", "h.lockMutex()\n\th.latch[d] &^= ready\n\th.counts.calls++"}}},

@@ -2,6 +2,7 @@ package sim
 
 import (
 	"fmt"
+	"slices"
 	"syscall"
 
 	"github.com/completionport/completion/internal/backend"
@@ -20,6 +21,8 @@ type connection struct {
 // operation is an operation that actors submit. It may be used again.
 type operation struct {
 	core.Record
+	core.Carrier
+	world  *world
 	number int
 	use    *use // the current one
 
@@ -36,9 +39,13 @@ type operation struct {
 	address  backend.Address
 	due      int64
 	deadline int64
+	batch    int           // how many datagrams; 0 for one that is no batch
+	several  []core.Buffer // of a batch
+	memories [][]byte      // of several
 
 	accepted  *core.Handle
 	late      *core.Buffer
+	lates     []*core.Buffer // of a pooled batch
 	delivered int
 
 	cancelling int // calls of Cancel under way
@@ -60,8 +67,13 @@ func (o *operation) Describe(r *core.Request) {
 	if o.conn != nil {
 		r.Handle = o.conn.handle
 	}
-	if o.kind == backend.Connect {
+	switch o.kind {
+	case backend.Connect:
 		r.Address = &o.address
+	case backend.Receive, backend.Send:
+		o.describeDatagrams(r)
+	case backend.Work:
+		r.Target = o
 	}
 }
 
@@ -96,11 +108,17 @@ func (o *operation) poison() {
 	o.own.Memory() // panics if the caller does not own it
 	o.second.Memory()
 	copy(o.memory, poisoned)
+	for i := range o.several {
+		copy(o.several[i].Memory(), poisoned)
+	}
 }
 
 func (o *operation) Deliver(r core.Result) {
 	o.accepted, o.late = r.Accepted, r.Buffer
 	o.delivered++
+	if o.kind == backend.Receive && o.pool != nil && o.batch > 0 {
+		o.lates = slices.Clone(core.DatagramsOf(&o.Carrier).Buffers)
+	}
 }
 
 // use is one use of an operation: what was requested, and what is known of it.
@@ -131,6 +149,14 @@ type use struct {
 	sawEnd  bool
 	errno   syscall.Errno // of its last call, if that was refused
 	product *socket
+
+	got         []letter // datagrams that were received, as far as there was room
+	truncated   []bool   // whether there was not room for all of them
+	errorBehind bool     // its call has returned an errno beside them
+	parts       [][]byte // datagrams to send
+	done        int      // how many of them were sent
+	result      outcome  // of its call, if the work pool performs it
+	tried       bool     // a try has found nothing
 
 	refusedAtOnce bool  // none of its calls may reach the kernel
 	debt          debt  // since when it has timed out
@@ -170,12 +196,22 @@ func (u *use) unfinished() bool {
 	return false
 }
 
-// holdsBuffer reports whether the operation holds a buffer of a pool.
-func (u *use) holdsBuffer() bool {
-	if u.kind == backend.Borrow {
-		return !u.handedOut && u.op.late != nil
+// holds returns how many buffers of a pool the operation holds.
+func (u *use) holds() (n int) {
+	switch {
+	case u.handedOut || !u.late:
+	case u.kind == backend.Borrow:
+		if u.op.late != nil {
+			return 1
+		}
+	case u.kind == backend.Receive:
+		for _, l := range u.got {
+			n += min(len(l.bytes), 1)
+		}
+	case u.moved > 0:
+		return 1
 	}
-	return u.late && !u.handedOut && u.moved > 0
+	return n
 }
 
 // before reports whether u was certainly submitted before v.
@@ -188,7 +224,8 @@ func (u *use) before(v *use) bool {
 
 // sideOf returns the direction of a kind: 0 in, 1 out.
 func sideOf(k backend.Kind) int {
-	if k == backend.Read || k == backend.Accept || k == backend.Borrow {
+	switch k {
+	case backend.Read, backend.Accept, backend.Borrow, backend.Receive, backend.ReadAt:
 		return 0
 	}
 	return 1

@@ -25,6 +25,10 @@ type plan struct {
 	activity    int // how many actions each peer makes
 	sockets     socketKind
 	taken       bool // the first socket is adopted; its previous owner received urgent data
+	mailboxes   int  // datagram sockets
+	files       int
+	tries       bool // reads of files may end without a goroutine
+	workers     int  // goroutines of the work pool
 	busy        busy
 	actors      [][]instruction
 	closing     instruction
@@ -102,6 +106,7 @@ type operationPlan struct {
 	deadline int64
 	due      int64
 	target   uint16
+	batch    int  // of datagrams, 0 for one that is no batch
 	again    bool // use an operation that was delivered before, if there is one
 }
 

@@ -46,6 +46,9 @@ type socket struct {
 	listening bool
 	backlog   []*socket
 
+	mail *mailbox // of a datagram socket
+	file *file    // it is none: it has the uses of a file
+
 	// What the poller knows.
 	armed      bool
 	listed     bool // in the ready list
@@ -109,6 +112,9 @@ func (k *kernel) mask(s *socket) (r backend.Readiness) {
 			r |= backend.Readable
 		}
 		return r
+	}
+	if s.mail != nil {
+		return k.maskOfMail(s)
 	}
 	switch s.phase {
 	case pending:

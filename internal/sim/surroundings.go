@@ -95,7 +95,7 @@ func (w *world) happen(e event) {
 	default:
 		for i, p := range w.peers {
 			if min(firstPeer+event(i), events-1) == e && w.stirs(p) {
-				w.stir(p)
+				w.stirAny(p)
 				return
 			}
 		}
@@ -165,6 +165,9 @@ func (k *kernel) decide(s *socket) {
 // stirs reports whether a peer has something to do.
 func (w *world) stirs(p *peer) bool {
 	s := p.socket
+	if s.mail != nil {
+		return w.stirsMail(p)
+	}
 	if !s.open || s.gone {
 		return false
 	}

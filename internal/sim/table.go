@@ -21,10 +21,17 @@ const (
 	writes
 	closeWrites
 	borrows
+	receives
+	lateReceives
+	sends
+	works
+	filings // all of files but CloseFile
+	closeFiles
 	classes
 )
 
-var classNames = [classes]string{"post", "timer", "accept", "connect", "read", "late read", "write", "closewrite", "borrow"}
+var classNames = [classes]string{"post", "timer", "accept", "connect", "read", "late read", "write", "closewrite", "borrow",
+	"receive", "pooled recv", "send", "work", "file", "closefile"}
 
 func (u *use) class() class {
 	switch u.kind {
@@ -45,6 +52,26 @@ func (u *use) class() class {
 		return closeWrites
 	case backend.Borrow:
 		return borrows
+	}
+	return u.otherClass()
+}
+
+// otherClass is class for datagrams and the work pool.
+func (u *use) otherClass() class {
+	switch u.kind {
+	case backend.Receive:
+		if u.late {
+			return lateReceives
+		}
+		return receives
+	case backend.Send:
+		return sends
+	case backend.Work:
+		return works
+	case backend.ReadAt, backend.WriteAt, backend.Append, backend.Sync:
+		return filings
+	case backend.CloseFile:
+		return closeFiles
 	}
 	return posts
 }
@@ -126,12 +153,33 @@ func impossible(c class, s core.Phase, v visit) string {
 		return "has no handle"
 	case c == posts && s == core.Queued:
 		return "never waits"
-	case v == visitPartial && c != reads && c != lateReads && c != writes:
+	case c == works || c == filings || c == closeFiles:
+		return impossibleForPool(c, v)
+	case v == visitPartial && c != reads && c != lateReads && c != writes && c != sends:
 		return "is done in one piece"
 	case v == visitAgain && (c == connects || c == closeWrites):
 		return "is never made twice"
 	case v == visitWouldBlock && c == closeWrites:
 		return "never blocks"
+	}
+	return ""
+}
+
+// impossibleForPool is impossible for operations of the work pool.
+func impossibleForPool(c class, v visit) string {
+	switch {
+	case v == visitPartial:
+		return "is done in one piece"
+	case v == visitEdge:
+		return "has no socket"
+	case v == visitAgain:
+		return "is never made twice"
+	case v == visitWouldBlock && c != filings:
+		return "never blocks"
+	case c == works && v == visitCloseHandle:
+		return "has no handle"
+	case c == closeFiles && v == visitError:
+		return "a close does not fail here"
 	}
 	return ""
 }

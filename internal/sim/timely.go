@@ -186,7 +186,7 @@ func (w *world) buffersAreOut() bool {
 		return true
 	}
 	for _, v := range w.uses {
-		if v.holdsBuffer() || v.late && !v.handedOut && v.unfinished() && v.phase() == core.Calling {
+		if v.holds() > 0 || v.late && !v.handedOut && v.unfinished() && v.phase() == core.Calling {
 			return true
 		}
 	}

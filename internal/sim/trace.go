@@ -15,7 +15,7 @@ var verbNames = [verbs]string{
 var actorNames = [...]string{"Anna", "Bert", "Cleo", "Dora", "Emil"}
 
 var codeNames = [...]string{"success", "end of file", "unexpected end of file", "closed", "deadline exceeded", "cancelled",
-	"write aborted", "limit exceeded", "buffer full", "foreign", "system", "shut out"}
+	"write aborted", "limit exceeded", "buffer full", "foreign", "system", "shut out", "file closed"}
 
 // trace adds a line about the actor that runs, or about the surroundings.
 func (w *world) trace(format string, args ...any) {

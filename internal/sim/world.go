@@ -43,6 +43,9 @@ type world struct {
 	// What the actors have.
 	connections []*connection
 	listeners   []*connection
+	mailboxes   []*connection // datagram sockets
+	files       []*connection
+	performing  int // goroutines of the work pool that are in a call
 	operations  []*operation
 	idleOps     []*operation // delivered
 	uses        []*use
@@ -93,7 +96,7 @@ func newWorld(st *stable, t *totals, p *plan, schedule choices, how strategy, tr
 	options := core.Options{
 		Poller: w.newPoller(), Kernel: w.kernel, SpinWait: p.spin, MaxInFlight: p.maxInFlight, Steps: w,
 		Explain: w.explain, ArmCall: armCall,
-		EndsPerTurn: 2, Processors: 1 + (p.activity+p.visitors)%3, // not a choice: that would change the stored schedules
+		EndsPerTurn: 2, Workers: p.workers, Processors: 1 + (p.activity+p.visitors)%3, // not a choice: that would change the stored schedules
 	}
 	if p.block {
 		options.LoopWait = backend.Block
@@ -130,6 +133,16 @@ func newWorld(st *stable, t *totals, p *plan, schedule choices, how strategy, tr
 		w.adopt(s, false)
 	}
 	return w
+}
+
+// addOthers makes the datagram sockets and the files of the plan.
+func (w *world) addOthers() {
+	for range w.plan.mailboxes {
+		w.addMailbox()
+	}
+	for range w.plan.files {
+		w.addFile()
+	}
 }
 
 func (w *world) newPoller() backend.Poller {
@@ -174,7 +187,9 @@ func (w *world) adopt(s *socket, isConnected bool) *connection {
 // know makes a connection known to the actors.
 func (w *world) know(c *connection) {
 	c.socket.conn = c
-	if c.socket.listening {
+	if c.socket.mail != nil {
+		w.mailboxes = append(w.mailboxes, c)
+	} else if c.socket.listening {
 		w.listeners = append(w.listeners, c)
 	} else {
 		w.connections = append(w.connections, c)
@@ -183,6 +198,7 @@ func (w *world) know(c *connection) {
 
 // explore runs the actors of the plan and checks everything.
 func (w *world) explore() {
+	w.addOthers()
 	for _, script := range w.plan.actors {
 		w.start(actorNames[len(w.actors)], func(a *actor) { w.act(a, script) })
 	}
