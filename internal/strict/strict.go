@@ -19,13 +19,14 @@ var _ sys.Interposer = (*windowsRules)(nil)
 type windowsRules struct {
 	on atomic.Bool // whether the rules apply to operations that are begun now
 
-	mu      sync.Mutex
-	inside  map[uintptr]*operation // by the address of the system's block
-	given   map[*windows.Overlapped]*operation
-	sockets map[int]socket
-	late    map[sys.CompletionPort][]sys.Packet
-	begun   int
-	packets int // of operations, so far
+	mu        sync.Mutex
+	inside    map[uintptr]*operation // by the address of the system's block
+	given     map[*windows.Overlapped]*operation
+	sockets   map[int]socket
+	late      map[sys.CompletionPort][]sys.Packet
+	begun     int
+	packets   int // of operations, so far
+	overflows int // packets of datagrams that did not fit, which the call had reported before
 
 	foreign windows.Overlapped
 }
@@ -40,9 +41,15 @@ type operation struct {
 }
 
 type socket struct {
-	port  sys.CompletionPort
-	skips bool
+	port        sys.CompletionPort
+	skips       bool
+	isDatagrams bool
+	// hears: a receive ends because a datagram that was sent before has found nobody. The
+	// system begins with true.
+	hears bool
 }
+
+const soType = 0x1008 // SO_TYPE
 
 // rules is nil until Set is called.
 var rules *windowsRules
@@ -76,6 +83,17 @@ func Packets() int {
 	return rules.packets
 }
 
+// Overflows returns the number of packets of datagrams that did not fit, and that the calls
+// had reported before.
+func Overflows() int {
+	if rules == nil {
+		return 0
+	}
+	rules.mu.Lock()
+	defer rules.mu.Unlock()
+	return rules.overflows
+}
+
 // HasEnded reports whether an operation on fd has ended without its packet having been
 // dequeued: a write if isWrite is true, otherwise any other operation. The rules must have
 // been on when the operation was begun.
@@ -92,9 +110,35 @@ func HasEnded(fd int, isWrite bool) bool {
 
 // Associated records the port and the mode of a descriptor.
 func (r *windowsRules) Associated(fd int, port sys.CompletionPort, skips bool) {
+	kind, err := windows.GetsockoptInt(windows.Handle(fd), windows.SOL_SOCKET, soType)
+	isDatagrams := err == nil && kind == windows.SOCK_DGRAM
+	if isDatagrams && skips && r.on.Load() {
+		panic("strict: the skip mode of a datagram socket, which is documented for TCP only")
+	}
 	r.mu.Lock()
-	r.sockets[fd] = socket{port, skips}
-	r.mu.Unlock()
+	defer r.mu.Unlock()
+	hears := !isDatagrams || r.sockets[fd].hears
+	r.sockets[fd] = socket{port, skips, isDatagrams, hears}
+}
+
+// Unreachable records what was selected.
+func (r *windowsRules) Unreachable(fd int, ends bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	s := r.sockets[fd]
+	s.hears = ends
+	r.sockets[fd] = s
+}
+
+// checkHearing panics if a receive of a datagram socket could end because of what was sent to
+// others. mu is held.
+func (r *windowsRules) checkHearing(fd int) {
+	if s := r.sockets[fd]; !s.isDatagrams || !s.hears {
+		return
+	}
+	if _, err := windows.Getpeername(windows.Handle(fd)); err != nil {
+		panic("strict: a receive of a socket that is not connected ends when a datagram of another finds nobody")
+	}
 }
 
 // Begin gives the system a block of its own.
@@ -107,6 +151,9 @@ func (r *windowsRules) Begin(fd int, own *windows.Overlapped, sends int) *window
 	}
 	o := &operation{system: *own, own: own, fd: fd, isWrite: sends > 0}
 	r.mu.Lock()
+	if sends == 0 {
+		r.checkHearing(fd)
+	}
 	r.inside[addressOf(&o.system)] = o
 	r.given[own] = o
 	r.mu.Unlock()
@@ -131,6 +178,12 @@ func (r *windowsRules) Began(fd int, own *windows.Overlapped, errno syscall.Errn
 	case errno == 0 && !socket.skips: // a packet will come
 	case errno == 0:
 		r.ended(o)
+	case errno == windows.WSAEMSGSIZE && socket.isDatagrams:
+		// A warning, which to the kernel is no failure: there is a packet, too.
+		r.forget(o)
+		o.own.Internal = uintptr(windows.STATUS_BUFFER_OVERFLOW)
+		windows.PostQueuedCompletionStatus(windows.Handle(socket.port), uint32(o.system.InternalHigh), uintptr(fd), o.own)
+		r.overflows++
 	default:
 		r.forget(o)
 	}

@@ -11,6 +11,9 @@ type Interposer interface {
 	// Associated is called when a descriptor was associated with a port. If skips is
 	// true, an operation that succeeds at once has no packet.
 	Associated(fd int, port CompletionPort, skips bool)
+	// Unreachable is called when it was selected whether receives of a datagram socket end
+	// because a datagram that was sent before has found nobody.
+	Unreachable(fd int, ends bool)
 	// Begin is called before the call that begins an operation on fd. sends is the
 	// number of bytes that it sends, 0 for any other operation. Begin returns the
 	// OVERLAPPED for the system, which replaces the operation's own.

@@ -113,6 +113,9 @@ func reportUnreachable(fd int, on bool) {
 		called("WSAIoctl")
 		ioctl(windows.Handle(fd), code, (*byte)(unsafe.Pointer(&value)), 4, nil, 0, &n, nil, 0)
 	}
+	if Interposed != nil {
+		Interposed.Unreachable(fd, on)
+	}
 }
 
 // ConnectPackets is connect, which does not wait on a datagram socket.

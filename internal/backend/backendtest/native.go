@@ -46,7 +46,7 @@ func (w *world) result(o *operation) (int, backend.Errno) {
 
 // ended returns the readiness that reports the end of the operation.
 func (o *operation) ended() backend.Readiness {
-	if o.kind == backend.Accept || o.kind == backend.Read {
+	if o.kind == backend.Accept || o.kind == backend.Read || o.kind == backend.Receive {
 		return backend.EndedIn
 	}
 	return backend.EndedOut

@@ -16,9 +16,9 @@ import (
 // and closes it.
 func Run(t *testing.T, open func() (backend.Backend, error)) {
 	w := newWorld(t, open)
-	all := slices.Concat(pollerTests, readinessTests)
+	all := slices.Concat(pollerTests, datagramTests, readinessTests, datagramReadinessTests)
 	if w.direct() == nil {
-		all = slices.Concat(pollerTests, nativeTests)
+		all = slices.Concat(pollerTests, datagramTests, nativeTests, datagramNativeTests)
 	}
 	if _, ok := w.Poller.(backend.Parker); ok {
 		all = append(all, parkerTests...)
