@@ -57,6 +57,7 @@ var arrows = map[string]string{
 	"examples/tour":         ". ops",
 	"examples/static":       ". ops",
 	"examples/relay":        ". ops",
+	"examples/dns":          ". ops",
 }
 
 // strangers lists which package may import which modules outside the standard library.
@@ -66,6 +67,8 @@ var strangers = map[string]string{
 	"golang.org/x/sys/windows": "internal/sys internal/strict porttest",
 	"go.uber.org/goleak":       "porttest",
 	"golang.org/x/net/nettest": "",
+
+	"golang.org/x/net/dns/dnsmessage": "",
 }
 
 // modules are folders with a go.mod of their own. They are users of the library, and import
