@@ -40,6 +40,9 @@ func openNet(o options, z *zone, stderr io.Writer) (*netServer, error) {
 		}
 		return err
 	})
+	if err == nil {
+		err = s.socket.SetReadBuffer(readBuffer)
+	}
 	return s, err
 }
 

@@ -21,6 +21,10 @@ const acceptPause = 100 * time.Millisecond
 // patience is how long an answer may wait for room in the system.
 const patience = time.Second
 
+// readBuffer is the room for queries in the system, which come in bursts. The system may give
+// less.
+const readBuffer = 1 << 20
+
 // counts are what a server of either style counts.
 type counts struct{ datagrams, unsent, accepted, failed, queries atomic.Int64 }
 
@@ -73,6 +77,9 @@ func newServer(o options, z *zone, port *completion.Port, stderr io.Writer) (*se
 		s.socket, err = port.ListenPacket("udp", address)
 		return err
 	})
+	if err == nil {
+		err = s.socket.SetReadBuffer(readBuffer)
+	}
 	return s, err
 }
 

@@ -73,7 +73,7 @@ var strangers = map[string]string{
 
 // modules are folders with a go.mod of their own. They are users of the library, and import
 // what it may not.
-var modules = []string{"examples/bubble"}
+var modules = []string{"examples/bubble", "bench/dns"}
 
 func TestWhoImportsWhom(t *testing.T) {
 	for _, s := range sources(t) {
