@@ -158,6 +158,18 @@ func TestSizes(t *testing.T) {
 	}
 }
 
+// Over UDP no answer is larger than 1232 bytes, whatever the client takes.
+func TestLargestOverUDP(t *testing.T) {
+	z, err := parseZone(head + strings.Repeat("a 1 TXT "+strings.Repeat("x", 200)+"\n", 6))
+	must(t, err)
+	for _, kind := range []string{"Success aa tc", "Success aa\na.test. 1 TXT"} {
+		overTCP := !strings.Contains(kind, "tc")
+		if got := tell(t, z.answer(nil, ask(t, 1, "a.test.", dnsmessage.TypeTXT, 4096), overTCP)); !strings.HasPrefix(got, kind) {
+			t.Errorf("over TCP %v: %.100s", overTCP, got)
+		}
+	}
+}
+
 // messages are some that are no plain queries, and the status of the answer, -1 without one.
 var messages = []struct {
 	name   string
@@ -177,6 +189,9 @@ var messages = []struct {
 	{"a pointer to itself", func(q []byte) []byte { q[12], q[13] = 0xc0, 12; return q }, formatError},
 	{"a pointer to the header", func(q []byte) []byte { q[12], q[13] = 0xc0, 0; return q }, formatError},
 	{"a label of 64 bytes", func(q []byte) []byte { q[12] = 64; return q }, formatError},
+	{"a label of 64 bytes that is there", func(q []byte) []byte {
+		return slices.Concat(q[:12], []byte{64}, bytes.Repeat([]byte{'a'}, 64), []byte{0, 0, 1, 0, 1}, q[len(q)-11:])
+	}, formatError},
 	{"a long name", func(q []byte) []byte { return longName(q, 4) }, formatError},
 	{"the longest name", func(q []byte) []byte { return longName(q, 3) }, refused},
 	{"chaos", func(q []byte) []byte { q[len(q)-11-1] = 3; return q }, refused},

@@ -292,6 +292,25 @@ func TestReadsLate(t *testing.T) {
 	})
 }
 
+// Answers that are long enough leave before the other queries that have come are answered.
+func TestLongAnswers(t *testing.T) {
+	inBubble(t, 1, func(w *world) {
+		c := w.dial()
+		synctest.Wait()
+		before := w.server.port.Stats().Submitted
+		const n = 100
+		c.send(bytes.Repeat(framed(ask(t, 7, "large.example.test.", dnsmessage.TypeTXT, 0)), n))
+		for range n {
+			c.expect(7, "Success aa")
+		}
+		synctest.Wait()
+		if n := w.server.port.Stats().Submitted - before; n != 3 {
+			t.Errorf("%d operations, want two writes and a read", n)
+		}
+		c.Close()
+	})
+}
+
 // A client has the idle time for each query, from its first byte to its last, and as long to
 // take an answer.
 func TestSlowTCP(t *testing.T) {
@@ -317,6 +336,9 @@ func TestSlowTCP(t *testing.T) {
 			t.Errorf("the slow client was served for %v", took)
 		}
 		silent.expectEnd()
+		if n := w.server.port.Stats().Handles; n != 2 {
+			t.Errorf("%d handles, want those of the server alone", n)
+		}
 		deaf.Close()
 		w.stop("TCP          3 connections, 2 failed")
 	})

@@ -173,7 +173,7 @@ func (c *connection) send() {
 	}
 	buf.Resize(len(out))
 	c.head.Buf, c.failure, c.sending = buf, nil, 1
-	if c.answer.count == 0 {
+	if c.answer.count == 0 { // of a SendFile, this means all
 		c.submit(&c.head)
 		return
 	}

@@ -54,9 +54,6 @@ func find(root *os.Root, r *http.Request) answer {
 	if r.Method == http.MethodHead {
 		a.text, a.count = "", 0
 	}
-	if a.count == 0 { // of a SendFile, 0 means all
-		a.close()
-	}
 	return a
 }
 

@@ -94,7 +94,12 @@ type serving struct {
 // inBubble runs a test with a server on a Memory. Time passes only while all goroutines wait.
 func inBubble(t *testing.T, test func(t *testing.T, s *serving)) {
 	t.Helper()
-	dir := folder(t)
+	dir, before := folder(t), descriptors()
+	defer func() {
+		if n := descriptors(); n != before && !t.Failed() {
+			t.Errorf("%d descriptors are open, and were %d before", n, before)
+		}
+	}()
 	synctest.Test(t, func(t *testing.T) {
 		s := &serving{t: t, folder: filepath.Join(dir, "site"), ended: make(chan struct{})}
 		port, err := completion.Open(&completion.Config{Memory: &s.network})
@@ -117,6 +122,12 @@ func inBubble(t *testing.T, test func(t *testing.T, s *serving)) {
 		}()
 		test(t, s)
 	})
+}
+
+// descriptors is the number of open descriptors, 0 on systems that don't tell.
+func descriptors() int {
+	open, _ := os.ReadDir("/proc/self/fd")
+	return len(open)
 }
 
 // stop stops the server, and checks that nothing is left, and how many clients have failed.
