@@ -128,7 +128,8 @@ func (o *ReadBatch) Release() {
 
 // WriteBatch sends several datagrams, in their order. It ends when all are sent, or with the
 // error of the first that was not: that is Messages[Count], and those behind it are not sent,
-// either. On Linux it makes one system call for 32 of them, sendmmsg(2), and elsewhere one for
+// either. If the program submits the others again, they are sent behind all that was queued
+// meanwhile: to keep an order, submit the next WriteBatch when this one is delivered. On Linux it makes one system call for 32 of them, sendmmsg(2), and elsewhere one for
 // each. N is the number of bytes of all that were sent.
 //
 // On a connected socket, Linux forgets an ECONNREFUSED that it finds behind the first datagram

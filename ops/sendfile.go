@@ -30,7 +30,8 @@ type SendFile struct {
 	// To is the socket.
 	To *completion.Socket
 
-	// File is an open file. The port does not use the position of the file. If the program
+	// File is an open file of package os: a completion.File has none to send. To open it without
+	// blocking, use an ops.Work. The port does not use the position of the file. If the program
 	// closes it before the SendFile has sent its last byte, the SendFile ends with an error. A
 	// SendFile without a File is a mistake: Submit panics.
 	File *os.File
@@ -40,9 +41,11 @@ type SendFile struct {
 	Offset int64
 
 	// Count is the number of bytes to send. If the file ends before that, the SendFile ends
-	// with io.ErrUnexpectedEOF. With 0, it sends all up to the end of the file. On systems of 32
-	// bits, it sends at most 2 GiB, also if Count is larger. If Count is negative, the SendFile
-	// ends with EINVAL.
+	// with io.ErrUnexpectedEOF. With 0, it sends all up to the end of the file: for an empty part
+	// of a file, submit no SendFile. On systems of 32 bits, it sends at most 2 GiB, also if Count
+	// is larger. If Count is negative, the SendFile ends with EINVAL. A Timeout is for all of
+	// Count. To cut a peer off that takes nothing, and not one that is slow, send pieces with a
+	// Timeout each.
 	Count int64
 
 	vector core.Vector
