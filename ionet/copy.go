@@ -19,16 +19,24 @@ var copyBuffers = sync.Pool{New: func() any { return new([copySize]byte) }}
 // ReadFrom reads from r until its end and writes everything to the connection. As in
 // package net, an error of r, too, is in a *net.OpError.
 //
+// Of a Conn of the same port, also behind an *io.LimitedReader, the port moves the bytes by
+// itself: see ops.Copy. If a deadline passes or one of the two is closed in the middle of that,
+// what was received and not sent yet is lost.
+//
 // Of a regular file, also behind an *io.LimitedReader, the system sends the bytes by itself
 // where it can: see ops.SendFile.
 func (c *Conn) ReadFrom(r io.Reader) (int64, error) {
-	sent, err := c.sendFile(r)
-	if err != nil {
+	sent, err, done := c.cross(r)
+	if err != nil || done {
+		return sent, c.copyError("readfrom", err)
+	}
+	n, err := c.sendFile(r)
+	if sent += n; err != nil {
 		return sent, c.copyError("readfrom", err)
 	}
 	b := copyBuffers.Get().(*[copySize]byte)
 	defer copyBuffers.Put(b)
-	n, err := io.CopyBuffer(onlyWriter{c}, onlyReader{r}, b[:])
+	n, err = io.CopyBuffer(onlyWriter{c}, onlyReader{r}, b[:])
 	return sent + n, c.copyError("readfrom", err)
 }
 
@@ -79,11 +87,21 @@ func (c *Conn) awaitFile(o *ops.SendFile) (int64, error) {
 
 // WriteTo reads from the connection until its end and writes everything to w. As in
 // package net, an error of w, too, is in a *net.OpError.
+//
+// To a Conn of the same port, the port moves the bytes by itself, as in ReadFrom.
 func (c *Conn) WriteTo(w io.Writer) (int64, error) {
+	sent := int64(0)
+	if to, ok := w.(*Conn); ok {
+		n, err, done := to.cross(c)
+		if err != nil || done {
+			return n, c.copyError("writeto", err)
+		}
+		sent = n
+	}
 	b := copyBuffers.Get().(*[copySize]byte)
 	defer copyBuffers.Put(b)
 	n, err := io.CopyBuffer(onlyWriter{w}, onlyReader{c}, b[:])
-	return n, c.copyError("writeto", err)
+	return sent + n, c.copyError("writeto", err)
 }
 
 func (c *Conn) copyError(op string, err error) error {

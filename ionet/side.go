@@ -19,11 +19,15 @@ type side struct {
 	mu       sync.Mutex
 	deadline completion.Deadline
 	inFlight completion.Operation // nil for none
+	crossing *crossing            // of inFlight, if that is a copy
 	over     bool                 // no operation begins any more
 	closed   bool                 // the next operation finds that, whatever the deadline was
 }
 
-var errOver = errors.New("ionet: the side is over")
+var (
+	errOver  = errors.New("ionet: the side is over")
+	errTimed = errors.New("ionet: the side has a deadline")
+)
 
 // await performs op, whose Op is base. The turn is held.
 func (s *side) await(port *completion.Port, op completion.Operation, base *completion.Op) error {
@@ -65,14 +69,19 @@ func (s *side) close() {
 // setDeadline sets the deadline of the operation in flight and of those to come.
 func (s *side) setDeadline(port *completion.Port, t time.Time) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	if s.closed {
+		s.mu.Unlock()
 		return
 	}
 	s.deadline = completion.At(t)
-	if s.inFlight != nil {
+	x := s.crossing
+	if s.inFlight != nil && x == nil {
 		// If it is complete already, it keeps its outcome.
 		port.SetDeadline(s.inFlight, s.deadline)
+	}
+	s.mu.Unlock()
+	if x != nil {
+		x.deadlineMoved(port)
 	}
 }
 

@@ -45,6 +45,11 @@ func (o *Copy) Describe(r *core.Request) {
 	r.Kind, r.Handle = backend.Copy, c.To
 }
 
+// Progress returns how many bytes have reached To so far. Any goroutine may call it at any time
+// after the Submit, unlike N: a program sees whether a Copy that takes long is idle. When the
+// Copy has ended, use N.
+func (o *Copy) Progress() int64 { return core.CopyingOf(&o.Copier).Progress() }
+
 // Lost returns how many bytes were taken from From and have not reached To. It is above 0 only if
 // the Copy has ended with an error. On Windows it may be too high if N may be too low. Lost panics
 // while the port owns the Copy.

@@ -40,6 +40,7 @@ func (c *Copying) begin(s *Slot) {
 	c.half.slot.Store(in)
 	in.enter(Accepted)
 	c.out, c.in, c.left = s, in, 2
-	c.taken, c.why, c.unpiped, c.readable = 0, nil, false, false
+	c.why, c.unpiped, c.readable = nil, false, false
 	c.turn.Store(inWaits)
+	c.reset()
 }

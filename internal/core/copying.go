@@ -37,6 +37,7 @@ type Copying struct {
 	Count    int64 // how many bytes, 0 for all
 
 	turn atomic.Uint32 // the flags below
+	sum  atomic.Int64  // bytes that have reached To, for Progress
 
 	// The half that has the turn owns the following.
 
@@ -73,7 +74,16 @@ func CopyingOf(c *Copier) *Copying { return &c.copying }
 // Taken returns how many bytes were taken from the source.
 func (c *Copying) Taken() int64 { return c.taken }
 
+// Progress returns how many bytes have reached the target so far.
+func (c *Copying) Progress() int64 { return c.sum.Load() }
+
 func (c *Copier) copies() *Copying { return &c.copying }
+
+// reset forgets the counts of the last use.
+func (c *Copying) reset() {
+	c.taken = 0
+	c.sum.Store(0)
+}
 
 // copyIn is the half in as an operation. No program gets it.
 type copyIn struct {

@@ -409,7 +409,7 @@ func (st *state) refuseOne(op Operation) {
 	case req.Kind == backend.Accept, isWork(req.Kind), req.Kind == backend.Borrow, reads && req.Pool != nil:
 		op.Deliver(Result{})
 	case req.Kind == backend.Copy:
-		copyingOf(op).taken = 0
+		copyingOf(op).reset()
 	case req.Kind == backend.OpenFile, req.Kind == backend.Stat:
 		op.Deliver(Result{})
 	case reads && req.Vector != nil:
