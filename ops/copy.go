@@ -35,13 +35,18 @@ type Copy struct {
 	// Count is the number of bytes to copy. With 0, the Copy goes on until the end of the
 	// stream. If it is negative, the Copy ends with EINVAL.
 	Count int64
+
+	// Some makes the Copy end as soon as it has copied some bytes and From has no more for now,
+	// as a Read does: so a proxy learns that a connection is not idle. Count is the most then.
+	// At the end of the stream, it ends with success and N 0.
+	Some bool
 }
 
 // Describe is for the port.
 func (o *Copy) Describe(r *core.Request) {
 	o.Op.Describe(r)
 	c := core.CopyingOf(&o.Copier)
-	c.From, c.To, c.Count = (*core.Handle)(o.From), (*core.Handle)(o.To), o.Count
+	c.From, c.To, c.Count, c.Some = (*core.Handle)(o.From), (*core.Handle)(o.To), o.Count, o.Some
 	r.Kind, r.Handle = backend.Copy, c.To
 }
 

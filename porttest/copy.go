@@ -19,6 +19,7 @@ var copyCases = []testCase{
 	copyToItselfEchoes,
 	copyOfAShortStream,
 	copyOfNothing,
+	copyOfSome,
 	copyOfABadCount,
 	copyOnMistakesPanics,
 }
@@ -193,6 +194,36 @@ func copyOfNothing(e *env) {
 	e.submit(p, o, behind)
 	e.expectInAnyOrderWith(p, map[completion.Operation]error{o: io.ErrUnexpectedEOF, behind: nil})
 	equal(e, "received", gets.receive(6), "behind")
+}
+
+// copyOfSome ends when nothing more is there for now.
+func copyOfSome(e *env) {
+	p := e.port(nil)
+	from, sends := e.unshared(p)
+	to, gets := e.unshared(p)
+	o := &ops.Copy{From: from, To: to, Some: true}
+	for _, message := range []string{"one", "another"} {
+		sends.send(message)
+		for left := len(message); left > 0; left -= o.N() {
+			is(e, p.Await(e.ctx, o), nil)
+			if o.N() < 1 || o.N() > left {
+				e.Fatalf("N is %d, %d bytes are left", o.N(), left)
+			}
+		}
+		equal(e, "received", gets.receive(len(message)), message)
+	}
+	o.Count = 2
+	sends.send("three")
+	for _, want := range []string{"th", "re", "e"} {
+		is(e, p.Await(e.ctx, o), nil)
+		equal(e, "received", gets.receive(len(want)), want)
+		equal(e, "N", o.N(), len(want))
+	}
+	sends.closeWrite()
+	for range 2 {
+		is(e, p.Await(e.ctx, o), nil)
+		equal(e, "N at the end", o.N(), 0)
+	}
 }
 
 func copyOfABadCount(e *env) {

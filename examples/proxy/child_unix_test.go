@@ -101,7 +101,7 @@ func (c *child) stop(sig os.Signal) (stdout, stderr string) {
 	said, _ := io.ReadAll(c.stdout)
 	warned, _ := io.ReadAll(c.stderr)
 	c.check(c.cmd.Wait())
-	for _, want := range []string{" 0 in flight, 0 queued\n", " 0 handles, 0 buffers lent\n"} {
+	for _, want := range []string{" 0 in flight, 0 queued\n", " 0 handles\n"} {
 		if !bytes.Contains(said, []byte(want)) {
 			c.Errorf("the report has no %q:\n%s", want, said)
 		}

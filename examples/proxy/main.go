@@ -6,21 +6,21 @@
 // client has a goroutine while the proxy dials for it (dial.go). To copy bytes is the same
 // few steps again and again, for as long as the client likes, and most connections are
 // silent most of the time. So it is in queue style: one loop copies for all (relay.go), and
-// a silent connection has neither a goroutine nor a buffer. The goroutine hands its result
+// a silent connection has neither a goroutine nor memory. The goroutine hands its result
 // to the loop with a Post, so only the loop uses the state of the proxy: it needs no lock.
 //
 // What relay.go shows:
 //
-//   - Back-pressure: a direction has one operation in flight. It reads the next bytes when
-//     the last ones were written.
+//   - Back-pressure: a direction has one operation in flight, a Copy, which takes the next
+//     bytes when the last ones were sent. On Linux they do not pass through the proxy.
 //   - Half closes: the end of one direction is a CloseWrite on the other side. The other
 //     direction goes on.
 //   - Resets: a connection that ends in any other way is reset on both sides, so that no
 //     peer takes a part of a stream for the whole. That is the default of its sockets from
 //     the beginning, so it is true even if the process is killed.
-//   - Idle time-outs: a connection has one deadline for both its reads, and bytes in either
-//     direction move it. The deadline of a write does not move: a peer that takes nothing
-//     holds a buffer, and must not keep it by sending.
+//   - Idle time-outs: a connection has one deadline for both directions, and bytes in
+//     either of them move it. It does not move for a Copy that is under way: a peer that takes
+//     nothing holds memory, and must not keep it by sending.
 //
 // Ctrl-C closes the listener. Open connections may go on for a while, see -drain.
 //

@@ -140,7 +140,7 @@ func (r *netRelay) active() time.Time {
 }
 
 func (r *netRelay) copy(to, from *net.TCPConn, count *atomic.Int64) {
-	buffer := make([]byte, bufferSize)
+	buffer := make([]byte, 64<<10)
 	for {
 		from.SetReadDeadline(time.Unix(0, r.idleAt.Load()))
 		n, err := from.Read(buffer)

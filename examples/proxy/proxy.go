@@ -14,13 +14,6 @@ import (
 	"github.com/completionport/completion/ops"
 )
 
-// The pool limits the memory for bytes on their way to 128 MiB, whatever the number of
-// connections. A buffer is allocated when it is first needed.
-const (
-	bufferSize  = 64 << 10
-	bufferCount = 2048
-)
-
 // After a failed Accept there is a pause instead of a spin: the next Accept would also
 // fail until a descriptor is closed.
 const (
@@ -33,7 +26,6 @@ type proxy struct {
 	options
 	port     *completion.Port
 	listener *completion.Listener
-	pool     *completion.Pool
 	stderr   io.Writer
 
 	dialing    context.Context // ends with the proxy
@@ -65,7 +57,6 @@ func listen(port *completion.Port, o options) (*proxy, error) {
 		return nil, err
 	}
 	p := &proxy{options: o, port: port, listener: listener, stderr: io.Discard}
-	p.pool = port.NewPool(bufferSize, bufferCount)
 	p.dialing, p.stopDials = context.WithCancel(context.Background())
 	return p, nil
 }
@@ -81,10 +72,8 @@ func (p *proxy) serve() {
 			p.port.Submit(op.Value.(*ops.Accept))
 		case *dialed:
 			p.connected(op)
-		case *ops.Read:
-			op.Value.(*direction).received()
-		case *ops.Write:
-			op.Value.(*direction).sent()
+		case *ops.Copy:
+			op.Value.(*direction).copied()
 		case *ops.CloseWrite:
 			op.Value.(*direction).passedOn()
 		case *stopping:
@@ -186,9 +175,9 @@ func (p *proxy) report(w io.Writer) {
   clients      %d accepted, %d complete, %d cut, %d without a backend
   copied       %d bytes to backends, %d bytes to clients
   operations   %d submitted, %d completed, %d in flight, %d queued
-  resources    %d handles, %d buffers lent
+  resources    %d handles
   poller       %d polls, %d wakes, %d stale events
 `, end, p.accepted, p.complete, p.cut, p.lost, p.bytesUp, p.bytesDown,
 		st.Submitted, st.Completed, st.InFlight, st.Queued,
-		st.Handles, p.pool.Lent(), st.Polls, st.Wakes, st.Stale)
+		st.Handles, st.Polls, st.Wakes, st.Stale)
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"errors"
-	"io"
 	"os"
 
 	"github.com/completionport/completion"
@@ -18,14 +17,16 @@ type relay struct {
 	failure  error               // why both sockets were closed, nil while none has failed
 }
 
+// pieceSize is how many bytes one Copy moves at most. It must pass within the idle time.
+const pieceSize = 256 << 10
+
 // direction is one direction of a relay. At any time at most one of its operations is in
-// flight, and it has a buffer only from the end of its read to the end of its write. The
+// flight, and only a Copy that has received something holds memory, or on Linux a pipe. The
 // operations are used again and again, so copying allocates nothing.
 type direction struct {
 	*relay
 	other *direction
-	read  ops.Read
-	write ops.Write
+	copy  ops.Copy
 	end   ops.CloseWrite
 	bytes int64
 }
@@ -42,47 +43,34 @@ func (p *proxy) relay(client, backend *completion.Socket) {
 
 func (d *direction) init(r *relay, other *direction, from, to *completion.Socket) {
 	d.relay, d.other = r, other
-	d.read.From, d.read.Pool, d.read.Value = from, r.pool, d
-	d.write.To, d.write.Value = to, d
+	d.copy.From, d.copy.To, d.copy.Value = from, to, d
+	d.copy.Some, d.copy.Count = true, pieceSize
 	d.end.On, d.end.Value = to, d
 }
 
-// next reads the next bytes.
+// next copies the next bytes.
 func (d *direction) next() {
-	d.read.Deadline = d.idleAt
-	d.submit(&d.read)
+	d.copy.Deadline = d.idleAt
+	d.submit(&d.copy)
 }
 
-// received writes what the read has returned. The end of the stream becomes the end of the
-// other side's stream. There is no write that the CloseWrite could overtake: the last one
-// has ended before the read began.
-func (d *direction) received() {
-	switch err := d.read.Err(); {
+// copied goes on after a Copy. The end of the stream becomes the end of the other side's
+// stream.
+func (d *direction) copied() {
+	n, err := d.copy.N(), d.copy.Err()
+	d.bytes += int64(n)
+	switch {
+	case err == nil && n > 0:
+		d.active()
+		d.next()
 	case err == nil:
 		d.active()
-		d.write.Buf, d.read.Buf = d.read.Buf, nil
-		d.write.Deadline = d.idleAt
-		d.submit(&d.write)
-	case errors.Is(err, io.EOF):
-		d.active()
 		d.submit(&d.end)
-	case errors.Is(err, os.ErrDeadlineExceeded) && d.idleAt > completion.Now():
+	case errors.Is(err, os.ErrDeadlineExceeded) && n == 0 && d.copy.Lost() == 0 && d.idleAt > completion.Now():
 		d.next() // the other direction was active meanwhile
 	default:
 		d.fail(err)
 	}
-}
-
-// sent reads on after a write.
-func (d *direction) sent() {
-	d.bytes += int64(d.write.N())
-	if err := d.write.Err(); err != nil {
-		d.fail(err)
-		return
-	}
-	d.release()
-	d.active()
-	d.next()
 }
 
 // passedOn ends the direction: its receiver has got the end of the stream.
@@ -94,9 +82,9 @@ func (d *direction) passedOn() {
 	d.rest()
 }
 
-// active moves the deadline of the relay. The other direction's read, which is in flight,
+// active moves the deadline of the relay. The other direction's Copy, which is in flight,
 // keeps the one that it has, and looks at the relay's when that has passed. To move its
-// deadline with Port.SetDeadline would cost a call for each piece of data, and the read
+// deadline with Port.SetDeadline would cost a call for each piece of data, and the Copy
 // would have to look all the same: it may have ended just before the call.
 func (d *direction) active() { d.idleAt = completion.After(d.idle) }
 
@@ -109,21 +97,12 @@ func (d *direction) submit(op completion.Operation) {
 // fail closes both sockets, which resets them. An operation of the other direction ends
 // with net.ErrClosed, and comes here, too.
 func (d *direction) fail(why error) {
-	d.release()
 	if d.failure == nil {
 		d.failure = why
-		d.read.From.Close()
-		d.write.To.Close()
+		d.copy.From.Close()
+		d.copy.To.Close()
 	}
 	d.rest()
-}
-
-// release returns the buffer of the write, if there is one.
-func (d *direction) release() {
-	if d.write.Buf != nil {
-		d.write.Buf.Release()
-		d.write.Buf = nil
-	}
 }
 
 // rest records that the direction has no operation in flight and gets none any more. Both
@@ -135,7 +114,7 @@ func (d *direction) rest() {
 		return
 	}
 	if d.failure == nil {
-		for _, socket := range []*completion.Socket{d.read.From, d.write.To} {
+		for _, socket := range []*completion.Socket{d.copy.From, d.copy.To} {
 			socket.SetResetOnClose(false)
 			socket.Close()
 		}

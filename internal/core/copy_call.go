@@ -22,6 +22,9 @@ func (h *Handle) takeIn(s *Slot) callResult {
 // took returns the result of a call of the half in, after the half out was given its turn.
 func (c *Copying) took(r callResult) callResult {
 	if r.n == 0 {
+		if c.Some && c.taken > 0 && r.verdict == wouldBlock {
+			r.verdict = endedAndExhausted
+		}
 		return r
 	}
 	if c.passTurn(r.n) || c.Count > 0 && c.taken == c.Count {

@@ -35,6 +35,7 @@ type Copying struct {
 	// Describe sets these.
 	From, To *Handle
 	Count    int64 // how many bytes, 0 for all
+	Some     bool  // ends when From has no more for now, with some bytes
 
 	turn atomic.Uint32 // the flags below
 	sum  atomic.Int64  // bytes that have reached To, for Progress
@@ -124,7 +125,7 @@ func (c *Copying) most(limit int) int {
 // outcome returns how the half out ends after the half in, when nothing is between them.
 func (c *Copying) outcome() *Failure {
 	switch {
-	case c.why == endOfFile && c.Count > 0:
+	case c.why == endOfFile && c.Count > 0 && !c.Some:
 		return unexpectedEndOfFile
 	case c.why == endOfFile:
 		return nil

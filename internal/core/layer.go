@@ -295,7 +295,7 @@ func (h *Handle) takeInLayer(s *Slot, by passage) callResult {
 	}
 	c.freeMemory()
 	if err != nil {
-		return h.layerFailure(s, err)
+		return c.took(h.layerFailure(s, err))
 	}
 	return callResult{verdict: progressed}
 }
