@@ -2,6 +2,7 @@ package completion
 
 import (
 	"net/netip"
+	"os"
 	"time"
 
 	"github.com/completionport/completion/internal/backend"
@@ -44,6 +45,40 @@ type Control struct {
 	Truncated bool
 }
 
+// Rights are what accompanies a datagram or bytes on a unix socket: open descriptors
+// (SCM_RIGHTS) and credentials (SCM_CREDENTIALS). The documentation of the operation says what
+// becomes of them. Where there are none, on Windows, on a Memory, and on sockets of IP, an
+// operation that sends them ends with an error that matches errors.ErrUnsupported.
+type Rights struct {
+	// Descriptors, to receive: its capacity is the room, 0 by default. When the operation is
+	// delivered it has the descriptors that were received, which belong to the program from
+	// then on: it closes each of them, or makes a file of it with os.NewFile. They are
+	// close-on-exec. If the operation ends with an error, there are none.
+	//
+	// To send: these descriptors, which must stay open until the operation is delivered. They
+	// stay the program's: the receiver gets others, for the same files.
+	Descriptors []int
+
+	// Files are sent behind Descriptors. The program must not close them before the operation
+	// is delivered, and need not keep them reachable. It takes allocations.
+	Files []*os.File
+
+	// Credentials are those of the sender, as the system confirms them, if Valid is true. To
+	// receive them, see ReportCredentials. To send others than its own, a process needs
+	// privileges. On Linux only.
+	Credentials Credentials
+
+	// Truncated reports that descriptors were closed: the program had no room for them, or the
+	// process has too many open.
+	Truncated bool
+}
+
+// Credentials identify a process. They are to be ignored if Valid is false.
+type Credentials struct {
+	PID, UID, GID int
+	Valid         bool
+}
+
 // ECN is a code point of explicit congestion notification (RFC 3168). The zero value means
 // that there is none: not reported, or to be sent as the options of the socket say.
 type ECN uint8
@@ -64,6 +99,10 @@ const (
 	ReportTTL   = Reports(backend.ReportTTL)   // Control.TTL
 	ReportECN   = Reports(backend.ReportECN)   // Control.ECN
 	ReportTime  = Reports(backend.ReportTime)  // Control.Time
+
+	// ReportCredentials is for Rights.Credentials of unix sockets. On Linux, it gives an
+	// address to a socket that has none when it sends.
+	ReportCredentials = Reports(backend.ReportCredentials)
 )
 
 // SetReports selects what the socket reports about each datagram that it receives from now
@@ -72,4 +111,15 @@ const (
 // errors.ErrUnsupported, and nothing changes. Other operations receive as before.
 func (s *PacketSocket) SetReports(r Reports) error {
 	return s.set("set reports", func(k kernel, fd int) error { return k.SetReports(fd, backend.Reports(r)) })
+}
+
+// ReportCredentials selects whether an ops.ReadMsg gets the credentials of who has sent the
+// bytes: SO_PASSCRED, of unix sockets on Linux. Elsewhere, the error matches
+// errors.ErrUnsupported.
+func (s *Socket) ReportCredentials(on bool) error {
+	var r Reports
+	if on {
+		r = ReportCredentials
+	}
+	return s.set("report credentials", func(k kernel, fd int) error { return k.SetReports(fd, backend.Reports(r)) })
 }

@@ -98,6 +98,7 @@
 //   - a ReadAt as a Read; a Write, a WriteAt or an Append without a Buf;
 //   - a ReadV or WriteV without buffers, with a nil one, or with one that is there twice,
 //     unless a WriteV has it and it is shared; or a ReadV without any memory;
+//   - a ReadMsg or a WriteMsg without a Buf, or a WriteMsg of descriptors without a byte;
 //   - the same of ReadFrom, RecvMsg, WriteTo, SendMsg and batches, and a batch of no messages;
 //   - a Work without a function;
 //   - a SendFile without a File;
@@ -159,7 +160,11 @@
 // data: at urgent data of TCP, or at descriptors or credentials on a unix socket. The
 // last urgent byte that was sent is not part of the stream, unless the socket has
 // SO_OOBINLINE. If a second urgent byte arrives before reads have passed the first one,
-// the first one is part of the stream. Descriptors that arrive with data are closed.
+// the first one is part of the stream.
+//
+// Descriptors that arrive on a unix socket are closed, unless they arrive in a ReadMsg, or of
+// datagrams in a RecvMsg: then the program owns those that are delivered, and the port closes
+// the others. The system has none for an operation that ended otherwise.
 //
 // Pipes, FIFOs and terminals are streams, too: see Port.AdoptStream.
 //

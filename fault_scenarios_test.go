@@ -39,6 +39,7 @@ var faultScenarios = []faultScenario{
 	{"Streams", exchangeStreams},
 	{"Datagrams", exchangeDatagrams},
 	{"Messages", exchangeMessages},
+	{"Rights", exchangeRights},
 	{"Batches", exchangeBatches},
 	{"ConnectedDatagrams", connectedDatagrams},
 	{"Vectors", exchangeVectors},

@@ -2,6 +2,7 @@ package ops
 
 import (
 	"net/netip"
+	"os"
 
 	"github.com/completionport/completion"
 	"github.com/completionport/completion/internal/backend"
@@ -34,6 +35,10 @@ type RecvMsg struct {
 	// the RecvMsg has received no datagram.
 	Control completion.Control
 
+	// Rights are the descriptors and credentials that have come with the datagram, on a unix
+	// socket. The port closes the descriptors of a datagram that does not fit.
+	Rights completion.Rights
+
 	control backend.Control
 }
 
@@ -42,7 +47,8 @@ func (o *RecvMsg) Describe(r *core.Request) {
 	o.Op.Describe(r)
 	r.Kind, r.Handle = backend.Receive, (*core.Handle)(o.From)
 	r.Buffer, r.Pool = (*core.Buffer)(o.Buf), (*core.Pool)(o.Pool)
-	toReceive(&o.control, &o.Control)
+	toReceive(&o.control, nil)
+	o.control.Descriptors = o.Rights.Descriptors[:0]
 	core.DatagramsOf(&o.carrier).One().Control = &o.control
 }
 
@@ -57,6 +63,7 @@ func (o *RecvMsg) Deliver(r core.Result) {
 		o.Addr, o.Path = d.Messages[0].Addr, d.Messages[0].Path
 	}
 	received(&o.Control, &o.control, d.Done == 1)
+	receivedRights(&o.Rights, &o.control)
 }
 
 // Release returns the buffer of a pooled RecvMsg to its pool and sets Buf to nil, as
@@ -86,10 +93,12 @@ type SendMsg struct {
 	Addr netip.AddrPort
 	Path string
 
-	// Control is what accompanies the datagram.
+	// Control and Rights are what accompanies the datagram.
 	Control completion.Control
+	Rights  completion.Rights
 
-	control backend.Control
+	control     backend.Control
+	descriptors []int
 }
 
 // Describe is for the port.
@@ -99,6 +108,7 @@ func (o *SendMsg) Describe(r *core.Request) {
 	m := core.DatagramsOf(&o.carrier).One()
 	m.Addr, m.Path = o.Addr, o.Path
 	toSend(&o.control, &o.Control)
+	o.descriptors = rightsToSend(&o.control, &o.Rights, o.descriptors)
 	m.Control = &o.control
 }
 
@@ -120,4 +130,34 @@ func received(to *completion.Control, c *backend.Control, isThere bool) {
 // toSend stores what a kernel is to send.
 func toSend(c *backend.Control, from *completion.Control) {
 	*c = backend.Control{Local: from.Local.Unmap(), Interface: from.Interface, TTL: from.TTL, ECN: uint8(from.ECN)}
+}
+
+// receivedRights stores the descriptors and credentials that a kernel has received.
+func receivedRights(to *completion.Rights, c *backend.Control) {
+	*to = completion.Rights{Descriptors: c.Descriptors, Credentials: completion.Credentials(c.Credentials), Truncated: c.Truncated}
+}
+
+// rightsToSend stores what a kernel is to send. It uses the memory of room for the descriptors
+// of files, and returns it.
+func rightsToSend(c *backend.Control, from *completion.Rights, room []int) []int {
+	c.Descriptors, c.Credentials = from.Descriptors, backend.Credentials(from.Credentials)
+	if len(from.Files) == 0 {
+		return room
+	}
+	room = append(room[:0], from.Descriptors...)
+	for _, f := range from.Files {
+		room = append(room, descriptorOf(f))
+	}
+	c.Descriptors = room
+	return room
+}
+
+// descriptorOf returns the descriptor of a file, and -1 if it is closed: then the system
+// returns EBADF. Unlike File.Fd, it does not change the mode of the file.
+func descriptorOf(f *os.File) int {
+	fd := -1
+	if raw, err := f.SyscallConn(); err == nil {
+		raw.Control(func(d uintptr) { fd = int(d) })
+	}
+	return fd
 }

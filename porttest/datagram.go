@@ -34,7 +34,7 @@ var datagramCases = append([]testCase{
 	noReceiverIsAnError,
 	awaitedDatagrams,
 	broadcastNeedsPermission,
-}, append(append(datagramEndCases, datagramAddressCases...), messageCases...)...)
+}, append(append(datagramEndCases, datagramAddressCases...), append(messageCases, rightsCases...)...)...)
 
 // needsDatagrams skips a case where a port has no datagram sockets.
 func (e *env) needsDatagrams() {

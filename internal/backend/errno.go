@@ -23,5 +23,7 @@ const (
 	EINVAL   = syscall.EINVAL
 	EISCONN  = syscall.EISCONN
 	ENOTCONN = syscall.ENOTCONN
-	EPIPE    = syscall.EPIPE
+
+	EOPNOTSUPP = syscall.EOPNOTSUPP
+	EPIPE      = syscall.EPIPE
 )

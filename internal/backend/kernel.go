@@ -37,6 +37,16 @@ type Splicer interface {
 // Pipe is the two descriptors of a pipe. The zero Pipe is none.
 type Pipe struct{ Out, In int32 }
 
+// Messenger is a Kernel that moves descriptors and credentials with the bytes of a stream.
+type Messenger interface {
+	Kernel
+	// ReadControl is ReadV that also stores what accompanies the bytes. If it returns 0 bytes
+	// or an errno, there is nothing.
+	ReadControl(fd int, parts [][]byte, c *Control) (int, Errno)
+	// WriteControl is WriteV with descriptors or credentials, which go with the first byte.
+	WriteControl(fd int, parts [][]byte, c *Control) (int, Errno)
+}
+
 // MostParts is the largest number of parts of one ReadV or WriteV. It is far below what
 // systems accept (IOV_MAX), so that their description fits into a stack frame.
 const MostParts = 64

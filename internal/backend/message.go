@@ -52,6 +52,9 @@ type Credentials struct {
 	Valid         bool
 }
 
+// HasRights reports whether there are descriptors or credentials to send.
+func (c *Control) HasRights() bool { return len(c.Descriptors) > 0 || c.Credentials.Valid }
+
 // Clear sets all fields to zero, and keeps the memory of Descriptors.
 func (c *Control) Clear() { *c = Control{Descriptors: c.Descriptors[:0]} }
 

@@ -93,7 +93,7 @@ func (h *locked) transferred(d direction, s *Slot, r callResult) {
 	rec := s.record()
 	rec.n += int64(r.n)
 	if s.kind != backend.Write {
-		if s.flags&pooled != 0 {
+		if s.flags&(pooled|vectored) != 0 {
 			s.op.Deliver(Result{Buffer: rec.buffer})
 		}
 		rec.buffer.n += int(rec.n)

@@ -170,6 +170,8 @@ type Vector struct {
 	// all up to its end.
 	Source        Source
 	Offset, Count int64
+	// Control, if not nil, is what accompanies the bytes. A read stores it once.
+	Control *backend.Control
 
 	place  place
 	reads  bool

@@ -35,6 +35,9 @@ func (h *locked) finishResult(s *Slot, rec *Record, f *Failure) {
 		if s.flags&pooled != 0 {
 			h.deliverPooled(s, rec)
 		}
+		if s.flags&vectored != 0 {
+			s.op.Deliver(Result{})
+		}
 		if rec.buffer != nil {
 			rec.buffer.n += int(rec.n)
 		}

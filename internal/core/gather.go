@@ -51,7 +51,7 @@ func (s *Slot) joins(bytes int) bool {
 	if s.kind != backend.Write || s.flags&vacant != 0 || s.left() > gatheredBytes-bytes {
 		return false
 	}
-	return s.flags&vectored == 0 || s.vector().Source == nil
+	return s.flags&vectored == 0 || s.vector().Source == nil && s.vector().Control == nil
 }
 
 // join adds s if all of it has room.
@@ -164,7 +164,7 @@ func (h *Handle) readV(s *Slot) callResult {
 	v.fill(g, moved)
 	for {
 		v.returnMemory(moved)
-		n, errno := h.port.kernel.ReadV(int(h.fd), g.parts[:g.used])
+		n, errno := h.readParts(v, g.parts[:g.used])
 		v.lendMemory()
 		if errno == 0 {
 			if r := s.haveRead(n, g.total); n < g.total || !s.goesOn(n) {
@@ -180,6 +180,14 @@ func (h *Handle) readV(s *Slot) callResult {
 		}
 		return h.systemFailure(s, errno)
 	}
+}
+
+// readParts is ReadV, with what accompanies the bytes. Where nothing can, there is nothing.
+func (h *Handle) readParts(v *Vector, parts [][]byte) (int, backend.Errno) {
+	if m, ok := h.port.kernel.(backend.Messenger); ok && v.Control != nil {
+		return m.ReadControl(int(h.fd), parts, v.Control)
+	}
+	return h.port.kernel.ReadV(int(h.fd), parts)
 }
 
 // writeV is write for several buffers.

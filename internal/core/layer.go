@@ -117,6 +117,8 @@ func (h *Handle) pass(s *Slot, by passage) callResult {
 		return h.readLayer(s, by)
 	case s.flags&vectored != 0 && s.vector().Source != nil:
 		return h.passSource(s, by)
+	case s.kind == backend.Write && s.hasRights():
+		return h.systemFailure(s, backend.EOPNOTSUPP)
 	case !isNative && s.kind == backend.Write:
 		n, owes, err := by.layer.Write(s.rest(), by.again)
 		return h.passed(s, n, owes, err)

@@ -86,7 +86,7 @@ func foreign(err error) callResult {
 // direction; no lock is held.
 func (h *Handle) send(s *Slot, g *gathering) callResult {
 	for {
-		n, errno := h.port.kernel.WriteV(int(h.fd), g.parts[:g.used])
+		n, errno := h.writeParts(s, g.parts[:g.used])
 		if errno == 0 {
 			return haveWritten(n, g.total)
 		}
@@ -94,4 +94,20 @@ func (h *Handle) send(s *Slot, g *gathering) callResult {
 			return r
 		}
 	}
+}
+
+// writeParts is WriteV, with what accompanies the bytes of s.
+func (h *Handle) writeParts(s *Slot, parts [][]byte) (int, backend.Errno) {
+	if !s.hasRights() || s.record().n > 0 { // they have gone with the first byte
+		return h.port.kernel.WriteV(int(h.fd), parts)
+	}
+	if m, ok := h.port.kernel.(backend.Messenger); ok {
+		return m.WriteControl(int(h.fd), parts, s.vector().Control)
+	}
+	return 0, backend.EOPNOTSUPP
+}
+
+// hasRights reports whether s is a write with descriptors or credentials.
+func (s *Slot) hasRights() bool {
+	return s.flags&vectored != 0 && s.vector().Control != nil && s.vector().Control.HasRights()
 }

@@ -414,6 +414,7 @@ func (st *state) refuseOne(op Operation) {
 		op.Deliver(Result{})
 	case reads && req.Vector != nil:
 		req.Vector.empty()
+		op.Deliver(Result{})
 	case reads && req.Buffer != nil:
 		// As after any read, the buffer has N new bytes. If the caller does not own it,
 		// that is a mistake, but harmless here.

@@ -29,6 +29,10 @@ func (v *Vector) acquire(kind backend.Kind) slotFlags {
 		v.unacquire(len(v.Bufs))
 		panic("completion: a read into buffers without memory: it would end at once with no data")
 	}
+	if !v.reads && v.total == 0 && v.Control != nil && v.Control.HasRights() {
+		v.unacquire(len(v.Bufs))
+		panic("completion: descriptors or credentials without a byte: a stream carries them with its bytes only")
+	}
 	v.place.vector = v
 	whole := &v.place.placeholder
 	whole.place, whole.n = &v.place, 0

@@ -74,6 +74,20 @@ func (k *kernel) WriteV(fd int, parts [][]byte) (int, syscall.Errno) {
 	return k.calls.WriteV(fd, parts)
 }
 
+func (k *kernel) ReadControl(fd int, parts [][]byte, c *backend.Control) (int, syscall.Errno) {
+	if errno, faulty := k.meet(Read, fd, nil); faulty {
+		return 0, errno
+	}
+	return k.calls.(backend.Messenger).ReadControl(fd, parts, c)
+}
+
+func (k *kernel) WriteControl(fd int, parts [][]byte, c *backend.Control) (int, syscall.Errno) {
+	if errno, faulty := k.meet(Write, fd, nil); faulty {
+		return 0, errno
+	}
+	return k.calls.(backend.Messenger).WriteControl(fd, parts, c)
+}
+
 func (k *kernel) Write(fd int, p []byte) (int, syscall.Errno) {
 	if errno, faulty := k.meet(Write, fd, nil); faulty {
 		return 0, errno

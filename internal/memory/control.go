@@ -36,7 +36,7 @@ func (k Kernel) SetReports(fd int, r backend.Reports) error {
 func (k *Socket) checkControl(c *backend.Control) backend.Errno {
 	isInet := c.Local.IsValid() || c.Interface|c.TTL != 0 || c.ECN != 0
 	switch {
-	case len(c.Descriptors) > 0 || c.Credentials.Valid || c.Segment > 0:
+	case c.HasRights() || c.Segment > 0:
 		return errNotSupported
 	case k.family == backend.Unix && isInet:
 		return errNotSupported

@@ -22,6 +22,28 @@ var reportOptions = append([]reportOption{
 	{backend.ReportTime, 0, unix.SOL_SOCKET, unix.SO_TIMESTAMP},
 }, append(localOptions, classOptions...)...)
 
+// ReadControl is ReadV with what accompanies the bytes.
+func (*Kernel) ReadControl(fd int, parts [][]byte, c *backend.Control) (int, syscall.Errno) {
+	room := new(controlRoom).bytes()
+	n, used, flags, _, err := unix.RecvmsgBuffers(fd, parts, room, unix.MSG_DONTWAIT|closeOnExec)
+	if err != nil {
+		return 0, asErrno(err)
+	}
+	haveControl(c, room[:used], flags, n == 0)
+	return n, 0
+}
+
+// WriteControl is WriteV with what accompanies the bytes.
+func (*Kernel) WriteControl(fd int, parts [][]byte, c *backend.Control) (int, syscall.Errno) {
+	room := new(controlRoom).bytes()
+	used, errno := setStreamControl(fd, room, c)
+	if errno != 0 {
+		return 0, errno
+	}
+	n, err := unix.SendmsgBuffers(fd, parts, room[:used], nil, packetFlags)
+	return sent(fd, n, asErrno(err))
+}
+
 // storeControl stores one control message. Those of IPv4 have the numbers of the options that
 // ask for them, and TTL and traffic class are single bytes.
 func storeControl(c *backend.Control, level, kind int, data []byte) {

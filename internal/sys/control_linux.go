@@ -123,6 +123,50 @@ func sendPart(fd int, messages []backend.Message) (int, syscall.Errno) {
 	return sendMany(fd, messages, &rooms)
 }
 
+// ReadControl is ReadV with what accompanies the bytes.
+func (k *Kernel) ReadControl(fd int, parts [][]byte, c *backend.Control) (n int, errno syscall.Errno) {
+	for range readsAtMost {
+		n, errno = readControl(fd, parts, c)
+		if errno != unix.EAGAIN || !k.mayBeAtUrgent(fd) || !readable(fd) {
+			break
+		}
+	}
+	return n, errno
+}
+
+func readControl(fd int, parts [][]byte, c *backend.Control) (int, syscall.Errno) {
+	var iov iovecs
+	var room controlRoom
+	m := unix.Msghdr{Iov: &iov[0], Control: (*byte)(unsafe.Pointer(&room))}
+	m.SetIovlen(iov.set(parts, largestMessage))
+	m.SetControllen(int(unsafe.Sizeof(room)))
+	n, _, errno := unix.Syscall(unix.SYS_RECVMSG, uintptr(fd), uintptr(unsafe.Pointer(&m)), unix.MSG_DONTWAIT|closeOnExec)
+	if errno != 0 {
+		return 0, errno
+	}
+	haveControl(c, room.bytes()[:m.Controllen], int(m.Flags), n == 0)
+	return int(n), 0
+}
+
+// WriteControl is WriteV with what accompanies the bytes. For a socket that is no unix socket,
+// the system would ignore it.
+func (*Kernel) WriteControl(fd int, parts [][]byte, c *backend.Control) (int, syscall.Errno) {
+	var iov iovecs
+	var room controlRoom
+	used, errno := setStreamControl(fd, room.bytes(), c)
+	if errno != 0 {
+		return 0, errno
+	}
+	m := unix.Msghdr{Iov: &iov[0], Control: (*byte)(unsafe.Pointer(&room))}
+	m.SetIovlen(iov.set(parts, largestMessage))
+	m.SetControllen(used)
+	n, _, errno := unix.Syscall(unix.SYS_SENDMSG, uintptr(fd), uintptr(unsafe.Pointer(&m)), sendFlags)
+	if errno != 0 {
+		return 0, errno
+	}
+	return int(n), 0
+}
+
 // storeControl stores one control message. A socket of both families reports those of IPv4
 // for a datagram over IPv4, but its addresses in the form of IPv6.
 func storeControl(c *backend.Control, level, kind int, data []byte) {

@@ -14,6 +14,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+var _ backend.Messenger = (*Kernel)(nil)
+
 // mostDescriptors is how many descriptors one message carries at most: SCM_MAX_FD of Linux.
 // The BSDs have other limits, and some of them none.
 const mostDescriptors = 253
@@ -129,7 +131,7 @@ func setControl(fd int, room []byte, m *backend.Message) (used int, errno syscal
 	}
 	rest := room
 	switch {
-	case family != unix.AF_UNIX && (len(c.Descriptors) > 0 || c.Credentials.Valid):
+	case family != unix.AF_UNIX && c.HasRights():
 		return 0, unix.EOPNOTSUPP
 	case family == unix.AF_UNIX && (c.Local.IsValid() || c.Interface|c.TTL|c.Segment != 0 || c.ECN != 0):
 		return 0, unix.EOPNOTSUPP
@@ -157,6 +159,16 @@ func setRights(room []byte, c *backend.Control) ([]byte, syscall.Errno) {
 		return room, 0
 	}
 	return putCredentials(room, c)
+}
+
+// setStreamControl fills room with the control messages for bytes of a stream, and returns how
+// many bytes they take.
+func setStreamControl(fd int, room []byte, c *backend.Control) (used int, errno syscall.Errno) {
+	if family, err := familyOf(fd); err != nil || family != unix.AF_UNIX {
+		return 0, unix.EOPNOTSUPP
+	}
+	rest, errno := setRights(room, c)
+	return len(room) - len(rest), errno
 }
 
 // setLocal6 adds the source of a datagram over IPv6.

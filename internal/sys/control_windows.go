@@ -91,7 +91,7 @@ func storeControl(c *backend.Control, level, kind int, data []byte) {
 // they take.
 func setControl(fd int, room []byte, m *backend.Message) (used int, errno syscall.Errno) {
 	c, domain := m.Control, packetDomains.Get(fd)
-	if len(c.Descriptors) > 0 || c.Credentials.Valid || c.Segment > 0 || domain == nil {
+	if c.HasRights() || c.Segment > 0 || domain == nil {
 		return 0, windows.WSAEOPNOTSUPP
 	}
 	rest := room

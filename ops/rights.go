@@ -1,0 +1,79 @@
+package ops
+
+import (
+	"github.com/completionport/completion"
+	"github.com/completionport/completion/internal/backend"
+	"github.com/completionport/completion/internal/core"
+)
+
+var (
+	_ completion.Operation = (*ReadMsg)(nil)
+	_ completion.Operation = (*WriteMsg)(nil)
+)
+
+// ReadMsg is a Read of a unix stream that also receives descriptors and credentials, as
+// recvmsg(2). It ends when some bytes have arrived, and no later than behind the bytes of a
+// WriteMsg with descriptors, which may have others before them. All other reads close the
+// descriptors that they meet. On any other stream, a ReadMsg is a Read.
+type ReadMsg struct {
+	completion.Op
+
+	// From is the socket.
+	From *completion.Socket
+
+	// Buf is the buffer to read into, from the start of its memory, as that of a Read.
+	Buf *completion.Buffer
+
+	// Rights is what accompanies the bytes. The port sets all of it. Set the room for
+	// descriptors before each Submit: the port does not close those of the last use.
+	Rights completion.Rights
+
+	vector  core.Vector
+	buffer  [1]*completion.Buffer
+	control backend.Control
+}
+
+// Describe is for the port.
+func (o *ReadMsg) Describe(r *core.Request) {
+	o.Op.Describe(r)
+	r.Kind, r.Handle = backend.Read, (*core.Handle)(o.From)
+	o.buffer[0] = o.Buf
+	r.Vector = vectorOf(&o.vector, o.buffer[:])
+	o.control = backend.Control{Descriptors: o.Rights.Descriptors[:0]}
+	o.vector.Control = &o.control
+}
+
+// Deliver is for the port.
+func (o *ReadMsg) Deliver(core.Result) { receivedRights(&o.Rights, &o.control) }
+
+// WriteMsg is a Write on a unix stream that sends descriptors and credentials with its first
+// byte, as sendmsg(2). All that is said of a Write holds for it. If N is above 0, they were
+// sent. Rights that are not empty with an empty Buf are a mistake: Submit panics.
+type WriteMsg struct {
+	completion.Op
+
+	// To is the socket.
+	To *completion.Socket
+
+	// Buf is the buffer to send, up to its length, as that of a Write.
+	Buf *completion.Buffer
+
+	// Rights is what accompanies the bytes.
+	Rights completion.Rights
+
+	vector      core.Vector
+	buffer      [1]*completion.Buffer
+	control     backend.Control
+	descriptors []int
+}
+
+// Describe is for the port.
+func (o *WriteMsg) Describe(r *core.Request) {
+	o.Op.Describe(r)
+	r.Kind, r.Handle = backend.Write, (*core.Handle)(o.To)
+	o.buffer[0] = o.Buf
+	r.Vector = vectorOf(&o.vector, o.buffer[:])
+	o.control = backend.Control{}
+	o.descriptors = rightsToSend(&o.control, &o.Rights, o.descriptors)
+	o.vector.Control = &o.control
+}

@@ -1,0 +1,5 @@
+//go:build !unix
+
+package porttest
+
+var rightsSystemCases []testCase
