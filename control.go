@@ -41,6 +41,13 @@ type Control struct {
 	// microseconds elsewhere. Not on Windows. With ReportTime.
 	Time time.Time
 
+	// Segment is the size of each of several datagrams in the buffer, one behind the other, of
+	// which the last may be smaller. 0 means one datagram. With ReportSegments. To send: the
+	// port sends so many bytes in each datagram, on Linux with one call for up to 64 of them
+	// (UDP_SEGMENT) if the system can, else with a call for each. If that ends with an error,
+	// some of the datagrams may have been sent.
+	Segment int
+
 	// Truncated reports that the system had no room for all of it.
 	Truncated bool
 }
@@ -99,6 +106,12 @@ const (
 	ReportTTL   = Reports(backend.ReportTTL)   // Control.TTL
 	ReportECN   = Reports(backend.ReportECN)   // Control.ECN
 	ReportTime  = Reports(backend.ReportTime)  // Control.Time
+
+	// ReportSegments lets the system put datagrams of equal size from one sender into one
+	// buffer (UDP_GRO), and Control.Segment tell their size. Only for a program that gives
+	// each receive a Control and room for 64 KiB: others would lose the bounds of datagrams,
+	// or their ends. On Linux only.
+	ReportSegments = Reports(backend.ReportSegments)
 
 	// ReportCredentials is for Rights.Credentials of unix sockets. On Linux, it gives an
 	// address to a socket that has none when it sends.

@@ -182,7 +182,8 @@
 // A RecvMsg and a SendMsg are a ReadFrom and a WriteTo with a Control: the address that a
 // datagram was sent to, or is sent from, its interface, TTL, ECN, and the time of its arrival.
 // A message of a batch may have a Control, too. The socket reports what SetReports selects.
-// What a system can't send is an error, and is not left out.
+// What a system can't send is an error, and is not left out. With ReportSegments, several
+// datagrams of one sender may be in one buffer.
 //
 // Each error is the outcome of one operation and says nothing about the next. That holds for
 // ECONNREFUSED, too, which a connected socket reports when nobody has received what it sent:

@@ -77,7 +77,7 @@ func describe(c *carrier, messages []Message, controls *[]backend.Control, begin
 	for i := range messages {
 		m := &messages[i]
 		d.Buffers[i] = (*core.Buffer)(m.Buf)
-		d.Messages[i].Addr, d.Messages[i].Path, d.Messages[i].Control = m.Addr, m.Path, nil
+		d.Messages[i] = backend.Message{Addr: m.Addr, Path: m.Path}
 		if m.Control == nil {
 			continue
 		}
@@ -129,11 +129,15 @@ func (o *ReadBatch) Release() {
 // WriteBatch sends several datagrams, in their order. It ends when all are sent, or with the
 // error of the first that was not: that is Messages[Count], and those behind it are not sent,
 // either. If the program submits the others again, they are sent behind all that was queued
-// meanwhile: to keep an order, submit the next WriteBatch when this one is delivered. On Linux it makes one system call for 32 of them, sendmmsg(2), and elsewhere one for
-// each. N is the number of bytes of all that were sent.
+// meanwhile: to keep an order, submit the next WriteBatch when this one is delivered. N is the
+// number of bytes of all that were sent.
+//
+// On Linux, datagrams of equal size to one receiver, one behind the other, leave as one large
+// one that the system or the device divides (UDP_SEGMENT), where it can, and the others in one
+// call of sendmmsg(2) for 32 of them. Elsewhere, a WriteBatch makes a call for each.
 //
 // On a connected socket, Linux forgets an ECONNREFUSED that it finds behind the first datagram
-// of a call. Then the WriteBatch sends on, and tells nothing of it.
+// of a call. Then the WriteBatch sends on, and reports nothing of it.
 type WriteBatch struct {
 	completion.Op
 	carrier

@@ -124,12 +124,12 @@ func received(to *completion.Control, c *backend.Control, isThere bool) {
 		c.Clear()
 	}
 	*to = completion.Control{Local: c.Local, Interface: c.Interface, TTL: c.TTL, ECN: completion.ECN(c.ECN),
-		Time: c.Time, Truncated: c.Truncated}
+		Time: c.Time, Segment: c.Segment, Truncated: c.Truncated}
 }
 
 // toSend stores what a kernel is to send.
 func toSend(c *backend.Control, from *completion.Control) {
-	*c = backend.Control{Local: from.Local.Unmap(), Interface: from.Interface, TTL: from.TTL, ECN: uint8(from.ECN)}
+	*c = backend.Control{Local: from.Local.Unmap(), Interface: from.Interface, TTL: from.TTL, ECN: uint8(from.ECN), Segment: max(from.Segment, 0)}
 }
 
 // receivedRights stores the descriptors and credentials that a kernel has received.

@@ -34,7 +34,7 @@ var datagramCases = append([]testCase{
 	noReceiverIsAnError,
 	awaitedDatagrams,
 	broadcastNeedsPermission,
-}, append(append(datagramEndCases, datagramAddressCases...), append(messageCases, rightsCases...)...)...)
+}, append(append(datagramEndCases, datagramAddressCases...), append(append(messageCases, segmentCases...), rightsCases...)...)...)
 
 // needsDatagrams skips a case where a port has no datagram sockets.
 func (e *env) needsDatagrams() {

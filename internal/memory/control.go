@@ -46,6 +46,22 @@ func (k *Socket) checkControl(c *backend.Control) backend.Errno {
 	return 0
 }
 
+// sendAll is Send, of each datagram of a message that has several.
+func (k *Socket) sendAll(m *backend.Message) (errno backend.Errno) {
+	if m.Control == nil || m.Control.Segment <= 0 {
+		return k.Send(m)
+	}
+	one, c, sent := *m, *m.Control, 0
+	c.Segment, one.Control = 0, &c
+	for errno == 0 && sent < len(m.Data) {
+		one.Data = m.Data[sent:min(sent+m.Control.Segment, len(m.Data))]
+		errno = k.Send(&one)
+		sent += len(one.Data)
+	}
+	m.N = len(m.Data)
+	return errno
+}
+
 // accompanied stores in d what the sender wants.
 func (d *datagram) accompanied(c *backend.Control) {
 	if c == nil {

@@ -21,6 +21,8 @@ var reportOptions = []reportOption{
 	{backend.ReportECN, unix.AF_INET, unix.IPPROTO_IP, unix.IP_RECVTOS},
 	{backend.ReportECN, unix.AF_INET6, unix.IPPROTO_IPV6, unix.IPV6_RECVTCLASS},
 	{backend.ReportTime, 0, unix.SOL_SOCKET, unix.SO_TIMESTAMPNS},
+	{backend.ReportSegments, unix.AF_INET, unix.IPPROTO_UDP, unix.UDP_GRO},
+	{backend.ReportSegments, unix.AF_INET6, unix.IPPROTO_UDP, unix.UDP_GRO},
 	{backend.ReportCredentials, unix.AF_UNIX, unix.SOL_SOCKET, unix.SO_PASSCRED},
 }
 
@@ -45,6 +47,18 @@ func receiveControl(fd int, m *backend.Message) syscall.Errno {
 
 // sendControl is sendOne by sendmsg(2), with what accompanies the datagram.
 func sendControl(fd int, m *backend.Message) syscall.Errno {
+	if m.Control.Segment == 0 {
+		return sendWith(fd, m)
+	}
+	if m.N == 0 && len(m.Data) > m.Control.Segment && segments(fd) {
+		if errno := sendWith(fd, m); !refusesSegments(errno) {
+			return errno
+		}
+	}
+	return sendSegments(fd, m)
+}
+
+func sendWith(fd int, m *backend.Message) syscall.Errno {
 	var to rawAddress
 	var room controlRoom
 	size, errno := to.set(m)
@@ -182,6 +196,8 @@ func storeControl(c *backend.Control, level, kind int, data []byte) {
 		c.TTL = number(data)
 	case level == unix.IPPROTO_IP && kind == unix.IP_TOS, level == unix.IPPROTO_IPV6 && kind == unix.IPV6_TCLASS:
 		c.ECN = ecnOf(number(data))
+	case level == unix.IPPROTO_UDP && kind == unix.UDP_GRO:
+		c.Segment = number(data)
 	case level == unix.SOL_SOCKET && kind == unix.SCM_TIMESTAMPNS && len(data) >= int(unsafe.Sizeof(unix.Timespec{})):
 		c.Time = time.Unix((*unix.Timespec)(at).Unix())
 	case level == unix.SOL_SOCKET && kind == unix.SCM_CREDENTIALS && len(data) >= unix.SizeofUcred:
@@ -210,6 +226,9 @@ func setControl4(room []byte, c *backend.Control) ([]byte, syscall.Errno) {
 	if c.ECN > 0 {
 		room = putInt(room, unix.IPPROTO_IP, unix.IP_TOS, int(c.ECN-1))
 	}
+	if c.Segment > 0 {
+		return putSegment(room, c.Segment)
+	}
 	return room, 0
 }
 
@@ -220,4 +239,12 @@ func putCredentials(room []byte, c *backend.Control) ([]byte, syscall.Errno) {
 	return room, 0
 }
 
-func putSegment(room []byte, size int) ([]byte, syscall.Errno) { return room, unix.EOPNOTSUPP }
+// putSegment adds the size of each datagram.
+func putSegment(room []byte, size int) ([]byte, syscall.Errno) {
+	if size > 1<<16-1 {
+		return room, unix.EMSGSIZE
+	}
+	data, room := putControl(room, unix.IPPROTO_UDP, unix.UDP_SEGMENT, 2)
+	*(*uint16)(unsafe.Pointer(unsafe.SliceData(data))) = uint16(size)
+	return room, 0
+}

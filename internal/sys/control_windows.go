@@ -171,6 +171,13 @@ func receiveControl(fd int, m *backend.Message) syscall.Errno {
 
 // sendControl is sendOne by WSASendMsg, with what accompanies the datagram.
 func sendControl(fd int, m *backend.Message) syscall.Errno {
+	if m.Control.Segment > 0 {
+		errno := sendSegments(fd, m)
+		if errno == windows.WSAEWOULDBLOCK && m.N > 0 { // what is sent can't be sent again
+			return windows.WSAENOBUFS
+		}
+		return errno
+	}
 	var address windows.RawSockaddrAny
 	size, errno := setAddress(fd, &address, m)
 	if errno != 0 {

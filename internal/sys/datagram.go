@@ -7,8 +7,26 @@ import (
 	"net/netip"
 	"strconv"
 	"sync"
+	"syscall"
 	"time"
+
+	"github.com/completionport/completion/internal/backend"
 )
+
+// sendSegments sends the datagrams of a message that has several, one by one. The count of the
+// message says where it goes on, if there was no room for all of them.
+func sendSegments(fd int, m *backend.Message) (errno syscall.Errno) {
+	c, size := *m.Control, m.Control.Segment
+	c.Segment = 0
+	one := backend.Message{Addr: m.Addr, Path: m.Path, Control: &c}
+	for errno == 0 && m.N < len(m.Data) {
+		one.Data = m.Data[m.N:min(m.N+size, len(m.Data))]
+		if errno = sendOne(fd, &one); errno == 0 {
+			m.N += len(one.Data)
+		}
+	}
+	return errno
+}
 
 // received6 returns the address of a sender that the system has reported in the form of
 // IPv6.

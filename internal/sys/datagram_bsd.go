@@ -68,6 +68,9 @@ func (*Kernel) Send(fd int, messages []backend.Message) (n int, errno syscall.Er
 }
 
 func sendOne(fd int, m *backend.Message) syscall.Errno {
+	if m.Control != nil && m.Control.Segment > 0 {
+		return sendSegments(fd, m)
+	}
 	var to unix.Sockaddr
 	if m.Path != "" || m.Addr != (netip.AddrPort{}) {
 		if addr := m.Addr.Addr(); addr.IsValid() {

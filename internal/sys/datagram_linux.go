@@ -94,7 +94,7 @@ func receiveMany(fd int, messages []backend.Message, rooms *smallRooms) (int, sy
 }
 
 // Send is sendto(2) for one message and sendmmsg(2) for more, with MSG_DONTWAIT.
-func (*Kernel) Send(fd int, messages []backend.Message) (n int, errno syscall.Errno) {
+func (k *Kernel) Send(fd int, messages []backend.Message) (n int, errno syscall.Errno) {
 	if len(messages) == 1 {
 		if errno = sendOne(fd, &messages[0]); errno != 0 {
 			return 0, errno
@@ -102,13 +102,12 @@ func (*Kernel) Send(fd int, messages []backend.Message) (n int, errno syscall.Er
 		return 1, 0
 	}
 	for n < len(messages) {
-		part := messages[n:min(n+perCall, len(messages))]
-		sent, errno := sendPart(fd, part)
+		sent, tried, errno := k.sendSome(fd, messages[n:])
 		if errno != 0 && n == 0 {
 			return 0, errno
 		}
 		n += sent
-		if errno != 0 || sent < len(part) {
+		if errno != 0 || sent < tried {
 			break // the next call begins with the message that has failed
 		}
 	}

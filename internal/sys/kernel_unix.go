@@ -15,7 +15,10 @@ var _ backend.Kernel = (*Kernel)(nil)
 // but O_NONBLOCK belongs to the file description, and others that share the description
 // can clear the flag: passing a socket to a child process does so. So no call relies on it,
 // except a write on macOS.
-type Kernel struct{ shared sharedSet }
+type Kernel struct {
+	shared      sharedSet
+	unsegmented sharedSet // datagram sockets on which segmentation was refused
+}
 
 // Now returns the time of package sys.
 func (*Kernel) Now() int64 { return Now() }
@@ -100,6 +103,7 @@ func (k *Kernel) Close(fd int) syscall.Errno {
 	if k.shared.remove(fd) {
 		stopLinger(fd)
 	}
+	k.unsegmented.remove(fd)
 	return asErrno(unix.Close(fd))
 }
 

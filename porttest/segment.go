@@ -1,0 +1,123 @@
+package porttest
+
+import (
+	"net/netip"
+	"strings"
+
+	"github.com/completionport/completion"
+	"github.com/completionport/completion/ops"
+)
+
+var segmentCases = []testCase{
+	segmentsAreDatagrams,
+	segmentsInABatch,
+	equalDatagramsOfABatch,
+	coalescedDatagrams,
+}
+
+// arrives receives datagrams with these texts.
+func arrives(e *env, p *completion.Port, s *completion.PacketSocket, want ...string) {
+	e.Helper()
+	for _, text := range want {
+		r := &ops.ReadFrom{From: s, Buf: own(2000)}
+		is(e, p.Await(e.ctx, r), nil)
+		equal(e, "datagram", string(r.Buf.Bytes()), text)
+	}
+}
+
+func segmentsAreDatagrams(e *env) {
+	e.needsDatagrams()
+	p := e.port(nil)
+	a, b := e.packets(p, "udp4"), e.packets(p, "udp4")
+	for _, s := range []string{"abcdefgh", "abc", "ab", "abcdef"} {
+		w := &ops.SendMsg{To: a, Buf: text(s), Addr: at(b), Control: completion.Control{Segment: 3}}
+		is(e, p.Await(e.ctx, w), nil)
+		equal(e, "sent", w.N(), len(s))
+		for ; len(s) > 3; s = s[3:] {
+			arrives(e, p, b, s[:3])
+		}
+		arrives(e, p, b, s)
+	}
+}
+
+func segmentsInABatch(e *env) {
+	e.needsDatagrams()
+	p := e.port(nil)
+	a, b := e.packets(p, "udp4"), e.packets(p, "udp4")
+	w := &ops.WriteBatch{To: a, Messages: letters(b, "first", "abcde", "last")}
+	w.Messages[1].Control = &completion.Control{Segment: 2}
+	is(e, p.Await(e.ctx, w), nil)
+	equal(e, "sent", w.Count, 3)
+	equal(e, "bytes", w.N(), 14)
+	arrives(e, p, b, "first", "ab", "cd", "e", "last")
+}
+
+// equalDatagramsOfABatch: each arrives by itself and in its order, also if several leave as one.
+func equalDatagramsOfABatch(e *env) {
+	e.needsDatagrams()
+	p := e.port(nil)
+	a, b, c := e.packets(p, "udp4"), e.packets(p, "udp4"), e.packets(p, "udp4")
+	is(e, b.SetReadBuffer(1<<20), nil)
+	w := &ops.WriteBatch{To: a}
+	var toB, toC []string
+	for i := range 100 {
+		s, to := strings.Repeat(string(rune('a'+i%26)), 20), b
+		switch {
+		case i%30 == 17: // ends a run
+			s = s[:7]
+		case i%30 == 25: // begins one
+			s += "longer"
+		case i%30 == 28:
+			to = c
+		}
+		if to == b {
+			toB = append(toB, s)
+		} else {
+			toC = append(toC, s)
+		}
+		w.Messages = append(w.Messages, letters(to, s)...)
+	}
+	for range 2 { // connected or not
+		is(e, p.Await(e.ctx, w), nil)
+		equal(e, "sent", w.Count, 100)
+		arrives(e, p, b, toB...)
+		arrives(e, p, c, toC...)
+	}
+	is(e, a.Connect(b.LocalAddr()), nil)
+	w.Messages = letters(b, toB...)
+	for i := range w.Messages {
+		w.Messages[i].Addr = netip.AddrPort{}
+	}
+	is(e, p.Await(e.ctx, w), nil)
+	arrives(e, p, b, toB...)
+}
+
+// coalescedDatagrams: a Control tells where the datagrams in one buffer end.
+func coalescedDatagrams(e *env) {
+	e.needsDatagrams()
+	p := e.port(nil)
+	a, b := e.packets(p, "udp4"), e.packets(p, "udp4")
+	e.reports(b, completion.ReportSegments)
+	var want []string
+	for i := range 10 {
+		want = append(want, strings.Repeat(string(rune('a'+i)), 100))
+	}
+	want[9] = "end"
+	is(e, p.Await(e.ctx, &ops.WriteBatch{To: a, Messages: letters(b, want...)}), nil)
+	var got []string
+	largest := 0
+	for len(got) < len(want) {
+		r := &ops.RecvMsg{From: b, Buf: own(1 << 16)}
+		is(e, p.Await(e.ctx, r), nil)
+		s := string(r.Buf.Bytes())
+		for size := r.Control.Segment; size > 0 && len(s) > size; s = s[size:] {
+			got = append(got, s[:size])
+		}
+		got = append(got, s)
+		largest = max(largest, r.N())
+	}
+	equal(e, "datagrams", strings.Join(got, " "), strings.Join(want, " "))
+	if largest <= 100 {
+		e.Error("nothing was put together")
+	}
+}
