@@ -117,14 +117,16 @@
 // # Order
 //
 // A handle has two directions: one for Accept, Read, ReadFrom and ReadBatch, one for Connect,
-// Write, CloseWrite, WriteTo and WriteBatch. What is said of a Read holds for a ReadV, and what
-// is said of a Write for a WriteV and a SendFile. A Copy stands in two directions, as a Read and
-// as a Write, and begins when it is its turn in both. The operations of one direction are performed
-// in the order in which they
-// were submitted. Reads and writes do not wait for each other. Both wait for a Connect
-// that was submitted before them, and fail with it. If several goroutines wait on the
-// port, also in Await, two operations of one direction may be dequeued in the other
-// order, on rare occasions: the order in which completions are handled is not promised.
+// Write, CloseWrite, WriteTo and WriteBatch. A Poll is in that of the readiness it waits for.
+// What is said of a Read holds for a ReadV, and what is said of a Write for a WriteV and a
+// SendFile. A Copy stands in two directions, as a Read and as a Write, and begins when it is its
+// turn in both.
+//
+// The operations of one direction are performed in the order in which they were submitted. Reads
+// and writes do not wait for each other. Both wait for a Connect that was submitted before them,
+// and fail with it. If several goroutines wait on the port, also in Await, two operations of one
+// direction may be dequeued in the other order, on rare occasions: the order in which completions
+// are handled is not promised.
 //
 // A Write sends all its bytes, or it ends with an error and the number of bytes sent. If
 // a Write ends after some but not all of its bytes, its direction is broken until that

@@ -42,3 +42,39 @@ func ExamplePort_AdoptStream() {
 	// hello
 	// EOF <nil>
 }
+
+// A library keeps a descriptor and makes the calls. The port tells when a call would not
+// wait. Here the library is package os, and the descriptor a pipe.
+func ExamplePort_Watch() {
+	port, err := completion.Open(nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer port.Close()
+	r, w, err := os.Pipe()
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer r.Close()
+	raw, err := r.SyscallConn()
+	if err != nil {
+		log.Fatal(err)
+	}
+	var watched *completion.Socket
+	raw.Control(func(fd uintptr) { watched, err = port.Watch(fd) })
+	if err != nil {
+		log.Fatal(err)
+	}
+	poll := &ops.Poll{On: watched}
+	port.Submit(poll)
+	fmt.Fprint(w, "hello")
+	w.Close()
+	if _, err := port.Next(context.Background()); err != nil || poll.Err() != nil {
+		log.Fatal(err, poll.Err())
+	}
+	bytes := make([]byte, 8)
+	n, err := r.Read(bytes) // does not wait
+	fmt.Println(string(bytes[:n]), err)
+	watched.Close()
+	// Output: hello <nil>
+}

@@ -31,7 +31,7 @@ func streams(t *testing.T, p *completion.Port) (r, w *completion.Socket) {
 	return r, w
 }
 
-// A round trip through a pipe allocates nothing.
+// A round trip through a pipe allocates nothing, and no Poll does.
 func TestAllocationsOfStreams(t *testing.T) {
 	porttest.EachBackend(t, func(t *testing.T, open porttest.Open) {
 		p, err := open(nil)
@@ -41,12 +41,17 @@ func TestAllocationsOfStreams(t *testing.T) {
 		write := &ops.Write{To: w, Buf: completion.Own(make([]byte, 16))}
 		read := &ops.Read{From: r, Buf: completion.Own(make([]byte, 64))}
 		pooled := &ops.Read{From: r, Pool: p.NewPool(64, 1)}
+		in, out := &ops.Poll{On: r}, &ops.Poll{On: w, Write: true}
 		trip := func() {
+			must(t, p.Await(context.Background(), out))
 			must(t, p.Submit(read))
 			must(t, p.Await(context.Background(), write))
 			_, err := p.Next(context.Background())
 			must(t, err)
+			must(t, p.Submit(in))
 			must(t, p.Await(context.Background(), write))
+			_, err = p.Next(context.Background())
+			must(t, err)
 			must(t, p.Await(context.Background(), pooled))
 			pooled.Release()
 		}

@@ -35,7 +35,7 @@ type pipeEnds struct {
 	before int
 }
 
-func (e *env) pipe() *pipeEnds {
+func (e *env) pipeEnds() *pipeEnds {
 	e.Helper()
 	e.needsSystem("descriptors are sent")
 	r, w, err := os.Pipe()
@@ -81,7 +81,7 @@ func (p *pipeEnds) rights(n int) completion.Rights {
 func roomFor(n int) completion.Rights { return completion.Rights{Descriptors: make([]int, 0, n)} }
 
 func descriptorArrivesOnAStream(e *env) {
-	pipe, p := e.pipe(), e.port(nil)
+	pipe, p := e.pipeEnds(), e.port(nil)
 	a, b := unixPair(e, p, "unix")
 	pipe.count()
 	for i := range 2 {
@@ -110,7 +110,7 @@ func descriptorArrivesOnAStream(e *env) {
 }
 
 func descriptorArrivesInADatagram(e *env) {
-	pipe, p := e.pipe(), e.port(nil)
+	pipe, p := e.pipeEnds(), e.port(nil)
 	a, b := e.packets(p, "unixgram"), e.packets(p, "unixgram")
 	pool := e.pool(p, 10, 1)
 	pipe.count()
@@ -132,7 +132,7 @@ func descriptorArrivesInADatagram(e *env) {
 
 // descriptorsStopARead: each read gets the descriptors of its own bytes.
 func descriptorsStopARead(e *env) {
-	pipe, p := e.pipe(), e.port(nil)
+	pipe, p := e.pipeEnds(), e.port(nil)
 	a, b := unixPair(e, p, "unix")
 	pipe.count()
 	for range 3 {
@@ -155,7 +155,7 @@ func descriptorsStopARead(e *env) {
 }
 
 func descriptorsWithoutRoomAreClosed(e *env) {
-	pipe, p := e.pipe(), e.port(nil)
+	pipe, p := e.pipeEnds(), e.port(nil)
 	a, b := unixPair(e, p, "unix")
 	from, to := e.packets(p, "unixgram"), e.packets(p, "unixgram")
 	pipe.count()
@@ -181,7 +181,7 @@ func descriptorsWithoutRoomAreClosed(e *env) {
 
 // descriptorsOfOtherReadsAreClosed: no operation but a ReadMsg and a RecvMsg delivers them.
 func descriptorsOfOtherReadsAreClosed(e *env) {
-	pipe, p := e.pipe(), e.port(nil)
+	pipe, p := e.pipeEnds(), e.port(nil)
 	a, b := unixPair(e, p, "unix")
 	from, to := e.packets(p, "unixgram"), e.packets(p, "unixgram")
 	pool := e.pool(p, 10, 1)
@@ -206,7 +206,7 @@ func descriptorsOfOtherReadsAreClosed(e *env) {
 }
 
 func descriptorsOfACutDatagramAreClosed(e *env) {
-	pipe, p := e.pipe(), e.port(nil)
+	pipe, p := e.pipeEnds(), e.port(nil)
 	from, to := e.packets(p, "unixgram"), e.packets(p, "unixgram")
 	pipe.count()
 	is(e, p.Await(e.ctx, &ops.SendMsg{To: from, Buf: text("abcd"), Path: to.LocalAddr().String(), Rights: pipe.rights(1)}), nil)
@@ -221,7 +221,7 @@ func descriptorsOfACutDatagramAreClosed(e *env) {
 // descriptorsNobodyReadsAreClosed: with the socket, after a cancel, and when a close comes
 // first.
 func descriptorsNobodyReadsAreClosed(e *env) {
-	pipe, p := e.pipe(), e.port(nil)
+	pipe, p := e.pipeEnds(), e.port(nil)
 	pipe.count()
 	a, b := unixPair(e, p, "unix")
 	r := &ops.ReadMsg{From: b, Buf: own(10), Rights: roomFor(1)}
@@ -240,7 +240,7 @@ func descriptorsNobodyReadsAreClosed(e *env) {
 }
 
 func descriptorThatIsNotOpen(e *env) {
-	pipe, p := e.pipe(), e.port(nil)
+	pipe, p := e.pipeEnds(), e.port(nil)
 	a, b := unixPair(e, p, "unix")
 	is(e, pipe.w.Close(), nil)
 	w := &ops.WriteMsg{To: a, Buf: text("x"), Rights: pipe.rights(1)}

@@ -28,6 +28,9 @@ type Calls interface {
 	// AdoptStream returns a descriptor of our own for a file that is a stream and no socket,
 	// such as a pipe. The file stays as it is.
 	AdoptStream(file *os.File) (fd int, err error)
+	// Watch returns a descriptor of our own for one of another owner, who keeps it. Close of
+	// it changes nothing for the owner.
+	Watch(descriptor uintptr) (fd int, err error)
 	// Disown closes a descriptor that Adopt has returned and leaves the socket as it
 	// is: it still belongs to c. Close might change what both share.
 	Disown(fd int)

@@ -47,6 +47,15 @@ type Messenger interface {
 	WriteControl(fd int, parts [][]byte, c *Control) (int, Errno)
 }
 
+// Prober is a Kernel that reports readiness alone.
+type Prober interface {
+	Kernel
+	// Probe reports whether a Read (for PollIn) or a Write (for PollOut) of at least a byte
+	// would not wait now, be it since it would fail. It moves nothing. If it reports false, an
+	// event follows as soon as that changes.
+	Probe(fd int, kind Kind) bool
+}
+
 // MostParts is the largest number of parts of one ReadV or WriteV. It is far below what
 // systems accept (IOV_MAX), so that their description fits into a stack frame.
 const MostParts = 64
@@ -188,11 +197,14 @@ const (
 	Signal
 	Process
 	CopyIn // the half of a Copy that receives: not an operation of the program
+	// PollIn and PollOut wait until a call in that direction need not wait.
+	PollIn
+	PollOut
 )
 
 var kindNames = [...]string{"", "post", "timer", "accept", "connect", "read", "write", "closewrite", "dial", "borrow", "handshake", "copy",
 	"work", "openfile", "readat", "writeat", "append", "sync", "stat", "truncate", "closefile", "receive", "send",
-	"signal", "process", "copy"}
+	"signal", "process", "copy", "poll", "poll"}
 
 // String returns the word that error texts use.
 func (k Kind) String() string { return kindNames[k] }

@@ -87,6 +87,10 @@ func (s *Slot) fillBuffer(rec *Record, req *Request) {
 		}
 	case backend.WriteAt, backend.Append:
 		rec.buffer = req.Buffer
+	case backend.PollIn, backend.PollOut:
+		if s.handle.Load().Layer() != nil {
+			s.flags |= vacant
+		}
 	case backend.Receive, backend.Send:
 		s.fillInMessages(rec, req)
 	case backend.Copy:

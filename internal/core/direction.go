@@ -164,6 +164,8 @@ func (h *locked) performable(d direction) *Slot {
 func (h *locked) endUncalled(d direction, s *Slot) bool {
 	f := (*Failure)(nil)
 	switch {
+	case s.flags&vacant != 0 && s.isPoll():
+		f = unsupported(s).failure
 	case s.flags&vacant != 0:
 	case s.refusal() != noRefusal:
 		f = s.refusal()
@@ -210,6 +212,8 @@ func (h *Handle) perform(s *Slot) callResult {
 		return h.takeIn(s)
 	case backend.Copy:
 		return h.sendOut(s)
+	case backend.PollIn, backend.PollOut:
+		return h.probe(s)
 	}
 	panic("completion: a defect of the engine: no call for a " + s.kind.String())
 }

@@ -18,10 +18,10 @@
 //	observe.go, port.go, copy_turn.go,  the port: its parts and its lock; how outcomes
 //	handles.go                          reach the program; its handles
 //	queue.go, complete.go, perform.go,  the work in a queue: how operations end, calls
-//	apply.go, source.go, gather.go,     and their results, files to send, calls of several
-//	layer.go, native.go, work.go,       writes or buffers, calls through a layer,
-//	file.go, workpool.go,               goroutines of operations, files, the work pool,
-//	direction.go, handshake.go,         handshakes, cancels and deadlines
+//	apply.go, source.go, poll.go,       and their results, files to send, readiness alone,
+//	gather.go, layer.go, native.go,     calls of several writes or buffers, calls through
+//	work.go, file.go, workpool.go,      a layer, goroutines of operations, files, the work
+//	direction.go, handshake.go,         pool, handshakes, cancels and deadlines
 //	intent.go
 //	serve.go                            what the scheduler calls: events, turns
 //	acquire.go, submit.go, await.go,    what the program calls

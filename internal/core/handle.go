@@ -12,13 +12,14 @@ import (
 type direction int
 
 const (
-	in  direction = iota // Accept, Read, Borrow, Receive, CopyIn, ReadAt
-	out                  // Connect, Write, CloseWrite, Send, Copy; what else concerns files
+	in  direction = iota // Accept, Read, Borrow, Receive, CopyIn, ReadAt, PollIn
+	out                  // Connect, Write, CloseWrite, Send, Copy, PollOut; what else concerns files
 )
 
 // directionOf returns the direction whose queue holds operations of kind k.
 func directionOf(k backend.Kind) direction {
-	const inward = 1<<backend.Accept | 1<<backend.Read | 1<<backend.Borrow | 1<<backend.ReadAt | 1<<backend.Receive | 1<<backend.CopyIn
+	const inward = 1<<backend.Accept | 1<<backend.Read | 1<<backend.Borrow | 1<<backend.ReadAt | 1<<backend.Receive |
+		1<<backend.CopyIn | 1<<backend.PollIn
 	if 1<<k&inward != 0 {
 		return in
 	}

@@ -111,6 +111,8 @@ func (h *Handle) pass(s *Slot, by passage) callResult {
 		return h.takeInLayer(s, by)
 	case s.kind == backend.Copy:
 		return h.sendOutLayer(s, by)
+	case s.isPoll():
+		return unsupported(s) // the layer began after the Submit: else endUncalled has ended it
 	case s.kind == backend.Read && isNative && !by.ready:
 		return h.startLayer(s, by, nil) // ends when there is data, as that of a pooled read
 	case s.kind == backend.Read:
@@ -201,12 +203,13 @@ func (h *Handle) layerFailure(s *Slot, err error) callResult {
 }
 
 // nativeKind returns the kind of the operation that a Native kernel performs for s: the
-// half close of a layer is a write, and so is the half of a Copy that sends.
+// half close of a layer is a write, so is the half of a Copy that sends, and readiness is the
+// end of a read of no bytes.
 func (s *Slot) nativeKind() backend.Kind {
 	switch s.kind {
 	case backend.CloseWrite, backend.Copy:
 		return backend.Write
-	case backend.CopyIn:
+	case backend.CopyIn, backend.PollIn:
 		return backend.Read
 	}
 	return s.kind

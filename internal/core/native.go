@@ -17,8 +17,7 @@ import "github.com/completionport/completion/internal/backend"
 // is held. If the kernel has taken the operation, the caller may touch it only under the
 // lock.
 func (h *Handle) start(s *Slot) callResult {
-	var data []byte
-	var to *backend.Address
+	data, to := []byte(nil), (*backend.Address)(nil)
 	if s.flags&vectored != 0 {
 		if r := h.tryVector(s); r.verdict != wouldBlock {
 			return r
@@ -40,8 +39,10 @@ func (h *Handle) start(s *Slot) callResult {
 		data = s.rest()
 	case backend.Receive, backend.Send, backend.CopyIn, backend.Copy:
 		return h.startOther(s)
+	case backend.PollOut:
+		return unsupported(s)
 	}
-	n, errno, isPending := h.port.native.Start(int(h.fd), s.kind, data, to)
+	n, errno, isPending := h.port.native.Start(int(h.fd), s.nativeKind(), data, to)
 	if isPending {
 		return callResult{verdict: begunInKernel}
 	}
@@ -77,6 +78,8 @@ func (h *Handle) outcomeOf(s *Slot, n int, errno backend.Errno) callResult {
 		return callResult{verdict: progressed} // counts as an edge
 	case backend.Copy:
 		return copyingOf(s.op).sent(s, n)
+	case backend.PollIn:
+		return callResult{verdict: moved}
 	}
 	if !s.hasBuffer() {
 		return callResult{verdict: progressed} // counts as an edge
@@ -100,6 +103,9 @@ func (h *Handle) outcomeOfErrno(s *Slot, n int, errno backend.Errno) callResult 
 		return tryAgain(n)
 	case backend.BrokenPipe:
 		return callResult{verdict: ended, gone: true, n: n}
+	}
+	if s.kind == backend.PollIn { // a read would not wait, either: it would fail
+		return callResult{verdict: moved}
 	}
 	r := h.systemFailure(s, errno)
 	r.n = n

@@ -71,7 +71,7 @@ const (
 	full                            // ends only when the buffer is full
 	lent                            // the program's buffer is lent to it
 	collected                       // its record had the mark waited before
-	vacant                          // a write of no bytes, which needs no call
+	vacant                          // a write of no bytes, or a poll through a layer, which need no call
 	beneath                         // belongs to the handshake of its handle, or to a Dial
 	vectored                        // has several buffers: a Vector
 )

@@ -79,6 +79,14 @@ func (n *Network) failed(fd int, errno backend.Errno) backend.Errno {
 	return errno
 }
 
+// Probe is Socket.Probe.
+func (k Kernel) Probe(fd int, kind backend.Kind) bool {
+	k.network.lock()
+	defer k.network.mu.Unlock()
+	s := k.network.system.Lookup(fd)
+	return s == nil || s.Probe(kind)
+}
+
 // Accept is System.Accept.
 func (k Kernel) Accept(fd int) (int, backend.Errno) {
 	n, errno := k.enter("accept")
@@ -313,6 +321,11 @@ func (k Kernel) Adopt(c any, listening bool) (int, error) {
 // AdoptStream fails: a file is one of the system.
 func (Kernel) AdoptStream(*os.File) (int, error) {
 	return -1, fmt.Errorf("a network in memory has no streams of the system: %w", errors.ErrUnsupported)
+}
+
+// Watch fails: a descriptor is one of the system.
+func (Kernel) Watch(uintptr) (int, error) {
+	return -1, fmt.Errorf("a network in memory has no descriptors of the system: %w", errors.ErrUnsupported)
 }
 
 // Disown is Close: the socket has another owner, so only the descriptor is closed.

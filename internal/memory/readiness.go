@@ -146,3 +146,16 @@ func (k *Socket) Ready() (r backend.Readiness) {
 	}
 	return r
 }
+
+// Probe reports whether a read, or for PollOut a write, would not wait. After false, an edge
+// follows.
+func (k *Socket) Probe(kind backend.Kind) bool {
+	if kind == backend.PollIn {
+		return k.Ready()&backend.Readable != 0
+	}
+	if k.Ready()&backend.Writable != 0 {
+		return true
+	}
+	k.starved = k.phase == connected
+	return false
+}

@@ -19,6 +19,11 @@ func (Kernel) AdoptStream(*os.File) (int, error) {
 	return -1, fmt.Errorf("no streams but sockets on Windows: %w", errors.ErrUnsupported)
 }
 
+// Watch fails.
+func (Kernel) Watch(uintptr) (int, error) {
+	return -1, fmt.Errorf("a socket of another owner can't be watched on Windows: %w", errors.ErrUnsupported)
+}
+
 // Disown closes a descriptor of Adopt. The socket has another descriptor, so the close
 // need not linger. If the close fails because of a positive SO_LINGER, the socket is made
 // blocking again, which concerns no overlapped call, and closed. SO_LINGER is not changed,

@@ -18,11 +18,18 @@ import (
 // A descriptor is added before others can learn its number, and stays until it is closed.
 type sharedSet struct {
 	count atomic.Int64
-	set   sync.Map // by descriptor: whether it is a listener with a mark
+	set   sync.Map // by descriptor: whether it is a listener with a mark, or foreign
 }
 
-func (s *sharedSet) add(fd int) {
-	if _, known := s.set.LoadOrStore(fd, false); !known {
+type foreign struct{}
+
+func (s *sharedSet) add(fd int) { s.addAs(fd, false) }
+
+// addForeign adds a duplicate of a descriptor whose owner keeps it.
+func (s *sharedSet) addForeign(fd int) { s.addAs(fd, foreign{}) }
+
+func (s *sharedSet) addAs(fd int, what any) {
+	if _, known := s.set.LoadOrStore(fd, what); !known {
 		s.count.Add(1)
 	}
 }
@@ -44,14 +51,14 @@ func (s *sharedSet) isMarked(fd int) bool {
 	return marked == true
 }
 
-// remove removes fd, and reports whether it was in the set.
+// remove removes fd, and reports whether its socket was in the set and is ours.
 func (s *sharedSet) remove(fd int) bool {
 	if s.count.Load() == 0 {
 		return false
 	}
-	_, ok := s.set.LoadAndDelete(fd)
+	what, ok := s.set.LoadAndDelete(fd)
 	if ok {
 		s.count.Add(-1)
 	}
-	return ok
+	return ok && what != foreign{}
 }

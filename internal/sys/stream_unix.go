@@ -9,6 +9,7 @@ import (
 	"os"
 	"syscall"
 
+	"github.com/completionport/completion/internal/backend"
 	"golang.org/x/sys/unix"
 )
 
@@ -53,10 +54,10 @@ func openStream(fd int) (int, error) {
 	if err := unix.Fstat(fd, &about); err != nil {
 		return -1, os.NewSyscallError("fstat", err)
 	}
-	switch about.Mode & unix.S_IFMT {
-	case unix.S_IFREG, unix.S_IFDIR, unix.S_IFBLK:
+	switch {
+	case isFile(&about):
 		return -1, fmt.Errorf("a file is no stream, AdoptFile takes it: %w", errors.ErrUnsupported)
-	case unix.S_IFSOCK:
+	case about.Mode&unix.S_IFMT == unix.S_IFSOCK:
 		return -1, fmt.Errorf("a socket: net.FileConn and AdoptConn take it: %w", errors.ErrUnsupported)
 	}
 	if own, ok := reopenTerminal(fd); ok {
@@ -64,6 +65,33 @@ func openStream(fd int) (int, error) {
 	}
 	dup, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 0)
 	return dup, os.NewSyscallError("fcntl", err)
+}
+
+// isFile reports whether something is always ready, which pollers refuse, or report falsely.
+func isFile(about *unix.Stat_t) bool {
+	switch about.Mode & unix.S_IFMT {
+	case unix.S_IFREG, unix.S_IFDIR, unix.S_IFBLK:
+		return true
+	}
+	return false
+}
+
+// Watch returns a descriptor of our own for one of another owner. It has a mark, with which
+// Close leaves SO_LINGER alone.
+func (k *Kernel) Watch(descriptor uintptr) (int, error) {
+	var about unix.Stat_t
+	if err := unix.Fstat(int(descriptor), &about); err != nil {
+		return -1, os.NewSyscallError("fstat", err)
+	}
+	if isFile(&about) {
+		return -1, fmt.Errorf("a file is always ready: %w", errors.ErrUnsupported)
+	}
+	fd, err := unix.FcntlInt(descriptor, unix.F_DUPFD_CLOEXEC, 0)
+	if err != nil {
+		return -1, os.NewSyscallError("fcntl", err)
+	}
+	k.shared.addForeign(fd)
+	return fd, nil
 }
 
 func readStream(fd int, p []byte) (int, syscall.Errno) {
@@ -191,4 +219,12 @@ func addressOf(sa unix.Sockaddr, err error) net.Addr {
 		return &net.UnixAddr{Net: "stream"}
 	}
 	return netAddr(sa)
+}
+
+// Probe is poll(2) without waiting.
+func (*Kernel) Probe(fd int, kind backend.Kind) bool {
+	if kind == backend.PollIn {
+		return readable(fd)
+	}
+	return writable(fd)
 }

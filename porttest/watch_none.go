@@ -1,0 +1,6 @@
+//go:build !unix
+
+package porttest
+
+// watchCases are about descriptors of others.
+var watchCases []testCase
