@@ -166,6 +166,8 @@ func winsockOf(errno syscall.Errno) syscall.Errno {
 		return windows.WSAETIMEDOUT
 	case windows.ERROR_NETWORK_UNREACHABLE:
 		return windows.WSAENETUNREACH
+	case windows.ERROR_MORE_DATA: // of a datagram that is larger than its buffer
+		return windows.WSAEMSGSIZE
 	case windows.ERROR_HOST_UNREACHABLE, windows.ERROR_PORT_UNREACHABLE:
 		return windows.WSAEHOSTUNREACH
 	}
