@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+
+	"github.com/completionport/completion/internal/backend"
 )
 
 // ofWork is the key of workContext.
@@ -71,10 +73,7 @@ var errExited = errors.New("completion: a function of the program has called run
 func (w *worker) call(ctx context.Context, s *Slot, req *Request) {
 	var result Result
 	err, crashed := errExited, true
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("completion: a panic during a %v: %v\n\n%s", s.kind, p, debug.Stack())
-		}
+	defer func() { // also runs if printing the panic ends the goroutine
 		h := w.handle.lock()
 		w.cancel[s]()
 		delete(w.cancel, s)
@@ -82,8 +81,22 @@ func (w *worker) call(ctx context.Context, s *Slot, req *Request) {
 		h.ran(s, result, err, crashed)
 		h.unlock()
 	}()
+	defer func() { panicked(&err, s.kind, recover()) }()
 	result, err = req.Run(ctx, w.handle.port.owner)
 	crashed = false
+}
+
+// panicked sets err to the error of a panic with the value p, if that is not nil. A value may
+// have methods of the program's, which are called to print it. They may panic, or end the
+// goroutine: then the value is left out.
+func panicked(err *error, kind backend.Kind, p any) {
+	if p == nil {
+		return
+	}
+	stack := debug.Stack()
+	*err = fmt.Errorf("completion: a panic during a %v, with a value that can't be printed\n\n%s", kind, stack)
+	defer func() { recover() }()
+	*err = fmt.Errorf("completion: a panic during a %v: %v\n\n%s", kind, p, stack)
 }
 
 // ran completes an operation whose Run has ended, also by a panic or Goexit.

@@ -214,3 +214,17 @@ func TestPanicOfPortInWork(t *testing.T) {
 	}
 	p.Next(context.Background())
 }
+
+// TestPanicThatCannotBePrinted for an operation with a goroutine of its own.
+func TestRunPanicThatCannotBePrinted(t *testing.T) {
+	p := newWorkPort(t)
+	d := newDialing()
+	d.run = func(context.Context, any) (Result, error) {
+		panic(rude{runtime.Goexit})
+	}
+	p.Submit([]Operation{d}, false)
+	if f := d.outcome(t, p); f == nil || f.Code != Foreign || !strings.Contains(f.Err.Error(), "panic") {
+		t.Errorf("it ended with %+v", f)
+	}
+	p.Close()
+}

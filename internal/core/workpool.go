@@ -2,9 +2,7 @@ package core
 
 import (
 	"context"
-	"fmt"
 	"io"
-	"runtime/debug"
 
 	"github.com/completionport/completion/internal/backend"
 )
@@ -251,14 +249,12 @@ func (w *workPool) call(handle *Handle, s *Slot, c Call) {
 		t.Time = w.port.kernel.Now()
 	}
 	c.Owner, c.Memory = w.port.owner, s.lentMemory()
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("completion: a panic during a %v: %v\n\n%s", s.kind, p, debug.Stack())
-		}
+	defer func() { // also runs if printing the panic ends the goroutine
 		s.restoreMemory()
 		w.tell(t, n, err)
 		w.returned(handle, s, n, err, crashed)
 	}()
+	defer func() { panicked(&err, s.kind, recover()) }()
 	n, err = s.op.(Performer).Perform(c)
 	crashed = false
 }

@@ -3,6 +3,8 @@ package core
 import (
 	"context"
 	"io/fs"
+	"runtime"
+	"strings"
 	"testing"
 
 	"github.com/completionport/completion/internal/backend"
@@ -185,5 +187,33 @@ func TestWorkersEnd(t *testing.T) {
 		p.workPool.mu.Lock()
 		workers = p.workPool.workers
 		p.workPool.mu.Unlock()
+	}
+}
+
+// rude is the value of a panic. To print it is a mistake of its own.
+type rude struct{ print func() }
+
+func (r rude) Error() string { r.print(); return "rude" }
+
+// A panic is the outcome of its operation, whatever its value does when it is printed.
+func TestPanicThatCannotBePrinted(t *testing.T) {
+	for name, print := range map[string]func(){
+		"Goexit": runtime.Goexit,
+		"Panic":  func() { panic(rude{func() { panic("again") }}) },
+		"Prints": func() {},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := newWorkPort(t)
+			for range 3 { // the pool of one goroutine goes on
+				w := newFiling(backend.Work, nil)
+				w.perform = func(Call) (int, error) { panic(rude{print}) }
+				p.Submit([]Operation{w}, false)
+				p.Next(context.Background())
+				if _, f, _ := Outcome(&w.Record); f == nil || f.Code != Foreign || !strings.Contains(f.Err.Error(), "panic") {
+					t.Errorf("it ends with %+v", f)
+				}
+			}
+			p.Close()
+		})
 	}
 }
