@@ -86,6 +86,41 @@ func Example_sendFile() {
 	// the file: BSD 3-Clause License
 }
 
+// A proxy copies each direction: bytes of one connection to another, until the end of the
+// stream, which it passes on.
+func Example_copy() {
+	var network completion.Memory // on sockets of Linux, the bytes stay in the kernel
+	port, client, a := examplePair(&network)
+	defer port.Close()
+	ln, err := port.Listen("tcp", "10.0.0.2:7000")
+	if err != nil {
+		log.Fatal(err)
+	}
+	dial := &ops.Dial{Network: "tcp", Address: "10.0.0.2:7000"}
+	accept := &ops.Accept{On: ln}
+	port.Submit(dial, accept)
+	for range 2 {
+		port.Next(context.Background())
+	}
+	b, server := dial.Conn, accept.Conn
+
+	over := &ops.Copy{From: a, To: b}
+	port.Submit(
+		over, &ops.CloseWrite{On: b},
+		&ops.Write{To: client, Buf: completion.Own([]byte("from end to end"))}, &ops.CloseWrite{On: client})
+	for range 4 {
+		port.Next(context.Background())
+	}
+	fmt.Println(over.N(), over.Err())
+	read := &ops.Read{From: server, Buf: completion.Own(make([]byte, 64)), Full: true}
+	fmt.Println(port.Await(context.Background(), read))
+	fmt.Printf("%s\n", read.Buf.Bytes())
+	// Output:
+	// 15 <nil>
+	// unexpected EOF
+	// from end to end
+}
+
 // examplePair returns a port with both ends of a connection.
 func examplePair(network *completion.Memory) (port *completion.Port, a, b *completion.Socket) {
 	port, err := completion.Open(&completion.Config{Memory: network})

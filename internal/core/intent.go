@@ -157,7 +157,7 @@ func (p *Port) endPartner() {
 	handle := t.slot.handle.Load()
 	h := handle.lock()
 	s := t.slot
-	if !s.has(t) || s.handle.Load() != handle { // as in record
+	if s.handle.Load() != handle || !s.has(t) { // as in record
 		h.mu.Unlock()
 		return
 	}
