@@ -48,6 +48,7 @@ var faultScenarios = []faultScenario{
 	{"Files", useFiles},
 	{"CloseFileLast", closeFileLast},
 	{"Process", awaitProcess},
+	{"Copy", copyBetween},
 }
 
 // listen is Port.Listen; nil if it fails.

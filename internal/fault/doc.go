@@ -30,6 +30,9 @@ const (
 	Receive
 	Send
 	SendFile
+	OpenPipe
+	SpliceIn
+	SpliceOut
 	// The calls of a file: see ChooseOfFiles.
 	FileRead
 	FileTry
@@ -41,7 +44,8 @@ const (
 )
 
 var names = [...]string{"", "read", "write", "accept", "connect", "connected", "closewrite", "close", "arm", "wait", "receive", "send",
-	"sendfile", "file read", "file try", "file write", "file sync", "file stat", "file truncate", "file close"}
+	"sendfile", "openpipe", "splicein", "spliceout",
+	"file read", "file try", "file write", "file sync", "file stat", "file truncate", "file close"}
 
 // String returns the name of the call.
 func (c Call) String() string { return names[c] }

@@ -30,7 +30,11 @@ func Wrap(choose Choose) func(backend.Poller, backend.Calls) (backend.Poller, ba
 			return p, k
 		}
 		waits := &poller{Poller: p, choose: choose, armed: make(map[int]uint32)}
-		return waits, &kernel{calls: direct, choose: choose, poller: waits}
+		wrapped := &kernel{calls: direct, choose: choose, poller: waits}
+		if s, ok := direct.(backend.Splicer); ok {
+			return waits, &splicer{wrapped, s}
+		}
+		return waits, wrapped
 	}
 }
 

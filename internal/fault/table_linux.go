@@ -101,6 +101,21 @@ var Table = []Fault{
 	{FileTruncate, syscall.EIO, Seen, 0, "the disk failed"},
 	{FileClose, syscall.EIO, Seen, 0, "an earlier write has failed; the descriptor is gone"},
 
+	{OpenPipe, syscall.EMFILE, Unseen, 0, "the process has no descriptor left: the bytes are copied"},
+	{OpenPipe, syscall.ENFILE, Unseen, 0, "the system has no descriptor left: the bytes are copied"},
+
+	{SpliceIn, syscall.EINTR, Unseen, 0, "a signal came first"},
+	{SpliceIn, syscall.EAGAIN, Unseen, Edge, "nothing there after all"},
+	{SpliceIn, syscall.EINVAL, Unseen, 0, "a kind of socket that it does not work for: the bytes are copied"},
+	{SpliceIn, syscall.ECONNRESET, Seen, 0, "the peer sent a reset"},
+	{SpliceIn, syscall.ENOMEM, Seen, 0, "no memory for the call"},
+
+	{SpliceOut, syscall.EINTR, Unseen, 0, "a signal came first"},
+	{SpliceOut, syscall.EAGAIN, Unseen, Edge, "no room after all"},
+	{SpliceOut, syscall.EPIPE, Seen, 0, "the write side is gone"},
+	{SpliceOut, syscall.ECONNRESET, Seen, 0, "the peer sent a reset"},
+	{SpliceOut, syscall.ENOMEM, Seen, 0, "no memory for the call"},
+
 	{Arm, syscall.ENOMEM, Seen, 0, "no memory for the registration"},
 	{Arm, syscall.ENOSPC, Seen, 0, "the user's limit of registrations is reached"},
 
