@@ -12,7 +12,7 @@ import (
 	"github.com/completionport/completion/ops"
 )
 
-var pollCases = append([]testCase{
+var pollCases = []testCase{
 	pollForReading,
 	pollForWriting,
 	pollsEndTogether,
@@ -20,22 +20,30 @@ var pollCases = append([]testCase{
 	pollIsEnded,
 	pollAtTheEnd,
 	pollWithoutASocket,
-	pollOfTLS,
-	watchUnsupported,
-}, watchCases...)
+}
 
-// needsPoll skips a case on connections with TLS, of which pollOfTLS tells.
-func (e *env) needsPoll() {
+// polls reports whether readiness can be waited for. With TLS it can't, since readiness of a
+// socket says nothing about plain bytes: then a Poll is unsupported, at once, and changes
+// nothing.
+func (e *env) polls(p *completion.Port) bool {
 	e.Helper()
-	if e.secure {
-		e.Skip("readiness of a socket says nothing about plain bytes")
+	if !e.secure {
+		return true
 	}
+	s, other := e.pair(p)
+	for _, write := range []bool{false, true} {
+		is(e, p.Await(e.ctx, &ops.Poll{On: s, Write: write}), errors.ErrUnsupported)
+	}
+	talksTo(e, p, s, other)
+	return false
 }
 
 // pollForReading: a Poll ends when there are bytes, and takes none.
 func pollForReading(e *env) {
-	e.needsPoll()
 	p := e.port(nil)
+	if !e.polls(p) {
+		return
+	}
 	for _, network := range e.networks("tcp4", "unix") {
 		s, other := e.pairOn(p, network)
 		poll := &ops.Poll{On: s}
@@ -57,8 +65,10 @@ func pollForReading(e *env) {
 
 // pollForWriting: a Poll ends when there is room, or says that the system can't tell.
 func pollForWriting(e *env) {
-	e.needsPoll()
 	p := e.port(nil)
+	if !e.polls(p) {
+		return
+	}
 	s, other := e.narrow(p)
 	poll := &ops.Poll{On: s, Write: true}
 	if p.Backend() == "iocp" {
@@ -85,8 +95,10 @@ func pollForWriting(e *env) {
 
 // pollsEndTogether: one readiness is for all that wait for it.
 func pollsEndTogether(e *env) {
-	e.needsPoll()
 	p := e.port(nil)
+	if !e.polls(p) {
+		return
+	}
 	s, other := e.pair(p)
 	var polls []completion.Operation
 	for range 100 {
@@ -100,8 +112,10 @@ func pollsEndTogether(e *env) {
 
 // pollKeepsItsPlace: what is queued behind a Poll waits for it.
 func pollKeepsItsPlace(e *env) {
-	e.needsPoll()
 	p := e.port(nil)
+	if !e.polls(p) {
+		return
+	}
 	s, other := e.pair(p)
 	first := &ops.Read{From: s, Buf: own(3), Full: true}
 	poll := &ops.Poll{On: s}
@@ -119,8 +133,10 @@ func pollKeepsItsPlace(e *env) {
 
 // pollIsEnded by a cancel, a deadline, a close, and the closes of the port.
 func pollIsEnded(e *env) {
-	e.needsPoll()
 	p := e.port(nil)
+	if !e.polls(p) {
+		return
+	}
 	s, other := e.pair(p)
 	poll := &ops.Poll{On: s}
 	e.submit(p, poll)
@@ -154,8 +170,10 @@ func pollIsEnded(e *env) {
 
 // pollAtTheEnd: the end of the stream is ready to be read, and so is a reset.
 func pollAtTheEnd(e *env) {
-	e.needsPoll()
 	p := e.port(nil)
+	if !e.polls(p) {
+		return
+	}
 	for _, end := range []func(*peer){(*peer).closeWrite, (*peer).reset} {
 		for _, early := range []bool{false, true} {
 			s, other := e.pair(p)
@@ -183,19 +201,6 @@ func pollAtTheEnd(e *env) {
 func pollWithoutASocket(e *env) {
 	p := e.port(nil)
 	equal(e, "panic", panics(e, func() { p.Submit(&ops.Poll{}) }), "completion: poll without a handle")
-}
-
-// pollOfTLS: it is unsupported, at once, and changes nothing.
-func pollOfTLS(e *env) {
-	if !e.secure {
-		e.Skip("no TLS")
-	}
-	p := e.port(nil)
-	s, other := e.pair(p)
-	for _, write := range []bool{false, true} {
-		is(e, p.Await(e.ctx, &ops.Poll{On: s, Write: write}), errors.ErrUnsupported)
-	}
-	talksTo(e, p, s, other)
 }
 
 // watchUnsupported: where a port can't watch a descriptor of another owner, it says so.

@@ -7,6 +7,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"net"
+	"slices"
 	"strings"
 
 	"github.com/completionport/completion"
@@ -35,7 +36,7 @@ var streamCases = append([]testCase{
 	readGoesOnBesideBlockedWrite,
 	writeGoesOnBesideWaitingRead,
 	closeWriteBesideWaitingRead,
-}, append(streamBulkCases, appendCases...)...)
+}, slices.Concat(streamBulkCases, appendCases, pollCases)...)
 
 func echoOverUnix(e *env) { streamEcho(e, "unix") }
 

@@ -3,4 +3,4 @@
 package porttest
 
 // watchCases are about descriptors of others.
-var watchCases []testCase
+var watchCases = []testCase{watchUnsupported}

@@ -16,6 +16,7 @@ import (
 
 // watchCases are about descriptors of others.
 var watchCases = []testCase{
+	watchUnsupported,
 	watchASocket,
 	watchAPipe,
 	watchLeavesAllAsItWas,
