@@ -70,34 +70,40 @@ func udpLoad(address, task string, size, datagrams int) (float64, time.Duration,
 			return 0, 0, err
 		}
 	}
+	begin := time.Now()
+	sent, err := udpTurns(port, datagrams)
+	return float64(sent), time.Since(begin), err
+}
+
+// udpTurns lets the clients take turns. It returns how many datagrams they have sent.
+func udpTurns(port *completion.Port, datagrams int) (sent int, err error) {
 	// A datagram that is lost ends the measurement: neither side sends it again.
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	sent, active, begin := udpClients*udpBatch, udpClients, time.Now()
-	for active > 0 {
+	sent = udpClients * udpBatch
+	for active := udpClients; active > 0; {
 		op, err := port.Next(ctx)
 		if err == nil {
 			err = op.Err()
 		}
 		if err != nil {
-			return 0, 0, err
+			return 0, err
 		}
 		in, ok := op.(*ops.ReadBatch)
 		if !ok {
 			continue
 		}
-		c := in.Value.(*udpClient)
-		again, turn := c.received(sent < datagrams)
+		again, turn := in.Value.(*udpClient).received(sent < datagrams)
 		if turn {
 			sent += udpBatch
 		}
 		if len(again) == 0 {
 			active--
 		} else if err := port.Submit(again...); err != nil {
-			return 0, 0, err
+			return 0, err
 		}
 	}
-	return float64(sent), time.Since(begin), nil
+	return sent, nil
 }
 
 func newUDPClient(port *completion.Port, address, task string, size int) (*udpClient, error) {

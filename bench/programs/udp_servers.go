@@ -92,21 +92,25 @@ func serveUDPOneByOne(answered int) error {
 		if err := op.Err(); err != nil {
 			return err
 		}
-		var next completion.Operation
-		switch o := op.(type) {
-		case *ops.ReadFrom:
-			a := o.Value.(*udpAnswer)
-			if got++; got%answered != 0 {
-				next = &a.in
-				break
-			}
-			a.out.Addr, next = a.in.Addr, &a.out
-		case *ops.WriteTo:
-			next = &o.Value.(*udpAnswer).in
-		}
-		if err := port.Submit(next); err != nil {
+		if err := port.Submit(nextUDP(op, &got, answered)); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// nextUDP returns what to do behind op: answer, or receive.
+func nextUDP(op completion.Operation, got *int, answered int) completion.Operation {
+	switch o := op.(type) {
+	case *ops.ReadFrom:
+		a := o.Value.(*udpAnswer)
+		if *got++; *got%answered != 0 {
+			return o
+		}
+		a.out.Addr = o.Addr
+		return &a.out
+	case *ops.WriteTo:
+		return &o.Value.(*udpAnswer).in
 	}
 	return nil
 }
@@ -121,31 +125,33 @@ func serveUDPInBatches(answered int) error {
 	for i := range messages {
 		messages[i].Buf = completion.Own(make([]byte, largestUDP))
 	}
-	in, out := &ops.ReadBatch{From: s, Messages: messages}, &ops.WriteBatch{To: s}
-	var next completion.Operation = in
-	got := 0
+	in, out, got := &ops.ReadBatch{From: s, Messages: messages}, &ops.WriteBatch{To: s}, 0
 	for {
-		if err := port.Submit(next); err != nil {
+		if err := awaitUDP(port, in); err != nil {
 			return err
 		}
-		op, err := port.Next(context.Background())
-		if err == nil {
-			err = op.Err()
+		out.Messages = out.Messages[:0]
+		for _, m := range messages[:in.Count] {
+			if got++; got%answered == 0 {
+				out.Messages = append(out.Messages, m)
+			}
 		}
-		if err != nil {
+		if len(out.Messages) == 0 {
+			continue
+		}
+		if err := awaitUDP(port, out); err != nil {
 			return err
-		}
-		next = in
-		if op == in {
-			out.Messages = out.Messages[:0]
-			for _, m := range messages[:in.Count] {
-				if got++; got%answered == 0 {
-					out.Messages = append(out.Messages, m)
-				}
-			}
-			if len(out.Messages) > 0 {
-				next = out
-			}
 		}
 	}
+}
+
+// awaitUDP performs op by the queue of the port.
+func awaitUDP(port *completion.Port, op completion.Operation) error {
+	if err := port.Submit(op); err != nil {
+		return err
+	}
+	if _, err := port.Next(context.Background()); err != nil {
+		return err
+	}
+	return op.Err()
 }
