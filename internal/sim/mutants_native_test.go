@@ -43,6 +43,12 @@ var mutantsOfNative = []mutant{
 		{" || s.progress&cutShort != 0", ""}}},
 	{"AbortedWriteBegunAnew", "native.go", []edit{
 		{"if s.sends() {\n\t\t\tr :=", "if s.kind == backend.CloseWrite {\n\t\t\tr :="}}},
+	{"BatchBegunWithItsFirstDatagram", "native.go", []edit{
+		{"m = &d.Messages[d.Done]", "m = &d.Messages[0]"}}},
+	{"SendBegunWithoutACall", "native.go", []edit{
+		{"if r := h.sendMessages(s); r.verdict != wouldBlock {", "if r := h.sendMessages(s); r.verdict == ended {"}}},
+	{"DatagramInsideNotCounted", "native.go", []edit{
+		{"return h.haveReceived(s, 1, 0)", "return h.haveReceived(s, 0, 0)"}}},
 	// Few schedules show this one, and TestListedOnce does.
 	{"ListedWithEachEdge", "queue.go", []edit{
 		{"if h.state&(listedIn<<d) != 0 {", "if h.state&(listedIn<<d) != 0 && h.fd < 0 {"}}},
