@@ -107,7 +107,7 @@ func readByOS(b *testing.B, file *os.File, n int) {
 }
 
 // readByPort keeps 64 reads in flight, on as many loops as there are processors. A loop
-// dequeues the reads that have ended, and submits as many with one call.
+// dequeues up to 8 reads that have ended, and submits as many with one call.
 func readByPort(b *testing.B, port *completion.Port, f *completion.File, n int) {
 	var all sync.WaitGroup
 	var left atomic.Int64
@@ -115,35 +115,38 @@ func readByPort(b *testing.B, port *completion.Port, f *completion.File, n int) 
 	loops := runtime.GOMAXPROCS(0)
 	for i := range loops {
 		all.Go(func() {
-			r, inFlight := rand.New(rand.NewPCG(2, uint64(i))), fileDepth/loops
-			batch := make([]completion.Operation, inFlight)
+			r, batch := rand.New(rand.NewPCG(2, uint64(i))), make([]completion.Operation, fileDepth/loops)
 			for i := range batch {
 				batch[i] = &ops.ReadAt{From: f, Buf: completion.Own(make([]byte, fileBlock)), Offset: place(r)}
 			}
-			left.Add(-int64(inFlight))
+			left.Add(-int64(len(batch)))
 			port.Submit(batch...)
-			for inFlight > 0 {
+			for inFlight := len(batch); inFlight > 0; {
 				n, err := port.NextBatch(context.Background(), batch[:8])
 				if err != nil {
 					b.Error(err)
 					return
 				}
-				again := batch[:0]
-				for _, op := range batch[:n] {
-					read := op.(*ops.ReadAt)
-					if read.Err() != nil {
-						b.Error(read.Err())
-					}
-					if left.Add(-1) < 0 {
-						inFlight--
-						continue
-					}
-					read.Offset = place(r)
-					again = append(again, read)
-				}
+				again := readAgain(b, r, batch[:n], &left)
+				inFlight -= n - len(again)
 				port.Submit(again...)
 			}
 		})
 	}
 	all.Wait()
+}
+
+// readAgain returns those of the reads that are to be made once more.
+func readAgain(b *testing.B, r *rand.Rand, ended []completion.Operation, left *atomic.Int64) []completion.Operation {
+	again := ended[:0]
+	for _, op := range ended {
+		if op.Err() != nil {
+			b.Error(op.Err())
+		}
+		if left.Add(-1) >= 0 {
+			op.(*ops.ReadAt).Offset = place(r)
+			again = append(again, op)
+		}
+	}
+	return again
 }

@@ -98,16 +98,24 @@ func (c *Conn) cross(r io.Reader) (n int64, err error, done bool) {
 	if limited != nil {
 		limited.N -= n
 	}
+	err, done = x.ended(err)
+	return n, err, done
+}
+
+// ended returns what a Copy that has ended with err means for the caller. done is false if
+// there may be more to copy, or a read finds out what is wrong.
+func (x *crossing) ended(err error) (_ error, done bool) {
+	whole := x.op.Lost() == 0
 	switch {
-	case err == nil, err == io.ErrUnexpectedEOF && count > 0 && x.op.Lost() == 0:
-		return n, nil, true
-	case err == completion.ErrCanceled && from.reads.isOver():
-		return n, nil, true // as the end of the stream
-	case err == os.ErrDeadlineExceeded && x.op.Lost() == 0:
-		return n, nil, false // it waited for the read: see start
+	case err == nil, err == io.ErrUnexpectedEOF && x.op.Count > 0 && whole:
+		return nil, true
+	case err == completion.ErrCanceled && x.reads.isOver():
+		return nil, true // as the end of the stream
+	case err == os.ErrDeadlineExceeded && whole:
+		return nil, false // it waited for the read: see start
 	}
 	if system, ok := err.(*net.OpError); ok {
 		err = system.Err
 	}
-	return n, err, true
+	return err, true
 }

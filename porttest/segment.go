@@ -59,7 +59,24 @@ func equalDatagramsOfABatch(e *env) {
 	a, b, c := e.packets(p, "udp4"), e.packets(p, "udp4"), e.packets(p, "udp4")
 	is(e, b.SetReadBuffer(1<<20), nil)
 	w := &ops.WriteBatch{To: a}
-	var toB, toC []string
+	toB, toC := runsOfEqualDatagrams(w, b, c)
+	for range 2 { // connected or not
+		is(e, p.Await(e.ctx, w), nil)
+		equal(e, "sent", w.Count, 100)
+		arrives(e, p, b, toB...)
+		arrives(e, p, c, toC...)
+	}
+	is(e, a.Connect(b.LocalAddr()), nil)
+	w.Messages = letters(b, toB...)
+	for i := range w.Messages {
+		w.Messages[i].Addr = netip.AddrPort{}
+	}
+	is(e, p.Await(e.ctx, w), nil)
+	arrives(e, p, b, toB...)
+}
+
+// runsOfEqualDatagrams fills w with 100 datagrams to b and c, most of them of equal size.
+func runsOfEqualDatagrams(w *ops.WriteBatch, b, c *completion.PacketSocket) (toB, toC []string) {
 	for i := range 100 {
 		s, to := strings.Repeat(string(rune('a'+i%26)), 20), b
 		switch {
@@ -77,19 +94,7 @@ func equalDatagramsOfABatch(e *env) {
 		}
 		w.Messages = append(w.Messages, letters(to, s)...)
 	}
-	for range 2 { // connected or not
-		is(e, p.Await(e.ctx, w), nil)
-		equal(e, "sent", w.Count, 100)
-		arrives(e, p, b, toB...)
-		arrives(e, p, c, toC...)
-	}
-	is(e, a.Connect(b.LocalAddr()), nil)
-	w.Messages = letters(b, toB...)
-	for i := range w.Messages {
-		w.Messages[i].Addr = netip.AddrPort{}
-	}
-	is(e, p.Await(e.ctx, w), nil)
-	arrives(e, p, b, toB...)
+	return toB, toC
 }
 
 // coalescedDatagrams: a Control tells where the datagrams in one buffer end.

@@ -26,7 +26,7 @@ var mutantsOfDatagrams = []mutant{
 	{"TruncationNotTold", "datagram_call.go", []edit{
 		{"case !d.isBatch() && d.Messages[0].Truncated:", "case !d.isBatch() && d.Messages[0].Truncated && n > 1:"}}},
 	{"SendBeginsAgain", "datagram.go", []edit{
-		{"return d.Messages[d.Done:]", "return d.Messages"}}},
+		{"next := d.Messages[d.Done:min(d.Done+sentPerCall, len(d.Messages))]", "next := d.Messages[:min(d.Done+sentPerCall, len(d.Messages))]"}}},
 	{"PartOfABatchForgotten", "datagram_call.go", []edit{
 		{"if d.Done += n; d.Done ==", "if d.Done = n; d.Done =="}}},
 	{"ShortSendTakenForDone", "datagram_call.go", []edit{
