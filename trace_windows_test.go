@@ -58,7 +58,10 @@ func (w *windowsTrace) called(name string) syscall.Errno {
 	return 0
 }
 
-// Associated is not of interest.
+// Unreachable and Associated are not of interest.
+func (w *windowsTrace) Unreachable(int, bool) {}
+
+// Associated is one of them.
 func (w *windowsTrace) Associated(int, sys.CompletionPort, bool) {}
 
 // Begin leaves the operation as it is.
