@@ -52,6 +52,27 @@ func segmentsInABatch(e *env) {
 	arrives(e, p, b, "first", "ab", "cd", "e", "last")
 }
 
+// mixed fills w with datagrams of equal and of other sizes to two sockets, and returns what
+// each of these is to receive.
+func mixed(w *ops.WriteBatch, b, c *completion.PacketSocket) (toB, toC []string) {
+	for i := range 100 {
+		s := strings.Repeat(string(rune('a'+i%26)), 20)
+		switch {
+		case i%30 == 17: // ends a run
+			s = s[:7]
+		case i%30 == 25: // begins one
+			s += "longer"
+		case i%30 == 28:
+			toC = append(toC, s)
+			w.Messages = append(w.Messages, letters(c, s)...)
+			continue
+		}
+		toB = append(toB, s)
+		w.Messages = append(w.Messages, letters(b, s)...)
+	}
+	return toB, toC
+}
+
 // equalDatagramsOfABatch: each arrives by itself and in its order, also if several leave as one.
 func equalDatagramsOfABatch(e *env) {
 	e.needsDatagrams()
@@ -59,8 +80,8 @@ func equalDatagramsOfABatch(e *env) {
 	a, b, c := e.packets(p, "udp4"), e.packets(p, "udp4"), e.packets(p, "udp4")
 	is(e, b.SetReadBuffer(1<<20), nil)
 	w := &ops.WriteBatch{To: a}
-	toB, toC := runsOfEqualDatagrams(w, b, c)
-	for range 2 { // connected or not
+	toB, toC := mixed(w, b, c)
+	for range 2 {
 		is(e, p.Await(e.ctx, w), nil)
 		equal(e, "sent", w.Count, 100)
 		arrives(e, p, b, toB...)
@@ -73,28 +94,6 @@ func equalDatagramsOfABatch(e *env) {
 	}
 	is(e, p.Await(e.ctx, w), nil)
 	arrives(e, p, b, toB...)
-}
-
-// runsOfEqualDatagrams fills w with 100 datagrams to b and c, most of them of equal size.
-func runsOfEqualDatagrams(w *ops.WriteBatch, b, c *completion.PacketSocket) (toB, toC []string) {
-	for i := range 100 {
-		s, to := strings.Repeat(string(rune('a'+i%26)), 20), b
-		switch {
-		case i%30 == 17: // ends a run
-			s = s[:7]
-		case i%30 == 25: // begins one
-			s += "longer"
-		case i%30 == 28:
-			to = c
-		}
-		if to == b {
-			toB = append(toB, s)
-		} else {
-			toC = append(toC, s)
-		}
-		w.Messages = append(w.Messages, letters(to, s)...)
-	}
-	return toB, toC
 }
 
 // coalescedDatagrams: a Control tells where the datagrams in one buffer end.
