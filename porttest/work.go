@@ -15,7 +15,7 @@ import (
 	"github.com/completionport/completion/ops"
 )
 
-var workCases = []testCase{
+var workCases = append([]testCase{
 	workEnds,
 	workCancelledWhileQueued,
 	workCancelledWhileItRuns,
@@ -29,7 +29,7 @@ var workCases = []testCase{
 	workAtShutdown,
 	workMistakes,
 	workMany,
-}
+}, slices.Concat(processCases, signalCases)...)
 
 // occupant is a Work that runs until it is let go, or its context ends.
 type occupant struct {
