@@ -16,6 +16,7 @@ import (
 var systemCases = []testCase{
 	adoptConnOfOtherFamilies,
 	adoptMultipathTCP,
+	abstractNames,
 	adoptConnNeverConnected,
 	refusedKeepAliveChangesNothing,
 }
