@@ -93,8 +93,11 @@ func (h *locked) transferred(d direction, s *Slot, r callResult) {
 	rec := s.record()
 	rec.n += int64(r.n)
 	if s.kind != backend.Write {
-		if s.flags&(pooled|vectored) != 0 {
+		switch {
+		case s.flags&pooled != 0:
 			s.op.Deliver(Result{Buffer: rec.buffer})
+		case s.flags&vectored != 0:
+			s.op.Deliver(Result{})
 		}
 		rec.buffer.n += int(rec.n)
 	}

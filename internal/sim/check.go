@@ -287,7 +287,7 @@ func (w *world) checkProduct(u *use) {
 		if (o.late != nil) != has {
 			w.fail("%v: a buffer without bytes, or bytes without a buffer", u)
 		}
-	case u.kind == backend.Receive || u.kind == backend.Send:
+	case u.kind == backend.Receive, u.kind == backend.Send, u.kind == backend.Read && o.isVector():
 		if o.delivered != 1 {
 			w.fail("%v: Deliver was called %d times", u, o.delivered)
 		}
