@@ -3,7 +3,6 @@ package sys
 import (
 	"io/fs"
 	"sync/atomic"
-	"syscall"
 
 	"github.com/completionport/completion/internal/backend"
 )
@@ -32,7 +31,7 @@ func WithFaults(p backend.Poller, k backend.Calls) (backend.Poller, backend.Call
 }
 
 // FileFault returns the errno with which a call of a file fails, 0 for none.
-type FileFault func(call string) syscall.Errno
+type FileFault func(call string) backend.Errno
 
 var fileFaults atomic.Pointer[FileFault]
 
