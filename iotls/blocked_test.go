@@ -211,7 +211,7 @@ func TestReadBeforeItsDeadline(t *testing.T) {
 	everywhere(t, func(p *place) {
 		s, peer := p.securePair()
 		for _, pool := range []*completion.Pool{nil, p.port.NewPool(10, 1)} {
-			read := &ops.Read{From: s, Pool: pool, Op: completion.Op{Timeout: 20 * time.Millisecond}}
+			read := &ops.Read{From: s, Pool: pool}
 			if pool == nil {
 				read.Buf = own(make([]byte, 10))
 			}
@@ -220,9 +220,11 @@ func TestReadBeforeItsDeadline(t *testing.T) {
 			if _, err := peer.Write([]byte("x")); err != nil {
 				p.Fatal(err)
 			}
-			late := completion.After(30 * time.Millisecond)
-			for completion.Now() < late {
-				runtime.Gosched() // the port is not served meanwhile
+			// It has arrived, and the port is not served until the deadline has passed.
+			deadline := completion.After(time.Millisecond)
+			p.port.SetDeadline(read, deadline)
+			for completion.Now() <= deadline {
+				runtime.Gosched()
 			}
 			p.delivered(read, nil)
 			read.Release()

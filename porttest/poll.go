@@ -69,7 +69,10 @@ func pollForWriting(e *env) {
 	if !e.polls(p) {
 		return
 	}
-	s, other := e.narrow(p)
+	s, other := e.pairOn(p, e.quick()) // TCP may find more room a moment after it had none
+	if !e.unix {
+		is(e, s.SetWriteBuffer(64<<10), nil)
+	}
 	poll := &ops.Poll{On: s, Write: true}
 	if p.Backend() == "iocp" {
 		is(e, p.Await(e.ctx, poll), errors.ErrUnsupported)
