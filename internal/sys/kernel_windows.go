@@ -22,9 +22,16 @@ func (Kernel) Read(fd int, p []byte) (int, syscall.Errno) {
 	buffer := windows.WSABuf{Len: uint32(oneCall(len(p))), Buf: unsafe.SliceData(p)}
 	var n, flags uint32
 	called("WSARecv")
-	err := windows.WSARecv(windows.Handle(fd), &buffer, 1, &n, &flags, nil, nil)
-	return int(n), asErrno(err)
+	// Package windows would allocate an error for each call that finds nothing.
+	failed, _, errno := syscall.SyscallN(procReceive.Addr(), uintptr(fd), uintptr(unsafe.Pointer(&buffer)), 1,
+		uintptr(unsafe.Pointer(&n)), uintptr(unsafe.Pointer(&flags)), 0, 0)
+	if failed == 0 {
+		return int(n), 0
+	}
+	return int(n), winsockOf(errno)
 }
+
+var procReceive = windows.NewLazySystemDLL("ws2_32.dll").NewProc("WSARecv")
 
 // Write is a WSASend that is not overlapped: it sends what there is room for.
 func (Kernel) Write(fd int, p []byte) (int, syscall.Errno) {
