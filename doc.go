@@ -18,7 +18,8 @@
 //		}
 //	}
 //
-// The operations are in package ops. There are two ways to use them:
+// The operations are in package ops: of streams, datagrams, files, timers, signals and child
+// processes, and functions that block. There are two ways to use them:
 //
 //   - Submit, and then Next, NextBatch or Completions: for a loop that handles every
 //     operation that is complete.
@@ -37,25 +38,29 @@
 //
 // # The work pool
 //
-// What blocks a thread is performed by the work pool of the port: the operations of files,
-// and ops.Work. It has at most Config.Workers goroutines, 64 by default. A goroutine is
-// started when there is work, and ends when there is none. It needs no goroutine that waits
-// on the port.
+// The work pool of the port performs the operations that block a thread: those of files, and
+// ops.Work. It has at most Config.Workers goroutines, 64 by default. It starts a goroutine when
+// there is work, and the goroutine ends when there is none. The pool makes progress even if no
+// goroutine waits on the port.
 //
-// The number of operations that wait for a goroutine is unlimited, and Submit refuses none:
-// a full pool only delays. Limit the number in flight in the program, as by the number of
-// buffers of a Pool. Operations that wait begin in this order: those of one file in the order
-// of their Submits, the reads apart from all others; and files, and all operations
-// that have no file, take turns.
+// These operations are not in the pool: a SendFile reads its file in the goroutine that does
+// the port's work. A Dial, a Handshake (package iotls), a Signal and a Process each have a
+// goroutine of their own while they are in flight.
 //
-// An operation can be cancelled while it waits. Once a goroutine has begun it, the call of
-// the system goes on: the operation and its buffer stay with the port until the call
-// returns, also past a deadline, a cancel or a close, and its result is the outcome. Of a
-// Work, the context of the function ends then. Port.Close and Port.Shutdown wait for
-// operations that have begun.
+// The number of operations that wait for the pool is unlimited, and Submit refuses none: a full
+// pool only delays. A program can limit the number in flight itself, for example by the number
+// of buffers of a Pool. The operations of one file begin in the order of their Submits, its
+// reads independently of the rest. Files take turns. All operations without a file together
+// take turns as one file does.
 //
-// A function of a Work that waits for other operations of the pool may wait for ever: all
-// goroutines may be in such functions.
+// An operation that waits for the pool can be cancelled. Once a goroutine has begun it, a
+// cancel, a deadline or a close does not interrupt the system call: the port owns the operation
+// and its buffer until the call returns, and the result of the call is the outcome. For a Work,
+// they end the context of the function. Port.Close and Port.Shutdown wait for operations that
+// have begun.
+//
+// If the function of a Work waits for other operations of the pool, it may wait for ever: all
+// goroutines of the pool may be in such functions.
 //
 // # Fairness
 //
@@ -95,11 +100,12 @@
 //   - a Borrow without a pool, or an operation whose pool is not from Port.NewPool;
 //   - a Read with both or neither of Buf and Pool, a Read into a Buf without memory, or
 //     a pooled read with Append;
-//   - a ReadAt as a Read; a Write, a WriteAt or an Append without a Buf;
-//   - a ReadV or WriteV without buffers, with a nil one, or with one that is there twice,
-//     unless a WriteV has it and it is shared; or a ReadV without any memory;
-//   - a ReadMsg or a WriteMsg without a Buf, or a WriteMsg of descriptors without a byte;
-//   - the same of ReadFrom, RecvMsg, WriteTo, SendMsg and batches, and a batch of no messages;
+//   - a ReadAt with the mistakes of a Read; a Write, a WriteAt or an Append without a Buf;
+//   - a ReadV or WriteV without buffers, with a nil buffer, or with the same buffer twice,
+//     except a shared buffer of a WriteV; a ReadV whose buffers have no memory;
+//   - a ReadMsg or a WriteMsg without a Buf; a WriteMsg with Rights and an empty Buf;
+//   - a ReadFrom, RecvMsg or ReadBatch with the mistakes of a Read, a WriteTo, SendMsg or
+//     WriteBatch with those of a Write; a batch without Messages;
 //   - a Work without a function;
 //   - a SendFile without a File;
 //   - a Copy without a From or a To;
@@ -116,17 +122,22 @@
 //
 // # Order
 //
-// A handle has two directions: one for Accept, Read, ReadFrom and ReadBatch, one for Connect,
-// Write, CloseWrite, WriteTo and WriteBatch. A Poll is in that of the readiness it waits for.
-// What is said of a Read holds for a ReadV, and what is said of a Write for a WriteV and a
-// SendFile. A Copy stands in two directions, as a Read and as a Write, and begins when it is its
-// turn in both.
+// A handle has two directions, each with a queue:
+//
+//   - in: Accept, Read, ReadV, ReadMsg, ReadFrom, RecvMsg, ReadBatch, and Poll for reading;
+//   - out: Connect, Write, WriteV, WriteMsg, SendFile, CloseWrite, WriteTo, SendMsg,
+//     WriteBatch, and Poll for writing.
+//
+// A Copy is in two queues, as a Read of one socket and as a Write of the other. It begins when
+// it is the first in both. What this documentation says of a Read also holds for ReadV and
+// ReadMsg, of a Write for WriteV, WriteMsg and SendFile, of a ReadFrom for RecvMsg, and of a
+// WriteTo for SendMsg.
 //
 // The operations of one direction are performed in the order in which they were submitted. Reads
 // and writes do not wait for each other. Both wait for a Connect that was submitted before them,
-// and fail with it. If several goroutines wait on the port, also in Await, two operations of one
-// direction may be dequeued in the other order, on rare occasions: the order in which completions
-// are handled is not promised.
+// and fail with it. The order of delivery is not promised: if several goroutines wait on the
+// port, also in Await, two operations of one direction may, on rare occasions, be delivered in
+// the reverse order.
 //
 // A Write sends all its bytes, or it ends with an error and the number of bytes sent. If
 // a Write ends after some but not all of its bytes, its direction is broken until that
@@ -138,23 +149,23 @@
 //   - If one of these operations was cancelled, timed out, was closed or was above
 //     Config.MaxInFlight before it was aborted, it ends with that error instead.
 //
-// Writes that are queued behind one another leave together, in one system call for up to 64
-// of them. This changes nothing of the above: each completes by itself, with its own count.
-//
 // So the program can learn that a message is broken before any later bytes are sent.
 // Operations that are submitted after the delivery of the Write are performed.
+//
+// One system call sends up to 64 queued Writes of a handle. All of the above still holds: each
+// Write completes by itself, with its own count.
 //
 // On Windows, a Write that is cancelled, times out or is closed while the system performs
 // it counts as one that ended after some of its bytes. Its N is a lower bound, since the
 // system does not report how many bytes of the last piece it sent: at most 256 KiB more.
 //
-// The operations of a file have no order among each other: several are performed at a time,
-// and any of them may end first. To write behind a write, or to sync it, submit that when
-// the first is delivered. There are two exceptions:
+// The operations of a file may end in any order, since several are performed at a time. If a
+// write or a Sync must come after a write, submit it when that write has been delivered. There
+// are two exceptions:
 //
 //   - Appends of one File are performed one at a time, in the order of their Submits.
-//   - A CloseFile is performed when all operations of the file have ended that were
-//     submitted before it.
+//   - A CloseFile is performed when all operations of the file that were submitted before it
+//     have ended.
 //
 // # Data
 //
@@ -164,38 +175,37 @@
 // SO_OOBINLINE. If a second urgent byte arrives before reads have passed the first one,
 // the first one is part of the stream.
 //
-// Descriptors that arrive on a unix socket are closed, unless they arrive in a ReadMsg, or of
-// datagrams in a RecvMsg: then the program owns those that are delivered, and the port closes
-// the others. The system has none for an operation that ended otherwise.
+// Descriptors that arrive on a unix socket belong to the program if a ReadMsg or a RecvMsg
+// delivers them. The port closes all others. A ReadMsg or a RecvMsg that ends with an error
+// delivers none.
 //
 // Pipes, FIFOs and terminals are streams, too: see Port.AdoptStream.
 //
-// With TLS (package iotls), the same operations move plain bytes. The documentation of that
-// package says what is different then.
+// With TLS (package iotls), the same operations move decrypted bytes. The documentation of that
+// package lists the differences.
 //
 // # Datagrams
 //
-// A PacketSocket is a socket of UDP or of unix datagrams. A ReadFrom receives one datagram
+// A PacketSocket is a UDP socket or a unix datagram socket. A ReadFrom receives one datagram
 // with its sender, and a WriteTo sends one, all of it or nothing. A datagram may have 0
-// bytes. One that is larger than the buffer ends its ReadFrom with io.ErrShortBuffer, and
-// the next ReadFrom gets the next datagram. A ReadBatch and a WriteBatch move several
-// datagrams: each tells how many.
+// bytes. If a datagram is larger than the buffer, its ReadFrom ends with io.ErrShortBuffer, and
+// the next ReadFrom receives the next datagram. A ReadBatch and a WriteBatch move several
+// datagrams: Count is their number.
 //
-// A RecvMsg and a SendMsg are a ReadFrom and a WriteTo with a Control: the address that a
-// datagram was sent to, or is sent from, its interface, TTL, ECN, and the time of its arrival.
-// A message of a batch may have a Control, too. The socket reports what SetReports selects.
-// What a system can't send is an error, and is not left out. With ReportSegments, several
-// datagrams of one sender may be in one buffer.
+// A RecvMsg and a SendMsg are a ReadFrom and a WriteTo with control messages: the local
+// address of the datagram, its interface, TTL, ECN, and the time of its arrival. A message of a
+// batch may have control messages, too. PacketSocket.SetReports selects which of them the
+// socket reports. A control message that the system can't send is an error: none is silently
+// left out. With ReportSegments, several datagrams of one sender may be in one buffer.
 //
-// Each error is the outcome of one operation and says nothing about the next. That holds for
-// ECONNREFUSED, too, which a connected socket reports when nobody has received what it sent:
-// the system gives it to one later operation. Nothing breaks a PacketSocket but its Close.
+// Each error is the outcome of one operation, and does not affect the next. This includes
+// ECONNREFUSED of a connected socket: no socket received an earlier datagram, and the system
+// reports that to one later operation. No error breaks a PacketSocket.
 //
 // # Cancelling
 //
-// Cancel requests cancellation. The operation completes once: with its natural result
-// if that came first, otherwise with ErrCanceled and the number of bytes moved so
-// far.
+// Cancel requests cancellation. The operation completes once: with its result if that came
+// first, otherwise with ErrCanceled and the number of bytes moved so far.
 //
 // Data, connections and answers that arrive before the deadline of a Read, Accept, Connect
 // or ReadFrom count, however late the port checks I/O. This does not cover three cases:
@@ -218,10 +228,11 @@
 // Operations that are complete can still be dequeued. Shutdown performs the queued
 // writes before it closes the port.
 //
+// Shutdown also performs the WriteAts, Appends, Syncs, Truncates and CloseFiles that are
+// queued. A Copy sends the bytes that it has read, and reads no more.
+//
 // A file is closed by a CloseFile, by File.Close, or with its port. In each case the
 // operations that a goroutine has begun end first, and the descriptor is closed once.
-// Shutdown lets a Copy send what it has taken, and take no more.
-// It performs the WriteAts, Appends, Syncs, Truncates and CloseFiles that are queued.
 //
 // # Errors
 //
@@ -231,7 +242,7 @@
 //	io.ErrUnexpectedEOF       the end of the stream, after some bytes of a Full Read; the
 //	                          end of the file before the Count of a SendFile, or of
 //	                          the stream before that of a Copy
-//	net.ErrClosed             the handle or the port was closed; of a file, fs.ErrClosed, too
+//	net.ErrClosed             the handle or the port was closed; for a file, also fs.ErrClosed
 //	os.ErrDeadlineExceeded    the operation timed out: its deadline passed
 //	ErrCanceled               the operation was cancelled; matches context.Canceled
 //	ErrWriteAborted           an earlier Write ended after some of its bytes, and was
@@ -242,8 +253,8 @@
 //	ErrHandshake              a TLS handshake excludes the operation
 //	errors.ErrUnsupported     not supported on this system, or for this kind of object
 //
-// Any other error comes from the system, or with TLS from crypto/tls. Of the system, it is a *net.OpError, in which errors.As finds
-// an *os.SyscallError and a syscall.Errno:
+// Any other error comes from the system, or with TLS from crypto/tls. An error of the system is
+// a *net.OpError, in which errors.As finds an *os.SyscallError and a syscall.Errno:
 //
 //   - Source is the local address. Addr is the remote address. For an Accept, Addr is
 //     the listener's address. For a failed Connect, and for operations that waited for
@@ -255,9 +266,9 @@
 //     (ENOSPC), is temporary.
 //   - On Windows the errno is Winsock's. errors.Is matches the POSIX name, too.
 //
-// Of a file, it is a *fs.PathError in which errors.Is finds the system's errno, and the
-// values of package io/fs, such as fs.ErrNotExist. The error of a Work is that of its function,
-// and the error of a Process that of package os.
+// The error of an operation on a file is a *fs.PathError. It matches the system's errno and the
+// values of package io/fs, such as fs.ErrNotExist. The error of a Work is the error of its
+// function. The error of a Process is the error of package os.
 //
 // Err and Wait return the same error value each time. A reset is never reported as
 // io.EOF.

@@ -25,18 +25,18 @@ type Message struct {
 	// Truncated reports that the datagram was larger than Buf: the rest of it is lost.
 	Truncated bool
 
-	// Control, if not nil, is what accompanies the datagram: to receive, the port stores it
-	// there, as in a RecvMsg, and to send it is that of a SendMsg. The program must not use it
-	// while the port owns the operation.
+	// Control, if not nil, has the control messages of the datagram: those received, which the
+	// port stores there as in a RecvMsg, or those to send, as in a SendMsg. The program must
+	// not use it while the port owns the operation.
 	Control *completion.Control
 }
 
-// ReadBatch receives several datagrams at once: those that are there, and at least one. On
-// Linux it makes one system call for 32 of them, recvmmsg(2), and elsewhere one for each. N
-// is the number of bytes of all of them.
+// ReadBatch receives the datagrams that have arrived, and waits for the first one if there is
+// none. On Linux it makes one system call for up to 32 datagrams, recvmmsg(2), and elsewhere
+// one call for each. N is the number of bytes of all of them.
 //
 // A datagram that is larger than its buffer is marked as Truncated and is no error of the
-// ReadBatch. A ReadBatch that ends with an error may have received Count datagrams before.
+// ReadBatch. A ReadBatch that ends with an error may have received Count datagrams before it.
 type ReadBatch struct {
 	completion.Op
 	carrier
@@ -44,16 +44,16 @@ type ReadBatch struct {
 	// From is the socket.
 	From *completion.PacketSocket
 
-	// Messages is the room: the ReadBatch receives at most so many datagrams, one in each
-	// message from the first on. Either each has a Buf of its own, or none has and Pool is
-	// set. No Messages, and a Buf twice, are mistakes: Submit panics. The program must not
-	// use Messages while the port owns the ReadBatch.
+	// Messages are filled from the first on, each with one datagram: the ReadBatch receives at
+	// most len(Messages) datagrams. Either each message has a Buf of its own, or none has a Buf
+	// and Pool is set. No Messages, and the same Buf twice, are mistakes: Submit panics. The
+	// program must not use Messages while the port owns the ReadBatch.
 	Messages []Message
 
-	// Pool makes the ReadBatch a pooled one: when datagrams are there, it acquires as many
-	// buffers as the pool has, at most one for each message, and receives so many datagrams.
-	// It waits for the first buffer as a ReadFrom does, and not for more. The buffers that
-	// hold bytes belong to the program. The Buf of a datagram of 0 bytes is nil, as that of
+	// Pool makes the ReadBatch a pooled one. When datagrams have arrived, it acquires as many
+	// buffers as the pool has, at most one for each message, and receives at most one datagram
+	// into each. It waits for the first buffer, as a ReadFrom does, but not for more. The
+	// buffers that hold bytes belong to the program. Buf is nil in a message of 0 bytes, and in
 	// the messages behind Count.
 	Pool *completion.Pool
 
@@ -110,9 +110,9 @@ func (o *ReadBatch) Deliver(core.Result) {
 }
 
 // Release returns the buffers of a pooled ReadBatch to their pool and sets each Buf to nil.
-// The ReadBatch may then be submitted again. It skips a Buf that is nil, because the program
-// has passed the buffer on and set Buf to nil for instance. Without a Pool it does nothing. It
-// panics while the port owns the ReadBatch or one of the buffers.
+// The ReadBatch may then be submitted again. Release skips a Buf that is nil, for instance
+// because the program passed the buffer on and set Buf to nil. Without a Pool it does nothing.
+// It panics while the port owns the ReadBatch or one of the buffers.
 func (o *ReadBatch) Release() {
 	o.N() // panics while the port owns the operation
 	if o.Pool == nil {
@@ -126,18 +126,18 @@ func (o *ReadBatch) Release() {
 	}
 }
 
-// WriteBatch sends several datagrams, in their order. It ends when all are sent, or with the
-// error of the first that was not: that is Messages[Count], and those behind it are not sent,
-// either. If the program submits the others again, they are sent behind all that was queued
-// meanwhile: to keep an order, submit the next WriteBatch when this one is delivered. N is the
-// number of bytes of all that were sent.
+// WriteBatch sends several datagrams, in their order. It ends when all are sent, or at the first
+// that can't be sent, with its error: that is Messages[Count]. The messages behind it are not
+// sent. If the program submits them again, they are sent behind all operations that were queued
+// meanwhile. To keep the order, submit the next WriteBatch when this one is delivered. N is the
+// number of bytes of all datagrams that were sent.
 //
-// On Linux, datagrams of equal size to one receiver, one behind the other, leave as one large
-// one that the system or the device divides (UDP_SEGMENT), where it can, and the others in one
-// call of sendmmsg(2) for 32 of them. Elsewhere, a WriteBatch makes a call for each.
+// On Linux, one sendmsg(2) with UDP_SEGMENT sends consecutive datagrams of equal size to one
+// receiver, where the system can: it, or the device, divides them. One sendmmsg(2) sends up to
+// 32 others. Elsewhere, a WriteBatch makes one call for each datagram.
 //
-// On a connected socket, Linux forgets an ECONNREFUSED that it finds behind the first datagram
-// of a call. Then the WriteBatch sends on, and reports nothing of it.
+// On a connected socket, Linux does not report an ECONNREFUSED that it finds behind the first
+// datagram of a call. The WriteBatch then sends the rest and does not report that error.
 type WriteBatch struct {
 	completion.Op
 	carrier

@@ -8,37 +8,38 @@ import (
 
 var _ completion.Operation = (*Copy)(nil)
 
-// Copy moves bytes from one socket to another, until the end of the stream or until Count of
-// them have reached To. It stands in two queues: among the Reads of From, and among the Writes
-// of To. It takes no byte before both are its turn. Both sockets are of the same port, and may
-// be one socket.
+// Copy moves bytes from one socket to another, until the end of the stream or until it has sent
+// Count bytes. It is in two queues, among the Reads of From and among the Writes of To, and it
+// reads no byte before it is the first in both. Both sockets belong to the same port, and may
+// be the same socket.
 //
 // On Linux the bytes go through a pipe, by splice(2), and not through the program. Elsewhere, on
 // a Memory, with TLS and for sockets that were adopted, they go through memory of the port, in
 // pieces of 64 KiB. A Copy that waits for data has neither a pipe nor memory.
 //
-// N is how many bytes have reached To, as of a Write, also when the Copy is cancelled in the
-// middle. The end of the stream of From is a success; with a Count that is not reached it is
-// io.ErrUnexpectedEOF. Copy passes no end of the stream on: submit a CloseWrite for that. If
-// reading fails, or From is closed, what was taken before is sent first. If writing fails, or the
-// Copy is cancelled or times out, or To is closed, what was taken and not sent is lost: see Lost.
-// A Copy that ends with an error after some bytes breaks the direction of To until it is
-// delivered, as a Write does.
+// N is the number of bytes that were sent to To, also if the Copy ends with an error. At the end
+// of the stream of From, the Copy ends with success, or with io.ErrUnexpectedEOF if it has not
+// sent Count bytes. It does not pass on the end of the stream: submit a CloseWrite for that.
+//
+// If reading fails or From is closed, the Copy first sends the bytes that it has read, and then
+// ends. If writing fails, To is closed, or the Copy is cancelled or times out, the bytes that it
+// has read and not sent are lost: see Lost. A Copy that ends with an error after some bytes
+// breaks the direction of To until it is delivered, as a Write does.
 type Copy struct {
 	completion.Op
 	core.Copier
 
-	// From is the socket to read from, To the socket to write to. A Copy without a From or a To
-	// is a mistake: Submit panics.
+	// From is the socket to read from, and To is the socket to write to. A Copy without a From
+	// or a To is a mistake: Submit panics.
 	From, To *completion.Socket
 
 	// Count is the number of bytes to copy. With 0, the Copy goes on until the end of the
 	// stream. If it is negative, the Copy ends with EINVAL.
 	Count int64
 
-	// Some makes the Copy end as soon as it has copied some bytes and From has no more for now,
-	// as a Read does: so a proxy learns that a connection is not idle. Count is the most then.
-	// At the end of the stream, it ends with success and N 0.
+	// Some makes the Copy end, as a Read does, when it has copied some bytes and From has no
+	// more for now. A proxy learns in this way that a connection is not idle. Count is then the
+	// largest number of bytes. At the end of the stream, the Copy ends with success and N 0.
 	Some bool
 }
 
@@ -50,14 +51,14 @@ func (o *Copy) Describe(r *core.Request) {
 	r.Kind, r.Handle = backend.Copy, c.To
 }
 
-// Progress returns how many bytes have reached To so far. Any goroutine may call it at any time
-// after the Submit, unlike N: a program sees whether a Copy that takes long is idle. When the
-// Copy has ended, use N.
+// Progress returns the number of bytes that were sent to To so far. Unlike N, any goroutine may
+// call it while the port owns the Copy, to find out whether a long Copy is idle. When the Copy
+// is delivered, use N.
 func (o *Copy) Progress() int64 { return core.CopyingOf(&o.Copier).Progress() }
 
-// Lost returns how many bytes were taken from From and have not reached To. It is above 0 only if
-// the Copy has ended with an error. On Windows it may be too high if N may be too low. Lost panics
-// while the port owns the Copy.
+// Lost returns the number of bytes that were read from From and not sent to To. It is above 0
+// only if the Copy has ended with an error. On Windows, where N of a cancelled write is a lower
+// bound, Lost is an upper bound. Lost panics while the port owns the Copy.
 func (o *Copy) Lost() int64 {
 	n := o.N() // panics while the port owns it
 	return core.CopyingOf(&o.Copier).Taken() - int64(n)

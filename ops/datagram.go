@@ -21,9 +21,9 @@ type carrier = core.Carrier
 // of 0 bytes ends a ReadFrom with N 0 and no error.
 //
 // If the datagram is larger than the buffer, the ReadFrom ends with io.ErrShortBuffer: the
-// buffer has the first N bytes, Addr is the sender, and the rest is lost. Any other error is
-// that of this operation only, and the next one goes on: on a connected socket for instance
-// ECONNREFUSED, if nobody has received what was sent before.
+// buffer has the first N bytes, Addr is the sender, and the rest is lost. Any other error
+// concerns this operation only: the next ReadFrom receives the next datagram. An example is
+// ECONNREFUSED on a connected socket, if no socket received an earlier datagram.
 type ReadFrom struct {
 	completion.Op
 	carrier
@@ -46,12 +46,12 @@ type ReadFrom struct {
 
 	// Addr is the sender: the zero AddrPort if there is none, because the ReadFrom ended
 	// with an error other than io.ErrShortBuffer, or because the socket is a unix socket. An
-	// IPv4 address is always one of 4 bytes, also on a socket that receives IPv6, too. The
-	// address of a neighbour (fe80::…) has the zone that it was received from.
+	// IPv4 address always has 4 bytes, also on a socket that receives both IPv4 and IPv6. A
+	// link-local address (fe80::…) has the zone that it was received from.
 	Addr netip.AddrPort
 
-	// Path is the address of the sender on a unix socket, "" if it has none. It takes an
-	// allocation.
+	// Path is the address of the sender on a unix socket, or "" if it has none. A Path takes
+	// one allocation.
 	Path string
 }
 
@@ -85,9 +85,9 @@ func (o *ReadFrom) Release() {
 	o.Buf = nil
 }
 
-// WriteTo sends one datagram, as sendto(2). It sends all bytes of the buffer, or none and
-// ends with an error: EMSGSIZE if the datagram is too large. A buffer of length 0 is a
-// datagram of 0 bytes. That a WriteTo has ended without an error does not mean that the
+// WriteTo sends one datagram, as sendto(2). It sends all bytes of the buffer, or it sends
+// nothing and ends with an error: EMSGSIZE if the datagram is too large. A buffer of length 0 is
+// a datagram of 0 bytes. A WriteTo that ends without an error does not promise that the
 // datagram arrives.
 //
 // If a WriteTo is cancelled or times out while the system performs it, which happens on
@@ -103,15 +103,15 @@ type WriteTo struct {
 	// until the WriteTo is delivered. A WriteTo without a Buf is a mistake: Submit panics.
 	Buf *completion.Buffer
 
-	// Addr is the receiver. On a connected socket, it is the zero AddrPort: with any other,
-	// the WriteTo goes there all the same on some systems, and ends with EISCONN on others.
-	// On a socket without a peer, the zero AddrPort ends the WriteTo with EDESTADDRREQ. An
-	// unspecified address, 0.0.0.0 or [::], means this machine.
+	// Addr is the receiver. On a connected socket, leave it zero: with any other Addr, some
+	// systems send the datagram there, and others return EISCONN. On a socket without a peer,
+	// the zero AddrPort ends the WriteTo with EDESTADDRREQ. An unspecified address, 0.0.0.0 or
+	// [::], means this machine.
 	Addr netip.AddrPort
 
-	// Path is the receiver on a unix socket. If there is no room for the datagram, a WriteTo
-	// with a Path ends with ENOBUFS, which is temporary: the system does not tell when there
-	// is. On a connected socket a WriteTo waits for room, where the system tells.
+	// Path is the receiver on a unix socket. If the receiver has no room, a WriteTo with a Path
+	// ends with ENOBUFS, which is temporary: the system does not report when there is room
+	// again. On a connected socket a WriteTo waits for room, where the system reports it.
 	Path string
 }
 

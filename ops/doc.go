@@ -1,4 +1,11 @@
-// Package ops contains the operations that a port performs, one file for each family.
+// Package ops contains the operations that a port performs, one file for each family:
+//
+//   - connections: Accept, Connect, Dial;
+//   - streams: Read, ReadV, ReadMsg, Write, WriteV, WriteMsg, SendFile, Copy, CloseWrite, Poll;
+//   - datagrams: ReadFrom, RecvMsg, ReadBatch, WriteTo, SendMsg, WriteBatch;
+//   - files: OpenFile, ReadAt, WriteAt, Append, Sync, Stat, Truncate, CloseFile;
+//   - the process: Work, Signal, Process;
+//   - the port itself: Timer, Post, Borrow.
 //
 // An operation is a struct. The program sets its fields and submits it, and the port
 // delivers it when it is complete. A program can embed an operation in a struct of its

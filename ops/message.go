@@ -14,8 +14,9 @@ var (
 	_ completion.Operation = (*SendMsg)(nil)
 )
 
-// RecvMsg is a ReadFrom that also tells what accompanies the datagram, as recvmsg(2). All
-// that is said of a ReadFrom holds for it.
+// RecvMsg is a ReadFrom that also receives the control messages of the datagram, as recvmsg(2):
+// its local address, its time of arrival and others, and on a unix socket descriptors. The
+// documentation of ReadFrom holds for it. For a stream, see ReadMsg.
 type RecvMsg struct {
 	completion.Op
 	carrier
@@ -31,12 +32,12 @@ type RecvMsg struct {
 	Addr netip.AddrPort
 	Path string
 
-	// Control is what accompanies the datagram. The port sets all of it: to its zero value if
-	// the RecvMsg has received no datagram.
+	// Control has the control messages of the datagram. The port sets all fields of it, to their
+	// zero values if the RecvMsg has received no datagram.
 	Control completion.Control
 
-	// Rights are the descriptors and credentials that have come with the datagram, on a unix
-	// socket. The port closes the descriptors of a datagram that does not fit.
+	// Rights are the descriptors and credentials that came with the datagram, on a unix
+	// socket. The port closes the descriptors of a datagram that is larger than the buffer.
 	Rights completion.Rights
 
 	control backend.Control
@@ -77,8 +78,8 @@ func (o *RecvMsg) Release() {
 	o.Buf = nil
 }
 
-// SendMsg is a WriteTo of a datagram that more accompanies, as sendmsg(2). All that is said
-// of a WriteTo holds for it.
+// SendMsg is a WriteTo that also sends control messages with the datagram, as sendmsg(2). The
+// documentation of WriteTo holds for it. For a stream, see WriteMsg.
 type SendMsg struct {
 	completion.Op
 	carrier
@@ -93,7 +94,7 @@ type SendMsg struct {
 	Addr netip.AddrPort
 	Path string
 
-	// Control and Rights are what accompanies the datagram.
+	// Control and Rights are the control messages to send with the datagram.
 	Control completion.Control
 	Rights  completion.Rights
 

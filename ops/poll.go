@@ -8,19 +8,21 @@ import (
 
 var _ completion.Operation = (*Poll)(nil)
 
-// Poll waits until a socket is ready, as poll(2), and moves nothing. It is for programs that
-// make the calls themselves, mostly through a library: see Port.Watch. It ends once, when a
-// read of the socket would not wait: since there are bytes, or the end of the stream, or an
-// error. Its N is 0. Whoever is first may take the bytes, so the call that follows must not
-// block.
+// Poll waits until a socket is ready, as poll(2), and moves no bytes. It is for programs that
+// make the system calls themselves, mostly through a library: see Port.Watch. A Poll completes
+// once, when a read of the socket would not wait, because there are bytes, the end of the
+// stream or an error. N is 0. Another goroutine or process may read the bytes first, so the
+// program must follow a Poll with calls that do not block.
 //
-// Several Polls of one socket may be in flight. All of one direction end as soon as the
-// socket is ready. A Poll has a place in the order of its direction: it waits for the Reads
-// before it, or for the Writes, and those behind it wait for the Poll. Port.Shutdown ends a
-// Poll for reading, and performs a Poll for writing, as a Write.
+// Several Polls of one socket may be in flight. All Polls of one direction end when the socket
+// is ready. A Poll has its place in the queue of its direction: a Poll for reading waits for
+// the Reads before it, a Poll for writing for the Writes, and the operations behind a Poll wait
+// for it. Port.Shutdown ends a Poll for reading, and performs a Poll for writing as it performs
+// a Write.
 //
 // On Windows, a Poll with Write ends with an error that matches errors.ErrUnsupported. With TLS
-// (package iotls), every Poll does, since the socket says nothing about plain bytes.
+// (package iotls), every Poll does, since readiness of the socket says nothing about decrypted
+// bytes.
 type Poll struct {
 	completion.Op
 

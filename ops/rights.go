@@ -12,9 +12,10 @@ var (
 )
 
 // ReadMsg is a Read of a unix stream that also receives descriptors and credentials, as
-// recvmsg(2). It ends when some bytes have arrived, and no later than behind the bytes of a
-// WriteMsg with descriptors, which may have others before them. All other reads close the
-// descriptors that they meet. On any other stream, a ReadMsg is a Read.
+// recvmsg(2). It ends when some bytes have arrived. It never reads past the bytes of a WriteMsg
+// with descriptors, but may deliver earlier bytes together with them. All other reads close the
+// descriptors that arrive with their bytes. On any other stream, a ReadMsg is a Read. For
+// datagrams, see RecvMsg.
 type ReadMsg struct {
 	completion.Op
 
@@ -24,8 +25,9 @@ type ReadMsg struct {
 	// Buf is the buffer to read into, from the start of its memory, as that of a Read.
 	Buf *completion.Buffer
 
-	// Rights is what accompanies the bytes. The port sets all of it. Set the room for
-	// descriptors before each Submit: the port does not close those of the last use.
+	// Rights are the descriptors and credentials that came with the bytes. The port sets all
+	// fields. Set the capacity of Rights.Descriptors before each Submit. The port does not close
+	// the descriptors of the last use.
 	Rights completion.Rights
 
 	vector  core.Vector
@@ -47,8 +49,9 @@ func (o *ReadMsg) Describe(r *core.Request) {
 func (o *ReadMsg) Deliver(core.Result) { receivedRights(&o.Rights, &o.control) }
 
 // WriteMsg is a Write on a unix stream that sends descriptors and credentials with its first
-// byte, as sendmsg(2). All that is said of a Write holds for it. If N is above 0, they were
-// sent. Rights that are not empty with an empty Buf are a mistake: Submit panics.
+// byte, as sendmsg(2). The documentation of Write holds for it. If N is above 0, the
+// descriptors and credentials were sent. Rights with an empty Buf are a mistake: Submit panics.
+// For datagrams, see SendMsg.
 type WriteMsg struct {
 	completion.Op
 
@@ -58,7 +61,7 @@ type WriteMsg struct {
 	// Buf is the buffer to send, up to its length, as that of a Write.
 	Buf *completion.Buffer
 
-	// Rights is what accompanies the bytes.
+	// Rights are the descriptors and credentials to send with the first byte.
 	Rights completion.Rights
 
 	vector      core.Vector
