@@ -49,16 +49,16 @@ func (o *OpenFile) Perform(c core.Call) (_ int, err error) {
 func (o *OpenFile) Deliver(core.Result) { o.File = nil }
 
 // ReadAt reads from a place of a file, as pread(2), until its buffer is full or the file
-// ends. A ReadAt that reaches the end has fewer bytes, and no error. At the end and behind
-// it, a ReadAt ends with io.EOF and 0 bytes. With Full, a ReadAt that has some of its bytes
-// ends with io.ErrUnexpectedEOF.
+// ends. If the file ends before the buffer is full, the ReadAt ends with the bytes that are
+// there and no error; with Full, it ends with io.ErrUnexpectedEOF. At the end of the file and
+// behind it, a ReadAt ends with io.EOF and 0 bytes.
 //
-// The ReadAts of a file begin in the order in which they were submitted, and several of them
-// are performed at a time, except on Windows, where package os makes one call of a file at a
-// time. A write of the file that is in flight may come before or after.
+// The ReadAts of a file begin in the order in which they were submitted. Several of them are
+// performed at a time, except on Windows, where package os makes one call of a file at a time.
+// A ReadAt may see the bytes before or after a write that is in flight at the same time.
 //
-// On Linux, a ReadAt of at most 64 KiB whose bytes are in the page cache is performed in its
-// Submit, and needs no goroutine.
+// On Linux, Submit itself performs a ReadAt of at most 64 KiB whose bytes are in the page
+// cache, without a goroutine of the work pool.
 type ReadAt struct {
 	completion.Op
 
@@ -79,7 +79,8 @@ type ReadAt struct {
 	// ReadAt with syscall.EINVAL.
 	Offset int64
 
-	// Full makes an incomplete ReadAt an error.
+	// Full makes a ReadAt that gets some, but not all, of its bytes end with
+	// io.ErrUnexpectedEOF.
 	Full bool
 }
 
@@ -134,11 +135,11 @@ func (o *ReadAt) Release() {
 }
 
 // WriteAt writes all bytes of a buffer at a place of a file, as pwrite(2), or it ends with an
-// error and the number of bytes written. WriteAts are performed in any order, and several of
-// them at a time. To write behind other writes, wait until these are delivered.
+// error and the number of bytes written. WriteAts are performed in any order, several of them
+// at a time. If a WriteAt must come after another write, submit it when that write has been
+// delivered.
 //
-// A file that was opened with os.O_APPEND can't be written with WriteAt, only with Append: a
-// WriteAt ends with syscall.EINVAL.
+// On a file that was opened with os.O_APPEND, a WriteAt ends with syscall.EINVAL: use Append.
 type WriteAt struct {
 	completion.Op
 
@@ -174,8 +175,9 @@ func (o *WriteAt) Perform(c core.Call) (int, error) {
 
 // Append writes all bytes of a buffer at the end of a file that was opened with os.O_APPEND,
 // as write(2), or it ends with an error and the number of bytes written. The Appends of a
-// File are performed one at a time, in the order in which they were submitted. For any other
-// file, pipe or terminal, it writes at the position of the descriptor.
+// File are performed one at a time, in the order in which they were submitted. On a file that
+// was opened without os.O_APPEND, and on a pipe or a terminal, an Append writes at the position
+// of the descriptor.
 type Append struct {
 	completion.Op
 

@@ -15,8 +15,8 @@ var (
 	_ completion.Operation = (*CloseFile)(nil)
 )
 
-// Sync makes the system store what it has of a file, as fsync(2). It covers the writes that
-// were delivered before the Sync was submitted. It may miss those that are in flight.
+// Sync makes the system store the written bytes of a file on its device, as fsync(2). It covers
+// the writes that were delivered before the Sync was submitted. It may miss those in flight.
 type Sync struct {
 	completion.Op
 
@@ -60,7 +60,7 @@ func (o *Stat) Perform(core.Call) (_ int, err error) {
 func (o *Stat) Deliver(core.Result) { o.Info = nil }
 
 // Truncate changes the size of a file, as ftruncate(2). Bytes that it adds are zero. On Windows,
-// a file that was opened with os.O_APPEND can't be truncated: that ends with fs.ErrPermission.
+// the Truncate of a file that was opened with os.O_APPEND ends with fs.ErrPermission.
 type Truncate struct {
 	completion.Op
 
@@ -88,8 +88,8 @@ func (o *Truncate) Perform(core.Call) (int, error) {
 // CloseFile closes a file when the operations that were submitted before it have ended, and
 // delivers the error of close(2). From its Submit on, the file refuses other operations:
 // their errors match net.ErrClosed and fs.ErrClosed. A CloseFile that is cancelled or times
-// out before it has begun leaves the file open. Another error of a CloseFile means that the
-// file is closed, too.
+// out before it has begun leaves the file open. After any other error of a CloseFile, the file
+// is closed.
 type CloseFile struct {
 	completion.Op
 

@@ -15,14 +15,14 @@ var (
 	_ completion.Operation = (*Process)(nil)
 )
 
-// Signal waits for a signal of the process. Each Signal takes one signal, so a loop submits it
-// again. Several Signals of one Signals take different signals. A Signal has a goroutine of
-// its own while it is in flight.
+// Signal waits for a signal that the process receives. Each Signal delivers one signal, so a
+// loop submits it again. If several Signals have the same From, each signal is delivered to one
+// of them. A Signal has a goroutine of its own while it is in flight.
 type Signal struct {
 	completion.Op
 
-	// From collects the signals: see completion.Notify. A Signal without it ends with an
-	// error, as a panic in an ops.Work does.
+	// From collects the signals: see completion.Notify. A Signal without From ends with an
+	// error whose text has the stack of a panic, as a Work whose function panics.
 	From *completion.Signals
 
 	// Signal is the signal, or nil if the Signal failed.
@@ -47,19 +47,20 @@ func (o *Signal) run(ctx context.Context, _ any) (core.Result, error) {
 // Deliver is for the port.
 func (o *Signal) Deliver(core.Result) { o.Signal = nil }
 
-// Process waits for the exit of a child process, as Process.Wait of package os, and releases
-// what the system keeps of it. Nobody else may wait for the child meanwhile.
+// Process waits for the exit of a child process and reaps it, as Process.Wait of package os.
+// Nothing else may wait for the child meanwhile.
 //
 // A Process has a goroutine of its own while it is in flight, none of the work pool. On Linux
-// from 5.10, it holds no thread, and a Process that is cancelled, times out or is closed ends
-// at once and can be submitted again. It needs a descriptor: if none is left, it ends with
-// EMFILE, and can be submitted again, too. On other systems, it holds a thread, and it ends when
-// the child exits: a Cancel has no effect, and Port.Close waits for the child.
+// from 5.10, it holds no thread but one descriptor. It ends at once if it is cancelled, times out
+// or is closed, and ends with EMFILE if no descriptor is left. In these cases it can be
+// submitted again. On other systems it holds a thread and ends only when the child exits: Cancel
+// has no effect, and Port.Close waits for the child.
 type Process struct {
 	completion.Op
 
-	// Process is the child, such as the Process of an exec.Cmd that was started. A Process
-	// without it ends with an error, as a panic in an ops.Work does.
+	// Process is the child, such as the field Process of an exec.Cmd that was started. If it is
+	// nil, the operation ends with an error whose text has the stack of a panic, as a Work
+	// whose function panics.
 	Process *os.Process
 
 	// State describes the exit, or is nil if the Process failed. An exit status other than 0

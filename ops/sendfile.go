@@ -12,40 +12,43 @@ import (
 var _ completion.Operation = (*SendFile)(nil)
 
 // SendFile sends a part of a file on a stream, as sendfile(2): the bytes do not pass through
-// the program. It stands in the queue of the Writes of its socket, and what the documentation
-// says of a Write holds for it: the order, N, and what follows if it ends after some of its
-// bytes.
+// the program. It is in the queue of the Writes of its socket, and the documentation of Write
+// holds for it: the order, N, and the broken direction after an error.
 //
 // The port uses sendfile(2) on Linux, macOS, FreeBSD and DragonFly. Elsewhere, on a Memory,
 // with TLS, for a socket that was adopted, and for files that the system can't send from, it
-// reads pieces of 64 KiB into memory of its own and sends them. Only on Windows it keeps such
-// a piece while it waits for room. Reading blocks until the bytes have come from the disk, in
-// the goroutine that does the port's work, in pieces of up to 256 KiB.
+// reads pieces of 64 KiB into its own memory and sends them. While it waits for room, it keeps
+// such a piece on Windows only.
 //
-// An error of the file is the error of the operation: with errors.Is, fs.ErrClosed for a
-// file that was closed, syscall.EBADF for one that is not open for reading.
+// A SendFile blocks the goroutine that does the port's work until the bytes have come from the
+// disk, up to 256 KiB at a time. To keep slow disks away from other connections, use ReadAt and
+// Write.
+//
+// An error of the file is the error of the operation. It matches fs.ErrClosed if the file was
+// closed, and syscall.EBADF if the file is not open for reading.
 type SendFile struct {
 	completion.Op
 
 	// To is the socket.
 	To *completion.Socket
 
-	// File is an open file of package os: a completion.File has none to send. To open it without
-	// blocking, use an ops.Work. The port does not use the position of the file. If the program
+	// File is an open file of package os, not a completion.File. To open it without blocking
+	// the loop, use a Work. The port does not use the position of the file. If the program
 	// closes it before the SendFile has sent its last byte, the SendFile ends with an error. A
 	// SendFile without a File is a mistake: Submit panics.
 	File *os.File
 
-	// Offset is where the first byte is in the file. If it is negative, the SendFile ends with
-	// EINVAL.
+	// Offset is the place of the first byte in the file, in bytes from its start. A negative
+	// Offset ends the SendFile with EINVAL.
 	Offset int64
 
 	// Count is the number of bytes to send. If the file ends before that, the SendFile ends
-	// with io.ErrUnexpectedEOF. With 0, it sends all up to the end of the file: for an empty part
-	// of a file, submit no SendFile. On systems of 32 bits, it sends at most 2 GiB, also if Count
-	// is larger. If Count is negative, the SendFile ends with EINVAL. A Timeout is for all of
-	// Count. To cut a peer off that takes nothing, and not one that is slow, send pieces with a
-	// Timeout each.
+	// with io.ErrUnexpectedEOF. With 0, it sends everything up to the end of the file, so submit
+	// no SendFile for an empty part of a file. On 32-bit systems it sends at most 2 GiB, also if
+	// Count is larger. A negative Count ends the SendFile with EINVAL.
+	//
+	// A Timeout limits the time for all of Count. To cut off a peer that reads nothing, but not
+	// one that is slow, send pieces with a Timeout each.
 	Count int64
 
 	vector core.Vector

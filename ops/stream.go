@@ -97,8 +97,8 @@ func (o *Write) Describe(r *core.Request) {
 }
 
 // CloseWrite sends the end of the stream to the peer, as shutdown(2) of the sending
-// side. With TLS, it sends close-notify. It waits for the Writes before it. Behind a Write that ended after some of
-// its bytes, it ends with completion.ErrWriteAborted, as a Write does.
+// side. With TLS, it sends close-notify. It waits for the Writes before it. Behind a Write
+// that ended after some of its bytes, it ends with completion.ErrWriteAborted, as a Write does.
 type CloseWrite struct {
 	completion.Op
 

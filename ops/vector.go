@@ -11,11 +11,11 @@ var (
 	_ completion.Operation = (*WriteV)(nil)
 )
 
-// ReadV is a Read into several buffers, as readv(2). It fills the memory of each before the
-// next. A ReadV that waits for data makes no call, and holds its buffers.
+// ReadV is a Read into several buffers, as readv(2). It fills the memory of each buffer before
+// that of the next. A ReadV that waits for data holds its buffers.
 //
 // N is the total. The length of each buffer becomes the number of bytes that were read into
-// it, which is 0 for those that were not reached.
+// it, which is 0 for a buffer that was not reached.
 type ReadV struct {
 	completion.Op
 
@@ -24,8 +24,8 @@ type ReadV struct {
 
 	// Bufs are the buffers to read into, from the start of their memory. The port owns all
 	// of them until the ReadV is delivered, and the program must not change the slice
-	// meanwhile. Mistakes, for which Submit panics: no buffer, a nil one, one that the
-	// program does not own or that is there twice, a shared one, or no memory in any.
+	// meanwhile. Submit panics for these mistakes: no buffer; a nil buffer, a shared one, or one
+	// that the program does not own; the same buffer twice; no memory in any of them.
 	Bufs []*completion.Buffer
 
 	// Full makes the ReadV go on until all buffers are full. Without it, the ReadV ends
@@ -42,9 +42,9 @@ func (o *ReadV) Describe(r *core.Request) {
 	r.Vector = vectorOf(&o.vector, o.Bufs)
 }
 
-// WriteV is a Write of several buffers, one behind the other, as writev(2). They may be any
-// number: 64 of them go into one system call. A shared buffer may be among them, also more
-// than once.
+// WriteV is a Write of several buffers, one behind the other, as writev(2). The number of
+// buffers is not limited; one system call sends up to 64 of them. A shared buffer may be among
+// them, also more than once.
 //
 // N is the total. A WriteV that ends after some of its bytes breaks its direction, as a
 // Write does.
@@ -55,9 +55,9 @@ type WriteV struct {
 	To *completion.Socket
 
 	// Bufs are the buffers to send, each up to its length. The port owns all of them until
-	// the WriteV is delivered, and the program must not change the slice meanwhile.
-	// Mistakes, for which Submit panics: no buffer, a nil one, or one that the program does
-	// not own or that is there twice without being shared.
+	// the WriteV is delivered, and the program must not change the slice meanwhile. Submit
+	// panics for these mistakes: no buffer; a nil buffer, or one that the program does not own;
+	// the same buffer twice, unless it is shared.
 	Bufs []*completion.Buffer
 
 	vector core.Vector

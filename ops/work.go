@@ -10,16 +10,16 @@ import (
 
 var _ completion.Operation = (*Work)(nil)
 
-// Work calls a function on a goroutine of the work pool, for what blocks or computes for
-// long. The error of the function is the error of the Work.
+// Work calls a function on a goroutine of the work pool. It is for functions that block, or
+// that compute for long. The error of the function is the error of the Work.
 //
 // A Work that is cancelled, times out or is closed before a goroutine has begun it ends at
-// once, and the function is not called. Later, the context of the function ends, and the
+// once, and the function is not called. If the function has begun, its context ends, and the
 // Work ends when the function returns: as cancelled, timed out or closed if the function
 // returns an error, and with success if it returns nil.
 //
-// A function that waits for another operation of the work pool, of the same port, can wait
-// for ever: all goroutines may be in such functions.
+// A function that waits for another operation of the work pool of the same port may wait for
+// ever: all goroutines of the pool may be in such functions.
 type Work struct {
 	completion.Op
 
