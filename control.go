@@ -8,86 +8,86 @@ import (
 	"github.com/completionport/completion/internal/backend"
 )
 
-// Control is what accompanies a datagram besides its data and the address of the other side:
-// the control messages of recvmsg(2) and sendmsg(2). Descriptors accompany bytes on a unix
-// stream, too.
+// Control has the control messages (ancillary data) of a datagram, as recvmsg(2) and sendmsg(2)
+// move them. Descriptors and credentials are in Rights.
 //
-// To receive: the port sets all fields, to their zero values where the system has reported
-// nothing. It reports what PacketSocket.SetReports or PacketConfig.Reports selects.
+// When receiving, the port sets all fields, to their zero values where the system has reported
+// nothing. PacketSocket.SetReports or PacketConfig.Reports selects what the system reports.
 //
-// To send: a field that is zero is absent, and Time and Truncated have no effect. What the
-// system can't send ends the operation with an error that matches errors.ErrUnsupported.
+// When sending, a field that is zero is not sent, and Time and Truncated have no effect. If the
+// system can't send a field, the operation ends with an error that matches
+// errors.ErrUnsupported.
 type Control struct {
-	// Local is the address that the datagram was sent to, which may be that of a group. To
-	// send: the address of this machine that it is sent from; EINVAL or EADDRNOTAVAIL if it
-	// has no such address. An IPv4 address always has 4 bytes. With ReportLocal.
+	// Local is the address that the datagram was sent to, which may be that of a group: see
+	// ReportLocal. When sending, it is the address of this machine that the datagram is sent
+	// from. If the machine has no such address, the operation ends with EINVAL or
+	// EADDRNOTAVAIL. An IPv4 address always has 4 bytes.
 	Local netip.Addr
 
-	// Interface is the number of the network interface that the datagram came through, as in
-	// net.Interface. To send: the interface that it is sent through; not with IPv4 on the
-	// BSDs. With ReportLocal.
+	// Interface is the index of the network interface that the datagram came through, as in
+	// net.Interface: see ReportLocal. When sending, it is the interface that the datagram is
+	// sent through. The BSDs can't send it with IPv4.
 	Interface int
 
-	// TTL is the time to live, in IPv6 the hop limit. To send: not with IPv4 on macOS and the
-	// BSDs. With ReportTTL.
+	// TTL is the time to live, in IPv6 the hop limit: see ReportTTL. macOS and the BSDs can't
+	// send it with IPv4.
 	TTL int
 
-	// ECN is the congestion notification. To send: with it, the rest of the traffic class is
-	// 0, whatever the option of the socket says. Not with IPv4 on OpenBSD, NetBSD and
-	// DragonFly. With ReportECN.
+	// ECN is the explicit congestion notification: see ReportECN. When sending, it sets the
+	// rest of the traffic class (DSCP) to 0, whatever the option of the socket is. OpenBSD,
+	// NetBSD and DragonFly can't send it with IPv4.
 	ECN ECN
 
-	// Time is when the datagram has arrived, by the system's clock: with nanoseconds on Linux,
-	// microseconds elsewhere. Not on Windows. With ReportTime.
+	// Time is the time of arrival by the system's clock, in nanoseconds on Linux and in
+	// microseconds elsewhere: see ReportTime. Windows does not report it.
 	Time time.Time
 
-	// Segment is the size of each of several datagrams in the buffer, one behind the other, of
-	// which the last may be smaller. 0 means one datagram. With ReportSegments. To send: the
-	// port sends so many bytes in each datagram, on Linux with one call for up to 64 of them
-	// (UDP_SEGMENT) if the system can, else with a call for each. If that ends with an error,
-	// some of the datagrams may have been sent.
+	// Segment is the size in bytes of each datagram, if the buffer has several, one behind the
+	// other: see ReportSegments. The last one may be smaller. 0 means one datagram. When
+	// sending, the port divides the buffer into datagrams of this size. On Linux, one call sends
+	// up to 64 of them (UDP_SEGMENT) if the system can; otherwise there is one call for each.
+	// If the operation ends with an error, some of the datagrams may have been sent.
 	Segment int
 
-	// Truncated reports that the system had no room for all of it.
+	// Truncated reports that some control messages were lost for lack of room (MSG_CTRUNC).
 	Truncated bool
 }
 
-// Rights are what accompanies a datagram or bytes on a unix socket: open descriptors
-// (SCM_RIGHTS) and credentials (SCM_CREDENTIALS). The documentation of the operation says what
-// becomes of them. Where there are none, on Windows, on a Memory, and on sockets of IP, an
+// Rights are the control messages of a unix socket: open descriptors (SCM_RIGHTS) and
+// credentials (SCM_CREDENTIALS), sent with bytes of a stream (ops.ReadMsg, ops.WriteMsg) or with
+// a datagram (ops.RecvMsg, ops.SendMsg). On Windows, on a Memory, and on IP sockets, an
 // operation that sends them ends with an error that matches errors.ErrUnsupported.
 type Rights struct {
-	// Descriptors, to receive: its capacity is the room, 0 by default. When the operation is
-	// delivered it has the descriptors that were received, which belong to the program from
-	// then on: it closes each of them, or makes a file of it with os.NewFile. They are
-	// close-on-exec. If the operation ends with an error, there are none.
+	// Descriptors: when receiving, its capacity limits how many are received, and is 0 by
+	// default. When the operation is delivered, Descriptors has those that were received. They
+	// are close-on-exec and belong to the program, which must close each of them, or make it a
+	// file with os.NewFile. If the operation ends with an error, there are none.
 	//
-	// To send: these descriptors, which must stay open until the operation is delivered. They
-	// stay the program's: the receiver gets others, for the same files.
+	// When sending, these descriptors must stay open until the operation is delivered. They
+	// still belong to the program: the receiver gets duplicates.
 	Descriptors []int
 
 	// Files are sent behind Descriptors. The program must not close them before the operation
-	// is delivered, and need not keep them reachable. It takes allocations.
+	// is delivered, but need not keep them reachable. Sending them allocates.
 	Files []*os.File
 
-	// Credentials are those of the sender, as the system confirms them, if Valid is true. To
-	// receive them, see ReportCredentials. To send others than its own, a process needs
-	// privileges. On Linux only.
+	// Credentials are those of the sender, confirmed by the system: see ReportCredentials. A
+	// process needs privileges to send others than its own. Only Linux has them.
 	Credentials Credentials
 
-	// Truncated reports that descriptors were closed: the program had no room for them, or the
-	// process has too many open.
+	// Truncated reports that received descriptors were closed or lost: Descriptors had no room,
+	// or the process has too many open.
 	Truncated bool
 }
 
-// Credentials identify a process. They are to be ignored if Valid is false.
+// Credentials identify a process. If Valid is false, there are none.
 type Credentials struct {
 	PID, UID, GID int
 	Valid         bool
 }
 
-// ECN is a code point of explicit congestion notification (RFC 3168). The zero value means
-// that there is none: not reported, or to be sent as the options of the socket say.
+// ECN is a code point of explicit congestion notification (RFC 3168). The zero value means that
+// none was reported, or that the options of the socket select the one to send.
 type ECN uint8
 
 // The code points. Their values are those in the IP header plus 1.
@@ -108,13 +108,13 @@ const (
 	ReportTime  = Reports(backend.ReportTime)  // Control.Time
 
 	// ReportSegments lets the system put datagrams of equal size from one sender into one
-	// buffer (UDP_GRO), and Control.Segment tell their size. Only for a program that gives
-	// each receive a Control and room for 64 KiB: others would lose the bounds of datagrams,
-	// or their ends. On Linux only.
+	// buffer (UDP_GRO). Control.Segment is their size. The program must give each receive a
+	// Control and a buffer of 64 KiB: otherwise it loses the bounds of datagrams, or their ends.
+	// Only Linux has it.
 	ReportSegments = Reports(backend.ReportSegments)
 
-	// ReportCredentials is for Rights.Credentials of unix sockets. On Linux, it gives an
-	// address to a socket that has none when it sends.
+	// ReportCredentials is for Rights.Credentials of unix sockets (SO_PASSCRED). A socket with
+	// it that has no address gets one from Linux when it sends.
 	ReportCredentials = Reports(backend.ReportCredentials)
 )
 
@@ -126,9 +126,8 @@ func (s *PacketSocket) SetReports(r Reports) error {
 	return s.set("set reports", func(k kernel, fd int) error { return k.SetReports(fd, backend.Reports(r)) })
 }
 
-// ReportCredentials selects whether an ops.ReadMsg gets the credentials of who has sent the
-// bytes: SO_PASSCRED, of unix sockets on Linux. Elsewhere, the error matches
-// errors.ErrUnsupported.
+// ReportCredentials selects whether an ops.ReadMsg receives the credentials of the sender:
+// SO_PASSCRED, of unix sockets on Linux. Elsewhere, the error matches errors.ErrUnsupported.
 func (s *Socket) ReportCredentials(on bool) error {
 	var r Reports
 	if on {

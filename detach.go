@@ -11,15 +11,15 @@ import (
 var errInUse = errors.New("the socket is in use: operations are in flight, or another goroutine is in one of its methods")
 
 // Detach gives the socket back to package net: it returns a connection with the same
-// socket, which does not belong to the port any more. Nothing is lost: bytes that have
-// arrived are read from the connection, and bytes that were written are on their way. The
-// Socket is closed from then on, as after Close.
+// socket, which no longer belongs to the port. Nothing is lost: the connection reads the bytes
+// that have arrived, and the system sends the bytes that were written. The Socket is closed
+// from then on, as after Close.
 //
 // The socket must be idle: Detach fails if an operation is in flight, or another goroutine
 // is in a method of the socket. A program that waits for data cancels its Read, and detaches
 // when the Read was delivered. With TLS (package iotls), Detach returns an error that matches
-// errors.ErrUnsupported, since the keys are the port's; so it does on Windows, where a
-// socket does not leave its completion port.
+// errors.ErrUnsupported, since the keys are the port's. It does so on Windows, too, where a
+// socket cannot leave its completion port.
 //
 // If Detach fails, the socket stays with the port. Operations that were submitted
 // meanwhile may have ended with net.ErrClosed.
@@ -36,7 +36,7 @@ func (s *Socket) Detach() (conn net.Conn, err error) {
 
 // Detach gives the listener back to package net, as Socket.Detach does. Connections that
 // wait in its backlog are not lost. If closing the Listener would have removed the file of
-// a unix socket, closing the new one does.
+// a unix socket, closing the result removes it.
 func (l *Listener) Detach() (listener net.Listener, err error) {
 	h, removes := l.core(), false
 	err = detach(h, func(k kernel, fd int) error {

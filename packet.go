@@ -46,8 +46,8 @@ type PacketConfig struct {
 // As in package net, "udp" without a host, or with an unspecified one (0.0.0.0 or [::]),
 // receives on IPv4 and IPv6 where one socket supports both. Where no socket does, on OpenBSD
 // and DragonFly, [::] means IPv6 only, and no host or 0.0.0.0 means IPv4 only. A multicast
-// address means its port on every address, which other sockets can share: JoinGroup makes
-// the socket receive what is sent to the group.
+// address means its port on every address, which other sockets can share: call JoinGroup to
+// receive the datagrams of the group.
 //
 // When a unix socket is closed, its file is removed, which package net does not do. An empty
 // unix address means a socket without one: nobody can answer it. On Windows there are no
@@ -76,10 +76,10 @@ func (c PacketConfig) Listen(port *Port, network, address string) (*PacketSocket
 	return s, nil
 }
 
-// DialPacket returns a datagram socket that is connected to an address: it sends there, and
-// receives from there only. Nothing is sent. The networks are those of ListenPacket, and the
-// system chooses the local address. A unix socket gets none, so its peer can't answer: for
-// that, use ListenPacket and Connect.
+// DialPacket returns a datagram socket that is connected to an address: it sends to this
+// address, and receives from it only. DialPacket sends nothing. The networks are those of
+// ListenPacket, and the system chooses the local address. A unix socket gets no local address,
+// so its peer can't answer: if it must, use ListenPacket and Connect.
 func (p *Port) DialPacket(network, address string) (*PacketSocket, error) {
 	addr, to, err := resolvePacket(network, address)
 	if err != nil {
@@ -198,8 +198,8 @@ func resolvePacket(network, address string) (net.Addr, backend.Address, error) {
 // already are still received. It makes one system call, which does not wait. to is a
 // *net.UDPAddr or a *net.UnixAddr; for any other, Connect returns EAFNOSUPPORT.
 //
-// If a connected UDP socket sends to a port that nobody has, a later operation ends with
-// ECONNREFUSED: the next ReadFrom or the next WriteTo, whichever the system gives it to.
+// If a connected UDP socket sends to a port without a socket, a later operation ends with
+// ECONNREFUSED. The system chooses whether that is the next ReadFrom or the next WriteTo.
 func (s *PacketSocket) Connect(to net.Addr) error {
 	address := backend.AddressOf(to)
 	if udp, ok := to.(*net.UDPAddr); ok && udp != nil {
@@ -266,21 +266,21 @@ func (s *PacketSocket) SetWriteBuffer(bytes int) error {
 	return s.set("set write buffer", func(k kernel, fd int) error { return k.SetWriteBuffer(fd, bytes) })
 }
 
-// SetBroadcast selects whether the socket may send to broadcast addresses: SO_BROADCAST. The
-// default is false, and that of package net is true. Without it, such a WriteTo ends with
-// EACCES.
+// SetBroadcast selects whether the socket may send to broadcast addresses (SO_BROADCAST). The
+// default is false; in package net it is true. If it is false, a WriteTo to such an address
+// ends with EACCES.
 func (s *PacketSocket) SetBroadcast(on bool) error {
 	return s.set("set broadcast", func(k kernel, fd int) error { return k.SetBroadcast(fd, on) })
 }
 
-// JoinGroup makes the socket receive what is sent to a multicast group, on one interface. A
+// JoinGroup makes the socket receive the datagrams of a multicast group on one interface. A
 // nil interface lets the system choose one, which depends on its routes. Outside Linux and
 // Windows, a group of IPv4 needs a socket of "udp4", and an interface that has an IPv4 address.
 func (s *PacketSocket) JoinGroup(group netip.Addr, ifi *net.Interface) error {
 	return s.set("join group", func(k kernel, fd int) error { return k.JoinGroup(fd, groupOf(group, ifi)) })
 }
 
-// LeaveGroup ends what JoinGroup with the same arguments began.
+// LeaveGroup undoes a JoinGroup with the same arguments.
 func (s *PacketSocket) LeaveGroup(group netip.Addr, ifi *net.Interface) error {
 	return s.set("leave group", func(k kernel, fd int) error { return k.LeaveGroup(fd, groupOf(group, ifi)) })
 }

@@ -18,23 +18,26 @@ import (
 // output and error output: their numbers must not get another owner. If AdoptStream fails,
 // the caller still owns file. For a regular file, a directory, a block device and a socket,
 // the error matches errors.ErrUnsupported: Port.AdoptFile takes files, and net.FileConn with
-// Port.AdoptConn takes sockets. Other devices that the system does not report as ready, such
-// as /dev/null on Linux, end AdoptStream with EPERM. So do all streams with
-// errors.ErrUnsupported on Windows, on a Memory, and where no other backend is.
+// Port.AdoptConn takes sockets. For other devices that the system does not report as ready,
+// such as /dev/null on Linux, the error is EPERM. On Windows, on a Memory, and where no other
+// backend is, the error always matches errors.ErrUnsupported.
 //
-// AdoptStream never changes O_NONBLOCK, which the stream shares with all who have inherited
-// it, such as the shell that has started the program. On Linux, the calls of pipes have
-// RWF_NOWAIT, if the kernel accepts it for them, and a terminal is opened again, so that the
-// port has a description of its own. For all else, such as FIFOs, and on other systems, the
-// port makes plain calls while O_NONBLOCK is set, as it mostly is if package os has opened the
-// stream. While it is not set, the port asks poll(2) before each read, and before it writes
-// PIPE_BUF bytes to a pipe, or one to a terminal. If another process takes these bytes or this
-// room in between, the call waits for more, and the port with it, as for an Accept of a shared
-// listener: see Port.AdoptListener.
+// AdoptStream never changes O_NONBLOCK, which the stream shares with all processes that have
+// inherited it, such as the shell that started the program. The port avoids blocking calls in
+// these ways:
 //
-// A Write to a pipe that nobody reads any more ends with EPIPE. It does not end the process,
-// also not on the standard output, where a write of package os would. A program that collects
-// SIGPIPE (package os/signal) receives the signal.
+//   - A pipe on Linux: each call has RWF_NOWAIT, if the kernel accepts it for pipes.
+//   - A terminal on Linux: the port opens it again and has a description of its own.
+//   - All else, such as FIFOs, and other systems: the port makes plain calls while O_NONBLOCK is
+//     set, as it mostly is if package os has opened the stream. While it is not set, the port
+//     asks poll(2) before each read, and before each piece of a write, which has PIPE_BUF bytes
+//     for a pipe and one byte for a terminal. If another process takes these bytes or this room
+//     in between, the call blocks, and the port with it, as an Accept of a shared listener
+//     does: see Port.AdoptListener.
+//
+// A Write to a pipe without a reader ends with EPIPE. It does not end the process, not even on
+// the standard output, where a write of package os does. A program that collects SIGPIPE
+// (package os/signal) receives the signal.
 func (p *Port) AdoptStream(file *os.File) (*Socket, error) {
 	fd, err := p.kernel.AdoptStream(file)
 	if err != nil {

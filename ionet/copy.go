@@ -19,11 +19,11 @@ var copyBuffers = sync.Pool{New: func() any { return new([copySize]byte) }}
 // ReadFrom reads from r until its end and writes everything to the connection. As in
 // package net, an error of r, too, is in a *net.OpError.
 //
-// Of a Conn of the same port, also behind an *io.LimitedReader, the port moves the bytes by
-// itself: see ops.Copy. If a deadline passes or one of the two is closed in the middle of that,
-// what was received and not sent yet is lost.
+// If r is a Conn of the same port, also within an *io.LimitedReader, the port moves the bytes
+// by itself: see ops.Copy. If a deadline passes or one of the two is closed meanwhile, the bytes
+// that were received and not sent yet are lost.
 //
-// Of a regular file, also behind an *io.LimitedReader, the system sends the bytes by itself
+// If r is a regular file, also within an *io.LimitedReader, the system sends the bytes by itself
 // where it can: see ops.SendFile.
 func (c *Conn) ReadFrom(r io.Reader) (int64, error) {
 	sent, err, done := c.cross(r)
@@ -88,7 +88,7 @@ func (c *Conn) awaitFile(o *ops.SendFile) (int64, error) {
 // WriteTo reads from the connection until its end and writes everything to w. As in
 // package net, an error of w, too, is in a *net.OpError.
 //
-// To a Conn of the same port, the port moves the bytes by itself, as in ReadFrom.
+// If w is a Conn of the same port, the port moves the bytes by itself, as in ReadFrom.
 func (c *Conn) WriteTo(w io.Writer) (int64, error) {
 	sent := int64(0)
 	if to, ok := w.(*Conn); ok {

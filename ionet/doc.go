@@ -1,6 +1,6 @@
-// Package ionet is package net on completion ports: it has net.Listener, net.Conn and
-// net.PacketConn, whose sockets are those of a port. Programs and libraries that want those,
-// such as net/http, crypto/tls or database drivers, run on a port unchanged.
+// Package ionet is package net on completion ports: it implements net.Listener, net.Conn and
+// net.PacketConn on sockets of a port. Programs and libraries that use these types, such as
+// net/http, crypto/tls or database drivers, run on a port unchanged.
 //
 // What it is for:
 //
@@ -10,10 +10,10 @@
 //     also in a bubble of testing/synctest, with delays, resets and refusals that the
 //     test orders.
 //   - One port for all: a program submits operations of package ops on some connections,
-//     and passes others to libraries. Conn.Socket and NewConn lead from one to the other.
+//     and passes others to libraries. Conn.Socket and NewConn convert between the two.
 //
-// It is not faster than package net at everything. A goroutine that waits in Read
-// costs here what it costs there.
+// It is not faster than package net at everything. A goroutine that waits in Read costs as
+// much as in package net.
 //
 // # Ports
 //
@@ -24,27 +24,27 @@
 //
 // # As package net
 //
-// Deadlines, closing, and the errors are as package net documents them for net.Conn and
-// net.Listener: errors are *net.OpError, but for io.EOF, and match net.ErrClosed,
+// Deadlines, closing and errors are as package net documents them for net.Conn and
+// net.Listener: errors except io.EOF are *net.OpError, and match net.ErrClosed,
 // os.ErrDeadlineExceeded and the errno of the system. Methods of a Conn may be called by
 // several goroutines at the same time. Several Reads take turns, and so do several
 // Writes.
 //
 // These things differ:
 //
-//   - A Conn is no *net.TCPConn. Libraries that look for this type do without what they
-//     would do with it: grpc-go sets no TCP_USER_TIMEOUT.
+//   - A Conn is not a *net.TCPConn. Libraries that test for this type do less without it:
+//     grpc-go sets no TCP_USER_TIMEOUT.
 //   - After a reset, each Read and Write returns the reset. In package net one call
 //     returns it, and later Reads return io.EOF on some systems.
 //   - CloseWrite waits for the Writes that are under way.
 //   - CloseRead concerns this end only, and succeeds after a reset.
 //   - A Read of no bytes returns os.ErrDeadlineExceeded if the deadline has passed. A Write
 //     of no bytes makes no system call, so it succeeds after CloseWrite.
-//   - SetLinger knows two cases only: see there.
+//   - SetLinger has two cases only: see Conn.SetLinger.
 //   - A Dialer does not call the hooks ConnectStart, ConnectDone, DNSStart and DNSDone of
 //     net/http/httptrace.
 //
-// The networks are "tcp", "tcp4", "tcp6" and "unix", and of ListenPacket those of
-// completion.Port.ListenPacket. A datagram that does not fit loses its rest without an error,
-// as on unix in package net, also on Windows.
+// The networks are "tcp", "tcp4", "tcp6" and "unix"; for ListenPacket, those of
+// completion.Port.ListenPacket. If a datagram is larger than the buffer of a PacketConn's read,
+// the rest is lost without an error, on every system. Package net returns an error on Windows.
 package ionet

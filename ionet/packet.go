@@ -18,9 +18,9 @@ var (
 	_ syscall.Conn   = (*PacketConn)(nil)
 )
 
-// PacketConn is a net.PacketConn on a datagram socket of a port. It has the methods of
-// *net.UDPConn that package net shares with unix sockets, and those with a netip.AddrPort.
-// On a connected socket it is a net.Conn, too.
+// PacketConn is a net.PacketConn on a datagram socket of a port. It has the methods that
+// *net.UDPConn and *net.UnixConn have in common, and those with a netip.AddrPort. On a connected
+// socket it is a net.Conn, too.
 type PacketConn struct {
 	base
 	socket *completion.PacketSocket

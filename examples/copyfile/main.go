@@ -2,9 +2,9 @@
 // copy with the original.
 //
 // One goroutine runs the whole copy (copy.go). Reads are pooled, so the number of buffers is
-// the queue depth. A write has the buffer of its read, and its end starts the next read. On
-// an interrupt, nothing more is read, and the port writes what was read before it closes
-// both files. An incomplete copy is removed.
+// the queue depth. A write uses the buffer of its read, and its end starts the next read. On
+// an interrupt, the program reads nothing more. The port writes the blocks that were read and
+// then closes both files. An incomplete copy is removed.
 //
 // Usage:
 //

@@ -1,11 +1,12 @@
 // Dns is a small authoritative name server: it answers for one zone, over UDP and TCP on the same
 // port number.
 //
-// It shows batches and streams on one port. Over UDP one operation receives the queries that
-// are there, and one sends their answers (udp.go): on Linux, each is one system call for up to
-// 32 of them. Over TCP a read may bring several queries, whose answers leave in one write
-// (tcp.go). Both use the same function, which allocates nothing (answer.go). With -workers
-// several goroutines take completions, and need no lock, since the zone does not change.
+// It shows batches and streams on one port. Over UDP, one operation receives the queries that
+// have arrived, and one sends their answers (udp.go): on Linux, each makes one system call for
+// up to 32 datagrams. Over TCP, a read may return several queries, and one write sends their
+// answers (tcp.go). Both use the same function, which allocates nothing (answer.go). With
+// -workers, several goroutines take completions. They need no lock, since the zone does not
+// change.
 //
 // The server knows A, AAAA, TXT, NS, SOA, CNAME and MX (zone.go). An answer that is larger than
 // the client takes is marked as truncated, so the client asks again over TCP. A query with a
@@ -13,8 +14,8 @@
 // is an answer is ignored, so two servers never answer each other. There are no delegations,
 // no wildcards, no transfers and no DNSSEC.
 //
-// A server with several addresses must listen on one of them: behind -listen :53 the system
-// may answer from another address than the client has asked.
+// On a machine with several addresses, -listen must name one of them: with -listen :53, an
+// answer may leave from another address than the one that the client asked.
 //
 // With -style net, the same functions answer on package net, to compare (net.go).
 //

@@ -1,18 +1,18 @@
 // Relay forwards datagrams of UDP between clients and a target, in both directions, as the
 // relay of a game or a VPN does.
 //
-// It shows operations on batches: one operation receives the datagrams that are there, and one
-// sends those of a client (lane.go). Each client has a socket of its own towards the target,
-// so the target sees a peer for each, and answers find their way back (relay.go). A client
-// without datagrams has no buffer, and a timer closes its socket after a while.
+// It shows operations on batches: one operation receives the datagrams that have arrived, and
+// one sends those of a client (lane.go). Each client has a socket of its own towards the target,
+// so the target sees one peer for each client, and answers find their way back (relay.go). A
+// client without datagrams has no buffer, and a timer closes its socket after -idle.
 //
-// The relay is a part of the network: it keeps the order in which the datagrams of a client
-// arrive, sends none twice, and drops one only if the system can't send it, if it is larger
-// than -size, or if there are -clients others. It waits for nobody: what finds no room in the
-// receive buffer of the system is lost, as on any other hop.
+// The relay behaves as a part of the network: it keeps the order in which the datagrams of a
+// client arrive, and sends none twice. It drops a datagram only if the system can't send it, if
+// it is larger than -size, or if it is from a new client and there are -clients already. A
+// datagram that finds the receive buffer of the system full is lost, as on any other hop.
 //
-// Whoever sends from many addresses takes the places of clients. A relay on the Internet needs
-// a proof of the address before it gives one away.
+// A sender with many addresses can take the places of all clients. A relay on the Internet must
+// verify the address of a client before it gives it a place.
 //
 // Usage:
 //

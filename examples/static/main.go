@@ -1,15 +1,15 @@
 // Static serves the files of a folder over HTTP/1.1.
 //
-// It shows how a connection changes between operations of several kinds (connection.go): a
-// pooled read, a function on the work pool that finds and opens the file (find.go), a write of
-// the head, and SendFile for the content, which does not pass through the program. The head and
-// the first piece of the file are submitted together. A file is sent in pieces of 256 KiB, each
-// with a time limit, so a client that takes nothing is cut off, and a slow one is not. Requests
-// that come together are answered one after the other.
+// It shows operations of several kinds on one connection (connection.go): a pooled read, a
+// function on the work pool that finds and opens the file (find.go), a write of the head, and
+// SendFile for the content, which does not pass through the program. The head and the first
+// piece of the file are submitted together. A file is sent in pieces of 256 KiB, each with a
+// time limit, so a client that reads nothing is cut off, and a slow one is not. Pipelined
+// requests are answered one after the other.
 //
-// There are GET and HEAD, single ranges, If-Modified-Since and If-Range. A folder is its
-// index.html. Symbolic links are followed within the folder, and do not lead out of it:
-// os.Root sees to that. A request with a body is refused.
+// The server supports GET and HEAD, single ranges, If-Modified-Since and If-Range. The path of a
+// folder returns its index.html. Symbolic links are followed within the folder and cannot lead
+// out of it: os.Root ensures that. A request with a body is refused.
 //
 // With -style=net, http.FileServer of net/http serves the same folder, to compare. It also
 // lists folders and serves several ranges at once.
