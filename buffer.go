@@ -90,11 +90,11 @@ func (p *Port) NewPool(size, count int) *Pool {
 	return (*Pool)(p.core.NewPool(size, count))
 }
 
-// NewAlignedPool is NewPool for direct I/O, which some systems do only with memory that is
-// aligned (os.O_DIRECT on Linux: see open(2)): the address of each buffer is a multiple of
-// alignment, which is a power of 2. The program keeps sizes and offsets aligned. Own serves
-// for memory that the program has aligned itself. NewAlignedPool panics if alignment is not a
-// power of 2, or above 1 GiB.
+// NewAlignedPool is NewPool for direct I/O (O_DIRECT on Linux: see open(2)), for which some
+// systems require aligned memory. The address of each buffer is a multiple of alignment, which
+// must be a power of 2. The program must align sizes and offsets. For memory that the program
+// has aligned itself, use Own. NewAlignedPool panics if alignment is not a power of 2, or is
+// above 1 GiB.
 func (p *Port) NewAlignedPool(size, count, alignment int) *Pool {
 	if size < 1 || count < 1 {
 		panic("completion: NewAlignedPool: size and count must be above 0")

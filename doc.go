@@ -43,9 +43,9 @@
 // there is work, and the goroutine ends when there is none. The pool makes progress even if no
 // goroutine waits on the port.
 //
-// These operations are not in the pool: a SendFile reads its file in the goroutine that does
-// the port's work. A Dial, a Handshake (package iotls), a Signal and a Process each have a
-// goroutine of their own while they are in flight.
+// These operations are not in the pool: a SendFile reads its file in Submit, or in the goroutine
+// that does the port's work, and may wait for the disk. A Dial, a Handshake (package iotls), a
+// Signal and a Process each have a goroutine of their own while they are in flight.
 //
 // The number of operations that wait for the pool is unlimited, and Submit refuses none: a full
 // pool only delays. A program can limit the number in flight itself, for example by the number

@@ -44,8 +44,9 @@ func (p *Port) OpenFile(path string, flag int, perm fs.FileMode) (*File, error) 
 // use file, nor close it. AdoptFile fails if the port is closed or is shutting down, and under
 // js/wasm. Then the caller still owns file. The errors are those of OpenFile.
 //
-// A pipe or a terminal is a File, too: its bytes can be written with ops.Append. A write that
-// blocks occupies a goroutine of the work pool, and Port.Close waits for it.
+// AdoptFile also takes a pipe or a terminal, for ops.Append. A write that blocks occupies a
+// goroutine of the work pool, and Port.Close waits for it. To read and write such a stream when
+// it is ready, use Port.AdoptStream.
 func (p *Port) AdoptFile(file *os.File) (*File, error) {
 	if runtime.GOOS == "js" {
 		return nil, &fs.PathError{Op: "open", Path: file.Name(), Err: errors.ErrUnsupported}

@@ -14,9 +14,10 @@ import (
 
 var _ syscall.Conn = (*Socket)(nil)
 
-// Socket is a stream socket of a port: TCP over IPv4 or IPv6, or unix. It belongs to
-// that port until it is closed or detached. It comes from an Accept, from Port.Socket (to be
-// connected), or from Port.AdoptConn.
+// Socket is a stream of a port: a TCP socket over IPv4 or IPv6, a unix stream socket, or a pipe
+// or terminal. It belongs to that port until it is closed or detached. It comes from an Accept,
+// from Port.Dial or a Dial, from Port.Socket (to be connected), or from Port.AdoptConn,
+// Port.AdoptStream or Port.Watch.
 type Socket core.Handle
 
 func (s *Socket) core() *core.Handle { return (*core.Handle)(s) }

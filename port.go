@@ -181,17 +181,18 @@ func (p *Port) Backend() string { return p.backend }
 // is shutting down. In that case the caller still owns the operations and their
 // buffers, and each operation has that outcome: N is 0, and Err is net.ErrClosed. The
 // results of an earlier use are gone: the length of a Read's own Buf is 0 (without
-// Append), and the Buf of a pooled read or a Borrow and the Conn of an Accept are nil. The
-// same holds for a ReadFrom and a ReadBatch, which then have no sender.
+// Append), and the Buf of a pooled read or a Borrow and the Conn of an Accept are nil. A
+// ReadFrom, a RecvMsg and a ReadBatch then have no sender.
 //
 // A mistake of the program panics, and the port accepts none of the operations: see
 // Ownership in the package documentation. If the port is closed or is shutting down,
 // only an operation that is nil or that a port owns is a mistake. Everything else
 // that is wrong, a closed handle included, is an outcome of the operation.
 //
-// Submit never blocks and never delivers an operation: an immediate result also goes
-// through the queue. Submit may make the system call of an operation. The operations of
-// one direction of one handle are performed in the order of the arguments.
+// Submit never waits for a peer and never delivers an operation: an immediate result also goes
+// through the queue. Submit may make the system call of an operation. The call of a SendFile
+// may wait for the disk. The operations of one direction of one handle are performed in the
+// order of the arguments.
 func (p *Port) Submit(operations ...Operation) error {
 	if p.origins != nil {
 		return p.origins.submit(p, operations, false)
@@ -314,11 +315,12 @@ func (p *Port) SetDeadline(op Operation, deadline Deadline) bool {
 // net.ErrClosed.
 func (p *Port) Close() error { return closedUnless(p.core.Close()) }
 
-// Shutdown refuses new operations, and ends Accepts, Connects, Reads, ReadFroms and Timers
-// with net.ErrClosed. It then performs the queued Writes and WriteTos that are left, by itself if no
-// other goroutine polls, until there is none or ctx has ended. Then it closes the
-// port as Close does. Shutdown returns ctx.Err() if ctx ended before all Writes were
-// performed, and net.ErrClosed if the port was closed already.
+// Shutdown refuses new operations. Those in flight end with net.ErrClosed, such as Accepts,
+// Connects, Reads, ReadFroms, Timers and Works, except the operations that send and those that
+// write to files: see Closing in the package documentation. Shutdown performs these, by itself
+// if no other goroutine polls, until none is left or ctx has ended. Then it closes the port as
+// Close does. Shutdown returns ctx.Err() if ctx ended before all of them were performed, and
+// net.ErrClosed if the port was closed already.
 func (p *Port) Shutdown(ctx context.Context) error {
 	all, open := p.core.Shutdown(ctx)
 	if open && !all {

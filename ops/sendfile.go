@@ -20,9 +20,9 @@ var _ completion.Operation = (*SendFile)(nil)
 // reads pieces of 64 KiB into its own memory and sends them. While it waits for room, it keeps
 // such a piece on Windows only.
 //
-// A SendFile blocks the goroutine that does the port's work until the bytes have come from the
-// disk, up to 256 KiB at a time. To keep slow disks away from other connections, use ReadAt and
-// Write.
+// A SendFile blocks Submit, or the goroutine that does the port's work, until the bytes have
+// come from the disk, up to 256 KiB in one call. If the port must not wait for a slow disk, use
+// ReadAt and Write.
 //
 // An error of the file is the error of the operation. It matches fs.ErrClosed if the file was
 // closed, and syscall.EBADF if the file is not open for reading.
