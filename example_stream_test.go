@@ -43,8 +43,8 @@ func ExamplePort_AdoptStream() {
 	// EOF <nil>
 }
 
-// A library keeps a descriptor and makes the calls. The port tells when a call would not
-// wait. Here the library is package os, and the descriptor a pipe.
+// A library keeps a descriptor and makes the calls. The port reports when a call would not
+// wait. Here the library is package os, and the descriptor is a pipe.
 func ExamplePort_Watch() {
 	port, err := completion.Open(nil)
 	if err != nil {

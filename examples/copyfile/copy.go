@@ -60,7 +60,7 @@ func (j *job) open(ctx context.Context) error {
 	return nil
 }
 
-// copy copies all blocks, and compares them then.
+// copy copies all blocks, and then compares them.
 func (j *job) copy(ctx context.Context) error {
 	if err := j.pass(ctx, "copying", j.startCopy, j.copied); err != nil {
 		return err
@@ -71,9 +71,9 @@ func (j *job) copy(ctx context.Context) error {
 	return j.pass(ctx, "verifying", j.startCompare, j.compared)
 }
 
-// pass goes over the file once: it starts as many blocks as the depth says, and the next one
-// whenever one is done. handle is given each operation that has ended, and returns its block if
-// that is done.
+// pass goes over the file once: it starts as many blocks as the depth, and one more whenever a
+// block is done. It calls handle with each operation that has ended. handle returns the block of
+// the operation if the block is done.
 func (j *job) pass(ctx context.Context, what string, start func(*block), handle func(completion.Operation) (*block, error)) error {
 	j.next, j.done, j.percent = 0, 0, -1
 	inFlight := 0
@@ -115,7 +115,7 @@ func (j *job) startCopy(b *block) {
 	j.port.Submit(&b.read)
 }
 
-// copied writes what was read, and is done with a block that is written.
+// copied writes a block that was read. A block that was written is done.
 func (j *job) copied(op completion.Operation) (*block, error) {
 	if err := op.Err(); err != nil {
 		return nil, fmt.Errorf("at byte %d: %w", j.done, err)

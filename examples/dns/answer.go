@@ -5,9 +5,8 @@ import "encoding/binary"
 // mostAliases is the most CNAMEs that an answer follows.
 const mostAliases = 8
 
-// answer appends the answer to a message. It appends nothing if there is none: to what is too
-// short for a header, and to what is an answer itself. It allocates nothing but the room in
-// out, and keeps nothing of message.
+// answer appends the answer to a message. It appends nothing if the message is too short for a
+// header, or is an answer itself. It allocates only to grow out, and keeps nothing of message.
 func (z *zone) answer(out, message []byte, overTCP bool) []byte {
 	const response, opcode, recursion = 0x80, 0x78, 0x01
 	if len(message) < headerSize || message[2]&response != 0 {
@@ -89,7 +88,7 @@ func (r *reply) put(section int, owner []byte, set ...record) {
 	}
 }
 
-// finish writes the header and OPT, and cuts what is larger than most off.
+// finish writes the header and OPT, and truncates an answer that is larger than most.
 func (r *reply) finish(q *query, most int) []byte {
 	if q.extended {
 		most -= optSize

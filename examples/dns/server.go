@@ -37,8 +37,8 @@ func (c *counts) report(w io.Writer, drained error) {
 		end, c.datagrams.Load(), c.unsent.Load(), c.accepted.Load(), c.failed.Load(), c.queries.Load())
 }
 
-// server is the server on a port. Each operation belongs to the goroutine that it was delivered
-// to, and so do the turn or the connection that it is a part of, until that is submitted again.
+// server is the server on a port. A delivered operation, and the turn or connection that it is
+// a part of, belong to the goroutine that received it, until it is submitted again.
 type server struct {
 	options
 	counts

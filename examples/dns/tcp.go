@@ -17,8 +17,8 @@ const (
 	answerSize = 4096          // most answers to one read have room in it
 	poolCount  = 256
 
-	// enough is the length of answers at which a client has to take them before more of its
-	// queries are answered.
+	// enough is the length of answers at which a client must receive them before the server
+	// answers more of its queries.
 	enough = 64 << 10
 )
 
@@ -143,7 +143,7 @@ func (c *connection) sent() {
 	}
 }
 
-// hangUp ends a connection, and counts it as failed if that is nobody's wish.
+// hangUp ends a connection, and counts it as failed if neither side asked for its end.
 func (c *connection) hangUp(why error) {
 	wasIdle := errors.Is(why, os.ErrDeadlineExceeded) && c.rest.Len() == 0
 	if !errors.Is(why, io.EOF) && !errors.Is(why, net.ErrClosed) && !wasIdle {

@@ -31,8 +31,8 @@ func (s *server) newTurn() {
 	s.port.Submit(&t.read)
 }
 
-// received sends the answers to all queries together. An error says nothing about the next
-// datagram, but that of a closed socket.
+// received sends the answers to all queries together. An error does not concern the next
+// datagram, except that of a closed socket.
 func (t *turn) received() {
 	n := 0
 	for i := range t.read.Messages[:t.read.Count] {

@@ -35,7 +35,7 @@ func (r *relay) put(l *lane, m *ops.Message, to netip.AddrPort) {
 	l.waiting = append(l.waiting, ops.Message{Buf: buf, Addr: to})
 }
 
-// flush sends what waits, up to a batch, unless the lane is sending already.
+// flush sends the datagrams that wait, up to a batch, unless the lane is sending already.
 func (r *relay) flush(l *lane) {
 	if l.busy || len(l.waiting) == 0 {
 		return
@@ -79,9 +79,10 @@ func (r *relay) sent(l *lane) {
 	}
 }
 
-// mayRetry tells whether the first datagram that was not sent is tried again. The system tells
-// that nobody had the port by an error of the next call, which then sends nothing: without
-// another try, the relay would lose a datagram for each that the target has not taken.
+// mayRetry reports whether the first datagram that was not sent is tried again. If an earlier
+// datagram went to a port without a socket, the system reports that as an error of the next
+// call, which then sends nothing. Without another try, the relay would lose one datagram more
+// for each that found no socket.
 func (r *relay) mayRetry(l *lane) bool {
 	l.retried = !l.retried && errors.Is(l.write.Err(), syscall.ECONNREFUSED)
 	return l.retried

@@ -21,7 +21,7 @@ const (
 	// small, since each client has room for so many messages.
 	answerBatch = 8
 
-	// patience is how long the system may have no room for a datagram.
+	// patience is how long a datagram may wait for room in the system.
 	patience = time.Second
 )
 
@@ -123,9 +123,9 @@ func (r *relay) receivedAnswers(c *client) {
 	r.again(&c.read)
 }
 
-// again receives more. An error says nothing about the next datagram: that nobody listens at
-// the target, for instance, which a connected socket is told. Only a socket that was closed
-// receives nothing any more.
+// again receives more. An error does not concern the next datagram: for instance ECONNREFUSED,
+// by which the system reports that the port of the target has no socket. Only a closed socket
+// receives nothing more.
 func (r *relay) again(read *ops.ReadBatch) {
 	read.Release() // the buffers that were not passed on
 	if !errors.Is(read.Err(), net.ErrClosed) {
@@ -172,8 +172,8 @@ func (r *relay) welcome(addr netip.AddrPort) *client {
 	return c
 }
 
-// silent closes the socket of a client that had no datagrams for long, or waits for the rest of
-// its time. So a datagram moves no timer.
+// silent closes the socket of a client that had no datagrams for the time of -idle, or waits
+// for the rest of that time. So a datagram need not move the timer.
 func (r *relay) silent(c *client) {
 	switch since := completion.Now().Sub(c.active); {
 	case c.timer.Err() != nil: // the port is closed

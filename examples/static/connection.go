@@ -77,7 +77,7 @@ func (c *connection) receive() {
 	c.submit(&c.read)
 }
 
-// received handles what a read has brought.
+// received handles the bytes of a read.
 func (c *connection) received() {
 	c.waiting = false
 	switch err := c.read.Err(); {
@@ -235,7 +235,7 @@ func (c *connection) done() {
 	}
 }
 
-// hangUp ends a connection, and counts it as failed if that is nobody's wish.
+// hangUp ends a connection, and counts it as failed if neither side asked for its end.
 func (c *connection) hangUp(why error) {
 	switch {
 	case why == nil, errors.Is(why, io.EOF), errors.Is(why, net.ErrClosed), errors.Is(why, completion.ErrCanceled):

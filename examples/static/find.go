@@ -130,7 +130,7 @@ func openFile(root *os.Root, local string, r *http.Request) answer {
 	return a
 }
 
-// notModified tells whether the client has the file as it is. The server has no tags, so
+// notModified reports whether the client has the file as it is. The server has no tags, so
 // If-None-Match matches only as a star, and otherwise means that the client has another file.
 func notModified(r *http.Request, modified time.Time) bool {
 	if tags := r.Header.Get("If-None-Match"); tags != "" {

@@ -18,10 +18,10 @@ func (r *refusal) Error() string { return fmt.Sprint(r.status, " ", r.why) }
 
 func bad(why string) error { return &refusal{http.StatusBadRequest, why} }
 
-// parse parses the request at the start of in, and returns its length. While it is not
-// complete, parse returns no request, and the next call gets the same bytes and more behind
-// them. The parser is that of net/http, and must read exactly these bytes: two servers that
-// understand a request differently are the way to smuggle one past the first of them.
+// parse parses the request at the start of in, and returns its length. While the request is not
+// complete, parse returns none, and the next call gets the same bytes and more behind
+// them. The parser is that of net/http, and must read exactly these bytes: if two servers
+// understand a request differently, an attacker can smuggle one past the first server.
 func parse(parser *bufio.Reader, in []byte) (r *http.Request, n int, err error) {
 	skipped := len(in) - len(bytes.TrimLeft(in, "\r\n")) // some clients end a request with more of these
 	end := bytes.Index(in[skipped:], []byte("\r\n\r\n"))
