@@ -51,7 +51,7 @@ func (n *node) of(kind uint16) []record {
 	return nil
 }
 
-// contains tells whether a name is that of the zone or below it.
+// contains reports whether a name is that of the zone or below it.
 func (z *zone) contains(name []byte) bool {
 	for len(name) > len(z.origin) {
 		name = name[1+int(name[0]):]

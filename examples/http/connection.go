@@ -50,7 +50,7 @@ func (s *handServer) connect(socket *completion.Socket) {
 	c.receive()
 }
 
-// isIdle tells whether the connection waits for the first byte of a request. It does not
+// isIdle reports whether the connection waits for the first byte of a request. It does not
 // look into rest, which the port owns while it reads the rest of one.
 func (c *connection) isIdle() bool {
 	return c.write.Buf == nil && c.due == 0

@@ -149,10 +149,10 @@ func (r *request) check() error {
 	return nil
 }
 
-// is tells whether a name in any case is the one in lower case.
+// is reports whether a name in any case is the one in lower case.
 func is(name []byte, lower string) bool { return bytes.EqualFold(name, []byte(lower)) }
 
-// isToken tells whether b is a name, as HTTP defines them.
+// isToken reports whether b is a name, as HTTP defines them.
 func isToken(b []byte) bool {
 	for _, c := range b {
 		if c <= ' ' || c > '~' || bytes.IndexByte([]byte(`"(),/:;<=>?@[\]{}`), c) >= 0 {

@@ -16,7 +16,7 @@ func (c *connection) input() []byte {
 	return c.rest.Bytes()[c.from:]
 }
 
-// pooled tells whether the input is in a buffer of the pool.
+// pooled reports whether the input is in a buffer of the pool.
 func (c *connection) pooled() bool { return c.read.Pool != nil && c.read.Buf != nil }
 
 // keep drops the first n bytes of the input, and returns the buffer to the pool. What is

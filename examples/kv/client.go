@@ -93,7 +93,7 @@ func (c *client) execute(args [][]byte) {
 	}
 }
 
-// isHTTP tells whether a line is from a browser, which a page made send it. No command
+// isHTTP reports whether a line is from a browser, which a page made send it. No command
 // behind it is executed.
 func isHTTP(name []byte) bool { return string(name) == "post" || string(name) == "host:" }
 

@@ -134,7 +134,7 @@ func (c *connection) discard() {
 	c.receive()
 }
 
-// pooled tells whether the input is in a buffer of the pool.
+// pooled reports whether the input is in a buffer of the pool.
 func (c *connection) pooled() bool { return c.read.Pool != nil && c.read.Buf != nil }
 
 // input is the input that was not answered.
