@@ -54,8 +54,8 @@ type Control struct {
 }
 
 // Rights are the control messages of a unix socket: open descriptors (SCM_RIGHTS) and
-// credentials (SCM_CREDENTIALS), sent with bytes of a stream (ops.ReadMsg, ops.WriteMsg) or with
-// a datagram (ops.RecvMsg, ops.SendMsg). On Windows, on a Memory, and on IP sockets, an
+// credentials (SCM_CREDENTIALS). They move with bytes of a stream (ops.ReadMsg, ops.WriteMsg) or
+// with a datagram (ops.RecvMsg, ops.SendMsg). On Windows, on a Memory, and on IP sockets, an
 // operation that sends them ends with an error that matches errors.ErrUnsupported.
 type Rights struct {
 	// Descriptors: when receiving, its capacity limits how many are received, and is 0 by

@@ -4,7 +4,7 @@
 //   - streams: Read, ReadV, ReadMsg, Write, WriteV, WriteMsg, SendFile, Copy, CloseWrite, Poll;
 //   - datagrams: ReadFrom, RecvMsg, ReadBatch, WriteTo, SendMsg, WriteBatch;
 //   - files: OpenFile, ReadAt, WriteAt, Append, Sync, Stat, Truncate, CloseFile;
-//   - the process: Work, Signal, Process;
+//   - functions that block, signals and child processes: Work, Signal, Process;
 //   - the port itself: Timer, Post, Borrow.
 //
 // An operation is a struct. The program sets its fields and submits it, and the port
