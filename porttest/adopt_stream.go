@@ -58,14 +58,6 @@ func filesAreNoStreams(e *env) {
 	is(e, p.Await(e.ctx, &ops.Append{To: adopted, Buf: text("x")}), nil)
 }
 
-// needsStreams skips a case where a port can't take over a stream that is no socket.
-func (e *env) needsStreams() {
-	e.Helper()
-	if !e.adoptsStreams() {
-		e.Skip("a port here can't adopt streams")
-	}
-}
-
 func (e *env) adoptsStreams() bool {
 	e.Helper()
 	r, w, err := os.Pipe()

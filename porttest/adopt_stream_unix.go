@@ -267,3 +267,11 @@ func streamsInBothDirections(e *env) {
 		is(e, w.Close(), nil)
 	}
 }
+
+// needsStreams skips a case where a port can't take over a stream that is no socket.
+func (e *env) needsStreams() {
+	e.Helper()
+	if !e.adoptsStreams() {
+		e.Skip("a port here can't adopt streams")
+	}
+}

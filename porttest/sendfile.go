@@ -152,7 +152,11 @@ func sendFileOfNothing(e *env) {
 	p := e.port(nil)
 	s, c := e.unshared(p)
 	f := e.osFile(nil)
-	for _, at := range []int64{0, 1 << 40, math.MaxInt64 - 1<<20, math.MaxInt64} {
+	largest := int64(math.MaxInt64)
+	if runtime.GOOS == "js" {
+		largest = 1<<53 - 1 // the numbers of JavaScript, where a larger offset gets no answer
+	}
+	for _, at := range []int64{0, 1 << 40, largest - 1<<20, largest} {
 		o := &ops.SendFile{To: s, File: f, Offset: at}
 		is(e, p.Await(e.ctx, o), nil)
 		equal(e, "N", o.N(), 0)
