@@ -1,10 +1,12 @@
 package porttest
 
 import (
+	"context"
 	"errors"
 	"io"
 	"net"
 	"os"
+	"sync"
 	"syscall"
 	"time"
 
@@ -23,6 +25,8 @@ var copyEndCases = []testCase{
 	copySurvivesTheDrain,
 	copyToAPeerThatIsGone,
 	copyRacesCancel,
+	copiesBetweenTheSameSockets,
+	copyOfNothingIsNotCutShort,
 }
 
 // copyCancelledWhileItWaits: it has taken nothing.
@@ -276,4 +280,44 @@ func copyRacesCancel(e *env) {
 		is(e, <-sent, nil)
 		from.Close()
 	}
+}
+
+// copiesBetweenTheSameSockets: they take turns in one order at both sockets, whoever submits
+// them, so none waits for another that waits for it.
+func copiesBetweenTheSameSockets(e *env) {
+	p := e.port(nil)
+	from, sends := e.unshared(p)
+	to, gets := e.unshared(p)
+	const many, each = 4, 1000
+	b := streamPattern(5, many*each)
+	sent, received := e.sendsAll(sends, b), streamPeerReceive(gets, b)
+	var wg sync.WaitGroup
+	for range many {
+		wg.Go(func() {
+			o := &ops.Copy{From: from, To: to, Count: 1}
+			for range each {
+				is(e, p.Await(e.ctx, o), nil)
+			}
+		})
+	}
+	wg.Wait()
+	is(e, <-sent, nil)
+	is(e, <-received, nil)
+}
+
+// copyOfNothingIsNotCutShort: a Shutdown that waits for nothing ends a Copy that has taken
+// nothing, also if its target has no room.
+func copyOfNothingIsNotCutShort(e *env) {
+	p := e.port(nil)
+	w, _ := e.stuckWrite(p)
+	equal(e, "cancelled", p.Cancel(w), true)
+	e.expect(p, w, completion.ErrCanceled)
+	from, _ := e.unshared(p)
+	o := &ops.Copy{From: from, To: w.To}
+	e.submit(p, o)
+	e.idle(p)
+	over, cancel := context.WithCancel(e.ctx)
+	cancel()
+	is(e, p.Shutdown(over), nil)
+	e.expect(p, o, net.ErrClosed)
 }

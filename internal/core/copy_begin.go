@@ -5,18 +5,47 @@ import "github.com/completionport/completion/internal/backend"
 // beginCopy begins both halves of a Copy. Neither is delivered before both have ended, so the
 // second one is in flight until it is begun here. No lock is held.
 func (p *Port) beginCopy(s *Slot) {
-	out, in := s.handle.Load(), copyingOf(s.op).in
-	t := s.ticket()
-	for _, half := range [...]*Slot{s, in} {
-		h := half.handle.Load().lock()
-		h.enqueue(half)
-		h.run(directionOf(half.kind))
-		h.unlock()
-	}
+	out, t := s.handle.Load(), s.ticket()
+	p.beginTogether([]*Slot{s, copyingOf(s.op).in})
 	if p.observer != nil {
 		p.observer.tellParked(out, t)
 	}
 }
+
+// beginTogether begins operations some of which are halves of Copies. Those of one queue stand
+// side by side. It queues all of them before another goroutine queues halves: if one Copy were
+// ahead of another in one queue and behind it in a second, each would wait for the other for
+// ever. No lock is held.
+func (p *Port) beginTogether(slots []*Slot) {
+	var few [4]locked // most batches have few handles: no allocation for those
+	groups := few[:0]
+	p.lockMutex(&p.copyOrder)
+	for len(slots) > 0 {
+		handle, n := slots[0].handle.Load(), 1
+		for n < len(slots) && slots[n].handle.Load() == handle {
+			n++
+		}
+		h := handle.lock()
+		for _, s := range slots[:n] {
+			h.enqueue(s)
+		}
+		h.mu.Unlock() // nothing is published yet: an observer may submit a Copy
+		groups, slots = append(groups, h), slots[n:]
+	}
+	p.copyOrder.Unlock()
+	// Others may have ended the operations by now: their slots are not theirs any more.
+	for i := range groups {
+		h := &groups[i]
+		h.lockMutex()
+		h.run(in)
+		h.run(out)
+		h.unlock()
+	}
+}
+
+// outFirst sorts halves out before halves in, and all operations of their directions with them:
+// when a half in ends, its half out is in its queue, where it can be ended.
+func outFirst(s, t *Slot) int { return int(directionOf(t.kind) - directionOf(s.kind)) }
 
 // check panics if a Copy is a mistake.
 func (c *Copying) check(p *Port) {

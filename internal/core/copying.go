@@ -78,6 +78,13 @@ func (c *Copying) Taken() int64 { return c.taken }
 // Progress returns how many bytes have reached the target so far.
 func (c *Copying) Progress() int64 { return c.sum.Load() }
 
+// PhaseIn returns the phase of the half in, and HasRest whether there is a pipe or memory between
+// the halves, for a simulator.
+func (c *Copying) PhaseIn() Phase { return PhaseOf(&c.half.Record) }
+
+// HasRest is for a simulator: see PhaseIn.
+func (c *Copying) HasRest() bool { return c.memory != nil || c.pipe != backend.Pipe{} }
+
 func (c *Copier) copies() *Copying { return &c.copying }
 
 // reset forgets the counts of the last use.
@@ -106,9 +113,14 @@ func copyingOf(op Operation) *Copying {
 // isHalf reports whether s is a half of a Copy.
 func (s *Slot) isHalf() bool { return s.kind == backend.Copy || s.kind == backend.CopyIn }
 
-// holdsNothing reports whether s is a half out with nothing to send.
+// holdsNothing reports whether s is a half out with nothing to send. The lock of its handle is
+// held. In a call, it may give the turn away at any time, so what is there is not looked at.
 func (s *Slot) holdsNothing() bool {
-	return s.kind == backend.Copy && copyingOf(s.op).turn.Load()&inHasTurn != 0
+	if s.kind != backend.Copy {
+		return false
+	}
+	c := copyingOf(s.op)
+	return c.turn.Load()&inHasTurn != 0 || s.phase() == Queued && c.held(s) == 0
 }
 
 // held returns how many bytes are between the halves. The caller has the turn, as half out.

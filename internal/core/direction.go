@@ -11,7 +11,7 @@ func (h *locked) enqueue(s *Slot) {
 	d := directionOf(s.kind)
 	refusal := s.refusal()
 	switch {
-	case h.state&closing != 0, h.state&draining != 0 && !s.isWrite():
+	case h.state&closing != 0, h.state&draining != 0 && !s.isWrite() && s.kind != backend.PollOut:
 		if s.intent == noIntent { // else somebody recorded another, and knows that
 			s.intent = toClose
 		}

@@ -49,7 +49,8 @@
 //
 // # Locks
 //
-// There are three kinds, always taken in this order: a handle's, a pool's, the port's.
+// There are three kinds, always taken in this order: a handle's, a pool's, the port's. Before
+// them, halves of Copies are queued under a lock of their own: see beginTogether.
 // No goroutine holds the locks of two handles, and none holds a lock during a system
 // call. A held lock is a value: Handle.lock returns a locked, Pool.lock a stock,
 // Port.lock the state. Code that needs the lock is a method of that value.

@@ -1,6 +1,9 @@
 package core
 
-import "github.com/completionport/completion/internal/backend"
+import (
+	"github.com/completionport/completion/internal/assert"
+	"github.com/completionport/completion/internal/backend"
+)
 
 // record records an intent for the operation that t names, and reports whether it did so
 // while the operation was in flight. An operation that is Queued completes at once. No
@@ -161,7 +164,11 @@ func (p *Port) endPartner() {
 		h.mu.Unlock()
 		return
 	}
-	switch c := copyingOf(s.op); {
+	c := copyingOf(s.op)
+	if assert.Enabled {
+		assert.That(s == c.in || s.phase() != Accepted, "a half in has ended before its half out was queued: see outFirst")
+	}
+	switch {
 	case s == c.in:
 		if h.intentOf(s) == noIntent {
 			s.intent = toCancelAsked

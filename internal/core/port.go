@@ -43,6 +43,7 @@ type Port struct {
 	worker          worker                // of operations with a goroutine of their own
 	workPool        workPool              // of operations that block a thread
 	pipes           pipes                 // of Copies
+	copyOrder       sync.Mutex            // taken before those of handles: see beginTogether
 	connectFailures sync.Map              // *Failure by *Handle, of sockets whose connect failed
 	layers          sync.Map              // Layer by *Handle, of handles that are layered
 	stale           atomic.Uint64         // events that came too late for their handle

@@ -345,6 +345,11 @@ func (p *Port) beginAll(slots []*Slot) {
 	}
 	slots = p.beginAllElsewhere(slots)
 	slices.SortStableFunc(slots, byHandle)
+	if slices.ContainsFunc(slots, (*Slot).isHalf) {
+		slices.SortStableFunc(slots, outFirst)
+		p.beginTogether(slots)
+		slots = nil
+	}
 	for len(slots) > 0 {
 		handle, n := slots[0].handle.Load(), 1
 		for n < len(slots) && slots[n].handle.Load() == handle {
