@@ -29,11 +29,11 @@ func rights(t *testing.T, p *completion.Port) func() {
 	must(t, p.Await(ctx, &ops.Connect{On: s, To: l.Addr()}))
 	must(t, p.Wait(ctx, accept))
 	room := make([]int, 0, 4)
-	write := &ops.WriteMsg{To: s, Buf: completion.Own(make([]byte, 16)), Rights: completion.Rights{Descriptors: []int{int(os.Stderr.Fd())}}}
+	write := &ops.WriteRights{To: s, Buf: completion.Own(make([]byte, 16)), Rights: completion.Rights{Descriptors: []int{int(os.Stderr.Fd())}}}
 	if p.Backend() == "memory" {
 		write.Rights = completion.Rights{}
 	}
-	read := &ops.ReadMsg{From: accept.Conn, Buf: completion.Own(make([]byte, 64))}
+	read := &ops.ReadRights{From: accept.Conn, Buf: completion.Own(make([]byte, 64))}
 	return func() {
 		read.Rights.Descriptors = room
 		must(t, p.Submit(read, write))

@@ -42,19 +42,19 @@ type Control struct {
 	// microseconds elsewhere: see ReportTime. Windows does not report it.
 	Time time.Time
 
-	// Segment is the size in bytes of each datagram, if the buffer has several, one behind the
+	// SegmentSize is the size in bytes of each datagram, if the buffer has several, one behind the
 	// other: see ReportSegments. The last one may be smaller. 0 means one datagram. When
 	// sending, the port divides the buffer into datagrams of this size. On Linux, one call sends
 	// up to 64 of them (UDP_SEGMENT) if the system can; otherwise there is one call for each.
 	// If the operation ends with an error, some of the datagrams may have been sent.
-	Segment int
+	SegmentSize int
 
 	// Truncated reports that some control messages were lost for lack of room (MSG_CTRUNC).
 	Truncated bool
 }
 
 // Rights are the control messages of a unix socket: open descriptors (SCM_RIGHTS) and
-// credentials (SCM_CREDENTIALS). They move with bytes of a stream (ops.ReadMsg, ops.WriteMsg) or
+// credentials (SCM_CREDENTIALS). They move with bytes of a stream (ops.ReadRights, ops.WriteRights) or
 // with a datagram (ops.RecvMsg, ops.SendMsg). On Windows, on a Memory, and on IP sockets, an
 // operation that sends them ends with an error that matches errors.ErrUnsupported.
 type Rights struct {
@@ -108,7 +108,7 @@ const (
 	ReportTime  = Reports(backend.ReportTime)  // Control.Time
 
 	// ReportSegments lets the system put datagrams of equal size from one sender into one
-	// buffer (UDP_GRO). Control.Segment is their size. The program must give each receive a
+	// buffer (UDP_GRO). Control.SegmentSize is their size. The program must give each receive a
 	// Control and a buffer of 64 KiB: otherwise it loses the bounds of datagrams, or their ends.
 	// Only Linux has it.
 	ReportSegments = Reports(backend.ReportSegments)
@@ -126,7 +126,7 @@ func (s *PacketSocket) SetReports(r Reports) error {
 	return s.set("set reports", func(k kernel, fd int) error { return k.SetReports(fd, backend.Reports(r)) })
 }
 
-// ReportCredentials selects whether an ops.ReadMsg receives the credentials of the sender:
+// ReportCredentials selects whether an ops.ReadRights receives the credentials of the sender:
 // SO_PASSCRED, of unix sockets on Linux. Elsewhere, the error matches errors.ErrUnsupported.
 func (s *Socket) ReportCredentials(on bool) error {
 	var r Reports

@@ -103,7 +103,7 @@
 //   - a ReadAt with the mistakes of a Read; a Write, a WriteAt or an Append without a Buf;
 //   - a ReadV or WriteV without buffers, with a nil buffer, or with the same buffer twice,
 //     except a shared buffer of a WriteV; a ReadV whose buffers have no memory;
-//   - a ReadMsg or a WriteMsg without a Buf; a WriteMsg with Rights and an empty Buf;
+//   - a ReadRights or a WriteRights without a Buf; a WriteRights with Rights and an empty Buf;
 //   - a ReadFrom, RecvMsg or ReadBatch with the mistakes of a Read, a WriteTo, SendMsg or
 //     WriteBatch with those of a Write; a batch without Messages;
 //   - a Work without a function;
@@ -124,13 +124,13 @@
 //
 // A handle has two directions, each with a queue:
 //
-//   - in: Accept, Read, ReadV, ReadMsg, ReadFrom, RecvMsg, ReadBatch, and Poll for reading;
-//   - out: Connect, Write, WriteV, WriteMsg, SendFile, CloseWrite, WriteTo, SendMsg,
+//   - in: Accept, Read, ReadV, ReadRights, ReadFrom, RecvMsg, ReadBatch, and Poll for reading;
+//   - out: Connect, Write, WriteV, WriteRights, SendFile, CloseWrite, WriteTo, SendMsg,
 //     WriteBatch, and Poll for writing.
 //
 // A Copy is in two queues, as a Read of one socket and as a Write of the other. It begins when
 // it is the first in both. What this documentation says of a Read also holds for ReadV and
-// ReadMsg, of a Write for WriteV, WriteMsg and SendFile, of a ReadFrom for RecvMsg, and of a
+// ReadRights, of a Write for WriteV, WriteRights and SendFile, of a ReadFrom for RecvMsg, and of a
 // WriteTo for SendMsg.
 //
 // The operations of one direction are performed in the order in which they were submitted. Reads
@@ -175,8 +175,8 @@
 // SO_OOBINLINE. If a second urgent byte arrives before reads have passed the first one,
 // the first one is part of the stream.
 //
-// Descriptors that arrive on a unix socket belong to the program if a ReadMsg or a RecvMsg
-// delivers them. The port closes all others. A ReadMsg or a RecvMsg that ends with an error
+// Descriptors that arrive on a unix socket belong to the program if a ReadRights or a RecvMsg
+// delivers them. The port closes all others. A ReadRights or a RecvMsg that ends with an error
 // delivers none.
 //
 // Pipes, FIFOs and terminals are streams, too: see Port.AdoptStream.

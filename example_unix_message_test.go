@@ -52,9 +52,9 @@ func ExampleRights() {
 		log.Fatal(err)
 	}
 	ctx := context.Background()
-	port.Await(ctx, &ops.WriteMsg{To: a, Buf: completion.Own([]byte("log")), Rights: completion.Rights{Files: []*os.File{file}}})
+	port.Await(ctx, &ops.WriteRights{To: a, Buf: completion.Own([]byte("log")), Rights: completion.Rights{Files: []*os.File{file}}})
 
-	read := &ops.ReadMsg{From: b, Buf: completion.Own(make([]byte, 100)), Rights: completion.Rights{Descriptors: make([]int, 0, 1)}}
+	read := &ops.ReadRights{From: b, Buf: completion.Own(make([]byte, 100)), Rights: completion.Rights{Descriptors: make([]int, 0, 1)}}
 	if err := port.Await(ctx, read); err != nil {
 		log.Fatal(err)
 	}

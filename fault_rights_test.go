@@ -41,8 +41,8 @@ func exchangeRights(w *world) {
 	if conn == nil {
 		return
 	}
-	read := &ops.ReadMsg{From: conn, Buf: completion.Own(make([]byte, 64)), Rights: completion.Rights{Descriptors: make([]int, 0, 2)}}
-	write := &ops.WriteMsg{To: s, Buf: completion.Own([]byte("hello")), Rights: completion.Rights{Files: []*os.File{os.Stderr}}}
+	read := &ops.ReadRights{From: conn, Buf: completion.Own(make([]byte, 64)), Rights: completion.Rights{Descriptors: make([]int, 0, 2)}}
+	write := &ops.WriteRights{To: s, Buf: completion.Own([]byte("hello")), Rights: completion.Rights{Files: []*os.File{os.Stderr}}}
 	w.submit(read)
 	w.poll()
 	w.submit(write)
@@ -53,7 +53,7 @@ func exchangeRights(w *world) {
 		w.Errorf("%d descriptors", len(read.Rights.Descriptors))
 	}
 	if read.Err() != nil && len(read.Rights.Descriptors) != 0 {
-		w.Error("a failed ReadMsg has descriptors")
+		w.Error("a failed ReadRights has descriptors")
 	}
 	for _, fd := range read.Rights.Descriptors {
 		os.NewFile(uintptr(fd), "received").Close()

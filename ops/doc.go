@@ -1,7 +1,7 @@
 // Package ops contains the operations that a port performs, one file for each family:
 //
 //   - connections: Accept, Connect, Dial;
-//   - streams: Read, ReadV, ReadMsg, Write, WriteV, WriteMsg, SendFile, Copy, CloseWrite, Poll;
+//   - streams: Read, ReadV, ReadRights, Write, WriteV, WriteRights, SendFile, Copy, CloseWrite, Poll;
 //   - datagrams: ReadFrom, RecvMsg, ReadBatch, WriteTo, SendMsg, WriteBatch;
 //   - files: OpenFile, ReadAt, WriteAt, Append, Sync, Stat, Truncate, CloseFile;
 //   - functions that block, signals and child processes: Work, Signal, Process;

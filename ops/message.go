@@ -16,7 +16,7 @@ var (
 
 // RecvMsg is a ReadFrom that also receives the control messages of the datagram, as recvmsg(2):
 // its local address, its time of arrival and others, and on a unix socket descriptors. The
-// documentation of ReadFrom holds for it. For a stream, see ReadMsg.
+// documentation of ReadFrom holds for it. For a stream, see ReadRights.
 type RecvMsg struct {
 	completion.Op
 	carrier
@@ -79,7 +79,7 @@ func (o *RecvMsg) Release() {
 }
 
 // SendMsg is a WriteTo that also sends control messages with the datagram, as sendmsg(2). The
-// documentation of WriteTo holds for it. For a stream, see WriteMsg.
+// documentation of WriteTo holds for it. For a stream, see WriteRights.
 type SendMsg struct {
 	completion.Op
 	carrier
@@ -125,12 +125,12 @@ func received(to *completion.Control, c *backend.Control, isThere bool) {
 		c.Clear()
 	}
 	*to = completion.Control{Local: c.Local, Interface: c.Interface, TTL: c.TTL, ECN: completion.ECN(c.ECN),
-		Time: c.Time, Segment: c.Segment, Truncated: c.Truncated}
+		Time: c.Time, SegmentSize: c.SegmentSize, Truncated: c.Truncated}
 }
 
 // toSend stores what a kernel is to send.
 func toSend(c *backend.Control, from *completion.Control) {
-	*c = backend.Control{Local: from.Local.Unmap(), Interface: from.Interface, TTL: from.TTL, ECN: uint8(from.ECN), Segment: max(from.Segment, 0)}
+	*c = backend.Control{Local: from.Local.Unmap(), Interface: from.Interface, TTL: from.TTL, ECN: uint8(from.ECN), SegmentSize: max(from.SegmentSize, 0)}
 }
 
 // receivedRights stores the descriptors and credentials that a kernel has received.

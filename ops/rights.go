@@ -7,16 +7,16 @@ import (
 )
 
 var (
-	_ completion.Operation = (*ReadMsg)(nil)
-	_ completion.Operation = (*WriteMsg)(nil)
+	_ completion.Operation = (*ReadRights)(nil)
+	_ completion.Operation = (*WriteRights)(nil)
 )
 
-// ReadMsg is a Read of a unix stream that also receives descriptors and credentials, as
-// recvmsg(2). It ends when some bytes have arrived. It never reads past the bytes of a WriteMsg
+// ReadRights is a Read of a unix stream that also receives descriptors and credentials, as
+// recvmsg(2). It ends when some bytes have arrived. It never reads past the bytes of a WriteRights
 // with descriptors, but may deliver earlier bytes together with them. All other reads close the
-// descriptors that arrive with their bytes. On any other stream, a ReadMsg is a Read. For
+// descriptors that arrive with their bytes. On any other stream, a ReadRights is a Read. For
 // datagrams, see RecvMsg.
-type ReadMsg struct {
+type ReadRights struct {
 	completion.Op
 
 	// From is the socket.
@@ -36,7 +36,7 @@ type ReadMsg struct {
 }
 
 // Describe is for the port.
-func (o *ReadMsg) Describe(r *core.Request) {
+func (o *ReadRights) Describe(r *core.Request) {
 	o.Op.Describe(r)
 	r.Kind, r.Handle = backend.Read, (*core.Handle)(o.From)
 	o.buffer[0] = o.Buf
@@ -46,13 +46,13 @@ func (o *ReadMsg) Describe(r *core.Request) {
 }
 
 // Deliver is for the port.
-func (o *ReadMsg) Deliver(core.Result) { receivedRights(&o.Rights, &o.control) }
+func (o *ReadRights) Deliver(core.Result) { receivedRights(&o.Rights, &o.control) }
 
-// WriteMsg is a Write on a unix stream that sends descriptors and credentials with its first
+// WriteRights is a Write on a unix stream that sends descriptors and credentials with its first
 // byte, as sendmsg(2). The documentation of Write holds for it. If N is above 0, the
 // descriptors and credentials were sent. Rights with an empty Buf are a mistake: Submit panics.
 // For datagrams, see SendMsg.
-type WriteMsg struct {
+type WriteRights struct {
 	completion.Op
 
 	// To is the socket.
@@ -71,7 +71,7 @@ type WriteMsg struct {
 }
 
 // Describe is for the port.
-func (o *WriteMsg) Describe(r *core.Request) {
+func (o *WriteRights) Describe(r *core.Request) {
 	o.Op.Describe(r)
 	r.Kind, r.Handle = backend.Write, (*core.Handle)(o.To)
 	o.buffer[0] = o.Buf

@@ -29,14 +29,14 @@ func unixPair(e *env, p *completion.Port, network string) (a, b *completion.Sock
 	return a, accept.Conn
 }
 
-// messageOnAStream: without descriptors, a ReadMsg is a Read, and a WriteMsg a Write.
+// messageOnAStream: without descriptors, a ReadRights is a Read, and a WriteRights a Write.
 func messageOnAStream(e *env) {
 	p := e.port(nil)
 	a, b := unixPair(e, p, "tcp4")
-	r := &ops.ReadMsg{From: b, Buf: own(10)}
+	r := &ops.ReadRights{From: b, Buf: own(10)}
 	e.submit(p, r)
 	e.idle(p)
-	w := &ops.WriteMsg{To: a, Buf: text("hello")}
+	w := &ops.WriteRights{To: a, Buf: text("hello")}
 	e.submit(p, w)
 	e.expectAll(p, nil, r, w)
 	equal(e, "read", string(r.Buf.Bytes()), "hello")
@@ -58,7 +58,7 @@ func messageOnAStream(e *env) {
 func rightsWhereThereAreNone(e *env) {
 	p := e.port(nil)
 	a, b := unixPair(e, p, "tcp4")
-	w := &ops.WriteMsg{To: a, Buf: text("x"), Rights: completion.Rights{Descriptors: []int{0}}}
+	w := &ops.WriteRights{To: a, Buf: text("x"), Rights: completion.Rights{Descriptors: []int{0}}}
 	is(e, p.Await(e.ctx, w), errors.ErrUnsupported)
 	equal(e, "count", w.N(), 0)
 	var op *net.OpError
@@ -67,7 +67,7 @@ func rightsWhereThereAreNone(e *env) {
 	}
 	is(e, a.ReportCredentials(true), errors.ErrUnsupported)
 	is(e, p.Await(e.ctx, &ops.Write{To: a, Buf: text("y")}), nil)
-	r := &ops.ReadMsg{From: b, Buf: own(10), Rights: completion.Rights{Descriptors: make([]int, 0, 4)}}
+	r := &ops.ReadRights{From: b, Buf: own(10), Rights: completion.Rights{Descriptors: make([]int, 0, 4)}}
 	is(e, p.Await(e.ctx, r), nil)
 	equal(e, "read", string(r.Buf.Bytes()), "y")
 
@@ -81,19 +81,19 @@ func rightsWhereThereAreNone(e *env) {
 func rightsWithoutAByte(e *env) {
 	p := e.port(nil)
 	a, _ := unixPair(e, p, "tcp4")
-	w := &ops.WriteMsg{To: a, Buf: own(0), Rights: completion.Rights{Descriptors: []int{0}}}
+	w := &ops.WriteRights{To: a, Buf: own(0), Rights: completion.Rights{Descriptors: []int{0}}}
 	submitSentence(e, panics(e, func() { p.Submit(w) }), "without a byte")
 	w.Buf.Resize(0) // it is the program's
 	w.Rights = completion.Rights{}
 	is(e, p.Await(e.ctx, w), nil)
-	submitSentence(e, panics(e, func() { p.Submit(&ops.ReadMsg{From: a}) }), "nil")
+	submitSentence(e, panics(e, func() { p.Submit(&ops.ReadRights{From: a}) }), "nil")
 }
 
 // readMsgEnds: it ends as a Read does, with nothing.
 func readMsgEnds(e *env) {
 	p := e.port(nil)
 	a, b := unixPair(e, p, "tcp4")
-	r := &ops.ReadMsg{From: b, Buf: own(10), Rights: completion.Rights{Descriptors: make([]int, 3)}}
+	r := &ops.ReadRights{From: b, Buf: own(10), Rights: completion.Rights{Descriptors: make([]int, 3)}}
 	e.submit(p, r)
 	p.Cancel(r)
 	e.expect(p, r, completion.ErrCanceled)

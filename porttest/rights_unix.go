@@ -85,8 +85,8 @@ func descriptorArrivesOnAStream(e *env) {
 	a, b := unixPair(e, p, "unix")
 	pipe.count()
 	for i := range 2 {
-		r := &ops.ReadMsg{From: b, Buf: own(10), Rights: roomFor(4)}
-		w := &ops.WriteMsg{To: a, Buf: text("hello"), Rights: pipe.rights(1)}
+		r := &ops.ReadRights{From: b, Buf: own(10), Rights: roomFor(4)}
+		w := &ops.WriteRights{To: a, Buf: text("hello"), Rights: pipe.rights(1)}
 		switch i {
 		case 0: // it waits
 			e.submit(p, r)
@@ -136,11 +136,11 @@ func descriptorsStopARead(e *env) {
 	a, b := unixPair(e, p, "unix")
 	pipe.count()
 	for range 3 {
-		is(e, p.Await(e.ctx, &ops.WriteMsg{To: a, Buf: text("ab"), Rights: pipe.rights(1)}), nil)
+		is(e, p.Await(e.ctx, &ops.WriteRights{To: a, Buf: text("ab"), Rights: pipe.rights(1)}), nil)
 	}
 	got, descriptors := "", 0
 	for len(got) < 6 {
-		r := &ops.ReadMsg{From: b, Buf: own(100), Rights: roomFor(1)}
+		r := &ops.ReadRights{From: b, Buf: own(100), Rights: roomFor(1)}
 		is(e, p.Await(e.ctx, r), nil)
 		got += string(r.Buf.Bytes())
 		if len(r.Rights.Descriptors) > 0 {
@@ -160,8 +160,8 @@ func descriptorsWithoutRoomAreClosed(e *env) {
 	from, to := e.packets(p, "unixgram"), e.packets(p, "unixgram")
 	pipe.count()
 	for _, room := range []int{0, 1} {
-		is(e, p.Await(e.ctx, &ops.WriteMsg{To: a, Buf: text("x"), Rights: pipe.rights(3)}), nil)
-		r := &ops.ReadMsg{From: b, Buf: own(10), Rights: roomFor(room)}
+		is(e, p.Await(e.ctx, &ops.WriteRights{To: a, Buf: text("x"), Rights: pipe.rights(3)}), nil)
+		r := &ops.ReadRights{From: b, Buf: own(10), Rights: roomFor(room)}
 		is(e, p.Await(e.ctx, r), nil)
 		equal(e, "cut", r.Rights.Truncated, true)
 		equal(e, "descriptors", len(r.Rights.Descriptors), room)
@@ -179,7 +179,7 @@ func descriptorsWithoutRoomAreClosed(e *env) {
 	}
 }
 
-// descriptorsOfOtherReadsAreClosed: no operation but a ReadMsg and a RecvMsg delivers them.
+// descriptorsOfOtherReadsAreClosed: no operation but a ReadRights and a RecvMsg delivers them.
 func descriptorsOfOtherReadsAreClosed(e *env) {
 	pipe, p := e.pipeEnds(), e.port(nil)
 	a, b := unixPair(e, p, "unix")
@@ -188,7 +188,7 @@ func descriptorsOfOtherReadsAreClosed(e *env) {
 	pipe.count()
 	late := &ops.Read{From: b, Pool: pool}
 	for _, r := range []completion.Operation{&ops.Read{From: b, Buf: own(10)}, late, &ops.ReadV{From: b, Bufs: []*completion.Buffer{own(1), own(9)}}} {
-		is(e, p.Await(e.ctx, &ops.WriteMsg{To: a, Buf: text("xy"), Rights: pipe.rights(2)}), nil)
+		is(e, p.Await(e.ctx, &ops.WriteRights{To: a, Buf: text("xy"), Rights: pipe.rights(2)}), nil)
 		is(e, p.Await(e.ctx, r), nil)
 		equal(e, "read", r.N(), 2)
 		pipe.leaksNothing()
@@ -224,11 +224,11 @@ func descriptorsNobodyReadsAreClosed(e *env) {
 	pipe, p := e.pipeEnds(), e.port(nil)
 	pipe.count()
 	a, b := unixPair(e, p, "unix")
-	r := &ops.ReadMsg{From: b, Buf: own(10), Rights: roomFor(1)}
+	r := &ops.ReadRights{From: b, Buf: own(10), Rights: roomFor(1)}
 	e.submit(p, r)
 	p.Cancel(r)
 	e.expect(p, r, completion.ErrCanceled)
-	is(e, p.Await(e.ctx, &ops.WriteMsg{To: a, Buf: text("x"), Rights: pipe.rights(1)}), nil)
+	is(e, p.Await(e.ctx, &ops.WriteRights{To: a, Buf: text("x"), Rights: pipe.rights(1)}), nil)
 	is(e, b.Close(), nil)
 	is(e, p.Await(e.ctx, r), net.ErrClosed)
 	equal(e, "descriptors", len(r.Rights.Descriptors), 0)
@@ -243,11 +243,11 @@ func descriptorThatIsNotOpen(e *env) {
 	pipe, p := e.pipeEnds(), e.port(nil)
 	a, b := unixPair(e, p, "unix")
 	is(e, pipe.w.Close(), nil)
-	w := &ops.WriteMsg{To: a, Buf: text("x"), Rights: pipe.rights(1)}
+	w := &ops.WriteRights{To: a, Buf: text("x"), Rights: pipe.rights(1)}
 	is(e, p.Await(e.ctx, w), syscall.EBADF)
 	equal(e, "count", w.N(), 0)
 	is(e, p.Await(e.ctx, &ops.Write{To: a, Buf: text("y")}), nil) // nothing is broken
-	r := &ops.ReadMsg{From: b, Buf: own(10)}
+	r := &ops.ReadRights{From: b, Buf: own(10)}
 	is(e, p.Await(e.ctx, r), nil)
 	equal(e, "read", string(r.Buf.Bytes()), "y")
 }
@@ -265,14 +265,14 @@ func credentialsOfAStream(e *env) {
 	}
 	is(e, err, nil)
 	for _, sent := range []completion.Credentials{{}, mine} { // the system adds those that are not sent
-		is(e, p.Await(e.ctx, &ops.WriteMsg{To: a, Buf: text("x"), Rights: completion.Rights{Credentials: sent}}), nil)
-		r := &ops.ReadMsg{From: b, Buf: own(10)}
+		is(e, p.Await(e.ctx, &ops.WriteRights{To: a, Buf: text("x"), Rights: completion.Rights{Credentials: sent}}), nil)
+		r := &ops.ReadRights{From: b, Buf: own(10)}
 		is(e, p.Await(e.ctx, r), nil)
 		equal(e, "credentials", r.Rights.Credentials, mine)
 	}
 	is(e, b.ReportCredentials(false), nil)
 	is(e, p.Await(e.ctx, &ops.Write{To: a, Buf: text("x")}), nil)
-	r := &ops.ReadMsg{From: b, Buf: own(10)}
+	r := &ops.ReadRights{From: b, Buf: own(10)}
 	is(e, p.Await(e.ctx, r), nil)
 	equal(e, "credentials", r.Rights.Credentials, completion.Credentials{})
 }

@@ -30,7 +30,7 @@ func segmentsAreDatagrams(e *env) {
 	p := e.port(nil)
 	a, b := e.packets(p, "udp4"), e.packets(p, "udp4")
 	for _, s := range []string{"abcdefgh", "abc", "ab", "abcdef"} {
-		w := &ops.SendMsg{To: a, Buf: text(s), Addr: at(b), Control: completion.Control{Segment: 3}}
+		w := &ops.SendMsg{To: a, Buf: text(s), Addr: at(b), Control: completion.Control{SegmentSize: 3}}
 		is(e, p.Await(e.ctx, w), nil)
 		equal(e, "sent", w.N(), len(s))
 		for ; len(s) > 3; s = s[3:] {
@@ -45,7 +45,7 @@ func segmentsInABatch(e *env) {
 	p := e.port(nil)
 	a, b := e.packets(p, "udp4"), e.packets(p, "udp4")
 	w := &ops.WriteBatch{To: a, Messages: letters(b, "first", "abcde", "last")}
-	w.Messages[1].Control = &completion.Control{Segment: 2}
+	w.Messages[1].Control = &completion.Control{SegmentSize: 2}
 	is(e, p.Await(e.ctx, w), nil)
 	equal(e, "sent", w.Count, 3)
 	equal(e, "bytes", w.N(), 14)
@@ -114,7 +114,7 @@ func coalescedDatagrams(e *env) {
 		r := &ops.RecvMsg{From: b, Buf: own(1 << 16)}
 		is(e, p.Await(e.ctx, r), nil)
 		s := string(r.Buf.Bytes())
-		for size := r.Control.Segment; size > 0 && len(s) > size; s = s[size:] {
+		for size := r.Control.SegmentSize; size > 0 && len(s) > size; s = s[size:] {
 			got = append(got, s[:size])
 		}
 		got = append(got, s)

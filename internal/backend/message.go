@@ -34,9 +34,9 @@ type Control struct {
 	TTL       int   // the hop limit
 	ECN       uint8 // the code point plus 1
 	Time      time.Time
-	// Segment is the size of each of several datagrams in Data, of which the last may be
+	// SegmentSize is the size of each of several datagrams in Data, of which the last may be
 	// shorter.
-	Segment int
+	SegmentSize int
 	// Descriptors are sent along. To receive, its capacity is the room, and the kernel closes
 	// those that it has no room for.
 	Descriptors []int

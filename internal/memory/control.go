@@ -36,7 +36,7 @@ func (k Kernel) SetReports(fd int, r backend.Reports) error {
 func (k *Socket) checkControl(c *backend.Control) backend.Errno {
 	isInet := c.Local.IsValid() || c.Interface|c.TTL != 0 || c.ECN != 0
 	switch {
-	case c.HasRights() || c.Segment > 0:
+	case c.HasRights() || c.SegmentSize > 0:
 		return errNotSupported
 	case k.family == backend.Unix && isInet:
 		return errNotSupported
@@ -48,13 +48,13 @@ func (k *Socket) checkControl(c *backend.Control) backend.Errno {
 
 // sendAll is Send, of each datagram of a message that has several.
 func (k *Socket) sendAll(m *backend.Message) (errno backend.Errno) {
-	if m.Control == nil || m.Control.Segment <= 0 {
+	if m.Control == nil || m.Control.SegmentSize <= 0 {
 		return k.Send(m)
 	}
 	one, c, sent := *m, *m.Control, 0
-	c.Segment, one.Control = 0, &c
+	c.SegmentSize, one.Control = 0, &c
 	for errno == 0 && sent < len(m.Data) {
-		one.Data = m.Data[sent:min(sent+m.Control.Segment, len(m.Data))]
+		one.Data = m.Data[sent:min(sent+m.Control.SegmentSize, len(m.Data))]
 		errno = k.Send(&one)
 		sent += len(one.Data)
 	}

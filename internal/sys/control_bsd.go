@@ -75,8 +75,8 @@ func setControl4(room []byte, c *backend.Control) ([]byte, syscall.Errno) {
 		return room, unix.EINVAL
 	case c.TTL > 0 || c.ECN > 0 && classSize == 0:
 		return room, unix.EOPNOTSUPP
-	case c.Segment > 0:
-		return putSegment(room, c.Segment)
+	case c.SegmentSize > 0:
+		return putSegment(room, c.SegmentSize)
 	}
 	room, errno := setLocal4(room, c)
 	if c.ECN == 0 || errno != 0 {

@@ -47,10 +47,10 @@ func receiveControl(fd int, m *backend.Message) syscall.Errno {
 
 // sendControl is sendOne by sendmsg(2), with what accompanies the datagram.
 func sendControl(fd int, m *backend.Message) syscall.Errno {
-	if m.Control.Segment == 0 {
+	if m.Control.SegmentSize == 0 {
 		return sendWith(fd, m)
 	}
-	if m.N == 0 && len(m.Data) > m.Control.Segment && segments(fd) {
+	if m.N == 0 && len(m.Data) > m.Control.SegmentSize && segments(fd) {
 		if errno := sendWith(fd, m); !refusesSegments(errno) {
 			return errno
 		}
@@ -197,7 +197,7 @@ func storeControl(c *backend.Control, level, kind int, data []byte) {
 	case level == unix.IPPROTO_IP && kind == unix.IP_TOS, level == unix.IPPROTO_IPV6 && kind == unix.IPV6_TCLASS:
 		c.ECN = ecnOf(number(data))
 	case level == unix.IPPROTO_UDP && kind == unix.UDP_GRO:
-		c.Segment = number(data)
+		c.SegmentSize = number(data)
 	case level == unix.SOL_SOCKET && kind == unix.SCM_TIMESTAMPNS && len(data) >= int(unsafe.Sizeof(unix.Timespec{})):
 		c.Time = time.Unix((*unix.Timespec)(at).Unix())
 	case level == unix.SOL_SOCKET && kind == unix.SCM_CREDENTIALS && len(data) >= unix.SizeofUcred:
@@ -226,8 +226,8 @@ func setControl4(room []byte, c *backend.Control) ([]byte, syscall.Errno) {
 	if c.ECN > 0 {
 		room = putInt(room, unix.IPPROTO_IP, unix.IP_TOS, int(c.ECN-1))
 	}
-	if c.Segment > 0 {
-		return putSegment(room, c.Segment)
+	if c.SegmentSize > 0 {
+		return putSegment(room, c.SegmentSize)
 	}
 	return room, 0
 }

@@ -133,7 +133,7 @@ func setControl(fd int, room []byte, m *backend.Message) (used int, errno syscal
 	switch {
 	case family != unix.AF_UNIX && c.HasRights():
 		return 0, unix.EOPNOTSUPP
-	case family == unix.AF_UNIX && (c.Local.IsValid() || c.Interface|c.TTL|c.Segment != 0 || c.ECN != 0):
+	case family == unix.AF_UNIX && (c.Local.IsValid() || c.Interface|c.TTL|c.SegmentSize != 0 || c.ECN != 0):
 		return 0, unix.EOPNOTSUPP
 	case family == unix.AF_UNIX:
 		rest, errno = setRights(rest, c)
@@ -197,8 +197,8 @@ func setControl6(room []byte, c *backend.Control) ([]byte, syscall.Errno) {
 	if c.ECN > 0 {
 		room = putInt(room, unix.IPPROTO_IPV6, unix.IPV6_TCLASS, int(c.ECN-1))
 	}
-	if c.Segment > 0 {
-		return putSegment(room, c.Segment)
+	if c.SegmentSize > 0 {
+		return putSegment(room, c.SegmentSize)
 	}
 	return room, errno
 }

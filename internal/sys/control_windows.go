@@ -91,7 +91,7 @@ func storeControl(c *backend.Control, level, kind int, data []byte) {
 // they take.
 func setControl(fd int, room []byte, m *backend.Message) (used int, errno syscall.Errno) {
 	c, domain := m.Control, packetDomains.Get(fd)
-	if c.HasRights() || c.Segment > 0 || domain == nil {
+	if c.HasRights() || c.SegmentSize > 0 || domain == nil {
 		return 0, windows.WSAEOPNOTSUPP
 	}
 	rest := room
@@ -171,7 +171,7 @@ func receiveControl(fd int, m *backend.Message) syscall.Errno {
 
 // sendControl is sendOne by WSASendMsg, with what accompanies the datagram.
 func sendControl(fd int, m *backend.Message) syscall.Errno {
-	if m.Control.Segment > 0 {
+	if m.Control.SegmentSize > 0 {
 		errno := sendSegments(fd, m)
 		if errno == windows.WSAEWOULDBLOCK && m.N > 0 { // what is sent can't be sent again
 			return windows.WSAENOBUFS

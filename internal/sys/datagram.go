@@ -16,8 +16,8 @@ import (
 // sendSegments sends the datagrams of a message that has several, one by one. The count of the
 // message says where it goes on, if there was no room for all of them.
 func sendSegments(fd int, m *backend.Message) (errno syscall.Errno) {
-	c, size := *m.Control, m.Control.Segment
-	c.Segment = 0
+	c, size := *m.Control, m.Control.SegmentSize
+	c.SegmentSize = 0
 	one := backend.Message{Addr: m.Addr, Path: m.Path, Control: &c}
 	for errno == 0 && m.N < len(m.Data) {
 		one.Data = m.Data[m.N:min(m.N+size, len(m.Data))]

@@ -68,7 +68,7 @@ func (*Kernel) Send(fd int, messages []backend.Message) (n int, errno syscall.Er
 }
 
 func sendOne(fd int, m *backend.Message) syscall.Errno {
-	if m.Control != nil && m.Control.Segment > 0 {
+	if m.Control != nil && m.Control.SegmentSize > 0 {
 		return sendSegments(fd, m)
 	}
 	var to unix.Sockaddr

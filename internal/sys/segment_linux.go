@@ -22,7 +22,7 @@ const (
 // sendSome makes one call for the first of messages, and says how many it was to send. If the
 // system refuses to make the datagrams of one large one, it makes a second call.
 func (k *Kernel) sendSome(fd int, messages []backend.Message) (sent, tried int, errno syscall.Errno) {
-	if c := messages[0].Control; c != nil && c.Segment > 0 {
+	if c := messages[0].Control; c != nil && c.SegmentSize > 0 {
 		if errno = sendOne(fd, &messages[0]); errno != 0 {
 			return 0, 1, errno
 		}
@@ -92,7 +92,7 @@ func equalRun(messages []backend.Message) int {
 func untilRun(messages []backend.Message, canSegment bool) int {
 	most := min(perCall, len(messages))
 	for i := 1; i < most; i++ {
-		if c := messages[i].Control; c != nil && c.Segment > 0 || canSegment && equalRun(messages[i:]) >= leastRun {
+		if c := messages[i].Control; c != nil && c.SegmentSize > 0 || canSegment && equalRun(messages[i:]) >= leastRun {
 			return i
 		}
 	}
