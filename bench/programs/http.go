@@ -30,7 +30,7 @@ func compareHTTP(b *builder, o options) error {
 	}
 	for _, conns := range []int{1, 64, 1000} {
 		t.rows = append(t.rows, row{fmt.Sprintf("GET /, %d connections", conns), func(s *server) (float64, time.Duration, error) {
-			return b.wrk(s, conns, o.share(20))
+			return b.wrk(s, "", conns, o.share(20))
 		}})
 	}
 	if err := t.hold(o); err != nil {
@@ -45,10 +45,10 @@ var (
 	wrkErrors   = regexp.MustCompile(`Non-2xx|Socket errors`)
 )
 
-// wrk makes requests for some tenths of a second, one second at least.
-func (b *builder) wrk(s *server, conns, tenths int) (float64, time.Duration, error) {
+// wrk asks for a page for some tenths of a second, one second at least.
+func (b *builder) wrk(s *server, page string, conns, tenths int) (float64, time.Duration, error) {
 	seconds := max(tenths/10, 1)
-	text, err := b.client("wrk", "-t", "1", "-c", strconv.Itoa(conns), "-d", fmt.Sprintf("%ds", seconds), "http://"+s.address+"/")
+	text, err := b.client("wrk", "-t", "1", "-c", strconv.Itoa(conns), "-d", fmt.Sprintf("%ds", seconds), "http://"+s.address+"/"+page)
 	if err != nil {
 		return 0, 0, err
 	}

@@ -8,6 +8,7 @@
 //	go run ./bench/programs chat    # members in this program
 //	go run ./bench/programs udp     # clients in this program
 //	go run ./bench/programs dns     # dnsperf
+//	go run ./bench/programs static  # wrk
 //
 // The servers are processes of their own, and so is the load, or it is this program. All
 // servers of a table run all the time, and each round asks each of them in turn. The CPU
@@ -35,13 +36,14 @@ type options struct {
 
 // contests are the comparisons, by name.
 var contests = map[string]func(*builder, options) error{
-	"kv":    compareKeyValue,
-	"http":  compareHTTP,
-	"proxy": compareProxy,
-	"tls":   compareTLS,
-	"chat":  compareChat,
-	"udp":   compareUDP,
-	"dns":   compareDNS,
+	"kv":     compareKeyValue,
+	"http":   compareHTTP,
+	"proxy":  compareProxy,
+	"tls":    compareTLS,
+	"chat":   compareChat,
+	"udp":    compareUDP,
+	"dns":    compareDNS,
+	"static": compareStatic,
 }
 
 func main() {
@@ -60,7 +62,7 @@ func run(args []string, out, log io.Writer) error {
 	flags.BoolVar(&o.pin, "pin", false, "servers on one CPU, the load on another")
 	flags.BoolVar(&o.quick, "quick", false, "a fiftieth of the requests, to see that it works")
 	flags.Usage = func() {
-		fmt.Fprintln(log, "usage: programs [flags] kv|http|proxy|tls|chat|udp|dns")
+		fmt.Fprintln(log, "usage: programs [flags] kv|http|proxy|tls|chat|udp|dns|static")
 		flags.PrintDefaults()
 	}
 	if err := flags.Parse(args); err != nil {
@@ -69,7 +71,7 @@ func run(args []string, out, log io.Writer) error {
 	compare := contests[flags.Arg(0)]
 	switch {
 	case compare == nil || flags.NArg() != 1:
-		return errors.New("name one of kv, http, proxy, tls, chat, udp, dns")
+		return errors.New("name one of kv, http, proxy, tls, chat, udp, dns, static")
 	case o.rounds < 1:
 		return errors.New("-rounds is below 1")
 	}

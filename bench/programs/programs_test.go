@@ -66,6 +66,7 @@ func TestTLS(t *testing.T)      { quick(t, "tls", "", "1000 ") }
 func TestChat(t *testing.T)     { quick(t, "chat", "", "1000 ") }
 func TestUDP(t *testing.T)      { quick(t, "udp", "", "| sink, 1200 B |") }
 func TestDNS(t *testing.T)      { quick(t, "dns", "dnsperf", "1000 ") }
+func TestStatic(t *testing.T)   { quick(t, "static", "wrk", "1000 ") }
 
 // A server that ends before it listens is an error, and nothing is left of it.
 func TestServerEndsEarly(t *testing.T) {
