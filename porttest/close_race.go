@@ -12,6 +12,7 @@ import (
 var closeRaceCases = []testCase{
 	closeSocketRaces,
 	closePortRaces,
+	closePortWithBothEnds,
 	closeListenerRaces,
 	descriptorReuseDropsStaleEvent,
 	lastCompletionsReachDequeuersDuringClose,
@@ -118,6 +119,51 @@ func closePortRaces(e *env) {
 		other.Close()
 		atRest(e, p)
 	}
+}
+
+// closePortWithBothEnds: the sockets of a port are closed one after another, and none of them
+// takes the close of its peer for the end of the stream.
+func closePortWithBothEnds(e *env) {
+	for range 100 {
+		p := e.port(nil)
+		all := e.crossed(p, 4)
+		ended := make(chan completion.Operation, len(all))
+		go func() {
+			for op := range p.Completions(e.ctx) {
+				ended <- op
+			}
+			close(ended)
+		}()
+		asleep(p, 1)
+		is(e, p.Close(), nil)
+		for op := range ended {
+			if err := op.Err(); err != net.ErrClosed {
+				e.Errorf("%T ended with %v", op, err)
+			}
+		}
+		atRest(e, p)
+	}
+}
+
+// crossed connects sockets of a port with others of the same port, and submits a read of each,
+// so that none has a peer that was closed before it. Beside them are sockets without a read,
+// which are closed at once, and whose peers have one.
+func (e *env) crossed(p *completion.Port, pairs int) (reads []completion.Operation) {
+	l := e.listen(p, "tcp4")
+	for i := range 2 * pairs {
+		s, err := p.Socket("tcp4")
+		is(e, err, nil)
+		connect, accept := &ops.Connect{On: s, To: l.Addr()}, &ops.Accept{On: l}
+		e.submit(p, connect, accept)
+		e.expectInAnyOrder(p, connect, accept)
+		if i%2 == 0 {
+			reads = append(reads, &ops.Read{From: s, Buf: own(8)})
+		}
+		reads = append(reads, &ops.Read{From: accept.Conn, Buf: own(8)})
+	}
+	e.submit(p, reads...)
+	is(e, l.Close(), nil)
+	return reads
 }
 
 // atRest checks that a port has nothing left.

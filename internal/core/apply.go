@@ -17,6 +17,12 @@ func (h *locked) apply(d direction, s *Slot, r callResult) {
 		h.errno = uint16(r.failure.Errno)
 	}
 	h.decideOther(d)
+	if r.mayBePeer(s) && h.port.closing.Load() {
+		r.gone, r.failure = false, closedFailure
+		if s.intent != noIntent {
+			r.failure = s.intent.failure()
+		}
+	}
 	if r.cut || r.gone {
 		h.findCause(d, s, &r)
 	}
@@ -31,6 +37,15 @@ func (h *locked) apply(d direction, s *Slot, r callResult) {
 		s.enter(Queued)
 		h.goOnWaiting(d, s, r)
 	}
+}
+
+// mayBePeer reports whether the peer of h may have ended s. Port.Close closes the handles one
+// after another: when it has begun, that peer may be a socket of the same port, and what it
+// causes is no end of the stream.
+func (r *callResult) mayBePeer(s *Slot) bool {
+	isPoll := s.kind == backend.PollIn || s.kind == backend.PollOut
+	return r.gone || r.fatal || isPoll && r.verdict == moved ||
+		!s.sends() && (r.failure == endOfFile || r.failure == unexpectedEndOfFile)
 }
 
 // findCause sets the failure in the result of a write that was cut short, or of a call

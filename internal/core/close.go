@@ -20,6 +20,7 @@ func (p *Port) Close() bool {
 	st.closed, st.refusing = true, true
 	st.scheduler.Close()
 	st.unlock()
+	p.closing.Store(true)
 
 	for h := range p.table.All {
 		h.Close()

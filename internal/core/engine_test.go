@@ -26,6 +26,7 @@ type script struct {
 
 	connect   []syscall.Errno // of Connect, then of Connected; then 0
 	onConnect func()
+	onClose   func(fd int)
 	idle      bool // calls for which there is no step find nothing to do
 
 	onWait func()
@@ -85,7 +86,10 @@ func (k *script) Receive(int, []backend.Message) (int, syscall.Errno) {
 	return 0, syscall.EAGAIN
 }
 func (k *script) Send(_ int, m []backend.Message) (int, syscall.Errno) { return len(m), 0 }
-func (k *script) Close(fd int) syscall.Errno                           { k.closed = append(k.closed, fd); return 0 }
+func (k *script) Close(fd int) syscall.Errno {
+	k.closed = append(k.closed, fd)
+	return k.whenClosed(fd)
+}
 func (k *script) Classify(_ backend.Kind, e syscall.Errno) backend.Class {
 	switch e {
 	case syscall.EAGAIN:

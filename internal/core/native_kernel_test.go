@@ -39,6 +39,7 @@ type nativeKernel struct {
 	onStart   func(b *begunOperation) (n int, errno syscall.Errno, pending bool) // nil: pending
 	onAbandon func(b *begunOperation)                                            // nil: ends as aborted
 	onRead    func(p []byte) (int, syscall.Errno)                                // of a late read
+	onClose   func(fd int)                                                       // called before the descriptor is closed
 
 	// Of datagrams, one step a call, and then nothing is there, or no room.
 	receives, sends []func(m []backend.Message) (int, syscall.Errno)
@@ -184,6 +185,9 @@ func (k *nativeKernel) Classify(kind backend.Kind, e syscall.Errno) backend.Clas
 	return (&script{}).Classify(kind, e)
 }
 func (k *nativeKernel) Close(fd int) syscall.Errno {
+	if f := k.onClose; f != nil {
+		f(fd)
+	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	for key := range k.pending {

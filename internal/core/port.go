@@ -47,6 +47,7 @@ type Port struct {
 	connectFailures sync.Map              // *Failure by *Handle, of sockets whose connect failed
 	layers          sync.Map              // Layer by *Handle, of handles that are layered
 	stale           atomic.Uint64         // events that came too late for their handle
+	closing         atomic.Bool           // Close has begun to close the handles: see mayBePeer
 	guarded         state
 }
 
