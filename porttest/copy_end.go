@@ -27,6 +27,7 @@ var copyEndCases = []testCase{
 	copyRacesCancel,
 	copiesBetweenTheSameSockets,
 	copyOfNothingIsNotCutShort,
+	connectBehindACopy,
 }
 
 // copyCancelledWhileItWaits: it has taken nothing.
@@ -320,4 +321,29 @@ func copyOfNothingIsNotCutShort(e *env) {
 	cancel()
 	is(e, p.Shutdown(over), nil)
 	e.expect(p, o, net.ErrClosed)
+}
+
+// connectBehindACopy: a Connect that is over, be it before or after it was queued, does not wait
+// for a Copy to its socket, which waits for data. The socket can only be closed then, so the
+// Copy ends as well, with the outcome of the Connect.
+func connectBehindACopy(e *env) {
+	for _, isOver := range []bool{true, false} {
+		p := e.port(nil)
+		from, _ := e.unshared(p)
+		to := e.socket(p, "tcp4")
+		o := &ops.Copy{From: from, To: to}
+		e.submit(p, o)
+		e.idle(p)
+		c := &ops.Connect{On: to, To: e.refusingAddress()}
+		want := completion.ErrCanceled
+		if isOver {
+			c.Deadline, want = long, os.ErrDeadlineExceeded
+		}
+		e.submit(p, c)
+		if !isOver {
+			equal(e, "cancelled", p.Cancel(c), true)
+		}
+		e.expectInAnyOrderWith(p, map[completion.Operation]error{o: want, c: want})
+		equal(e, "lost", o.Lost(), int64(0))
+	}
 }

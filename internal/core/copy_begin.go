@@ -1,6 +1,10 @@
 package core
 
-import "github.com/completionport/completion/internal/backend"
+import (
+	"math"
+
+	"github.com/completionport/completion/internal/backend"
+)
 
 // beginCopy begins both halves of a Copy. Neither is delivered before both have ended, so the
 // second one is in flight until it is begun here. No lock is held.
@@ -17,7 +21,7 @@ func (p *Port) beginCopy(s *Slot) {
 // ahead of another in one queue and behind it in a second, each would wait for the other for
 // ever. No lock is held.
 func (p *Port) beginTogether(slots []*Slot) {
-	var few [4]locked // most batches have few handles: no allocation for those
+	var few [4]begun // most batches have few handles: no allocation for those
 	groups := few[:0]
 	p.lockMutex(&p.copyOrder)
 	for len(slots) > 0 {
@@ -25,10 +29,11 @@ func (p *Port) beginTogether(slots []*Slot) {
 		for n < len(slots) && slots[n].handle.Load() == handle {
 			n++
 		}
-		h := handle.lock()
+		h := begun{locked: handle.lock()}
 		for _, s := range slots[:n] {
 			h.enqueue(s)
 		}
+		h.keep()
 		h.mu.Unlock() // nothing is published yet: an observer may submit a Copy
 		groups, slots = append(groups, h), slots[n:]
 	}
@@ -37,9 +42,25 @@ func (p *Port) beginTogether(slots []*Slot) {
 	for i := range groups {
 		h := &groups[i]
 		h.lockMutex()
+		if h.kept {
+			h.users--
+		}
 		h.run(in)
 		h.run(out)
 		h.unlock()
+	}
+}
+
+// begun is a handle in whose queues beginTogether has put operations.
+type begun struct {
+	locked
+	kept bool // it counts as a user of the handle
+}
+
+// keep keeps the descriptor open, for the errors of operations that have failed.
+func (h *begun) keep() {
+	if h.kept = h.failed && h.users < math.MaxUint16; h.kept {
+		h.users++
 	}
 }
 

@@ -85,6 +85,14 @@ func (c *Copying) PhaseIn() Phase { return PhaseOf(&c.half.Record) }
 // HasRest is for a simulator: see PhaseIn.
 func (c *Copying) HasRest() bool { return c.memory != nil || c.pipe != backend.Pipe{} }
 
+// AtHeads reports whether the halves are the first of their queues, for a simulator.
+func (c *Copying) AtHeads() (atFrom, atTo bool) {
+	if c.in == nil || c.out == nil {
+		return false, false
+	}
+	return c.From.queue[in].head() == c.in, c.To.queue[out].head() == c.out
+}
+
 func (c *Copier) copies() *Copying { return &c.copying }
 
 // reset forgets the counts of the last use.
@@ -120,6 +128,9 @@ func (s *Slot) holdsNothing() bool {
 		return false
 	}
 	c := copyingOf(s.op)
+	if c.in.phase() == Calling { // it may take something; after a drain, no other call follows
+		return false
+	}
 	return c.turn.Load()&inHasTurn != 0 || s.phase() == Queued && c.held(s) == 0
 }
 

@@ -60,7 +60,7 @@ func (h *locked) run(d direction) {
 		return
 	}
 	for budget := turnBudget; ; budget-- {
-		s := h.performable(d)
+		s := h.toPerform(d)
 		if s == nil {
 			return
 		}
@@ -122,6 +122,15 @@ func (h *locked) call(d direction, s *Slot) (r callResult) {
 	return r
 }
 
+// toPerform is performable, and ends a connect that must not wait for it.
+func (h *locked) toPerform(d direction) *Slot {
+	s := h.performable(d)
+	for s == nil && d == out && h.endRefusedConnect() {
+		s = h.performable(d)
+	}
+	return s
+}
+
 // performable returns the head of d if a call could make progress on it, and
 // completes heads that need no call.
 func (h *locked) performable(d direction) *Slot {
@@ -140,7 +149,7 @@ func (h *locked) performable(d direction) *Slot {
 			return nil
 		case (s.flags&vacant != 0 || s.kind == backend.Connect) && h.endUncalled(d, s):
 			continue
-		case s.kind == backend.CloseWrite && h.state&layered == 0: // needs no room: it never blocks
+		case s.isUnasked(h.port), s.kind == backend.CloseWrite && h.state&layered == 0: // needs no room: it never blocks
 			return s
 		case s.kind == backend.CloseWrite && h.state&layered != 0 && s.progress&shutting == 0: // the layer must know
 			return s
@@ -158,6 +167,33 @@ func (h *locked) performable(d direction) *Slot {
 		}
 		return s
 	}
+}
+
+// endRefusedConnect completes a first connect that must not reach the kernel, and waits behind an
+// operation that can't be performed now: a Copy may wait for data for ever. It reports whether
+// there was one. What is queued shares its failure.
+func (h *locked) endRefusedConnect() bool {
+	if h.state&connecting == 0 {
+		return false
+	}
+	for s := h.queue[out].head(); s != nil; s = s.next {
+		switch {
+		case s.progress&opens != 0 && s.refusal() != noRefusal && s.phase() == Queued:
+			h.takeOut(out, s)
+			h.complete(s, s.refusal())
+			return true
+		case s.progress&opens != 0, s == h.queue[out].tail:
+			return false
+		}
+	}
+	return false
+}
+
+// isUnasked reports whether s is a connect that is still to be asked for, of a kernel of readiness.
+// A Poll may have found the socket not writable, and on some systems no edge comes before it is
+// connected.
+func (s *Slot) isUnasked(p *Port) bool {
+	return s.kind == backend.Connect && p.native == nil && s.record().n == 0
 }
 
 // endUncalled completes a head that needs no call, and reports whether it did.

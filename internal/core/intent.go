@@ -136,7 +136,7 @@ func (h *locked) endInQueue(s *Slot, f *Failure) {
 	wasHead := s == h.queue[d].head()
 	h.takeOut(d, s)
 	h.complete(s, f)
-	if !wasHead {
+	if !wasHead && h.state&failed == 0 { // a connect fails what is ahead of it, too
 		return
 	}
 	h.endDoomed(d)

@@ -47,7 +47,7 @@ var mutantsOfStreams = []mutant{
 	{"CancelCompletesTwice", "intent.go", []edit{
 		{"case s.phase() == Queued:", "case s.phase() != Accepted:"}}},
 	{"OneBehindACancelledHeadForgotten", "intent.go", []edit{
-		{"if !wasHead {", "if wasHead {"}}},
+		{"if !wasHead &&", "if wasHead &&"}}},
 	{"AbortSkipped", "complete.go", []edit{
 		{"f != nil && isShort &&", "f != nil && isShort && h.fd < 0 &&"}}},
 	{"RestOfTheBudgetForgotten", "direction.go", []edit{
@@ -73,7 +73,7 @@ var mutantsOfStreams = []mutant{
 	{"CloseOutweighsACancel", "direction.go", []edit{
 		{"if s.intent == noIntent { // else somebody", "{ // else somebody"}}},
 	{"CloseWriteWaitsForRoom", "direction.go", []edit{
-		{"case s.kind == backend.CloseWrite && h.state&layered == 0: //", "case s.kind == backend.CloseWrite && h.fd < 0: //"}}},
+		{"s.kind == backend.CloseWrite && h.state&layered == 0: //", "s.kind == backend.CloseWrite && h.fd < 0: //"}}},
 	{"FullBufferTakenForExhausted", "perform.go", []edit{
 		{"case n == space:\n\t\treturn callResult{verdict: ended, n: n}", "case n == space:\n\t\treturn callResult{verdict: endedAndExhausted, n: n}"}}},
 	{"ShortWriteTakenForDone", "perform.go", []edit{
