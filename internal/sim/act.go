@@ -141,9 +141,7 @@ func (c *caller) give(uses []*use, call func() bool) bool {
 	for _, u := range uses {
 		u.began = c.steps
 		c.uses = append(c.uses, u)
-		if u.socket != nil {
-			u.socket.uses = append(u.socket.uses, u)
-		}
+		u.enlist()
 		c.trace("submits %v", u)
 	}
 	c.flying += len(uses)
@@ -166,9 +164,7 @@ func (c *caller) give(uses []*use, call func() bool) bool {
 		u.handedOut = true
 		u.op.use = nil
 		u.op.poison()
-		if u.socket != nil {
-			u.socket.uses = slices.DeleteFunc(u.socket.uses, func(v *use) bool { return v == u })
-		}
+		u.delist()
 		c.world.uses = slices.DeleteFunc(c.world.uses, func(v *use) bool { return v == u })
 		c.idleOps = append(c.idleOps, u.op)
 	}
@@ -177,24 +173,9 @@ func (c *caller) give(uses []*use, call func() bool) bool {
 
 // operation prepares an operation for a submit.
 func (c *caller) operation(p *operationPlan) *operation {
-	var conn *connection
-	switch p.kind {
-	case backend.Accept:
-		if conn = at(c.listeners, p.at); conn == nil {
-			return nil
-		}
-	case backend.Read, backend.Write, backend.CloseWrite, backend.Connect:
-		if conn = at(c.connections, p.at); conn == nil {
-			return nil
-		}
-	case backend.Receive, backend.Send:
-		if conn = at(c.mailboxes, p.at); conn == nil {
-			return nil
-		}
-	case backend.ReadAt, backend.WriteAt, backend.Append, backend.Sync, backend.CloseFile:
-		if conn = at(c.files, p.at); conn == nil {
-			return nil
-		}
+	conn, isNone := c.connOf(p)
+	if isNone {
+		return nil
 	}
 	var o *operation
 	if p.again {
@@ -207,6 +188,31 @@ func (c *caller) operation(p *operationPlan) *operation {
 	c.checkPoison(o)
 	c.fill(o, p, conn)
 	return o
+}
+
+// connOf returns what an operation concerns, nil for nothing. isNone reports that the world has
+// none.
+func (w *world) connOf(p *operationPlan) (c *connection, isNone bool) {
+	list, i := w.connections, p.at
+	switch p.kind {
+	case backend.Accept:
+		list = w.listeners
+	case backend.Read, backend.Write, backend.CloseWrite, backend.Connect:
+	case backend.Receive, backend.Send:
+		list = w.mailboxes
+	case backend.ReadAt, backend.WriteAt, backend.Append, backend.Sync, backend.CloseFile:
+		list = w.files
+	case backend.Copy:
+		i = p.to
+	case backend.PollIn, backend.PollOut:
+		if p.watched && len(w.watched) > 0 {
+			list = w.watched
+		}
+	default:
+		return nil, false
+	}
+	c = at(list, i)
+	return c, c == nil
 }
 
 // fill sets the fields of o as planned.
@@ -223,6 +229,8 @@ func (c *caller) fill(o *operation, p *operationPlan, conn *connection) {
 		o.setMemory(p.size)
 	case backend.Receive, backend.Send, backend.ReadAt, backend.WriteAt, backend.Append:
 		c.fillOther(o, p)
+	case backend.Copy:
+		o.from, o.count, o.some = at(c.connections, p.at), p.count, p.some
 	case backend.Borrow:
 		o.pool = c.pools[p.pool-1]
 	case backend.Timer:
@@ -272,6 +280,7 @@ func (c *caller) use(o *operation) *use {
 		u.total = len(u.memory)
 	}
 	c.prepareSeveral(u)
+	u.addHalf()
 	if (o.kind == backend.Write || o.kind == backend.WriteAt || o.kind == backend.Append) && o.buffer == &o.own {
 		for i := range u.memory {
 			u.memory[i] = byte(u.number*11 + i*5)

@@ -125,7 +125,7 @@ func (c *caller) giveBack() {
 }
 
 func (c *caller) closeHandle(i int) {
-	all := slices.Concat(c.connections, c.listeners, c.mailboxes, c.files)
+	all := slices.Concat(c.connections, c.listeners, c.mailboxes, c.files, c.watched)
 	if len(all) == 0 {
 		return
 	}
@@ -162,6 +162,7 @@ func (c *caller) shutdown(i *instruction) {
 		c.fail("Shutdown gives up and its context has not ended")
 	}
 	if isOpen {
+		c.allWritten = all
 		c.checkClosed()
 	}
 	c.closeTried = true

@@ -87,6 +87,8 @@ func (c *caller) keep(u *use) {
 func (w *world) checkCount(u *use) {
 	if u.kind == backend.Receive || u.kind == backend.Send || isPooled(u.kind) {
 		w.checkOthers(u)
+	} else if u.kind == backend.Copy {
+		w.checkCopied(u)
 	} else if u.kind == backend.Read || u.kind == backend.Write {
 		if u.n != int64(u.moved) {
 			w.fail("%v: N is %d, moved were %d", u, u.n, u.moved)
@@ -110,6 +112,9 @@ func (w *world) checkCount(u *use) {
 	if u.refusedAtOnce && u.calls > 0 {
 		w.fail("%v was over before it began, and reached the kernel", u)
 	}
+	if u.isPoll() && u.failure == nil && !u.ready {
+		w.fail("%v ends well, and no call has found its socket ready", u)
+	}
 	if u.kind == backend.Timer && u.failure == nil && w.kernel.now < u.op.due {
 		w.fail("%v fires at %d, due at %d", u, w.kernel.now, u.op.due)
 	}
@@ -130,7 +135,7 @@ func (w *world) checkFailure(u *use) {
 	switch code {
 	case core.DeadlineExceeded, core.Closed, core.WriteAborted, core.LimitExceeded:
 		// A connection that came and that the port did not take is a result, too.
-		if u.cancelled && u.product == nil {
+		if u.cancelled && u.product == nil && !u.endedByItsSource(code) {
 			w.fail("%v: its cancel was recorded first, and it ends with %s", u, codeNames[code])
 		}
 	}
@@ -144,7 +149,7 @@ func (w *world) hasReason(u *use, code core.Code) bool {
 	case core.DeadlineExceeded:
 		return u.earliest <= w.kernel.now
 	case core.Closed:
-		return w.closeTried || u.op.conn != nil && u.op.conn.closeTried || w.shutTried && w.endsInShutdown(u)
+		return w.closeTried || u.half != nil && u.op.from.closeTried || u.op.conn != nil && u.op.conn.closeTried || w.shutTried && w.endsInShutdown(u)
 	case core.WriteAborted:
 		return sideOf(u.kind) == 1 && u.socket != nil && w.brokenBefore(u) && u.moved == 0
 	case core.LimitExceeded:
@@ -158,6 +163,9 @@ func (w *world) hasReason(u *use, code core.Code) bool {
 	case core.EndOfFile:
 		return u.kind == backend.Read && u.sawEnd && u.moved == 0
 	case core.UnexpectedEndOfFile:
+		if u.kind == backend.Copy {
+			return u.half.sawEnd && u.op.count > 0 && !u.op.some
+		}
 		return u.kind == backend.Read && u.sawEnd && u.op.full && u.moved > 0
 	case core.System:
 		return w.knownErrno(u)
@@ -170,6 +178,9 @@ func (w *world) hasReason(u *use, code core.Code) bool {
 // fromConnect reports whether the operation may have got its outcome from a connect
 // that it waited for.
 func (w *world) fromConnect(u *use, code core.Code) bool {
+	if u.half != nil && u.moved == 0 && w.fromConnect(u.half, code) {
+		return true
+	}
 	if u.socket == nil || !u.socket.late || u.moved > 0 {
 		return false
 	}
@@ -190,7 +201,7 @@ func (w *world) endsInShutdown(u *use) bool {
 		}
 	}
 	switch u.kind {
-	case backend.Write, backend.CloseWrite, backend.Send:
+	case backend.Write, backend.CloseWrite, backend.Send, backend.PollOut:
 		return u.socket.late
 	case backend.WriteAt, backend.Append, backend.Sync, backend.CloseFile:
 		return false
@@ -204,7 +215,7 @@ func (w *world) endsInShutdown(u *use) bool {
 func (w *world) brokenBefore(u *use) bool {
 	for _, v := range u.socket.uses {
 		if v != u && v.endedHalfWay() &&
-			(!v.handedOut || v.taken > u.began && v.failure != nil && v.failure.Code != core.Closed) {
+			(!v.handedOut || v.taken > u.began && v.failure != nil && (v.failure.Code != core.Closed || v.kind == backend.Copy)) {
 			return true
 		}
 	}
@@ -242,11 +253,22 @@ func (w *world) knownErrno(u *use) bool {
 		}
 		return false
 	}
+	if u.half != nil && w.knownTo(u.half, f) { // its handle is From, or To if the failure breaks that
+		return true
+	}
 	if u.socket == nil || f.Handle != u.op.conn.handle {
 		return false
 	}
+	return w.knownTo(u, f)
+}
+
+// knownTo reports whether an operation may have got the errno of f from its socket.
+func (w *world) knownTo(u *use, f *core.Failure) bool {
 	if u.errno == f.Errno || u.socket.fatal == f.Errno {
 		return true
+	}
+	if f.Errno == syscall.EINVAL && u.kind == backend.Copy {
+		return u.op.count < 0
 	}
 	if f.Errno == syscall.EISCONN {
 		return u.kind == backend.Connect

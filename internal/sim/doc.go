@@ -21,7 +21,8 @@
 // first choice of the plan selects the backend: choices below 7 select epoll.
 //
 // Three worlds in ten also have datagram sockets (mail.go), a file and a work pool (files.go).
-// The choices that add them to a plan are its last ones (plan_others.go).
+// The choices that add them to a plan are its last ones (plan_others.go). Three worlds in ten
+// have copies between their sockets, and polls (plan_copies.go).
 //
 // One world in two hundred keeps its leader busy for a while (busy.go). Each look of the
 // leader finds an event, loops find more items in the queue than they may dequeue between
@@ -33,6 +34,8 @@
 //	check.go             outcomes
 //	mail_check.go        those of datagrams
 //	files.go             those of the work pool
+//	copy_check.go        those of copies, and what a copy waits for
+//	copies.go            the pipes
 //	idle.go              no waiter sleeps while there is work for it
 //	timely.go            what is due waits for a bounded number of the leader's turns
 //	kernel.go, wire.go   the arguments of calls

@@ -59,6 +59,12 @@ const (
 	functionPanics   // a function of the work pool panics
 	hearsItsContext  // a function of the work pool ends with the error of its context
 	triedInVain      // a read of a file needs a goroutine after all
+	spliced          // a copy moves bytes through a pipe
+	notSpliced       // splice does not work for a socket after all
+	noPipe           // EMFILE for a pipe
+	copyLost         // a copy ends with bytes that did not reach its target
+	sameSocket       // a copy from a socket to itself
+	probedInVain     // a poll finds a socket that is not ready
 	// With kqueue only.
 	refusedHalfWay // the second of two changes fails
 	changedClosed  // a change fails because its descriptor is closed
@@ -115,6 +121,7 @@ var faultNames = [faults]string{
 	"kept busy", "writes gathered", "gathered writes cut short",
 	"short batch", "short send", "error behind datagrams", "error of an earlier datagram", "function panics",
 	"function hears its context", "tried in vain",
+	"bytes spliced", "splice not supported", "no pipe", "bytes of a copy lost", "copy to its own source", "poll in vain",
 	"second change refused", "change of a closed descriptor", "EINTR on a change", "EINTR on a wait", "lingering with events",
 	"stale event of a reused number", "reopened at once",
 	"extra Write event", "Write before Read", "EV_EOF with data left", "EV_EOF with fflags",

@@ -25,7 +25,7 @@ func (w *world) checkClosed() {
 		}
 	}
 	for _, u := range w.uses {
-		if u.unfinished() && u.returned > 0 {
+		if (u.unfinished() || u.half != nil && u.half.unfinished()) && u.returned > 0 {
 			w.fail("Close returns and %v has not ended", u)
 		}
 	}
@@ -75,6 +75,7 @@ func (w *world) checkFinal() {
 		w.checkPoison(o)
 	}
 	w.checkFiles()
+	w.checkPipes()
 	if w.plan.observe && (w.submitted != int(st.Submitted) || w.completed != w.submitted) {
 		w.fail("the observer saw %d submitted and %d completed of %d", w.submitted, w.completed, st.Submitted)
 	}
@@ -86,7 +87,7 @@ func (w *world) checkSocket(s *socket) {
 	if c == nil { // the socket of a peer
 		return
 	}
-	if s.open || s.fd >= 0 || s.armed || s.knotes[0].added() || s.knotes[1].added() {
+	if s.open && !s.watched || s.fd >= 0 || s.armed || s.knotes[0].added() || s.knotes[1].added() {
 		w.fail("socket %d is still open", s.number)
 	}
 	if c.handle != nil && c.handle.Close() {
@@ -98,9 +99,14 @@ func (w *world) checkSocket(s *socket) {
 		switch u.kind {
 		case backend.Read:
 			read += int(u.n)
-		case backend.Write:
+		case backend.CopyIn:
+			read += len(u.whole.copied)
+		case backend.Write, backend.Copy:
 			written += int(u.n)
 		}
+	}
+	if s.watched {
+		return
 	}
 	if read != s.consumed {
 		w.fail("socket %d: %d bytes were read, reads tell of %d", s.number, s.consumed, read)
@@ -117,7 +123,7 @@ func (w *world) checkClosedWrites(s *socket) {
 			continue
 		}
 		for _, v := range s.uses {
-			if v.kind == backend.Write && v.moved > 0 && u.before(v) {
+			if (v.kind == backend.Write || v.kind == backend.Copy) && v.moved > 0 && u.before(v) {
 				w.fail("%v was sent behind %v, which was closed", v, u)
 			}
 		}

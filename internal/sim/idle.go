@@ -62,6 +62,7 @@ func (w *world) checkAsleep() {
 	}
 	w.checkLent()
 	w.checkWorkLeft()
+	w.checkCopies()
 }
 
 // checkLent: as many buffers are lent as are in use.
@@ -133,6 +134,9 @@ func (w *world) couldProgress(u *use) string {
 	if w.shutTried && sideOf(u.kind) == 0 {
 		return "the port is shut down"
 	}
+	if u.socket != nil && w.connectHasFailed(u.socket) {
+		return "its connect has failed"
+	}
 	if why := w.timeIsUp(u); why != "" || u.kind == backend.Timer {
 		return why
 	}
@@ -145,7 +149,7 @@ func (w *world) couldProgress(u *use) string {
 	if isPooled(u.kind) {
 		return w.couldBePerformed(u)
 	}
-	if (u.kind == backend.Read || u.kind == backend.Receive) && w.waitsForBuffer(u.socket) {
+	if (u.kind == backend.Read || u.kind == backend.Receive || u.kind == backend.PollIn) && w.waitsForBuffer(u.socket) {
 		return ""
 	}
 	return w.canMove(u)
@@ -172,6 +176,8 @@ func (w *world) canMove(u *use) string {
 	}
 	mask := w.kernel.mask(s)
 	switch u.kind {
+	case backend.Copy:
+		return w.canCopy(u)
 	case backend.Accept:
 		if mask&backend.Readable != 0 {
 			return "somebody waits in the backlog"
@@ -180,22 +186,25 @@ func (w *world) canMove(u *use) string {
 		if s.phase != pending && (u.calls > 0 || w.aloneOut(u, s)) {
 			return "its connect is decided"
 		}
-	case backend.Receive, backend.Send:
-		return canMoveMail(u, mask)
-	case backend.Read:
-		if s.phase == pending || s.phase == fresh || mask&backend.Readable == 0 {
-			return ""
-		}
-		return "its socket is readable"
-	case backend.Write:
-		if s.phase == pending || s.phase == fresh || mask&backend.Writable == 0 {
-			return ""
-		}
-		return "its socket is writable"
 	case backend.CloseWrite:
 		if w.aloneOut(u, s) {
 			return "nothing is ahead of it"
 		}
+	case backend.Receive, backend.Send:
+		return canMoveMail(u, mask)
+	}
+	return w.canBeCalled(u, mask)
+}
+
+// canBeCalled is canMove for operations of connections.
+func (w *world) canBeCalled(u *use, mask backend.Readiness) string {
+	isUp := u.socket.phase != pending && u.socket.phase != fresh
+	switch {
+	case !isUp || w.behindACopy(u):
+	case (u.kind == backend.Read || u.kind == backend.PollIn) && mask&backend.Readable != 0:
+		return "its socket is readable"
+	case (u.kind == backend.Write || u.kind == backend.PollOut) && mask&backend.Writable != 0:
+		return "its socket is writable"
 	}
 	return ""
 }

@@ -118,7 +118,13 @@ func (k *kernel) Read(fd int, p []byte) (int, syscall.Errno) {
 	if u == nil {
 		return 0, syscall.EBADF
 	}
-	return k.receive(s, u, p)
+	if u.whole == nil {
+		return k.receive(s, u, p)
+	}
+	k.w.checkMost(u.whole, len(p), copiedBytes)
+	n, errno := k.receive(s, u, p)
+	u.whole.takes(p[:n])
+	return n, errno
 }
 
 // receive is the effect of a read of u into p.
@@ -151,7 +157,7 @@ func (k *kernel) receive(s *socket, u *use, p []byte) (int, syscall.Errno) {
 		s.errno = 0
 		return 0, k.refuse(s, u, errno)
 	case s.eof || s.gone:
-		u.sawEnd = true
+		u.sawEnd, u.errno = true, 0
 		k.w.wasRead(u, s, 0, true)
 		return 0, 0
 	}
@@ -352,7 +358,9 @@ func (k *kernel) Close(fd int) syscall.Errno {
 		c.open = false
 	}
 	s.backlog = nil
-	k.closeSide(s)
+	if !s.watched { // else its owner still has it
+		k.closeSide(s)
+	}
 	return 0
 }
 

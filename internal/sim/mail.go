@@ -54,6 +54,8 @@ func (w *world) stirsMail(p *peer) bool {
 func (w *world) stirAny(p *peer) {
 	if p.socket.mail != nil {
 		w.stirMail(p)
+	} else if p.socket.watched {
+		w.stirOwner(p)
 	} else {
 		w.stir(p)
 	}

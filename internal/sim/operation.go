@@ -22,6 +22,7 @@ type connection struct {
 type operation struct {
 	core.Record
 	core.Carrier
+	core.Copier
 	world  *world
 	number int
 	use    *use // the current one
@@ -39,6 +40,9 @@ type operation struct {
 	address  backend.Address
 	due      int64
 	deadline int64
+	from     *connection // of a copy, as count and some
+	count    int64
+	some     bool
 	batch    int           // how many datagrams; 0 for one that is no batch
 	several  []core.Buffer // of a batch
 	memories [][]byte      // of several
@@ -72,6 +76,8 @@ func (o *operation) Describe(r *core.Request) {
 		r.Address = &o.address
 	case backend.Receive, backend.Send:
 		o.describeDatagrams(r)
+	case backend.Copy:
+		o.describeCopy()
 	case backend.Work:
 		r.Target = o
 	}
@@ -128,6 +134,8 @@ type use struct {
 	kind   backend.Kind
 	late   bool
 	socket *socket // nil for a post, a timer or a borrow
+	half   *use    // of a copy: its half in, which is in no other list than that of its socket
+	whole  *use    // of a half in: the copy
 
 	started  bool // by Start: Wait delivers it
 	awaited  *simContext
@@ -154,6 +162,8 @@ type use struct {
 	truncated   []bool   // whether there was not room for all of them
 	errorBehind bool     // its call has returned an errno beside them
 	parts       [][]byte // datagrams to send
+	ready       bool     // a poll has found its socket ready
+	copied      []byte   // by a copy from its source, be they sent or not
 	done        int      // how many of them were sent
 	result      outcome  // of its call, if the work pool performs it
 	tried       bool     // a try has found nothing
@@ -182,11 +192,16 @@ func (u *use) String() string {
 	return s
 }
 
-func (u *use) phase() core.Phase { return core.PhaseOf(&u.op.Record) }
+func (u *use) phase() core.Phase {
+	if u.whole != nil {
+		return core.CopyingOf(&u.op.Copier).PhaseIn()
+	}
+	return core.PhaseOf(&u.op.Record)
+}
 
 // unfinished reports whether the use has no outcome yet.
 func (u *use) unfinished() bool {
-	if u.handedOut {
+	if u.submitted().handedOut {
 		return false
 	}
 	switch u.phase() {
@@ -216,6 +231,7 @@ func (u *use) holds() (n int) {
 
 // before reports whether u was certainly submitted before v.
 func (u *use) before(v *use) bool {
+	u, v = u.submitted(), v.submitted()
 	if u.batch == v.batch {
 		return u.index < v.index
 	}
@@ -225,7 +241,7 @@ func (u *use) before(v *use) bool {
 // sideOf returns the direction of a kind: 0 in, 1 out.
 func sideOf(k backend.Kind) int {
 	switch k {
-	case backend.Read, backend.Accept, backend.Borrow, backend.Receive, backend.ReadAt:
+	case backend.Read, backend.Accept, backend.Borrow, backend.Receive, backend.ReadAt, backend.CopyIn, backend.PollIn:
 		return 0
 	}
 	return 1

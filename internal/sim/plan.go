@@ -30,6 +30,9 @@ type plan struct {
 	tries       bool // reads of files may end without a goroutine
 	workers     int  // goroutines of the work pool
 	busy        busy
+	splices     splices
+	pipe        int // how many bytes a pipe has room for
+	watched     int // descriptors of another owner
 	actors      [][]instruction
 	closing     instruction
 }
@@ -106,7 +109,11 @@ type operationPlan struct {
 	deadline int64
 	due      int64
 	target   uint16
-	batch    int  // of datagrams, 0 for one that is no batch
+	batch    int // of datagrams, 0 for one that is no batch
+	to       int // of a copy: the index of the connection that it sends to
+	count    int64
+	some     bool // of a copy
+	watched  bool // of a poll: its descriptor is one of another owner
 	again    bool // use an operation that was delivered before, if there is one
 }
 

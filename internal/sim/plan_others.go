@@ -6,6 +6,7 @@ import "github.com/completionport/completion/internal/backend"
 func planOf(c *choices) *plan {
 	p := makePlan(c)
 	p.addOthers(c)
+	p.addCopies(c)
 	return p
 }
 

@@ -41,6 +41,7 @@ type socket struct {
 	errno    syscall.Errno
 	target   target // of a connect under way
 	late     bool   // it was not connected from the start
+	watched  bool   // another owner reads and writes it
 
 	// A listener.
 	listening bool

@@ -168,6 +168,9 @@ func (w *world) stirs(p *peer) bool {
 	if s.mail != nil {
 		return w.stirsMail(p)
 	}
+	if s.watched {
+		return s.open && w.stage == chaos && p.activity > 0
+	}
 	if !s.open || s.gone {
 		return false
 	}

@@ -27,11 +27,15 @@ const (
 	works
 	filings // all of files but CloseFile
 	closeFiles
+	copies
+	copyIns // halves of copies
+	polls
 	classes
 )
 
 var classNames = [classes]string{"post", "timer", "accept", "connect", "read", "late read", "write", "closewrite", "borrow",
-	"receive", "pooled recv", "send", "work", "file", "closefile"}
+	"receive", "pooled recv", "send", "work", "file", "closefile",
+	"copy", "copy in", "poll"}
 
 func (u *use) class() class {
 	switch u.kind {
@@ -72,6 +76,12 @@ func (u *use) otherClass() class {
 		return filings
 	case backend.CloseFile:
 		return closeFiles
+	case backend.Copy:
+		return copies
+	case backend.CopyIn:
+		return copyIns
+	case backend.PollIn, backend.PollOut:
+		return polls
 	}
 	return posts
 }
@@ -119,7 +129,7 @@ type table [classes][phases][visits]uint64
 
 // visit counts an event that u meets, in its phase.
 func (w *world) visit(u *use, v visit) {
-	if !u.handedOut && u.op.use == u {
+	if whole := u.submitted(); !whole.handedOut && u.op.use == whole {
 		w.totals.table[u.class()][u.phase()][v]++
 	}
 }
@@ -133,6 +143,9 @@ func (w *world) visitAll(s *socket, v visit) {
 func (w *world) visitFlying(v visit) {
 	for _, u := range w.uses {
 		w.visit(u, v)
+		if u.half != nil {
+			w.visit(u.half, v)
+		}
 	}
 }
 
@@ -155,7 +168,11 @@ func impossible(c class, s core.Phase, v visit) string {
 		return "never waits"
 	case c == works || c == filings || c == closeFiles:
 		return impossibleForPool(c, v)
-	case v == visitPartial && c != reads && c != lateReads && c != writes && c != sends:
+	case c == polls && (v == visitAgain || v == visitError):
+		return "has no errno"
+	case c == copyIns && (v == visitHandOut || visitCancel <= v && v <= visitContext):
+		return "is no operation of the program"
+	case v == visitPartial && c != reads && c != lateReads && c != writes && c != sends && c != copies:
 		return "is done in one piece"
 	case v == visitAgain && (c == connects || c == closeWrites):
 		return "is never made twice"

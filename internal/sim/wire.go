@@ -30,6 +30,9 @@ func (w *world) checkOrder(u *use, s *socket, ahead ...part) {
 
 // endedHalfWay reports whether u is a write that has ended after some of its bytes.
 func (u *use) endedHalfWay() bool {
+	if u.kind == backend.Copy {
+		return u.copyHalfWay()
+	}
 	return u.kind == backend.Write && u.moved > 0 && u.moved < u.total && !u.unfinished()
 }
 
@@ -48,17 +51,26 @@ func (s *socket) brokenBy() *use {
 // allowed.
 func (w *world) isTriedOnceMore(s *socket) bool {
 	for _, u := range s.uses {
-		if u.kind == backend.Read && u.earliest <= w.kernel.now {
+		if (u.kind == backend.Read || u.kind == backend.PollIn) && u.earliest <= w.kernel.now {
 			return true
 		}
 	}
 	return false
 }
 
+// checkAnnounced: a read is not tried before there was an event.
+func (w *world) checkAnnounced(u *use, s *socket) {
+	if !s.announced && !s.watched && !w.isTriedOnceMore(s) {
+		w.fail("%v is tried before any event of its socket", u)
+	}
+}
+
 // checkRead: p is the part of the operation's memory that is not filled yet.
 func (w *world) checkRead(u *use, s *socket, p []byte) {
-	if !s.announced && !w.isTriedOnceMore(s) {
-		w.fail("%v is tried before any event of its socket", u)
+	w.checkAnnounced(u, s)
+	if u.whole != nil {
+		w.checkCopyIn(u, s)
+		return
 	}
 	if u.late && u.moved == 0 {
 		u.memory, u.total = p, len(p)
@@ -71,9 +83,18 @@ func (w *world) checkRead(u *use, s *socket, p []byte) {
 // checkWrite: p has the bytes of the operation that are not sent yet, and the operation
 // need not have been aborted.
 func (w *world) checkWrite(u *use, s *socket, p []byte) {
+	if u.kind == backend.Copy {
+		w.checkCopyOut(u, s, p)
+		return
+	}
 	if !bytes.Equal(p, u.expect[u.moved:]) || len(p) == 0 {
 		w.fail("%v is to write %v, what is left of it is %v", u, p, u.expect[u.moved:])
 	}
+	w.checkAborted(u, s)
+}
+
+// checkAborted: a write that has sent nothing yet is not behind half of another.
+func (w *world) checkAborted(u *use, s *socket) {
 	if u.moved > 0 {
 		return
 	}

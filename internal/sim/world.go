@@ -45,7 +45,10 @@ type world struct {
 	listeners   []*connection
 	mailboxes   []*connection // datagram sockets
 	files       []*connection
-	performing  int // goroutines of the work pool that are in a call
+	watched     []*connection // descriptors of another owner
+	pipes       []*pipe       // all that there ever were
+	allWritten  bool          // Shutdown has returned that it cut nothing short
+	performing  int           // goroutines of the work pool that are in a call
 	operations  []*operation
 	idleOps     []*operation // delivered
 	uses        []*use
@@ -142,6 +145,9 @@ func (w *world) addOthers() {
 	}
 	for range w.plan.files {
 		w.addFile()
+	}
+	for range w.plan.watched {
+		w.watchOne()
 	}
 }
 
@@ -271,7 +277,7 @@ func (w *world) advance(to int64) {
 func (w *world) caller(s *socket, kind backend.Kind) *use {
 	var found *use
 	for _, u := range s.uses {
-		if u.handedOut || sideOf(u.kind) != sideOf(kind) || u.phase() != core.Calling {
+		if u.submitted().handedOut || sideOf(u.kind) != sideOf(kind) || u.phase() != core.Calling {
 			continue
 		}
 		if found != nil {
@@ -279,7 +285,7 @@ func (w *world) caller(s *socket, kind backend.Kind) *use {
 		}
 		found = u
 	}
-	if found == nil || found.kind != kind {
+	if found == nil || found.kind != kind && !found.copiesBy(kind) {
 		w.fail("a %v on socket %d, where no such operation is calling", kind, s.number)
 		return nil
 	}
