@@ -107,7 +107,7 @@
 //   - a ReadFrom, RecvMsg or ReadBatch with the mistakes of a Read, a WriteTo, SendMsg or
 //     WriteBatch with those of a Write; a batch without Messages;
 //   - a Work without a function;
-//   - a SendFile without a File;
+//   - a SendFile with both or neither of From and File, or with a From of another port;
 //   - a Copy without a From or a To;
 //   - Wait for an operation that was not started, or not on this port;
 //   - two goroutines that wait for one operation at the same time.

@@ -1,6 +1,7 @@
 package ops
 
 import (
+	"io"
 	"os"
 	"syscall"
 
@@ -32,10 +33,17 @@ type SendFile struct {
 	// To is the socket.
 	To *completion.Socket
 
-	// File is an open file of package os, not a completion.File. To open it without blocking
-	// the loop, use a Work. The port does not use the position of the file. If the program
-	// closes it before the SendFile has sent its last byte, the SendFile ends with an error. A
-	// SendFile without a File is a mistake: Submit panics.
+	// From is the file, one of the same port. A CloseFile that is submitted later waits for the
+	// SendFile. After a CloseFile or a Close of the file, the SendFile ends with an error that
+	// matches net.ErrClosed and fs.ErrClosed: one that waits for room does so when there is room.
+	//
+	// Set either From or File. A SendFile with both or neither is a mistake: Submit panics.
+	From *completion.File
+
+	// File is an open file of package os, for files that are not the port's. If the program
+	// closes it before the SendFile has sent its last byte, the SendFile ends with an error.
+	//
+	// The port does not use the position of either file.
 	File *os.File
 
 	// Offset is the place of the first byte in the file, in bytes from its start. A negative
@@ -58,17 +66,33 @@ type SendFile struct {
 // Describe is for the port.
 func (o *SendFile) Describe(r *core.Request) {
 	o.Op.Describe(r)
-	if o.File == nil {
+	o.vector.File = nil
+	switch {
+	case o.File == nil && o.From == nil:
 		panic("completion: a SendFile without a file")
+	case o.File != nil && o.From != nil:
+		panic("completion: a SendFile with both a From and a File")
+	case o.File != nil:
+		o.source.of(o.File)
+	default:
+		file := (*core.File)(o.From)
+		calls, _ := file.Calls.(sendable) // nil only if the file is of no port
+		o.source.of(calls)
+		o.vector.File = file
 	}
-	o.source.of(o.File)
 	r.Kind, r.Handle, r.Vector = backend.Write, (*core.Handle)(o.To), &o.vector
 	o.vector.Source, o.vector.Offset, o.vector.Count = &o.source, o.Offset, o.Count
 }
 
-// fileSource is an *os.File as a source. It keeps what would be allocated for each call.
+// sendable is a file to send from: an *os.File, or that of a completion.File.
+type sendable interface {
+	io.ReaderAt
+	SyscallConn() (syscall.RawConn, error)
+}
+
+// fileSource is a file as a source. It keeps what would be allocated for each call.
 type fileSource struct {
-	*os.File
+	sendable
 	self *fileSource // that call is bound to: the program may have copied the operation
 	raw  syscall.RawConn
 	call func(file uintptr)
@@ -85,11 +109,11 @@ type fileSource struct {
 var _ core.Source = (*fileSource)(nil)
 
 // of sets the file.
-func (f *fileSource) of(file *os.File) {
-	if f.File == file && f.self == f {
+func (f *fileSource) of(file sendable) {
+	if f.sendable == file && f.self == f || file == nil {
 		return
 	}
-	f.File, f.self = file, f
+	f.sendable, f.self = file, f
 	f.raw, _ = file.SyscallConn() // fails for a file that is closed: then ReadAt fails, too
 	f.call = f.make
 }

@@ -27,6 +27,12 @@ var sendFileCases = []testCase{
 	sendFileCancelledHalfWay,
 	sendFileClosedHalfWay,
 	sendFileWithoutFilePanics,
+	sendFileFromAFileOfThePort,
+	closeFileWaitsForSendFile,
+	sendFileBehindCloseFile,
+	sendFileOfAFileClosedHalfWay,
+	shutdownSendsBeforeCloseFile,
+	sendFileOfAFileOfAnotherPortPanics,
 }
 
 // osFile makes a file with these bytes, which is removed after the case.
@@ -245,4 +251,136 @@ func sendFileWithoutFilePanics(e *env) {
 	p := e.port(nil)
 	s, _ := e.unshared(p)
 	submitRefused(e, p, "without a file", &ops.SendFile{To: s})
+	submitRefused(e, p, "both a From and a File", &ops.SendFile{To: s, From: e.file(p, creating), File: e.osFile(nil)})
+}
+
+func sendFileOfAFileOfAnotherPortPanics(e *env) {
+	p := e.port(nil)
+	s, _ := e.unshared(p)
+	other := e.port(nil)
+	submitRefused(e, p, "another port", &ops.SendFile{To: s, From: e.file(other, creating)})
+	submitRefused(e, p, "another port", &ops.SendFile{To: s, From: new(completion.File)})
+}
+
+// sendFileFromAFileOfThePort: its parts, and the end of it, among its other operations.
+func sendFileFromAFileOfThePort(e *env) {
+	p := e.port(nil)
+	s, c := e.unshared(p)
+	f := e.file(p, creating)
+	b := streamPattern(8, 700_001)
+	is(e, p.Await(e.ctx, &ops.WriteAt{To: f, Buf: completion.Own(b)}), nil)
+	done := streamPeerReceive(c, b[5:])
+	all := &ops.SendFile{To: s, From: f, Offset: 5}
+	is(e, p.Await(e.ctx, all), nil)
+	equal(e, "N", all.N(), len(b)-5)
+	is(e, <-done, nil)
+	for range 2 {
+		part := &ops.SendFile{To: s, From: f, Offset: 700_000, Count: 2}
+		is(e, p.Await(e.ctx, part), io.ErrUnexpectedEOF)
+		equal(e, "N", part.N(), 1)
+		c.receive(1)
+	}
+	bad := &ops.SendFile{To: s, From: f, Offset: -1}
+	is(e, p.Await(e.ctx, bad), syscall.EINVAL)
+	is(e, p.Await(e.ctx, &ops.CloseFile{On: f}), nil)
+	equal(e, "handles", p.Stats().Handles, 1)
+}
+
+// sendFileFrom returns a SendFile of stuckBytes of a file of the port that has sent some of
+// them.
+func (e *env) sendFileFrom(p *completion.Port) (*ops.SendFile, *peer) {
+	e.Helper()
+	s, c := e.unshared(p)
+	is(e, s.SetWriteBuffer(64<<10), nil)
+	c.setReadBuffer(64 << 10)
+	f := e.file(p, creating)
+	is(e, p.Await(e.ctx, &ops.Truncate{On: f, Size: stuckBytes}), nil)
+	o := &ops.SendFile{To: s, From: f}
+	e.submit(p, o)
+	e.idle(p)
+	return o, c
+}
+
+// closeFileWaitsForSendFile: however the SendFile ends, and also if both are submitted together.
+func closeFileWaitsForSendFile(e *env) {
+	p := e.port(nil)
+	o, c := e.sendFileFrom(p)
+	closeFile := &ops.CloseFile{On: o.From}
+	e.submit(p, closeFile)
+	e.idle(p)
+	c.receive(1)
+	equal(e, "cancelled", p.Cancel(o), true)
+	e.expect(p, o, completion.ErrCanceled)
+	e.expect(p, closeFile, nil)
+	is(e, o.To.Close(), nil)
+	e.gets(c, o.N()-1, stuckBytes-o.N())
+
+	s, c := e.unshared(p)
+	f := e.file(p, creating)
+	b := streamPattern(9, 1<<20)
+	is(e, p.Await(e.ctx, &ops.WriteAt{To: f, Buf: completion.Own(b)}), nil)
+	done := streamPeerReceive(c, append(b, b...))
+	first, second, last := &ops.SendFile{To: s, From: f}, &ops.SendFile{To: s, From: f}, &ops.CloseFile{On: f}
+	e.submit(p, first, second, last)
+	e.expect(p, first, nil)
+	e.expect(p, second, nil)
+	e.expect(p, last, nil)
+	is(e, <-done, nil)
+	equal(e, "handles", p.Stats().Handles, 1)
+}
+
+// sendFileBehindCloseFile is refused, in the same Submit and later.
+func sendFileBehindCloseFile(e *env) {
+	p := e.port(nil)
+	o, c := e.sendFileFrom(p)
+	s, _ := e.unshared(p)
+	closeFile, behind := &ops.CloseFile{On: o.From}, &ops.SendFile{To: s, From: o.From}
+	e.submit(p, closeFile, behind)
+	e.expect(p, behind, fs.ErrClosed)
+	isClosed(e, behind)
+	e.submit(p, behind)
+	e.expect(p, behind, fs.ErrClosed)
+	isClosed(e, behind)
+	equal(e, "cancelled", p.Cancel(closeFile), true) // the file stays open
+	e.expect(p, closeFile, completion.ErrCanceled)
+	behind.Count = 3
+	e.submit(p, behind)
+	e.expect(p, behind, nil)
+	equal(e, "N", behind.N(), 3)
+	is(e, o.To.Close(), nil)
+	e.expect(p, o, net.ErrClosed)
+	e.gets(c, o.N(), stuckBytes-o.N())
+	is(e, p.Await(e.ctx, closeFile), nil)
+	is(e, p.Await(e.ctx, behind), fs.ErrClosed)
+	isClosed(e, behind)
+}
+
+// sendFileOfAFileClosedHalfWay: Close does not wait for it, and it ends when it wants more of
+// the file.
+func sendFileOfAFileClosedHalfWay(e *env) {
+	p := e.port(nil)
+	o, c := e.sendFileFrom(p)
+	is(e, o.From.Close(), nil)
+	equal(e, "handles", p.Stats().Handles, 1)
+	go io.Copy(io.Discard, c)
+	e.expect(p, o, fs.ErrClosed)
+	is(e, o.Err(), net.ErrClosed)
+	if o.N() >= stuckBytes {
+		e.Errorf("%d bytes are sent", o.N())
+	}
+}
+
+// shutdownSendsBeforeCloseFile: a SendFile is performed, and then the CloseFile behind it.
+func shutdownSendsBeforeCloseFile(e *env) {
+	p := e.port(nil)
+	o, c := e.sendFileFrom(p)
+	closeFile := &ops.CloseFile{On: o.From}
+	e.submit(p, closeFile)
+	done := make(chan error)
+	go func() { done <- p.Shutdown(e.ctx) }()
+	e.gets(c, stuckBytes, 0)
+	is(e, <-done, nil)
+	e.expect(p, o, nil)
+	equal(e, "N", o.N(), stuckBytes)
+	e.expect(p, closeFile, nil)
 }

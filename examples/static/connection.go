@@ -46,7 +46,7 @@ type connection struct {
 func (s *server) connect(socket *completion.Socket) {
 	c := &connection{server: s}
 	c.read.From, c.read.Value = socket, c
-	c.look.Func, c.look.Value = c.find, c
+	c.look.Func, c.look.Value = c.lookup, c
 	c.head.To, c.head.Value, c.head.Timeout = socket, c, s.timeout
 	c.body.To, c.body.Value, c.body.Timeout = socket, c, s.timeout
 	c.end.On, c.end.Value, c.end.Timeout = socket, c, s.timeout
@@ -133,9 +133,9 @@ func (c *connection) keep(in []byte) {
 	c.read.Release()
 }
 
-// find runs on the work pool: looking for a file and opening it blocks.
-func (c *connection) find(context.Context) error {
-	c.answer = find(c.root, c.request)
+// lookup runs on the work pool: looking for a file and opening it blocks.
+func (c *connection) lookup(context.Context) error {
+	c.answer = c.find(c.request)
 	return nil
 }
 
@@ -184,7 +184,7 @@ func (c *connection) send() {
 // nextPiece describes the next piece of the file.
 func (c *connection) nextPiece() *ops.SendFile {
 	a := &c.answer
-	c.body.File, c.body.Offset, c.body.Count = a.file, a.from, min(a.count, piece)
+	c.body.From, c.body.Offset, c.body.Count = a.file, a.from, min(a.count, piece)
 	a.from += c.body.Count
 	a.count -= c.body.Count
 	return &c.body

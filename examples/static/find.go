@@ -6,11 +6,12 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
-	"os"
 	"path/filepath"
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/completionport/completion"
 )
 
 // answer is what the head of an answer says, and the part of a file that is sent behind it.
@@ -21,7 +22,7 @@ type answer struct {
 	text     string // the content, if there is no file
 	location string
 
-	file        *os.File // nil if nothing of a file is sent
+	file        *completion.File // nil if nothing of a file is sent
 	modified    time.Time
 	size        int64 // of the whole file
 	from, count int64 // the part that is sent
@@ -49,15 +50,15 @@ func answerTo(err error) answer {
 }
 
 // find answers a request. Its calls block: it runs on the work pool.
-func find(root *os.Root, r *http.Request) answer {
-	a := look(root, r)
+func (s *server) find(r *http.Request) answer {
+	a := s.answerOf(r)
 	if r.Method == http.MethodHead {
 		a.text, a.count = "", 0
 	}
 	return a
 }
 
-func look(root *os.Root, r *http.Request) answer {
+func (s *server) answerOf(r *http.Request) answer {
 	name, ok := strings.CutPrefix(r.URL.Path, "/")
 	name, isFolder := strings.CutSuffix(name, "/")
 	if isFolder = isFolder || name == ""; name == "" {
@@ -69,10 +70,10 @@ func look(root *os.Root, r *http.Request) answer {
 	if !ok || err != nil {
 		return textAnswer(http.StatusBadRequest, "the path is not a plain one")
 	}
-	info, err := root.Stat(local)
+	info, err := s.root.Stat(local)
 	if err == nil && info.IsDir() && isFolder {
 		local = filepath.Join(local, "index.html")
-		info, err = root.Stat(local)
+		info, err = s.root.Stat(local)
 		isFolder = false
 	}
 	switch {
@@ -85,7 +86,7 @@ func look(root *os.Root, r *http.Request) answer {
 	case !info.Mode().IsRegular() || isFolder: // to open a pipe would block for ever
 		return textAnswer(http.StatusNotFound, "there is no such file")
 	}
-	return openFile(root, local, r)
+	return s.openFile(local, r)
 }
 
 // explain answers for a file that can't be opened. One that a link outside the root leads to
@@ -100,14 +101,19 @@ func explain(err error) answer {
 	return textAnswer(http.StatusNotFound, "there is no such file")
 }
 
-func openFile(root *os.Root, local string, r *http.Request) answer {
-	file, err := root.Open(local)
+func (s *server) openFile(local string, r *http.Request) answer {
+	opened, err := s.root.Open(local)
 	if err != nil {
 		return explain(err)
 	}
-	info, err := file.Stat()
+	info, err := opened.Stat()
 	if err != nil {
-		file.Close()
+		opened.Close()
+		return explain(err)
+	}
+	file, err := s.port.AdoptFile(opened) // an os.Root has opened it, so the port did not
+	if err != nil {
+		opened.Close()
 		return explain(err)
 	}
 	kind := mime.TypeByExtension(filepath.Ext(local))

@@ -21,7 +21,7 @@ func (st *state) acquireBuffer(op Operation, req *Request) (flags slotFlags) {
 	}
 	flags = flagsOf(req)
 	if req.Vector != nil {
-		return flags | req.Vector.acquire(req.Kind)
+		return flags | st.acquireVector(req)
 	}
 	checkBuffer(req, reads)
 	if req.Pool != nil {
@@ -36,6 +36,14 @@ func (st *state) acquireBuffer(op Operation, req *Request) (flags slotFlags) {
 		panic("completion: a read into a buffer without memory: it would end at once with no data")
 	}
 	return flags | lent
+}
+
+// acquireVector is acquireBuffer for an operation with several buffers, or with a source.
+func (st *state) acquireVector(req *Request) slotFlags {
+	if f, ok := req.Vector.File.(*File); ok && f.handle.port != st.port {
+		panic("completion: the file belongs to another port")
+	}
+	return req.Vector.acquire(req.Kind)
 }
 
 // checkBuffer panics unless a read has a buffer or a pool, and a write a buffer.

@@ -170,6 +170,8 @@ type Vector struct {
 	// all up to its end.
 	Source        Source
 	Offset, Count int64
+	// File is the *File that Source reads, if that is one of the port, else nil.
+	File usedFile
 	// Control, if not nil, is what accompanies the bytes. A read stores it once.
 	Control *backend.Control
 
@@ -177,6 +179,7 @@ type Vector struct {
 	reads  bool
 	total  int // bytes to send, or that there is room for
 	copied copied
+	joined bool // File has accepted the write
 
 	// Where the next call begins, for the goroutine that owns the direction.
 	index int // in Bufs
@@ -207,6 +210,15 @@ type Source interface {
 	// SendFile calls the method of the kernel with the descriptor of the source. Without a
 	// descriptor, it is not supported.
 	SendFile(k backend.FileSender, fd int, at int64, n int) (moved int, errno backend.Errno, supported bool)
+}
+
+// usedFile is a *File.
+type usedFile interface {
+	// join is called for a SendFile of the file that was accepted. It reports false if the file
+	// accepts no operations any more. A CloseFile that is submitted later waits for leave.
+	join() bool
+	// leave ends what join began, when the SendFile is published. No lock is held.
+	leave()
 }
 
 const (

@@ -8,6 +8,8 @@ type File struct {
 	handle Handle
 	// Calls are the system's. They may be used while an operation of the file is Calling.
 	Calls FileCalls
+
+	sends int // the SendFiles in flight; the lock of handle guards it
 }
 
 // FileCalls are the calls of a file. They may block. Errors are *fs.PathErrors.

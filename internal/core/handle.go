@@ -94,6 +94,7 @@ const (
 	ending   = finSent   // of a file: a CloseFile is in flight or has ended
 	inAppend = layered   // of a file: an Append is Calling
 	tries    = connected // of a file: its reads are Triers
+	sending  = ofUnix    // of a file: SendFiles of it are in flight
 )
 
 // Layer stands between the queues of a handle and the system, as TLS does: operations move

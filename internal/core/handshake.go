@@ -47,6 +47,7 @@ func (p *Port) beginAllElsewhere(slots []*Slot) []*Slot {
 		if s.kind == backend.Handshake || onPool(s.kind) {
 			p.beginElsewhere(s)
 		} else {
+			s.join() // a CloseFile behind it in this Submit waits for it
 			others = append(others, s)
 		}
 	}

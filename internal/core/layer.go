@@ -262,8 +262,8 @@ func (h *Handle) layerEnded(s *Slot, layer Layer, n int, errno backend.Errno) ca
 // given, it has these bytes and needs their number only. The file may have become shorter.
 func (h *Handle) passSource(s *Slot, by passage) callResult {
 	v := s.vector()
-	if v.Offset < 0 || v.Count < 0 {
-		return h.systemFailure(s, backend.EINVAL)
+	if r, over := h.checkSource(s, v); over {
+		return r
 	}
 	moved := s.record().n
 	defer v.copied.free()

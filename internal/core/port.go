@@ -83,6 +83,7 @@ type state struct {
 	awaited   []Ticket         // the operation that a waiter waits for, by the waiter's number
 	request   Request          // filled by Describe; a local variable would allocate
 	files     map[*Handle]bool // open files
+	left      []usedFile       // for leaveFiles: of SendFiles that are published
 	partners  fifo[Ticket]     // halves whose other half has ended, one for each entry of ready without a handle
 	halves    int              // halves in of Copies, which count as no operation
 	refusing  bool             // accepts no operations any more
@@ -257,7 +258,21 @@ func (p *Port) publish(o *outcome) {
 	}
 	st := p.lock()
 	st.publish(o)
+	st.leaveFiles()
 	st.unlock()
+}
+
+// leaveFiles lets the CloseFiles go on that have waited for SendFiles which are published. The
+// lock is released in between.
+func (st *state) leaveFiles() {
+	for last := len(st.left) - 1; last >= 0; last = len(st.left) - 1 {
+		f := st.left[last]
+		st.left[last] = nil
+		st.left = st.left[:last]
+		st.unlock()
+		f.leave()
+		st.port.lock()
+	}
 }
 
 // publish is Port.publish with the lock held. The observer has its traces already.
@@ -266,6 +281,11 @@ func (st *state) publish(o *outcome) {
 	st.wouldBlocks += uint64(o.counts.wouldBlocks)
 	st.poolWaits += uint64(o.counts.poolWaits)
 	for s := o.ended.pop(); s != nil; s = o.ended.pop() {
+		if s.flags&vectored != 0 {
+			if v := s.vector(); v.File != nil && v.joined {
+				st.left = append(st.left, v.File)
+			}
+		}
 		st.finish(s)
 	}
 	if st.ready.count > 0 {

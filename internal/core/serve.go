@@ -48,6 +48,7 @@ func (st *state) Serve(e backend.Event) {
 	}
 	p.lock()
 	st.publish(&o)
+	st.leaveFiles()
 }
 
 // serve takes an event of the poller and performs the operations that have become

@@ -1,7 +1,9 @@
 package core
 
 import (
+	"errors"
 	"io"
+	"io/fs"
 
 	"github.com/completionport/completion/internal/backend"
 )
@@ -10,8 +12,8 @@ import (
 // there is no room, a Native kernel goes on with the bytes that were copied.
 func (h *Handle) sendSource(s *Slot) callResult {
 	v := s.vector()
-	if v.Offset < 0 || v.Count < 0 {
-		return h.systemFailure(s, backend.EINVAL)
+	if r, over := h.checkSource(s, v); over {
+		return r
 	}
 	at := v.Offset + s.record().n
 	if sender, ok := h.port.kernel.(backend.FileSender); ok && !v.copied.only {
@@ -30,6 +32,17 @@ func (h *Handle) sendSource(s *Slot) callResult {
 		v.copied.free()
 	}
 	return r
+}
+
+// checkSource returns the result of a write from a source that makes no call.
+func (h *Handle) checkSource(s *Slot, v *Vector) (r callResult, over bool) {
+	switch {
+	case v.isRefused():
+		return callResult{verdict: ended, failure: fileClosedFailure}, true
+	case v.Offset < 0 || v.Count < 0:
+		return h.systemFailure(s, backend.EINVAL), true
+	}
+	return r, false
 }
 
 // sourceSent returns the result of a call that sent from the source.
@@ -69,6 +82,8 @@ func (h *Handle) sendCopied(s *Slot) callResult {
 // sourceEnded returns the result of a write whose source has returned an error.
 func (v *Vector) sourceEnded(s *Slot, err error) callResult {
 	switch {
+	case v.File != nil && errors.Is(err, fs.ErrClosed):
+		return callResult{verdict: ended, failure: fileClosedFailure}
 	case err != io.EOF:
 		return foreign(err)
 	case v.Count > 0:

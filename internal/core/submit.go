@@ -324,6 +324,7 @@ func (p *Port) begin(s *Slot) {
 		p.beginElsewhere(s)
 		return
 	}
+	s.join()
 	h := handle.lock()
 	h.enqueue(s)
 	h.run(d)

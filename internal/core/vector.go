@@ -13,7 +13,7 @@ import (
 // returns the flags that follow. It panics if they are a mistake, and changes nothing then.
 func (v *Vector) acquire(kind backend.Kind) slotFlags {
 	v.reads, v.total, v.index, v.ahead = kind == backend.Read, 0, 0, 0
-	v.copied = copied{}
+	v.copied, v.joined = copied{}, false
 	if v.Source != nil {
 		v.total = v.reach()
 	} else if len(v.Bufs) == 0 {
@@ -42,6 +42,19 @@ func (v *Vector) acquire(kind backend.Kind) slotFlags {
 	whole.owner.Store(1) // one reference, as of a shared buffer that was released
 	return lent | vectored
 }
+
+// join is called when a write from a source was accepted, before it is in a queue. No lock is
+// held.
+func (s *Slot) join() {
+	if s.flags&vectored != 0 {
+		if v := s.vector(); v.File != nil {
+			v.joined = v.File.join()
+		}
+	}
+}
+
+// isRefused reports whether the file had accepted no operations any more.
+func (v *Vector) isRefused() bool { return v.File != nil && !v.joined }
 
 // reach returns how many bytes a write from a source sends at most.
 func (v *Vector) reach() int {

@@ -132,12 +132,32 @@ func (h *locked) offerAnyway(d direction) {
 	w.mu.Unlock()
 }
 
+func (f *File) join() bool {
+	h := f.handle.lock()
+	defer h.mu.Unlock()
+	if h.closes(out) || h.state&ending != 0 {
+		return false
+	}
+	f.sends++
+	h.state |= sending
+	return true
+}
+
+func (f *File) leave() {
+	h := f.handle.lock()
+	if f.sends--; f.sends == 0 {
+		h.state &^= sending
+		h.offerNext()
+	}
+	h.unlock()
+}
+
 // mustWait reports whether s, a head, must wait for operations of its file that are under
 // way. The end of each of these looks at it again.
 func (h *locked) mustWait(s *Slot) bool {
 	switch s.kind {
 	case backend.CloseFile:
-		return h.users > 0 || h.queue[in].tail != nil
+		return h.users > 0 || h.queue[in].tail != nil || h.state&sending != 0
 	case backend.Append:
 		return h.state&inAppend != 0
 	}
