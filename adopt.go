@@ -6,6 +6,7 @@ import (
 	"net"
 	"reflect"
 
+	"github.com/completionport/completion/internal/backend"
 	"github.com/completionport/completion/internal/core"
 )
 
@@ -29,7 +30,7 @@ import (
 // process. If these make it blocking, the port works as before, except on macOS: there
 // the port's writes may block.
 func (p *Port) AdoptConn(conn net.Conn) (*Socket, error) {
-	fd, err := p.kernel.Adopt(conn, false)
+	fd, err := p.kernel.Adopt(conn, backend.StreamSocket)
 	if err != nil {
 		return nil, opError("adopt", nil, nil, err)
 	}
@@ -71,7 +72,7 @@ func (p *Port) addAdopted(fd int, isUnix, isConnected bool, atClose func()) (*co
 // that the other process took the connection. That accept blocks, and blocks the
 // port, until the next connection.
 func (p *Port) AdoptListener(listener net.Listener) (*Listener, error) {
-	fd, err := p.kernel.Adopt(listener, true)
+	fd, err := p.kernel.Adopt(listener, backend.ListeningSocket)
 	if err != nil {
 		return nil, opError("adopt", nil, nil, err)
 	}
@@ -101,6 +102,32 @@ func (p *Port) AdoptListener(listener net.Listener) (*Listener, error) {
 	}
 	listener.Close()
 	return (*Listener)(h), nil
+}
+
+// AdoptPacketConn takes over a datagram socket of package net, as AdoptConn takes over a
+// connection: a *net.UDPConn or a *net.UnixConn of "unixgram", with a peer or without one.
+// Datagrams that have arrived are not lost. For any other, AdoptPacketConn returns an error that
+// matches errors.ErrUnsupported, as for systems where AdoptConn does. A port on a Memory adopts
+// what Memory.ListenPacket has returned.
+//
+// The file of a unix socket stays when the PacketSocket is closed, as package net leaves it.
+func (p *Port) AdoptPacketConn(conn net.PacketConn) (*PacketSocket, error) {
+	fd, err := p.kernel.Adopt(conn, backend.DatagramSocket)
+	if err != nil {
+		return nil, opError("adopt", nil, nil, err)
+	}
+	_, isUnix := p.kernel.LocalAddr(fd).(*net.UnixAddr)
+	connected := p.kernel.RemoteAddr(fd) != nil
+	if c, ok := conn.(net.Conn); ok && c.RemoteAddr() != nil {
+		connected = true
+	}
+	h, err := p.addAdopted(fd, isUnix, connected, nil)
+	if err != nil {
+		return nil, err
+	}
+	h.SetDatagrams()
+	conn.Close()
+	return (*PacketSocket)(h), nil
 }
 
 // acceptNoDelay turns Nagle's algorithm off for all that an adopted listener accepts,

@@ -102,3 +102,41 @@ func Example_batch() {
 	// two
 	// three
 }
+
+// A socket of package net, whose name and options the program has chosen there, serves
+// operations for a while, and goes back.
+func ExamplePort_AdoptPacketConn() {
+	var network completion.Memory // the same with net.ListenPacket and completion.Open(nil)
+	port, err := completion.Open(&completion.Config{Memory: &network})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer port.Close()
+	conn, err := network.ListenPacket("udp", "10.0.0.1:53")
+	if err != nil {
+		log.Fatal(err)
+	}
+	client, _ := network.ListenPacket("udp", "10.0.0.2:5000")
+	client.WriteTo([]byte("first"), conn.LocalAddr())
+	client.WriteTo([]byte("second"), conn.LocalAddr())
+
+	socket, err := port.AdoptPacketConn(conn) // and closes conn
+	if err != nil {
+		log.Fatal(err)
+	}
+	read := &ops.ReadFrom{From: socket, Buf: completion.Own(make([]byte, 100))}
+	port.Await(context.Background(), read)
+	fmt.Printf("the port: %s of %v, %v\n", read.Buf.Bytes(), read.Addr, read.Err())
+
+	back, err := socket.Detach() // it is idle: no operation is in flight
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer back.Close()
+	buf := make([]byte, 100)
+	n, from, err := back.ReadFrom(buf)
+	fmt.Printf("package net: %s of %v, %v\n", buf[:n], from, err)
+	// Output:
+	// the port: first of 10.0.0.2:5000, <nil>
+	// package net: second of 10.0.0.2:5000, <nil>
+}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"net/netip"
 	"os"
 	"syscall"
 	"testing"
@@ -22,7 +23,11 @@ import (
 type bareSocket struct{ handle windows.Handle }
 
 func newBareSocket(t *testing.T) *bareSocket {
-	s, err := windows.WSASocket(windows.AF_INET, windows.SOCK_STREAM, windows.IPPROTO_TCP, nil, 0,
+	return newBareSocketOf(t, windows.SOCK_STREAM, windows.IPPROTO_TCP)
+}
+
+func newBareSocketOf(t *testing.T, kind, protocol int32) *bareSocket {
+	s, err := windows.WSASocket(windows.AF_INET, kind, protocol, nil, 0,
 		windows.WSA_FLAG_OVERLAPPED|windows.WSA_FLAG_NO_HANDLE_INHERIT)
 	must(t, err)
 	b := &bareSocket{s}
@@ -355,5 +360,64 @@ func TestAdoptFailsEarly(t *testing.T) {
 	}
 	if len(*all) != 0 {
 		t.Errorf("moved %d times", len(*all))
+	}
+}
+
+// barePackets is as much of a net.PacketConn.
+type barePackets struct {
+	net.PacketConn
+	*bareSocket
+}
+
+func (b barePackets) Close() error { return b.bareSocket.Close() }
+
+// A datagram socket without a completion port, with a datagram that has arrived. A stream is
+// refused, and stays as it is.
+func TestAdoptPacketsWithoutPort(t *testing.T) {
+	p, err := completion.Open(&completion.Config{Backend: "iocp"})
+	must(t, err)
+	if _, err := p.AdoptPacketConn(barePackets{bareSocket: newBareSocket(t)}); !errors.Is(err, errors.ErrUnsupported) {
+		t.Errorf("a stream: %v", err)
+	}
+	b := newBareSocketOf(t, windows.SOCK_DGRAM, windows.IPPROTO_UDP)
+	must(t, windows.Bind(b.handle, &windows.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}))
+	if _, err := p.AdoptConn(bareConn{bareSocket: b}); !errors.Is(err, errors.ErrUnsupported) {
+		t.Errorf("datagrams as a stream: %v", err)
+	}
+	bound, err := windows.Getsockname(b.handle)
+	must(t, err)
+	to := netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), uint16(bound.(*windows.SockaddrInet4).Port))
+	other, err := p.ListenPacket("udp4", "127.0.0.1:0")
+	must(t, err)
+	send := &ops.WriteTo{To: other, Buf: completion.Own([]byte("hello")), Addr: to}
+	must(t, p.Await(context.Background(), send))
+	s, err := p.AdoptPacketConn(barePackets{bareSocket: b})
+	must(t, err)
+	if b.handle != windows.InvalidHandle {
+		t.Error("the original is open")
+	}
+	from := addrPort(other)
+	pool := p.NewPool(16, 2)
+	for _, read := range []*ops.ReadFrom{{Buf: completion.Own(make([]byte, 8))}, {Pool: pool}} {
+		read.From = s
+		receives(t, p, read, "hello", from)
+		read.Release()
+		must(t, p.Await(context.Background(), &ops.WriteTo{To: s, Buf: completion.Own([]byte("back")), Addr: from}))
+		receives(t, p, &ops.ReadFrom{From: other, Buf: completion.Own(make([]byte, 8))}, "back", to)
+		must(t, p.Await(context.Background(), send))
+	}
+	must(t, p.Close())
+}
+
+func addrPort(s *completion.PacketSocket) netip.AddrPort {
+	return s.LocalAddr().(*net.UDPAddr).AddrPort()
+}
+
+// receives checks that a ReadFrom has this result.
+func receives(t *testing.T, p *completion.Port, read *ops.ReadFrom, want string, from netip.AddrPort) {
+	t.Helper()
+	must(t, p.Await(context.Background(), read))
+	if got := string(read.Buf.Bytes()); got != want || read.Addr.String() != from.String() {
+		t.Errorf("received %q of %s", got, read.Addr)
 	}
 }

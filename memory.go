@@ -78,6 +78,19 @@ func (m *Memory) Listen(network, address string) (net.Listener, error) {
 	return nil, &net.OpError{Op: "listen", Net: network, Addr: addr, Err: err}
 }
 
+// ListenPacket returns a datagram socket of the test: a net.PacketConn that blocks and supports
+// deadlines. The networks are "udp", "udp4", "udp6" and "unixgram".
+func (m *Memory) ListenPacket(network, address string) (net.PacketConn, error) {
+	addr, at, family, err := resolvePackets(network, address, true)
+	if err == nil {
+		var c net.PacketConn
+		if c, err = m.network.ListenPacket(family, at); err == nil {
+			return c, nil
+		}
+	}
+	return nil, &net.OpError{Op: "listen", Net: network, Addr: addr, Err: err}
+}
+
 // SetHost gives a host these addresses, for Port.Dial on ports of the Memory. Without
 // addresses, the host does not exist any more. A Dial to a host that does not exist ends
 // with a *net.DNSError whose IsNotFound is true. The names of services are "http" and

@@ -30,7 +30,7 @@ var handleCases = append([]testCase{
 	closedPortTakesNoHandles,
 	newSocketIsNotConnected,
 	handlesOfAnotherPortPanic,
-}, slices.Concat(addressCases, adoptCases, adoptStreamCases, watchCases, detachCases, fileCases, blockingCases, lingerCases, systemCases)...)
+}, slices.Concat(addressCases, adoptCases, adoptStreamCases, watchCases, detachCases, packetHandleCases, fileCases, blockingCases, lingerCases, systemCases)...)
 
 // connected checks that a listener accepts a connection that works.
 func connected(e *env, p *completion.Port, l *completion.Listener) {

@@ -9,10 +9,12 @@ import (
 // Network makes the peers of the ports: the other ends of their connections. The
 // suite uses the network of the system, unless OnNetwork selects another. The
 // connections from Dial and Accept must have the methods CloseWrite, SetLinger and
-// SetReadBuffer, as *net.TCPConn has, and a port must be able to adopt them.
+// SetReadBuffer, as *net.TCPConn has, and a port must be able to adopt them and what
+// ListenPacket returns.
 type Network interface {
 	Dial(network, address string) (net.Conn, error)
 	Listen(network, address string) (net.Listener, error)
+	ListenPacket(network, address string) (net.PacketConn, error)
 }
 
 // Option configures a run of the suite.
@@ -56,6 +58,10 @@ func (systemNetwork) Dial(network, address string) (net.Conn, error) {
 
 func (systemNetwork) Listen(network, address string) (net.Listener, error) {
 	return net.Listen(network, address)
+}
+
+func (systemNetwork) ListenPacket(network, address string) (net.PacketConn, error) {
+	return net.ListenPacket(network, address)
 }
 
 // onSystem tells whether the network is the system's.

@@ -22,9 +22,9 @@ type Calls interface {
 	PacketSocket(Family, Address, PacketOptions) (fd int, err error)
 	// ConnectPackets sets the only peer of a datagram socket.
 	ConnectPackets(fd int, to Address) error
-	// Adopt returns a descriptor of our own for the socket behind c, a connection or
-	// listener of package net. c stays as it is.
-	Adopt(c any, listening bool) (fd int, err error)
+	// Adopt returns a descriptor of our own for the socket behind c, which is one of package
+	// net and of this kind. c stays as it is.
+	Adopt(c any, kind SocketKind) (fd int, err error)
 	// AdoptStream returns a descriptor of our own for a file that is a stream and no socket,
 	// such as a pipe. The file stays as it is.
 	AdoptStream(file *os.File) (fd int, err error)
@@ -34,9 +34,9 @@ type Calls interface {
 	// Disown closes a descriptor that Adopt has returned and leaves the socket as it
 	// is: it still belongs to c. Close might change what both share.
 	Disown(fd int)
-	// Share returns a connection or listener of package net for the socket of fd. It has
+	// Share returns a connection, a listener or a net.PacketConn for the socket of fd. It has
 	// a descriptor of its own, so Disown of fd leaves the socket open.
-	Share(fd int, listening bool) (any, error)
+	Share(fd int, kind SocketKind) (any, error)
 	// Descriptor returns the system's number for fd, to be shared with others.
 	Descriptor(fd int) (uintptr, error)
 	// FileRemover returns a function that removes the file of a unix listener: the

@@ -69,3 +69,25 @@ func (h *Handle) keep() {
 	l.users--
 	l.unlock()
 }
+
+// Detach ends the port's ownership of an idle file, which is closed to operations from then on.
+// It returns the calls of the file, which stays open.
+func (f *File) Detach() (FileCalls, Busy) {
+	if f.handle.port == nil {
+		return nil, IsClosed
+	}
+	h := f.handle.lock()
+	switch {
+	case h.state&(closing|draining) != 0:
+		h.mu.Unlock()
+		return nil, IsClosed
+	case h.users > 0 || h.queue[in].tail != nil || h.queue[out].tail != nil || h.state&sending != 0:
+		h.mu.Unlock()
+		return nil, HasWork
+	}
+	h.state |= closing | closed
+	h.mu.Unlock()
+	h.port.takeAtClose(h.Handle)
+	h.port.forgetFile(h.Handle)
+	return f.Calls, NotBusy
+}

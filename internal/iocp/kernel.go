@@ -26,6 +26,7 @@ type Kernel struct {
 type socket struct {
 	generation uint32
 	skips      bool // an operation that succeeds at once has no packet
+	adopted    bool // of a mark: see Adopt
 	in         sys.Transfer
 	// Made when first needed: many sockets only read, and few are listeners. They are
 	// atomic, since the leader also reads them for packets that the engine has not caused.
@@ -45,10 +46,14 @@ func (k *Kernel) Disown(fd int) {
 
 // Adopt leaves a mark for Arm, which moves the socket to the port. The move is the last
 // step that can fail, so a failure before it leaves the socket with package net.
-func (k *Kernel) Adopt(c any, listening bool) (int, error) {
-	fd, err := k.Kernel.Adopt(c, listening)
+func (k *Kernel) Adopt(c any, kind backend.SocketKind) (int, error) {
+	fd, err := k.Kernel.Adopt(c, kind)
 	if err == nil {
-		k.port.sockets.Set(fd, new(socket))
+		mark := &socket{adopted: true}
+		if kind == backend.DatagramSocket {
+			mark.datagrams = new(datagramSocket)
+		}
+		k.port.sockets.Set(fd, mark)
 	}
 	return fd, err
 }

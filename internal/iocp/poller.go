@@ -39,12 +39,13 @@ type Poller struct {
 func (p *Poller) Arm(fd int, generation uint32) syscall.Errno {
 	associate, skip := p.port.Associate, p.skip
 	entry := &socket{generation: generation}
-	switch mark := p.sockets.Get(fd); {
-	case mark == nil:
-	case mark.datagrams != nil: // of PacketSocket
-		entry.datagrams, skip = mark.datagrams, false
-	default: // of Adopt
-		associate = p.port.Move
+	if mark := p.sockets.Get(fd); mark != nil { // of PacketSocket, or of Adopt
+		if mark.datagrams != nil {
+			entry.datagrams, skip = mark.datagrams, false
+		}
+		if mark.adopted {
+			associate = p.port.Move
+		}
 	}
 	skips, errno := associate(fd, skip)
 	if errno == 0 {

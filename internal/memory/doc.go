@@ -7,8 +7,8 @@
 //     nothing and reads no clock, so its caller decides what happens next and when.
 //     The same calls in the same order have the same results.
 //   - Network is a System behind one mutex, for any number of goroutines. Network.Open
-//     returns the backend.Kernel and backend.Poller of one completion port. A Conn and a
-//     Listener are blocking ends for a test. A Network works inside a bubble of
+//     returns the backend.Kernel and backend.Poller of one completion port. A Conn, a
+//     Listener and a PacketConn are blocking ends for a test. A Network works inside a bubble of
 //     testing/synctest: every wait is on a channel or a condition made in that bubble,
 //     with the bubble's clock.
 //

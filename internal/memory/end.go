@@ -47,6 +47,18 @@ func (e *end) errorOf(op string, err error) error {
 	return &net.OpError{Op: op, Net: e.name, Source: e.local, Addr: e.remote, Err: err}
 }
 
+// set runs f, and wakes the goroutines that wait, since f may change what they wait for.
+func (e *end) set(f func()) error {
+	e.network.lock()
+	defer e.network.mu.Unlock()
+	if e.closed {
+		return e.errorOf("set", net.ErrClosed)
+	}
+	f()
+	e.changed.Broadcast()
+	return nil
+}
+
 // close releases the socket.
 func (e *end) close() error {
 	e.network.lock()
@@ -250,18 +262,6 @@ func moment(t time.Time) int64 {
 		return sys.Now() + int64(d)
 	}
 	return Never
-}
-
-// set runs f, and wakes the goroutines that wait, since f may change what they wait for.
-func (c *Conn) set(f func()) error {
-	c.network.lock()
-	defer c.network.mu.Unlock()
-	if c.closed {
-		return c.errorOf("set", net.ErrClosed)
-	}
-	f()
-	c.changed.Broadcast()
-	return nil
 }
 
 // Listener is a test's own listener.

@@ -297,8 +297,8 @@ func (k Kernel) setDatagrams(fd int, f func(s *Socket) backend.Errno) error {
 // FileRemover returns a function that does nothing: a path is only a name here.
 func (Kernel) FileRemover(string) func() { return func() {} }
 
-// Adopt returns another descriptor for the socket of a test's Conn or Listener.
-func (k Kernel) Adopt(c any, listening bool) (int, error) {
+// Adopt returns another descriptor for the socket of a test's Conn, Listener or PacketConn.
+func (k Kernel) Adopt(c any, kind backend.SocketKind) (int, error) {
 	n := k.network
 	n.lock()
 	defer n.mu.Unlock()
@@ -308,9 +308,11 @@ func (k Kernel) Adopt(c any, listening bool) (int, error) {
 		e = &c.end
 	case *Listener:
 		e = &c.end
+	case *PacketConn:
+		e = &c.end
 	}
 	switch {
-	case e == nil || e.network != n || e.socket.Listening() != listening:
+	case e == nil || e.network != n || e.socket.kind() != kind:
 		return -1, fmt.Errorf("%T is no end of this network: %w", c, errors.ErrUnsupported)
 	case e.closed:
 		return -1, net.ErrClosed
@@ -331,8 +333,8 @@ func (Kernel) Watch(uintptr) (int, error) {
 // Disown is Close: the socket has another owner, so only the descriptor is closed.
 func (k Kernel) Disown(fd int) { k.Close(fd) }
 
-// Share returns a Conn or a Listener for the socket of fd.
-func (k Kernel) Share(fd int, listening bool) (any, error) {
+// Share returns a Conn, a Listener or a PacketConn for the socket of fd.
+func (k Kernel) Share(fd int, kind backend.SocketKind) (any, error) {
 	n := k.network
 	n.lock()
 	defer n.mu.Unlock()
@@ -341,10 +343,13 @@ func (k Kernel) Share(fd int, listening bool) (any, error) {
 	if s.family == backend.Unix {
 		name = "unix"
 	}
-	if listening {
+	switch kind {
+	case backend.ListeningSocket:
 		l := &Listener{}
 		l.init(n, s, name)
 		return l, nil
+	case backend.DatagramSocket:
+		return newPacketConn(n, s), nil
 	}
 	return newConn(n, s, name), nil
 }

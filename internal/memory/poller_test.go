@@ -20,7 +20,7 @@ func leader(t *testing.T) (p *Poller, fd int, peer *Conn) {
 		t.Fatal(err)
 	}
 	k := n.Kernel()
-	if fd, err = k.Adopt(a, false); err != nil {
+	if fd, err = k.Adopt(a, backend.StreamSocket); err != nil {
 		t.Fatal(err)
 	}
 	a.Close() // the descriptor keeps the socket

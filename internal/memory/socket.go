@@ -227,8 +227,16 @@ func (k *Socket) hangUp() {
 	}
 }
 
-// Listening reports whether the socket is a listener.
-func (k *Socket) Listening() bool { return k.phase == listening }
+// kind returns the kind of the socket.
+func (k *Socket) kind() backend.SocketKind {
+	switch k.phase {
+	case listening:
+		return backend.ListeningSocket
+	case ofDatagrams:
+		return backend.DatagramSocket
+	}
+	return backend.StreamSocket
+}
 
 // Family returns the socket's address family.
 func (k *Socket) Family() backend.Family { return k.family }

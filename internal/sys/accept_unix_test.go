@@ -7,6 +7,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/completionport/completion/internal/backend"
 	"golang.org/x/sys/unix"
 )
 
@@ -24,7 +25,7 @@ func TestAcceptWithoutForkLock(t *testing.T) {
 	}
 	defer c.Close()
 	k := new(Kernel)
-	fd, err := k.Adopt(l, true)
+	fd, err := k.Adopt(l, backend.ListeningSocket)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,11 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"syscall"
+
+	"github.com/completionport/completion/internal/backend"
 )
 
 // adopt returns a descriptor of our own for a socket of package net. duplicate is the
 // system's way to duplicate a descriptor.
-func adopt(c any, listening bool, duplicate func(fd int, listening bool) (int, error)) (int, error) {
+func adopt(c any, kind backend.SocketKind, duplicate func(fd int, kind backend.SocketKind) (int, error)) (int, error) {
 	sc, ok := c.(syscall.Conn)
 	if !ok {
 		return -1, fmt.Errorf("%T has no descriptor: %w", c, errors.ErrUnsupported)
@@ -21,7 +23,7 @@ func adopt(c any, listening bool, duplicate func(fd int, listening bool) (int, e
 	}
 	fd := -1
 	var inner error
-	if err := raw.Control(func(s uintptr) { fd, inner = duplicate(int(s), listening) }); err != nil {
+	if err := raw.Control(func(s uintptr) { fd, inner = duplicate(int(s), kind) }); err != nil {
 		return -1, err
 	}
 	if errors.Is(inner, syscall.EPROTOTYPE) {

@@ -7,12 +7,40 @@ import (
 	"syscall"
 	"unsafe"
 
+	"github.com/completionport/completion/internal/backend"
 	"golang.org/x/sys/windows"
 )
 
 // Adopt returns a descriptor of our own for a socket of package net: a duplicate. Both
 // descriptors belong to the completion port of Go's runtime until Move is called.
-func (Kernel) Adopt(c any, listening bool) (int, error) { return adopt(c, listening, duplicate) }
+func (Kernel) Adopt(c any, kind backend.SocketKind) (int, error) {
+	fd, err := adopt(c, kind, duplicate)
+	if err == nil && kind == backend.DatagramSocket {
+		err = adoptPackets(fd)
+	}
+	return fd, err
+}
+
+// adoptPackets makes a duplicate of a datagram socket one as from PacketSocket.
+func adoptPackets(fd int) error {
+	domain, errno := domainOf(fd)
+	if errno != 0 {
+		Close(fd)
+		return os.NewSyscallError("getsockopt", errno)
+	}
+	packetDomains.Set(fd, domain)
+	reportUnreachable(fd, Kernel{}.RemoteAddr(fd) != nil)
+	return nil
+}
+
+// domainOf returns the family of a datagram socket.
+func domainOf(fd int) (*int, syscall.Errno) {
+	info, errno := protocolOf(fd)
+	if info.AddressFamily == windows.AF_INET {
+		return &domain4, errno
+	}
+	return &domain6, errno
+}
 
 // AdoptStream fails.
 func (Kernel) AdoptStream(*os.File) (int, error) {
@@ -37,27 +65,24 @@ func (Kernel) Disown(fd int) {
 }
 
 // Share fails: package net can take over a socket only from a file that it has made.
-func (Kernel) Share(int, bool) (any, error) {
+func (Kernel) Share(int, backend.SocketKind) (any, error) {
 	return nil, fmt.Errorf("a socket can't leave its completion port on Windows: %w", errors.ErrUnsupported)
 }
 
 // duplicate returns a new descriptor for the socket of fd. It fails with EPROTOTYPE if the
-// socket is no stream socket of TCP or unix, or if listening is true and the socket is no
-// listener, or false and it is one.
-func duplicate(fd int, listening bool) (int, error) {
+// socket is not of this kind, or of another protocol than TCP, UDP and unix.
+func duplicate(fd int, kind backend.SocketKind) (int, error) {
 	info, errno := protocolOf(fd)
 	if errno != 0 {
 		return -1, os.NewSyscallError("getsockopt", errno)
 	}
-	const acceptConn = 2 // SO_ACCEPTCONN
-	accepts, size := int32(0), int32(4)
-	called("getsockopt")
-	err := getsockopt(windows.Handle(fd), windows.SOL_SOCKET, acceptConn, (*byte)(unsafe.Pointer(&accepts)), &size)
-	if err != nil {
-		return -1, os.NewSyscallError("getsockopt", asErrno(err))
-	}
-	if !isStream(&info) || (accepts != 0) != listening {
+	if !isOf(&info, kind) {
 		return -1, syscall.EPROTOTYPE
+	}
+	if kind != backend.DatagramSocket {
+		if err := checkListens(fd, kind == backend.ListeningSocket); err != nil {
+			return -1, err
+		}
 	}
 	if errno := called("WSADuplicateSocket"); errno != 0 {
 		return -1, os.NewSyscallError("WSADuplicateSocket", errno)
@@ -78,13 +103,31 @@ func duplicate(fd int, listening bool) (int, error) {
 	return int(dup), nil
 }
 
-// isStream reports whether a socket is of a kind that this package opens.
-func isStream(info *windows.WSAProtocolInfo) bool {
+// checkListens fails with EPROTOTYPE unless a stream socket is a listener, or none.
+func checkListens(fd int, wanted bool) error {
+	const acceptConn = 2 // SO_ACCEPTCONN
+	accepts, size := int32(0), int32(4)
+	called("getsockopt")
+	err := getsockopt(windows.Handle(fd), windows.SOL_SOCKET, acceptConn, (*byte)(unsafe.Pointer(&accepts)), &size)
+	switch {
+	case err != nil:
+		return os.NewSyscallError("getsockopt", asErrno(err))
+	case (accepts != 0) != wanted:
+		return syscall.EPROTOTYPE
+	}
+	return nil
+}
+
+// isOf reports whether a socket is of a kind that this package opens.
+func isOf(info *windows.WSAProtocolInfo, kind backend.SocketKind) bool {
+	isInet := info.AddressFamily == windows.AF_INET || info.AddressFamily == windows.AF_INET6
+	if kind == backend.DatagramSocket {
+		return info.SocketType == windows.SOCK_DGRAM && isInet && info.Protocol == windows.IPPROTO_UDP
+	}
 	if info.SocketType != windows.SOCK_STREAM {
 		return false
 	}
-	switch info.AddressFamily {
-	case windows.AF_INET, windows.AF_INET6:
+	if isInet {
 		return info.Protocol == windows.IPPROTO_TCP
 	}
 	return info.AddressFamily == windows.AF_UNIX

@@ -160,8 +160,8 @@ func netAddr(sa unix.Sockaddr) net.Addr {
 }
 
 // Adopt returns a descriptor of our own for a socket of package net.
-func (k *Kernel) Adopt(c any, listening bool) (int, error) {
-	fd, err := adopt(c, listening, duplicate)
+func (k *Kernel) Adopt(c any, kind backend.SocketKind) (int, error) {
+	fd, err := adopt(c, kind, duplicate)
 	if err == nil {
 		k.shared.add(fd)
 	}
@@ -175,16 +175,19 @@ func (k *Kernel) Disown(fd int) {
 	unix.Close(fd)
 }
 
-// Share returns a connection or listener of package net for the socket of fd.
-func (*Kernel) Share(fd int, listening bool) (any, error) {
+// Share returns a connection, a listener or a net.PacketConn for the socket of fd.
+func (*Kernel) Share(fd int, kind backend.SocketKind) (any, error) {
 	dup, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 0)
 	if err != nil {
 		return nil, os.NewSyscallError("fcntl", err)
 	}
 	file := os.NewFile(uintptr(dup), "")
 	defer file.Close() // package net makes a duplicate, too
-	if listening {
+	switch kind {
+	case backend.ListeningSocket:
 		return net.FileListener(file)
+	case backend.DatagramSocket:
+		return net.FilePacketConn(file)
 	}
 	if _, err := familyOf(fd); err == unix.ENOTSOCK {
 		return nil, fmt.Errorf("the stream is no socket: %w", errors.ErrUnsupported)
@@ -193,19 +196,11 @@ func (*Kernel) Share(fd int, listening bool) (any, error) {
 }
 
 // duplicate returns a new descriptor for the socket of fd. It fails with ENOTSOCK if fd is
-// no socket. It fails with EPROTOTYPE if the socket is no stream socket of TCP or unix, or
-// if listening is true and the socket is no listener, or false and it is one.
-func duplicate(fd int, listening bool) (int, error) {
-	kind, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_TYPE)
-	if err != nil {
-		return -1, os.NewSyscallError("getsockopt", err)
-	}
-	accepts, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_ACCEPTCONN)
-	if err != nil && !tellsNot(err) {
-		return -1, os.NewSyscallError("getsockopt", err)
-	}
-	if kind != unix.SOCK_STREAM || err == nil && (accepts != 0) != listening || !isKnown(fd) {
-		return -1, syscall.EPROTOTYPE
+// no socket. It fails with EPROTOTYPE if the socket is not of this kind, or of another protocol
+// than TCP, UDP and unix.
+func duplicate(fd int, kind backend.SocketKind) (int, error) {
+	if err := checkKind(fd, kind); err != nil {
+		return -1, err
 	}
 	dup, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 0)
 	if err != nil {
@@ -223,11 +218,31 @@ func duplicate(fd int, listening bool) (int, error) {
 	return dup, nil
 }
 
-// isKnown reports whether a stream socket is of TCP or unix. Others, of AF_VSOCK or
+// checkKind fails with EPROTOTYPE if duplicate does.
+func checkKind(fd int, kind backend.SocketKind) error {
+	is, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_TYPE)
+	if err != nil {
+		return os.NewSyscallError("getsockopt", err)
+	}
+	accepts, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_ACCEPTCONN)
+	if err != nil && !tellsNot(err) {
+		return os.NewSyscallError("getsockopt", err)
+	}
+	wanted, protocols := unix.SOCK_STREAM, tcpProtocols
+	if kind == backend.DatagramSocket {
+		wanted, protocols = unix.SOCK_DGRAM, []int{unix.IPPROTO_UDP}
+	}
+	if is != wanted || err == nil && (accepts != 0) != (kind == backend.ListeningSocket) || !isKnown(fd, protocols) {
+		return syscall.EPROTOTYPE
+	}
+	return nil
+}
+
+// isKnown reports whether a socket is of one of these protocols or unix. Others, of AF_VSOCK or
 // SCTP for instance, have rules of their own for short counts, ends and errors. A socket
 // whose family the system does not return may be a TCP socket whose connection is dead: it
 // is accepted, and its reads will return the error.
-func isKnown(fd int) bool {
+func isKnown(fd int, protocols []int) bool {
 	family, err := familyOf(fd)
 	switch {
 	case err != nil:
@@ -240,7 +255,7 @@ func isKnown(fd int) bool {
 		return true
 	}
 	protocol, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, protocolOption)
-	return err != nil || slices.Contains(tcpProtocols, protocol)
+	return err != nil || slices.Contains(protocols, protocol)
 }
 
 // tellsNot reports whether err means that the system does not return the value of an

@@ -7,6 +7,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/completionport/completion/internal/backend"
 	"golang.org/x/sys/unix"
 )
 
@@ -26,7 +27,7 @@ func TestReadOfAdoptedBehindUrgentData(t *testing.T) {
 	defer urgent.Store(urgent.Swap(false))
 	a, b := connsOfTCP(t)
 	kernel := &Kernel{}
-	reader, err := kernel.Adopt(a, false)
+	reader, err := kernel.Adopt(a, backend.StreamSocket)
 	a.Close()
 	if err != nil {
 		t.Fatal(err)
