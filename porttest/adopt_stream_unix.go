@@ -3,6 +3,7 @@
 package porttest
 
 import (
+	"errors"
 	"net"
 	"os"
 	"path/filepath"
@@ -16,6 +17,7 @@ import (
 var streamOfFileCases = []testCase{
 	streamReads,
 	streamWrites,
+	streamHasNoRights,
 	streamKeepsItsFlags,
 	streamClosesTheOriginal,
 	streamOfAClosedFile,
@@ -173,6 +175,30 @@ func streamWrites(e *env) {
 		equal(e, "N", more.N(), 10)
 		equal(e, t.name, t.receive(e, 18), "one two three four")
 		is(e, s.Close(), nil)
+	}
+}
+
+// streamHasNoRights: a ReadRights is a Read, a WriteRights a Write, and descriptors are refused.
+func streamHasNoRights(e *env) {
+	e.needsStreams()
+	p := e.port(nil)
+	for _, t := range e.tubes() {
+		r, w := e.stream(p, t.r), e.stream(p, t.w)
+		read := &ops.ReadRights{From: r, Buf: own(10)}
+		e.submit(p, read)
+		e.idle(p)
+		write := &ops.WriteRights{To: w, Buf: text("hello")}
+		e.submit(p, write)
+		e.expectAll(p, nil, read, write)
+		got := string(read.Buf.Bytes())
+		for len(got) < 5 { // a terminal may be written to byte by byte
+			is(e, p.Await(e.ctx, read), nil)
+			got += string(read.Buf.Bytes())
+		}
+		equal(e, t.name, got, "hello")
+		write.Rights.Descriptors = []int{0}
+		is(e, p.Await(e.ctx, write), errors.ErrUnsupported)
+		equal(e, "N", write.N(), 0)
 	}
 }
 

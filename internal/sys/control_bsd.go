@@ -26,7 +26,11 @@ var reportOptions = append([]reportOption{
 func (*Kernel) ReadControl(fd int, parts [][]byte, c *backend.Control) (int, syscall.Errno) {
 	room := new(controlRoom).bytes()
 	n, used, flags, _, err := unix.RecvmsgBuffers(fd, parts, room, unix.MSG_DONTWAIT|closeOnExec)
-	if err != nil {
+	switch err {
+	case nil:
+	case unix.ENOTSOCK:
+		return readStreamV(fd, parts)
+	default:
 		return 0, asErrno(err)
 	}
 	haveControl(c, room[:used], flags, n == 0)

@@ -145,6 +145,9 @@ func (k *Kernel) ReadControl(fd int, parts [][]byte, c *backend.Control) (n int,
 			break
 		}
 	}
+	if errno == unix.ENOTSOCK {
+		return readStreamV(fd, parts)
+	}
 	return n, errno
 }
 
