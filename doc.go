@@ -145,7 +145,7 @@
 //
 //   - Operations that were queued behind the Write, and operations that are submitted in
 //     that direction, end with ErrWriteAborted and send nothing. This holds for Write,
-//     CloseWrite and Connect.
+//     CloseWrite, Connect, and a Poll for writing.
 //   - If one of these operations was cancelled, timed out, was closed or was above
 //     Config.MaxInFlight before it was aborted, it ends with that error instead.
 //

@@ -57,8 +57,8 @@ func (o *Copy) Describe(r *core.Request) {
 func (o *Copy) Progress() int64 { return core.CopyingOf(&o.Copier).Progress() }
 
 // Lost returns the number of bytes that were read from From and not sent to To. It is above 0
-// only if the Copy has ended with an error. On Windows, where N of a cancelled write is a lower
-// bound, Lost is an upper bound. Lost panics while the port owns the Copy.
+// only if the Copy has ended with an error. On Windows and with TLS, where N of a write that was
+// cut short is a lower bound, Lost is an upper bound. Lost panics while the port owns the Copy.
 func (o *Copy) Lost() int64 {
 	n := o.N() // panics while the port owns it
 	return core.CopyingOf(&o.Copier).Taken() - int64(n)

@@ -116,8 +116,12 @@ func copyCancelledHalfWay(e *env) {
 	behind := &ops.Write{To: o.To, Buf: text("behind")}
 	e.submit(p, behind)
 	e.idle(p)
+	if o.Progress() < 1 {
+		e.Error("no progress, although the peer has received a byte")
+	}
 	equal(e, "cancelled", p.Cancel(o), true)
 	e.expectInAnyOrderWith(p, map[completion.Operation]error{o: completion.ErrCanceled, behind: completion.ErrWriteAborted})
+	equal(e, "progress", o.Progress(), int64(o.N()))
 	rest := e.readToEnd(p, o.From)
 	if n := o.N() + int(o.Lost()) + rest; n != stuckBytes {
 		e.Errorf("%d sent, %d lost, %d left: not %d", o.N(), o.Lost(), rest, stuckBytes)

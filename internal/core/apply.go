@@ -12,6 +12,9 @@ func (h *locked) apply(d direction, s *Slot, r callResult) {
 	h.setLatch(d, r.verdict)
 	rec := s.record()
 	rec.n += int64(r.n)
+	if s.kind == backend.Copy {
+		copyingOf(s.op).sum.Store(rec.n)
+	}
 	s.progress &^= cutShort // unless this call has cut it short
 	if h.errno == 0 && r.fatal {
 		h.errno = uint16(r.failure.Errno)

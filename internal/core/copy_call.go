@@ -154,7 +154,6 @@ func (c *Copying) rest(held int) []byte { return c.memory[c.used-held : c.used] 
 // the half in has the turn.
 func (c *Copying) sent(s *Slot, n int) callResult {
 	rec, p := s.record(), c.To.port
-	c.sum.Store(rec.n + int64(n))
 	if n < c.held(s) {
 		return callResult{verdict: progressed, n: n} // the next call finds out why
 	}

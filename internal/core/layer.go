@@ -329,6 +329,5 @@ func (c *Copying) sentThrough(s *Slot, n int, owes bool) callResult {
 	if !owes {
 		return c.sent(s, n)
 	}
-	c.sum.Store(s.record().n + int64(n))
 	return callResult{verdict: progressed, n: n, cut: true}
 }
