@@ -1,13 +1,11 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"time"
 
 	"github.com/completionport/completion/bench/internal/echo"
-	"github.com/completionport/completion/bench/internal/system"
 )
 
 // contest is a comparison of two programs.
@@ -132,33 +130,12 @@ func (c contest) work(contestant, messages int) echo.Work {
 func (c contest) round(setups []*echo.Setup, counts, order [contestants]int) (round, error) {
 	var r round
 	for _, i := range order {
-		before, err := watch()
-		if err != nil {
+		var err error
+		if r.samples[i], r.foreign[i], err = setups[i].Watch(c.work(i, counts[i])); err != nil {
 			return r, err
 		}
-		if r.samples[i], err = setups[i].Measure(c.work(i, counts[i])); err != nil {
-			return r, err
-		}
-		after, err := watch()
-		if err != nil {
-			return r, err
-		}
-		own := r.samples[i].ServerCPU + r.samples[i].CPU + after.own - before.own
-		r.foreign[i] = float64(after.machine-before.machine-own) / float64(after.time.Sub(before.time))
 	}
 	return r, nil
-}
-
-// clocks are the clocks that are read together before and after a measurement.
-type clocks struct {
-	time         time.Time
-	machine, own time.Duration
-}
-
-func watch() (clocks, error) {
-	machine, err := system.MachineCPU()
-	own, ownErr := system.OwnCPU()
-	return clocks{time.Now(), machine, own}, errors.Join(err, ownErr)
 }
 
 // line returns a line about a round: CPU time per message and foreign load of each

@@ -15,7 +15,7 @@ type await struct {
 	ports     []*completion.Port
 	listeners []*completion.Listener
 	buffer    int
-	store     *store // nil for an echo
+	store     *Store // nil for an echo
 	running   sync.WaitGroup
 }
 
@@ -24,7 +24,7 @@ func serveAwait(s Spec, buffer int) (Serving, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &await{spec: s, ports: ports, listeners: listeners, buffer: buffer, store: s.newStore()}
+	a := &await{spec: s, ports: ports, listeners: listeners, buffer: buffer, store: s.NewStore()}
 	for i := range ports {
 		a.running.Go(func() { a.run(ports[i], listeners[i]) })
 	}

@@ -14,6 +14,8 @@
 // With Spec.Keys, the first three are key-value servers instead: they parse requests of
 // Redis' protocol, look the key up and answer with its value.
 //
+// Register adds programs of others, which may be executables that are not written in Go.
+//
 // An environment variable makes a process a server or a load. So every program that uses
 // this package calls RunChild before anything else in main or TestMain.
 package echo

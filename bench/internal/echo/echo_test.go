@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"maps"
 	"net"
@@ -20,6 +21,14 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	Register("added", Program{Serve: serveNet})
+	Register("line", Program{Command: func(s Spec, buffer int) ([]string, error) {
+		if s.Keys > 0 {
+			return nil, errors.New("no store")
+		}
+		const answers = `echo "{\"Value\":\"$0\"}"; read command; echo '{"Value":4242}'; read command; exit 0`
+		return []string{"/bin/sh", "-c", answers, fmt.Sprint(buffer)}, nil
+	}})
 	RunChild()
 	goleak.VerifyTestMain(m)
 }

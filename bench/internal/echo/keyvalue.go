@@ -11,8 +11,8 @@ import (
 // The part of a key-value server without connections: it handles requests of Redis'
 // protocol (RESP), as many as have come, whole or in pieces.
 
-// store holds the values.
-type store struct {
+// Store holds the values of a key-value server. Its methods may be called concurrently.
+type Store struct {
 	mu     sync.RWMutex
 	values map[string][]byte
 }
@@ -43,25 +43,25 @@ func putKey(request []byte, n int) {
 
 func valueOf(n int) []byte { return fmt.Appendf(nil, "%0*d", valueSize, n) }
 
-// newStore returns a store, or nil for an echo server.
-func (s Spec) newStore() *store {
+// NewStore returns the store of a program, or nil for an echo server.
+func (s Spec) NewStore() *Store {
 	if s.Keys == 0 {
 		return nil
 	}
 	return newStore(s.Keys)
 }
 
-func newStore(keys int) *store {
-	s := &store{values: make(map[string][]byte, keys)}
+func newStore(keys int) *Store {
+	s := &Store{values: make(map[string][]byte, keys)}
 	for n := range keys {
 		s.values[keyOf(n)] = valueOf(n)
 	}
 	return s
 }
 
-// answer handles the complete requests at the beginning of in. It appends the answers to
+// Answer handles the complete requests at the beginning of in. It appends the answers to
 // out and returns the rest of in.
-func (s *store) answer(in, out []byte) (rest, answers []byte, err error) {
+func (s *Store) Answer(in, out []byte) (rest, answers []byte, err error) {
 	var arguments [4][]byte
 	for len(in) > 0 {
 		words, behind, err := parse(in, arguments[:0])
@@ -77,7 +77,7 @@ func (s *store) answer(in, out []byte) (rest, answers []byte, err error) {
 }
 
 // do performs one command.
-func (s *store) do(words [][]byte, out []byte) []byte {
+func (s *Store) do(words [][]byte, out []byte) []byte {
 	switch {
 	case len(words) == 2 && bytes.EqualFold(words[0], []byte("GET")):
 		s.mu.RLock()

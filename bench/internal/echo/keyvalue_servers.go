@@ -20,7 +20,7 @@ func (n *goNet) serveStore(conn net.Conn) {
 		if err != nil {
 			return
 		}
-		rest, answers, err := n.store.answer(in[:kept+count], out[:0])
+		rest, answers, err := n.store.Answer(in[:kept+count], out[:0])
 		if err != nil || len(rest) == len(in) {
 			return
 		}
@@ -42,7 +42,7 @@ func (a *await) serveStore(port *completion.Port, conn *completion.Socket) {
 	in.Resize(0)
 	read, write := &ops.Read{From: conn, Buf: in, Append: true}, &ops.Write{To: conn, Buf: out}
 	for port.Await(ctx, read) == nil {
-		rest, answers, err := a.store.answer(in.Bytes(), out.Memory()[:0])
+		rest, answers, err := a.store.Answer(in.Bytes(), out.Memory()[:0])
 		if err != nil {
 			return
 		}
@@ -72,7 +72,7 @@ func (w *worker) receivedStore(c *queueConn) {
 	if r.own == nil {
 		r.own = completion.Own(make([]byte, w.buffer))
 	}
-	rest, answers, err := w.store.answer(in, r.own.Memory()[:0])
+	rest, answers, err := w.store.Answer(in, r.own.Memory()[:0])
 	c.rest = append(c.rest[:0], rest...)
 	c.Release()
 	switch {

@@ -17,15 +17,16 @@ type Work struct {
 
 // Result is the load's result of one Work.
 type Result struct {
-	Elapsed       time.Duration
-	CPU           time.Duration // of the load process
-	P50, P99, Max time.Duration // from the send of a message until its last byte is back
+	Elapsed time.Duration
+	CPU     time.Duration // of the load process
+	// From the send of a message until its last byte is back.
+	P50, P99, P999, Max time.Duration
 }
 
 // StartLoad starts a load process for the server at that address. With a CPU of -1 the
 // system chooses.
 func StartLoad(addr string, cpu int) (*Load, error) {
-	process, err := start("load", "", role{Target: addr}, cpu, nil, nil)
+	process, err := start("load", []string{""}, role{Target: addr}, cpu, nil, nil)
 	if err != nil {
 		return nil, err
 	}

@@ -180,7 +180,7 @@ func (l *load) run(w Work) (Result, error) {
 	if err := l.loop(); err != nil {
 		return Result{}, err
 	}
-	r := Result{Elapsed: l.now() - start, P50: l.latency.Quantile(0.5), P99: l.latency.Quantile(0.99), Max: l.latency.Max()}
+	r := Result{Elapsed: l.now() - start, P50: l.latency.Quantile(0.5), P99: l.latency.Quantile(0.99), P999: l.latency.Quantile(0.999), Max: l.latency.Max()}
 	after, err := system.OwnCPU()
 	r.CPU = after - cpu
 	return r, err

@@ -11,7 +11,7 @@ type goNet struct {
 	spec     Spec
 	listener net.Listener
 	buffer   int
-	store    *store // nil for an echo
+	store    *Store // nil for an echo
 	running  sync.WaitGroup
 }
 
@@ -20,7 +20,7 @@ func serveNet(s Spec, buffer int) (Serving, error) {
 	if err != nil {
 		return nil, err
 	}
-	n := &goNet{spec: s, listener: listener, buffer: buffer, store: s.newStore()}
+	n := &goNet{spec: s, listener: listener, buffer: buffer, store: s.NewStore()}
 	n.running.Go(n.run)
 	return n, nil
 }

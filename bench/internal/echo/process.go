@@ -104,19 +104,19 @@ type child struct {
 	out  *json.Decoder
 }
 
-// start starts exe as a child in that role. With a CPU of -1 the system chooses. wrap is
-// put before the command line.
-func start(name, exe string, r role, cpu int, wrap, env []string) (*child, error) {
+// start starts a command line as a child in that role. An empty name of the executable is
+// this one. With a CPU of -1 the system chooses. wrap is put before the command line.
+func start(name string, line []string, r role, cpu int, wrap, env []string) (*child, error) {
 	text, err := json.Marshal(r)
 	if err != nil {
 		return nil, err
 	}
-	if exe == "" {
-		if exe, err = os.Executable(); err != nil {
+	if line[0] == "" {
+		if line[0], err = os.Executable(); err != nil {
 			return nil, err
 		}
 	}
-	line := append(wrap, exe)
+	line = append(wrap, line...)
 	cmd := exec.Command(line[0], line[1:]...)
 	cmd.Env = append(append(os.Environ(), env...), childVariable+"="+string(text))
 	cmd.Stderr = os.Stderr

@@ -30,7 +30,7 @@ type worker struct {
 	work work
 	free *reply
 
-	store  *store // nil for an echo
+	store  *Store // nil for an echo
 	buffer int
 }
 
@@ -55,7 +55,7 @@ func serveQueue(s Spec, buffer int) (Serving, error) {
 		return nil, err
 	}
 	q := &queue{ports: ports, listeners: listeners}
-	store := s.newStore()
+	store := s.NewStore()
 	for i, port := range ports {
 		pool := port.NewPool(buffer, queueBuffers)
 		port.Submit(&ops.Accept{On: listeners[i]})

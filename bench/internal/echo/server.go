@@ -47,7 +47,11 @@ func StartServer(o ServerOptions) (*Server, error) {
 	if o.Pin {
 		cpu = o.CPU
 	}
-	process, err := start("server "+o.Spec.String(), o.Exe, role{Server: &o}, cpu, wrap, env)
+	line, err := o.command()
+	if err != nil {
+		return nil, err
+	}
+	process, err := start("server "+o.Spec.String(), line, role{Server: &o}, cpu, wrap, env)
 	if err != nil {
 		return nil, err
 	}
@@ -84,6 +88,9 @@ func (s *Server) Burned() (rounds uint64, err error) {
 	err = s.process.ask(command{Name: "burned"}, &rounds)
 	return rounds, err
 }
+
+// Pid returns the number of the process, which is that of strace with Trace.
+func (s *Server) Pid() int { return s.process.cmd.Process.Pid }
 
 // Close ends the process and waits for it.
 func (s *Server) Close() error { return s.process.Close() }

@@ -75,6 +75,33 @@ func (s *Setup) Measure(w Work) (Sample, error) {
 	return Sample{result, w.Messages, after - before}, err
 }
 
+// clocks are the clocks that are read together before and after a measurement.
+type clocks struct {
+	time         time.Time
+	machine, own time.Duration
+}
+
+func watch() (clocks, error) {
+	machine, err := system.MachineCPU()
+	own, ownErr := system.OwnCPU()
+	return clocks{time.Now(), machine, own}, errors.Join(err, ownErr)
+}
+
+// Watch is Measure. It also returns the share of one CPU that programs other than server,
+// load and this process used meanwhile.
+func (s *Setup) Watch(w Work) (sample Sample, foreign float64, err error) {
+	before, err := watch()
+	if err != nil {
+		return Sample{}, 0, err
+	}
+	if sample, err = s.Measure(w); err != nil {
+		return Sample{}, 0, err
+	}
+	after, err := watch()
+	own := sample.ServerCPU + sample.CPU + after.own - before.own
+	return sample, float64(after.machine-before.machine-own) / float64(after.time.Sub(before.time)), err
+}
+
 // run performs the work, beside the hog if there is one. Hogs of other servers do not run
 // meanwhile.
 func (s *Setup) run(w Work) (Result, error) {

@@ -4,13 +4,13 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
 )
 
-// Programs are the names of the programs under test.
+// Programs are the names of the programs under test that this package has. Register adds
+// others.
 var Programs = []string{"queue", "await", "net", "floor"}
 
 // Spec names a program under test and configures it.
@@ -30,8 +30,8 @@ type Spec struct {
 func Parse(text string) (Spec, error) {
 	words := strings.Split(text, ",")
 	s := Spec{Program: words[0]}
-	if !slices.Contains(Programs, s.Program) {
-		return s, fmt.Errorf("echo: no program %q: there are %s", s.Program, strings.Join(Programs, ", "))
+	if !exists(s.Program) {
+		return s, fmt.Errorf("echo: no program %q: there are %s", s.Program, strings.Join(names(), ", "))
 	}
 	for _, word := range words[1:] {
 		key, value, _ := strings.Cut(word, "=")
@@ -117,7 +117,10 @@ func Serve(s Spec, buffer int) (Serving, error) {
 		}
 		return nil, errors.New("echo: floor is no key-value server")
 	}
-	return nil, fmt.Errorf("echo: no program %q", s.Program)
+	if p := registered[s.Program]; p.Serve != nil {
+		return p.Serve(s, buffer)
+	}
+	return nil, fmt.Errorf("echo: no program %q in this process", s.Program)
 }
 
 // work is the work of a handler on a message before it answers: it hashes bytes.

@@ -15,16 +15,21 @@ import (
 // and takes the difference. A traced program is slow, so a poll finds more ready
 // connections than without strace.
 func CountCalls(s Spec, conns, size, messages int) (map[string]float64, error) {
-	idle, err := traced(s, conns, Work{Size: size})
+	return CountCallsOf(s, conns, Work{Size: size, Messages: messages, Keys: s.Keys})
+}
+
+// CountCallsOf is CountCalls for the messages of any work on its own connections.
+func CountCallsOf(s Spec, conns int, w Work) (map[string]float64, error) {
+	idle, err := traced(s, conns, Work{Size: w.Size})
 	if err != nil {
 		return nil, err
 	}
-	busy, err := traced(s, conns, Work{Size: size, Messages: messages})
+	busy, err := traced(s, conns, w)
 	if err != nil {
 		return nil, err
 	}
 	for name := range busy {
-		busy[name] = max(0, busy[name]-idle[name]) / float64(messages)
+		busy[name] = max(0, busy[name]-idle[name]) / float64(w.Messages)
 	}
 	return busy, nil
 }
