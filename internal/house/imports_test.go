@@ -44,7 +44,7 @@ var arrows = map[string]string{
 	"bench/internal/system": "",
 	"bench/internal/echo":   ". ops bench/internal/stat bench/internal/system",
 	"bench/hold":            "bench/internal/echo",
-	"bench/pair":            "bench/internal/echo bench/internal/stat bench/internal/system",
+	"bench/pair":            "bench/internal/echo bench/internal/stat",
 	"bench/programs":        ". ops iotls bench/internal/stat bench/internal/system",
 	"bench/soak":            ". ops bench/internal/stat internal/fault internal/sys",
 	"examples/chat":         ". iotls ops optrace",
@@ -73,7 +73,7 @@ var strangers = map[string]string{
 
 // modules are folders with a go.mod of their own. They are users of the library, and import
 // what it may not.
-var modules = []string{"examples/bubble", "bench/dns"}
+var modules = []string{"examples/bubble", "bench/dns", "bench/compare", "bench/compare/peers", "bench/plot"}
 
 func TestWhoImportsWhom(t *testing.T) {
 	for _, s := range sources(t) {
