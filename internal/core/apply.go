@@ -10,11 +10,7 @@ func (h *locked) apply(d direction, s *Slot, r callResult) {
 		return
 	}
 	h.setLatch(d, r.verdict)
-	rec := s.record()
-	rec.n += int64(r.n)
-	if s.kind == backend.Copy {
-		copyingOf(s.op).sum.Store(rec.n)
-	}
+	s.add(r.n)
 	s.progress &^= cutShort // unless this call has cut it short
 	if h.errno == 0 && r.fatal {
 		h.errno = uint16(r.failure.Errno)
@@ -39,6 +35,15 @@ func (h *locked) apply(d direction, s *Slot, r callResult) {
 	default:
 		s.enter(Queued)
 		h.goOnWaiting(d, s, r)
+	}
+}
+
+// add counts n more bytes, which the program of a Copy can see already now.
+func (s *Slot) add(n int) {
+	rec := s.record()
+	rec.n += int64(n)
+	if s.kind == backend.Copy {
+		copyingOf(s.op).sum.Store(rec.n)
 	}
 }
 

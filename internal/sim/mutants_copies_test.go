@@ -48,8 +48,8 @@ var mutantsOfCopies = []mutant{
 		{"(c.turn.Load()&inHasTurn != 0 || c.held(s) == 0):", "c.turn.Load()&inHasTurn != 0:"}}},
 	{"HalfOutEndsWithItsBytes", "intent.go", []edit{
 		{"(c.turn.Load()&inHasTurn != 0 || c.held(s) == 0):", "true:"}}},
-	{"ProgressBehindTheEnd", "copy_call.go", []edit{
-		{"\trec, p := s.record(), c.To.port\n\tc.sum.Store(rec.n + int64(n))", "\trec, p := s.record(), c.To.port\n\tc.sum.Store(rec.n)"}}},
+	{"ProgressBehindTheEnd", "apply.go", []edit{
+		{"sum.Store(rec.n)", "sum.Store(rec.n - int64(n))"}}},
 	{"TakenByTheLastUse", "copying.go", []edit{
 		{"\tc.taken = 0\n", ""}}},
 	{"ShutdownForgetsACallOfACopy", "copying.go", []edit{
