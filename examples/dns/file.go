@@ -229,7 +229,10 @@ func nameOf(text string, origin []byte) ([]byte, error) {
 		if len(label) == 0 || len(label) > mostLabel || strings.ContainsAny(label, `\"`) {
 			return nil, fmt.Errorf("%q is no name", text)
 		}
-		name = append(append(name, byte(len(label))), strings.ToLower(label)...)
+		name = append(name, byte(len(label)))
+		for i := range len(label) { // not a rune at a time: a label has any bytes
+			name = append(name, lower(label[i]))
+		}
 	}
 	if name = append(name, origin...); len(name) > mostName {
 		return nil, fmt.Errorf("%q is too long", text)

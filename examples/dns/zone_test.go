@@ -74,6 +74,7 @@ func TestZoneMistakes(t *testing.T) {
 func FuzzZone(f *testing.F) {
 	f.Add(exampleZone)
 	f.Add("$ORIGIN test.\n@ 1 SOA a b ( 1 2 3 4 5 )\n* MX 1 @ \"")
+	f.Add("$ORIGIN test.\n@ 1 SOA a b ( 1 2 3 4 5 )\n\xcd TXT c") // no UTF-8
 	f.Fuzz(func(t *testing.T, text string) {
 		if z, err := parseZone(text); err == nil {
 			query := append(make([]byte, headerSize), z.origin...)
