@@ -144,6 +144,8 @@ func (w *world) checkFailure(u *use) {
 // hasReason reports whether something has happened that causes this outcome.
 func (w *world) hasReason(u *use, code core.Code) bool {
 	switch code {
+	case core.Foreign:
+		return !u.isPoll() || u.socket.layer != nil
 	case core.Canceled:
 		return u.cancelTried
 	case core.DeadlineExceeded:

@@ -16,7 +16,13 @@ func without(list []*use, u *use) []*use {
 
 // copyHalfWay reports whether u is a copy that has ended with an error after some bytes.
 func (u *use) copyHalfWay() bool {
-	return u.moved > 0 && !u.unfinished() && core.FailureOf(u.op) != nil && u.op.use == u || u.handedOut && u.moved > 0 && u.failure != nil
+	switch {
+	case u.moved == 0 && !u.cut:
+		return false
+	case u.handedOut:
+		return u.failure != nil
+	}
+	return !u.unfinished() && core.FailureOf(u.op) != nil
 }
 
 // checkMost: a copy takes no more than its count.

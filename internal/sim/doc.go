@@ -22,7 +22,8 @@
 //
 // Three worlds in ten also have datagram sockets (mail.go), a file and a work pool (files.go).
 // The choices that add them to a plan are its last ones (plan_others.go). Three worlds in ten
-// have copies between their sockets, and polls (plan_copies.go).
+// have copies between their sockets, and polls (plan_copies.go). Some of these sockets have a layer
+// (layers.go).
 //
 // One world in two hundred keeps its leader busy for a while (busy.go). Each look of the
 // leader finds an event, loops find more items in the queue than they may dequeue between

@@ -65,6 +65,7 @@ const (
 	copyLost         // a copy ends with bytes that did not reach its target
 	sameSocket       // a copy from a socket to itself
 	probedInVain     // a poll finds a socket that is not ready
+	owesBytes        // a layer takes bytes of a write that it has not sent
 	// With kqueue only.
 	refusedHalfWay // the second of two changes fails
 	changedClosed  // a change fails because its descriptor is closed
@@ -122,6 +123,7 @@ var faultNames = [faults]string{
 	"short batch", "short send", "error behind datagrams", "error of an earlier datagram", "function panics",
 	"function hears its context", "tried in vain",
 	"bytes spliced", "splice not supported", "no pipe", "bytes of a copy lost", "copy to its own source", "poll in vain",
+	"bytes owed by a layer",
 	"second change refused", "change of a closed descriptor", "EINTR on a change", "EINTR on a wait", "lingering with events",
 	"stale event of a reused number", "reopened at once",
 	"extra Write event", "Write before Read", "EV_EOF with data left", "EV_EOF with fflags",

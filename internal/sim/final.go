@@ -94,6 +94,7 @@ func (w *world) checkSocket(s *socket) {
 		w.fail("the handle of socket %d was not closed", s.number)
 	}
 	w.checkClosedWrites(s)
+	s.layer.checkClosed()
 	read, written := 0, 0
 	for _, u := range s.uses {
 		switch u.kind {

@@ -201,12 +201,26 @@ func (w *world) canBeCalled(u *use, mask backend.Readiness) string {
 	isUp := u.socket.phase != pending && u.socket.phase != fresh
 	switch {
 	case !isUp || w.behindACopy(u):
+	case u.isPoll() && u.socket.layer != nil:
+		if w.alone(u) {
+			return "a layer takes no poll"
+		}
 	case (u.kind == backend.Read || u.kind == backend.PollIn) && mask&backend.Readable != 0:
 		return "its socket is readable"
 	case (u.kind == backend.Write || u.kind == backend.PollOut) && mask&backend.Writable != 0:
 		return "its socket is writable"
 	}
 	return ""
+}
+
+// alone reports whether u is the only operation of its direction.
+func (w *world) alone(u *use) bool {
+	for _, v := range u.socket.uses {
+		if v != u && sideOf(v.kind) == sideOf(u.kind) && v.unfinished() {
+			return false
+		}
+	}
+	return true
 }
 
 // aloneOut reports whether u is the only operation of its socket that is not a read.

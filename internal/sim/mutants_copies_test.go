@@ -27,7 +27,8 @@ var mutantsOfCopies = []mutant{
 	{"CopyTakesMoreThanItsCount", "copying.go", []edit{
 		{"min(c.Count-c.taken, int64(limit))", "min(c.Count, int64(limit))"}}},
 	{"CopyGoesOnAfterItsCount", "copy_call.go", []edit{
-		{"c.Count > 0 && rec.n+int64(n) == c.Count", "c.Count > 0 && int64(n) == c.Count"}}},
+		{"c.Count > 0 && rec.n+int64(n) == c.Count", "c.Count > 0 && int64(n) == c.Count"},
+		{"if c.passTurn(r.n) || c.Count > 0 && c.taken == c.Count {", "if c.passTurn(r.n) {"}}},
 	{"SomeGoesOn", "copy_call.go", []edit{
 		{"if c.Some && c.taken > 0 &&", "if c.Some && c.Count > 0 && c.taken > 0 &&"}}},
 	{"SomeEndsWithNothing", "copy_call.go", []edit{
@@ -52,6 +53,12 @@ var mutantsOfCopies = []mutant{
 		{"sum.Store(rec.n)", "sum.Store(rec.n - int64(n))"}}},
 	{"TakenByTheLastUse", "copying.go", []edit{
 		{"\tc.taken = 0\n", ""}}},
+	{"SplicedToALayer", "copy_call.go", []edit{
+		{"if _, layered := p.layers.Load(c.To); layered || !p", "if !p"}}},
+	{"MemoryKeptByALayer", "layer.go", []edit{
+		{"\tc.freeMemory()\n\tif err != nil {", "\tif err != nil {"}}},
+	{"CopyDoesNotOwe", "layer.go", []edit{
+		{"\tif !owes {\n\t\treturn c.sent(s, n)", "\tif !owes || n > 0 {\n\t\treturn c.sent(s, n)"}}},
 	{"ShutdownForgetsACallOfACopy", "copying.go", []edit{
 		{"if c.in.phase() == Calling {", "if c.in == nil {"}}},
 	{"ConnectWaitsBehindACopy", "direction.go", []edit{
@@ -86,6 +93,8 @@ var mutantsOfPolls = []mutant{
 		{"h.state&draining != 0 && (d == in || ", "h.state&draining != 0 && (d == in || h.idle(d) != nil && h.idle(d).isPoll() || "}}},
 	{"ConnectWaitsForTheEdgeOfAPoll", "direction.go", []edit{
 		{"case s.isUnasked(h.port), s", "case s"}}},
+	{"PollThroughALayerEndsWell", "direction.go", []edit{
+		{"\t\tf = unsupported(s).failure\n", ""}}},
 	{"PollTriedWithoutAnEdge", "direction.go", []edit{
 		{"case h.latch[d]&(ready|undecided) != ready:", "case h.latch[d]&(ready|undecided) != ready && !s.isPoll():"}}},
 	{"PollLooksPastAClose", "complete.go", []edit{

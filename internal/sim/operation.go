@@ -162,6 +162,7 @@ type use struct {
 	truncated   []bool   // whether there was not room for all of them
 	errorBehind bool     // its call has returned an errno beside them
 	parts       [][]byte // datagrams to send
+	cut         bool     // a layer has taken bytes of it that are not sent
 	ready       bool     // a poll has found its socket ready
 	copied      []byte   // by a copy from its source, be they sent or not
 	done        int      // how many of them were sent

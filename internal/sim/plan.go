@@ -33,6 +33,7 @@ type plan struct {
 	splices     splices
 	pipe        int // how many bytes a pipe has room for
 	watched     int // descriptors of another owner
+	layered     int // bits: which of the first streams have a layer
 	actors      [][]instruction
 	closing     instruction
 }

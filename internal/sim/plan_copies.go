@@ -36,6 +36,7 @@ func (p *plan) addCopies(c *choices) {
 			}
 		}
 	}
+	p.layered = c.pick(4)
 }
 
 // copyOrPoll makes o a copy or a poll, mostly.

@@ -42,6 +42,7 @@ type socket struct {
 	target   target // of a connect under way
 	late     bool   // it was not connected from the start
 	watched  bool   // another owner reads and writes it
+	layer    *layer // nil for none
 
 	// A listener.
 	listening bool

@@ -149,6 +149,11 @@ func (w *world) addOthers() {
 	for range w.plan.watched {
 		w.watchOne()
 	}
+	for i, c := range w.connections {
+		if w.plan.layered>>i&1 != 0 && !c.socket.late {
+			w.installLayer(c)
+		}
+	}
 }
 
 func (w *world) newPoller() backend.Poller {
