@@ -20,6 +20,7 @@ var pollCases = []testCase{
 	pollIsEnded,
 	pollAtTheEnd,
 	pollWithoutASocket,
+	pollBeforeAConnect,
 }
 
 // polls reports whether readiness can be waited for. With TLS it can't, since readiness of a
@@ -214,4 +215,19 @@ func watchUnsupported(e *env) {
 	}
 	_, err := p.Watch(1)
 	is(e, err, errors.ErrUnsupported)
+}
+
+// pollBeforeAConnect: systems disagree on whether a socket that is not connected is writable. A
+// Poll that finds it so, or not, does not keep a Connect from being made.
+func pollBeforeAConnect(e *env) {
+	p := e.port(nil)
+	if !e.polls(p) {
+		return
+	}
+	s := e.socket(p, "tcp4")
+	poll := &ops.Poll{On: s, Write: true}
+	e.submit(p, poll)
+	p.Cancel(poll)
+	equal(e, "delivered", e.next(p), completion.Operation(poll))
+	is(e, p.Await(e.ctx, &ops.Connect{On: s, To: e.serve("tcp4", echo)}), nil)
 }
