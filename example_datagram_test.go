@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log"
 	"net"
+	"net/netip"
 	"time"
 
 	"github.com/completionport/completion"
@@ -19,7 +20,7 @@ func echoDatagrams(port *completion.Port, socket *completion.PacketSocket) {
 		switch op := op.(type) {
 		case *ops.ReadFrom:
 			if op.Buf != nil { // a datagram of 0 bytes has no buffer
-				port.Submit(&ops.WriteTo{To: socket, Buf: op.Buf, Addr: op.Addr})
+				port.Submit(&ops.WriteTo{To: op.From, Buf: op.Buf, Addr: op.Addr})
 				op.Buf = nil // it is the WriteTo's
 			}
 			if port.Submit(op) != nil {
@@ -139,4 +140,33 @@ func ExamplePort_AdoptPacketConn() {
 	// Output:
 	// the port: first of 10.0.0.2:5000, <nil>
 	// package net: second of 10.0.0.2:5000, <nil>
+}
+
+// A client of two servers with one socket, whose peer it changes.
+func ExamplePacketSocket_ConnectTo() {
+	var network completion.Memory
+	port, err := completion.Open(&completion.Config{Memory: &network})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer port.Close()
+	for _, address := range []string{"10.0.0.1:53", "10.0.0.2:53"} {
+		server, err := port.ListenPacket("udp", address)
+		if err != nil {
+			log.Fatal(err)
+		}
+		go echoDatagrams(port, server)
+	}
+	conn, err := port.DialPacketTo(netip.MustParseAddrPort("10.0.0.1:53"))
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(ask(port, conn, "first"), conn.RemoteAddrPort())
+	if err := conn.ConnectTo(netip.MustParseAddrPort("10.0.0.2:53")); err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(ask(port, conn, "second"), conn.RemoteAddrPort())
+	// Output:
+	// first 10.0.0.1:53
+	// second 10.0.0.2:53
 }

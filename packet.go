@@ -96,6 +96,23 @@ func (p *Port) DialPacket(network, address string) (*PacketSocket, error) {
 	return s, nil
 }
 
+// DialPacketTo is DialPacket for an address of UDP that needs no resolver. It allocates nothing
+// but the PacketSocket: a client that asks many servers can use a socket for each.
+func (p *Port) DialPacketTo(to netip.AddrPort) (*PacketSocket, error) {
+	family := backend.IPv6
+	if to.Addr().Unmap().Is4() {
+		family = backend.IPv4
+	}
+	s, err := PacketConfig{}.open(p, family, backend.Address{})
+	if err == nil {
+		if err = s.connectUDP(to); err == nil {
+			return s, nil
+		}
+		s.Close()
+	}
+	return nil, opErrorOn("dial", "udp", net.UDPAddrFromAddrPort(to), err)
+}
+
 // open opens a socket and makes it one of the port.
 func (c PacketConfig) open(port *Port, family backend.Family, at backend.Address) (*PacketSocket, error) {
 	fd, err := port.kernel.PacketSocket(family, at, backend.PacketOptions{ReusePort: c.ReusePort, Broadcast: c.Broadcast})
@@ -208,6 +225,32 @@ func (s *PacketSocket) Connect(to net.Addr) error {
 	return s.connect(address)
 }
 
+// ConnectTo is Connect for an address of UDP. It allocates nothing unless it fails.
+func (s *PacketSocket) ConnectTo(to netip.AddrPort) error {
+	if err := s.connectUDP(to); err != nil {
+		if err == net.ErrClosed {
+			return err
+		}
+		return opError("connect", s.LocalAddr(), net.UDPAddrFromAddrPort(to), err)
+	}
+	return nil
+}
+
+// connectUDP returns net.ErrClosed, or the error of the system.
+func (s *PacketSocket) connectUDP(to netip.AddrPort) error {
+	h := s.core()
+	fd, ok := h.Acquire()
+	if !ok {
+		return net.ErrClosed
+	}
+	defer h.Release()
+	err := kernelOf(h).ConnectPackets(fd, backend.Address{Inet: to})
+	if err == nil {
+		h.SetConnected()
+	}
+	return err
+}
+
 func (s *PacketSocket) connect(to backend.Address) error {
 	return control(s.core(), "connect", func(k kernel, fd int) error {
 		err := k.ConnectPackets(fd, to)
@@ -244,6 +287,23 @@ func (s *PacketSocket) RemoteAddr() net.Addr {
 		return remote
 	}
 	return s.noAddr()
+}
+
+// LocalAddrPort is LocalAddr of a UDP socket, without an allocation on Linux. An IPv4 address is
+// never in the form of IPv6, so that it compares equal to the Addr of a datagram. After Close, and
+// for a unix socket, it returns the zero AddrPort.
+func (s *PacketSocket) LocalAddrPort() netip.AddrPort { return s.addrPort(kernel.LocalAddrPort) }
+
+// RemoteAddrPort is RemoteAddr in the same way. Without a peer it returns the zero AddrPort.
+func (s *PacketSocket) RemoteAddrPort() netip.AddrPort { return s.addrPort(kernel.RemoteAddrPort) }
+
+func (s *PacketSocket) addrPort(which func(kernel, int) netip.AddrPort) netip.AddrPort {
+	fd, ok := s.core().Acquire()
+	if !ok {
+		return netip.AddrPort{}
+	}
+	defer s.core().Release()
+	return which(kernelOf(s.core()), fd)
 }
 
 func (s *PacketSocket) noAddr() net.Addr {

@@ -15,6 +15,9 @@ import (
 var datagramAddressCases = []testCase{
 	errorNamesTheReceiver,
 	packetAddresses,
+	packetAddrPorts,
+	dialPacketToAnAddress,
+	connectToAnotherPeer,
 	badPacketAddresses,
 	multicastAddressSharesItsPort,
 	datagramOverUnix,
@@ -54,6 +57,84 @@ func packetAddresses(e *env) {
 		is(e, f(1<<16), nil)
 	}
 	is(e, c.Connect(&net.IPAddr{}), syscall.EAFNOSUPPORT)
+}
+
+// packetAddrPorts: the same addresses as values, which compare equal to those of datagrams.
+func packetAddrPorts(e *env) {
+	e.needsDatagrams()
+	p := e.port(nil)
+	for _, network := range []string{"udp4", "udp"} {
+		s := e.packets(p, network)
+		equal(e, "local", s.LocalAddrPort(), at(s))
+		equal(e, "remote", s.RemoteAddrPort(), netip.AddrPort{})
+		c, err := p.DialPacket(network, s.LocalAddr().String())
+		is(e, err, nil)
+		equal(e, "remote", c.RemoteAddrPort(), s.LocalAddrPort())
+		is(e, p.Await(e.ctx, &ops.WriteTo{To: c, Buf: text("hello")}), nil)
+		r := &ops.ReadFrom{From: s, Buf: own(10)}
+		is(e, p.Await(e.ctx, r), nil)
+		equal(e, "sender", r.Addr, c.LocalAddrPort())
+		is(e, s.Close(), nil)
+		equal(e, "closed", s.LocalAddrPort(), netip.AddrPort{})
+		equal(e, "closed", c.RemoteAddrPort() != netip.AddrPort{}, true)
+	}
+	s, err := p.ListenPacket("unixgram", "")
+	if err == nil {
+		equal(e, "unix", s.LocalAddrPort(), netip.AddrPort{})
+	}
+}
+
+func dialPacketToAnAddress(e *env) {
+	e.needsDatagrams()
+	p := e.port(nil)
+	server := e.packets(p, "udp4")
+	to := server.LocalAddrPort()
+	mapped := netip.AddrPortFrom(netip.AddrFrom16(to.Addr().As16()), to.Port())
+	for _, to := range []netip.AddrPort{to, mapped} {
+		c, err := p.DialPacketTo(to)
+		is(e, err, nil)
+		equal(e, "peer", c.RemoteAddrPort(), server.LocalAddrPort())
+		e.sendTo(p, c, nil, "hello")
+		e.receiveFrom(p, server, c, "hello")
+		e.sendTo(p, server, c, "back")
+		e.receiveFrom(p, c, server, "back")
+	}
+	handles := p.Stats().Handles
+	_, err := p.DialPacketTo(netip.AddrPort{})
+	is(e, err, syscall.EAFNOSUPPORT)
+	var op *net.OpError
+	if !errors.As(err, &op) || op.Op != "dial" || op.Net != "udp" {
+		e.Fatalf("the error is %#v", err)
+	}
+	equal(e, "handles", p.Stats().Handles, handles)
+	is(e, p.Close(), nil)
+	_, err = p.DialPacketTo(to)
+	is(e, err, net.ErrClosed)
+}
+
+// connectToAnotherPeer: the socket hears the new one only, and errors leave the peer.
+func connectToAnotherPeer(e *env) {
+	e.needsDatagrams()
+	p := e.port(nil)
+	first, second := e.packets(p, "udp4"), e.packets(p, "udp4")
+	c, err := p.DialPacketTo(first.LocalAddrPort())
+	is(e, err, nil)
+	is(e, c.ConnectTo(second.LocalAddrPort()), nil)
+	equal(e, "peer", c.RemoteAddrPort(), second.LocalAddrPort())
+	e.sendTo(p, c, nil, "hello")
+	e.receiveFrom(p, second, c, "hello")
+	r := &ops.ReadFrom{From: c, Buf: own(10)}
+	e.submit(p, r)
+	e.sendTo(p, first, c, "no")
+	e.sendTo(p, second, c, "yes")
+	e.expect(p, r, nil)
+	equal(e, "datagram", string(r.Buf.Bytes()), "yes")
+	err = c.ConnectTo(netip.AddrPort{})
+	is(e, err, syscall.EAFNOSUPPORT)
+	is(e, c.ConnectTo(netip.MustParseAddrPort("[::1]:9")), syscall.EAFNOSUPPORT)
+	equal(e, "peer", c.RemoteAddrPort(), second.LocalAddrPort())
+	is(e, c.Close(), nil)
+	is(e, c.ConnectTo(second.LocalAddrPort()), net.ErrClosed)
 }
 
 func badPacketAddresses(e *env) {

@@ -2,6 +2,7 @@ package backend
 
 import (
 	"net"
+	"net/netip"
 	"os"
 	"time"
 )
@@ -48,6 +49,10 @@ type Calls interface {
 	// for sockets that are or were connected.
 	LocalAddr(fd int) net.Addr
 	RemoteAddr(fd int) net.Addr
+	// LocalAddrPort and RemoteAddrPort return an address of a datagram socket in the form of
+	// Message.Addr, and the zero AddrPort where LocalAddr returns nil, or for a unix socket.
+	LocalAddrPort(fd int) netip.AddrPort
+	RemoteAddrPort(fd int) netip.AddrPort
 
 	SetNoDelay(fd int, on bool) error
 	// AcceptNoDelay sets the option on each connection that an adopted listener

@@ -233,3 +233,14 @@ func AddressOf(addr net.Addr) (a Address) {
 	}
 	return a
 }
+
+// AddrPortOf returns the host and the port of an address of an internet socket. An IPv4 address
+// is not in the form of IPv6. For any other, it returns the zero AddrPort.
+func AddrPortOf(addr net.Addr) netip.AddrPort {
+	tcp, ok := addr.(*net.TCPAddr)
+	if !ok {
+		return netip.AddrPort{}
+	}
+	a := tcp.AddrPort()
+	return netip.AddrPortFrom(a.Addr().Unmap(), a.Port())
+}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"os"
 	"slices"
 	"time"
@@ -380,6 +381,27 @@ func (k Kernel) RemoteAddr(fd int) net.Addr {
 		return s.RemoteAddr()
 	}
 	return nil
+}
+
+// LocalAddrPort is the address that others see.
+func (k Kernel) LocalAddrPort(fd int) netip.AddrPort {
+	return k.addrPort(fd, func(s *Socket) netip.AddrPort { return s.local.Inet })
+}
+
+// RemoteAddrPort is the address of the peer.
+func (k Kernel) RemoteAddrPort(fd int) netip.AddrPort {
+	return k.addrPort(fd, func(s *Socket) netip.AddrPort { return s.remote.Inet })
+}
+
+func (k Kernel) addrPort(fd int, which func(*Socket) netip.AddrPort) netip.AddrPort {
+	k.network.lock()
+	defer k.network.mu.Unlock()
+	s := k.network.system.Lookup(fd)
+	if s == nil {
+		return netip.AddrPort{}
+	}
+	a := which(s)
+	return netip.AddrPortFrom(a.Addr().Unmap(), a.Port())
 }
 
 // set runs f on an open socket of one of the families; no families means all.

@@ -106,3 +106,12 @@ func shareMulticast(fd int) error {
 	}
 	return setInt(fd, unix.SOL_SOCKET, unix.SO_REUSEPORT, 1)
 }
+
+// connectInet is connect(2) of a datagram socket, which does not wait.
+func connectInet(fd int, to netip.AddrPort) syscall.Errno {
+	sa, errno := sockaddr(fd, target(backend.Address{Inet: to}))
+	if errno != 0 {
+		return errno
+	}
+	return asErrno(unix.Connect(fd, sa))
+}

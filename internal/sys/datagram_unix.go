@@ -68,7 +68,13 @@ func (*Kernel) ConnectPackets(fd int, to backend.Address) error {
 	if to.BadPort {
 		return os.NewSyscallError("connect", unix.EINVAL)
 	}
-	sa, errno := sockaddr(fd, target(to))
+	if to.Path == "" {
+		if errno := connectInet(fd, to.Inet); errno != 0 {
+			return os.NewSyscallError("connect", errno)
+		}
+		return nil
+	}
+	sa, errno := sockaddr(fd, to)
 	if errno != 0 {
 		return os.NewSyscallError("connect", errno)
 	}
