@@ -175,6 +175,8 @@ func copyOf(a net.Addr) net.Addr {
 	switch a := a.(type) {
 	case *net.TCPAddr:
 		return &net.TCPAddr{IP: slices.Clone(a.IP), Port: a.Port, Zone: a.Zone}
+	case *net.UDPAddr:
+		return &net.UDPAddr{IP: slices.Clone(a.IP), Port: a.Port, Zone: a.Zone}
 	case *net.UnixAddr:
 		return &net.UnixAddr{Net: a.Net, Name: a.Name}
 	}

@@ -105,7 +105,7 @@ func (p *Port) DialPacketTo(to netip.AddrPort) (*PacketSocket, error) {
 	}
 	s, err := PacketConfig{}.open(p, family, backend.Address{})
 	if err == nil {
-		if err = s.connectUDP(to); err == nil {
+		if err = s.connectTo(backend.Address{Inet: to}); err == nil {
 			return s, nil
 		}
 		s.Close()
@@ -227,7 +227,7 @@ func (s *PacketSocket) Connect(to net.Addr) error {
 
 // ConnectTo is Connect for an address of UDP. It allocates nothing unless it fails.
 func (s *PacketSocket) ConnectTo(to netip.AddrPort) error {
-	if err := s.connectUDP(to); err != nil {
+	if err := s.connectTo(backend.Address{Inet: to}); err != nil {
 		if err == net.ErrClosed {
 			return err
 		}
@@ -236,15 +236,15 @@ func (s *PacketSocket) ConnectTo(to netip.AddrPort) error {
 	return nil
 }
 
-// connectUDP returns net.ErrClosed, or the error of the system.
-func (s *PacketSocket) connectUDP(to netip.AddrPort) error {
+// connectTo returns net.ErrClosed, or the error of the system.
+func (s *PacketSocket) connectTo(to backend.Address) error {
 	h := s.core()
 	fd, ok := h.Acquire()
 	if !ok {
 		return net.ErrClosed
 	}
 	defer h.Release()
-	err := kernelOf(h).ConnectPackets(fd, backend.Address{Inet: to})
+	err := kernelOf(h).ConnectPackets(fd, to)
 	if err == nil {
 		h.SetConnected()
 	}

@@ -52,7 +52,7 @@ func (r memoryResolver) LookupNetIP(_ context.Context, network, host string) (fo
 	r.memory.hostsMu.Lock()
 	defer r.memory.hostsMu.Unlock()
 	for _, a := range r.memory.hosts[host] {
-		if a.Is4() == (network == "ip4") {
+		if network == "ip" || a.Is4() == (network == "ip4") {
 			found = append(found, a)
 		}
 	}

@@ -38,12 +38,16 @@ type Dialer struct {
 // Dial connects to an address on DefaultPort. It is net.Dial.
 func Dial(network, address string) (net.Conn, error) { return new(Dialer).Dial(network, address) }
 
-// Dial connects to an address. The connection is a *Conn.
+// Dial connects to an address. The networks are those of completion.Port.Dial, for which the
+// connection is a *Conn, and those of completion.Dialer.DialPacket: "udp", "udp4", "udp6" and
+// "unixgram". For these it is a *PacketConn with a peer: a Write sends one datagram, and a Read
+// receives one. What does not fit is lost, as in package net.
 func (d *Dialer) Dial(network, address string) (net.Conn, error) {
 	return d.DialContext(context.Background(), network, address)
 }
 
-// DialContext is Dial, and ends when ctx does: see completion.Port.Dial.
+// DialContext is Dial, and ends when ctx does: see completion.Port.Dial. Unlike in package net, a
+// UDP socket may not send to broadcast addresses before completion.PacketSocket.SetBroadcast.
 func (d *Dialer) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
 	port, err := portOr(d.Port)
 	if err != nil {
@@ -65,6 +69,9 @@ func (d *Dialer) DialContext(ctx context.Context, network, address string) (net.
 		LocalAddr:      d.LocalAddr,
 		Resolver:       d.Resolver,
 	}
+	if hasDatagrams(network) {
+		return dialPacket(ctx, dialer, port, network, address)
+	}
 	socket, err := dialer.Dial(ctx, port, network, address)
 	if err != nil {
 		return nil, err
@@ -74,15 +81,34 @@ func (d *Dialer) DialContext(ctx context.Context, network, address string) (net.
 	return c, nil
 }
 
+func dialPacket(ctx context.Context, d completion.Dialer, port *completion.Port, network, address string) (net.Conn, error) {
+	socket, err := d.DialPacket(ctx, port, network, address)
+	if err != nil {
+		return nil, err
+	}
+	return NewPacketConn(port, socket), nil
+}
+
 // isOf reports whether an address has the type of a network. A network that is none at all
 // is an error of its own.
 func isOf(network string, a net.Addr) bool {
-	isUnix := network == "unix"
+	isUnix := strings.HasPrefix(network, "unix")
 	switch a.(type) {
 	case *net.TCPAddr:
-		return !isUnix
+		return !isUnix && !hasDatagrams(network)
+	case *net.UDPAddr:
+		return !isUnix && !strings.HasPrefix(network, "tcp")
 	case *net.UnixAddr:
-		return isUnix || !strings.HasPrefix(network, "tcp")
+		return isUnix || !strings.HasPrefix(network, "tcp") && !hasDatagrams(network)
+	}
+	return false
+}
+
+// hasDatagrams reports whether a network has datagrams.
+func hasDatagrams(network string) bool {
+	switch network {
+	case "udp", "udp4", "udp6", "unixgram":
+		return true
 	}
 	return false
 }

@@ -7,6 +7,7 @@ import (
 	"log"
 	"net/http"
 	"net/netip"
+	"time"
 
 	"github.com/completionport/completion"
 	"github.com/completionport/completion/ionet"
@@ -78,4 +79,39 @@ func ExampleConn_ReadReady() {
 	fmt.Printf("%s\n", buffer.Bytes())
 	buffer.Release()
 	// Output: some data
+}
+
+// A client of UDP: a Write sends one datagram, and a Read receives one.
+func ExampleDialer_Dial() {
+	var network completion.Memory
+	port, err := completion.Open(&completion.Config{Memory: &network})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer port.Close()
+	network.SetHost("time.test", netip.MustParseAddr("10.0.0.1"))
+	server, _ := network.ListenPacket("udp", "10.0.0.1:37")
+	dialer := ionet.Dialer{Port: port, Timeout: time.Minute}
+	conn, err := dialer.Dial("udp", "time.test:37")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer conn.Close()
+	fmt.Fprint(conn, "what time is it?")
+
+	question := make([]byte, 100)
+	n, client, err := server.ReadFrom(question)
+	fmt.Printf("%s, %v\n", question[:n], err)
+	server.WriteTo([]byte("noon"), client)
+	server.WriteTo([]byte("one"), client)
+
+	answer := make([]byte, 100)
+	for range 2 {
+		n, err := conn.Read(answer)
+		fmt.Printf("%s, %v\n", answer[:n], err)
+	}
+	// Output:
+	// what time is it?, <nil>
+	// noon, <nil>
+	// one, <nil>
 }
