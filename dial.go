@@ -44,9 +44,10 @@ type Dialer struct {
 
 // Dial connects to an address and returns the socket, in await style: the calling
 // goroutine waits, and does the port's work meanwhile. The networks are "tcp", "tcp4",
-// "tcp6" and "unix". The address has the form that package net uses: "host:port", or
-// the path of a unix socket. The host may be a name and the port the name of a service.
-// No host means this machine.
+// "tcp6" and "unix", and on Windows "pipe". The address has the form that package net uses:
+// "host:port", or the path of a unix socket. The host may be a name and the port the name of a
+// service. No host means this machine. The address of a pipe is its name, as in \\.\pipe\name;
+// if none of its instances waits for a client, Dial waits until one does.
 //
 // If a name has several addresses, Dial tries them as RFC 8305 ("Happy Eyeballs") says:
 // alternately of IPv6 and IPv4, the next one when the last has failed or has not
@@ -106,6 +107,8 @@ func (t *dialing) dial(ctx context.Context, address string) (*Socket, error) {
 			return nil, &net.AddrError{Err: "missing address"}
 		}
 		return t.connect(ctx, &net.UnixAddr{Net: "unix", Name: address})
+	case "pipe":
+		return t.dialPipe(ctx, address)
 	case "tcp", "tcp4", "tcp6":
 		return t.dialTCP(ctx, address)
 	}

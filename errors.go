@@ -94,7 +94,7 @@ func errorOf(f *core.Failure) error {
 // after an operation has failed and before it is delivered: the descriptor, if there
 // is one, is still open.
 func (p *Port) explain(f *core.Failure, fd int) error {
-	err := os.NewSyscallError(callOf(f), sys.ErrorOf(f.Errno))
+	err := os.NewSyscallError(p.callOf(f, fd), sys.ErrorOf(f.Errno))
 	if errors.Is(err, errors.ErrUnsupported) {
 		err = fmt.Errorf("%w (%s, backend %s)", err, runtime.GOOS, p.Backend())
 	}
@@ -157,9 +157,14 @@ func streamAddressesOf(h *core.Handle, k kernel, fd int) (local, remote net.Addr
 }
 
 // callOf is the name of the system call that failed.
-func callOf(f *core.Failure) string {
+func (p *Port) callOf(f *core.Failure, fd int) string {
 	if f.Call != "" {
 		return f.Call
+	}
+	if pipes, ok := p.kernel.(backend.NamedPipes); ok && fd >= 0 {
+		if name := pipes.PipeCall(fd, f.Kind); name != "" {
+			return name
+		}
 	}
 	return sys.CallName(f.Kind)
 }
@@ -187,7 +192,7 @@ func copyOf(a net.Addr) net.Addr {
 // an address of the program's own type.
 func networkOf(a net.Addr) string {
 	switch a := a.(type) {
-	case *net.TCPAddr, *net.UnixAddr, *net.UDPAddr, *net.IPAddr, *net.IPNet:
+	case *net.TCPAddr, *net.UnixAddr, *net.UDPAddr, *net.IPAddr, *net.IPNet, PipeAddr:
 		return a.Network()
 	}
 	return ""

@@ -14,8 +14,8 @@ import (
 
 var _ syscall.Conn = (*Socket)(nil)
 
-// Socket is a stream of a port: a TCP socket over IPv4 or IPv6, a unix stream socket, or a pipe
-// or terminal. It belongs to that port until it is closed or detached. It comes from an Accept,
+// Socket is a stream of a port: a TCP socket over IPv4 or IPv6, a unix stream socket, an end of
+// a named pipe, or a pipe or terminal. It belongs to that port until it is closed or detached. It comes from an Accept,
 // from Port.Dial or a Dial, from Port.Socket (to be connected), or from Port.AdoptConn,
 // Port.AdoptStream or Port.Watch.
 type Socket core.Handle
@@ -82,8 +82,8 @@ func (s *Socket) Close() error { return closedUnless(s.core().Close()) }
 // LocalAddr returns the local address. It makes a system call each time. The result
 // is never nil for a socket that is or was connected: after Close, when the system
 // does not know the address any more, it is an empty address, &net.TCPAddr{} or
-// &net.UnixAddr{Net: "unix"}. For a socket that was never connected, LocalAddr
-// returns nil after Close.
+// &net.UnixAddr{Net: "unix"}, the latter also for a named pipe. For a socket that was never
+// connected, LocalAddr returns nil after Close.
 func (s *Socket) LocalAddr() net.Addr {
 	wasConnected, isUnix := s.core().Past()
 	local := ask(s.core(), kernel.LocalAddr)

@@ -25,9 +25,14 @@ import "github.com/completionport/completion/internal/iocp"
 // status that Windows has written to the OVERLAPPED. A WSASend has at most 256 KiB:
 // Windows accepts a send of any size as a whole, and no deadline could end it.
 //
+// For a named pipe, Start is ReadFile or WriteFile, with a packet also at success. All its
+// instances that have no client wait in ConnectNamedPipe, and Start of an accept takes one that
+// has a client. A read that a write of no bytes has ended is begun again.
+//
 // Abandon is CancelIoEx, called once. ERROR_NOT_FOUND means that heard is false: the
 // operation has ended and its packet is in the port. STATUS_CANCELLED is of the class
-// Again. A WSASend that was cancelled reports 0 bytes, whatever was sent.
+// Again. A WSASend that was cancelled reports 0 bytes, whatever was sent. An accept of a pipe is
+// not cancelled: a packet of the port reports its end.
 //
 // No call blocks: all operations are overlapped, and the sockets are non-blocking for the
 // other calls. A positive SO_LINGER is turned off before closesocket, which would fail

@@ -22,7 +22,8 @@ func (l *Listener) core() *core.Handle { return (*core.Handle)(l) }
 // Port.Listen uses.
 type ListenConfig struct {
 	// Backlog is the number of connections that may wait to be accepted. Zero means
-	// as many as the system allows.
+	// as many as the system allows. For a named pipe, it is the number of instances of the
+	// pipe that wait for clients, and zero means 4.
 	Backlog int
 
 	// ReusePort lets several listeners share one TCP port. The system distributes the
@@ -34,13 +35,18 @@ type ListenConfig struct {
 }
 
 // Listen returns a listener on an address. The networks are "tcp", "tcp4", "tcp6" and
-// "unix". The address has the form that package net uses. Resolving the name of a host
-// may block.
+// "unix", and on Windows "pipe". The address has the form that package net uses. Resolving the
+// name of a host may block.
 //
 // As in package net, "tcp" without a host, or with an unspecified one (0.0.0.0 or
 // [::]), listens on IPv4 and IPv6 where one socket supports both. Where no socket
 // does, on OpenBSD and DragonFly, [::] means IPv6 only, and no host or 0.0.0.0 means
 // IPv4 only.
+//
+// The address of a pipe is its name, as in \\.\pipe\name. The pipe is a stream of bytes. Listen
+// fails if a pipe of that name exists. It refuses clients of other machines, and has the
+// system's default security: the user of the process, administrators and the system may
+// connect, others may only read. What an Accept returns has no half close: see PipeAddr.
 //
 // When a unix listener is closed, its file is removed, unless SetUnlinkOnClose(false)
 // was called. For an empty unix address, Linux chooses a name in the abstract
@@ -51,6 +57,9 @@ func (p *Port) Listen(network, address string) (*Listener, error) {
 
 // Listen returns a listener of port, as Port.Listen does, with this configuration.
 func (c ListenConfig) Listen(port *Port, network, address string) (*Listener, error) {
+	if network == "pipe" {
+		return c.listenPipe(port, address)
+	}
 	addr, resolved, family, err := resolveListen(network, address, port.kernel.MapsIPv4())
 	if err != nil {
 		return nil, opErrorOn("listen", network, nil, err)

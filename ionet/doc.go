@@ -44,7 +44,8 @@
 //   - A Dialer does not call the hooks ConnectStart, ConnectDone, DNSStart and DNSDone of
 //     net/http/httptrace.
 //
-// The networks are "tcp", "tcp4", "tcp6" and "unix"; for ListenPacket and a Dialer, those of
-// completion.Port.ListenPacket, too. If a datagram is larger than the buffer of a PacketConn's read,
-// the rest is lost without an error, on every system. Package net returns an error on Windows.
+// The networks are "tcp", "tcp4", "tcp6" and "unix", and on Windows "pipe"; for ListenPacket and a
+// Dialer, those of completion.Port.ListenPacket, too. If a datagram is larger than the buffer of
+// a PacketConn's read, the rest is lost without an error, on every system. Package net returns an
+// error on Windows.
 package ionet

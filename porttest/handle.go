@@ -25,6 +25,7 @@ var handleCases = append([]testCase{
 	options,
 	optionsOfUnix,
 	noUnixSockets,
+	pipesUnsupported,
 	resetOnClose,
 	syscallConnLendsDescriptor,
 	closedPortTakesNoHandles,

@@ -71,6 +71,22 @@ type Calls interface {
 	SetReports(fd int, r Reports) error
 }
 
+// NamedPipes is a Calls of a system with named pipes, whose ends are streams. Addresses are
+// returned as they were given; their String is the name of the pipe.
+type NamedPipes interface {
+	Calls
+	// ListenPipe makes a pipe, with so many instances that wait for clients.
+	ListenPipe(at net.Addr, instances int) (fd int, err error)
+	// OpenPipe opens the client's end of a pipe. busy reports that no instance waits for a
+	// client just now.
+	OpenPipe(at net.Addr) (fd int, busy bool, err error)
+	// AwaitPipe waits for a short time until an instance waits for a client. It blocks.
+	AwaitPipe(at net.Addr)
+	// PipeCall returns the name of the system call for an operation of a pipe, and "" for any
+	// other descriptor.
+	PipeCall(fd int, kind Kind) string
+}
+
 // Family is the address family of a socket.
 type Family uint8
 

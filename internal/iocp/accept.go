@@ -127,7 +127,7 @@ func (q *acceptQueue) begin(a *sys.Acceptance, fd int) syscall.Errno {
 // accept, and either there is a result or no accept is left inside.
 func (q *acceptQueue) take(packet *sys.Packet) (found, tell bool) {
 	q.mu.Lock()
-	i := slices.IndexFunc(q.inside, packet.IsOfAccept)
+	i := slices.IndexFunc(q.inside, func(a *sys.Acceptance) bool { return a.IsOf(packet) })
 	if i < 0 {
 		q.mu.Unlock()
 		return false, false
@@ -201,7 +201,7 @@ func cancelAll(accepts []*sys.Acceptance, fd int) (heard bool) {
 func (q *acceptQueue) close(fd int, orphans *orphanedAccepts) {
 	q.mu.Lock()
 	inside, ended := q.inside, q.ended
-	orphans.add(inside) // before they leave this queue: a packet is always found
+	addOrphans(orphans, inside) // before they leave this queue: a packet is always found
 	q.inside, q.ended = nil, nil
 	q.mu.Unlock()
 	cancelAll(inside, fd)
@@ -210,18 +210,26 @@ func (q *acceptQueue) close(fd int, orphans *orphanedAccepts) {
 	}
 }
 
+// orphan is an accept whose listener is closed.
+type orphan interface {
+	IsOf(packet *sys.Packet) bool
+	Discard()
+}
+
 // orphanedAccepts are the accepts whose listener is closed. When their packets come, the
 // number of the listener may have a new owner, so they are found by their OVERLAPPED.
 // Windows may write to their memory until then.
 type orphanedAccepts struct {
 	count   atomic.Int32
 	mu      sync.Mutex
-	accepts []*sys.Acceptance
+	accepts []orphan
 }
 
-func (o *orphanedAccepts) add(accepts []*sys.Acceptance) {
+func addOrphans[T orphan](o *orphanedAccepts, accepts []T) {
 	o.mu.Lock()
-	o.accepts = append(o.accepts, accepts...)
+	for _, a := range accepts {
+		o.accepts = append(o.accepts, a)
+	}
 	o.count.Store(int32(len(o.accepts)))
 	o.mu.Unlock()
 }
@@ -232,7 +240,7 @@ func (o *orphanedAccepts) take(packet *sys.Packet) bool {
 		return false
 	}
 	o.mu.Lock()
-	i := slices.IndexFunc(o.accepts, packet.IsOfAccept)
+	i := slices.IndexFunc(o.accepts, func(a orphan) bool { return a.IsOf(packet) })
 	if i < 0 {
 		o.mu.Unlock()
 		return false

@@ -19,4 +19,15 @@
 // Accepts without an operation are the exception. They are cancelled when their listener
 // is closed, and their packets come later, when the number may have a new owner. They are
 // found by their OVERLAPPED alone, see orphanedAccepts.
+//
+// # Named pipes
+//
+// An accept takes over an instance of the pipe, so the listener has a number of its own, and
+// each instance is associated with the port under its own number, which the connection keeps.
+// All instances without a connection wait for clients from Arm on: see pipeListener.
+//
+// A table entry without a generation is a mark. It tells Arm that a descriptor is a pipe, and
+// Close, after Disarm, that it is closed by CloseHandle. A read of no bytes waits for data as
+// that of a socket does (libuv and .NET rely on it, too). No call writes to a pipe what there is
+// room for, so Write and WriteV find no room, and each write is one operation of the system.
 package iocp

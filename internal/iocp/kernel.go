@@ -34,6 +34,8 @@ type socket struct {
 	accepts atomic.Pointer[acceptQueue]
 
 	datagrams *datagramSocket // of a datagram socket, else nil
+	pipe      *pipeEnd        // of an end of a named pipe, else nil
+	pipes     *pipeListener   // of a listener of a named pipe, else nil
 }
 
 // Disown closes fd and removes the mark of Adopt, which is there if fd was never armed.
@@ -76,7 +78,12 @@ func (s *socket) transfer(kind backend.Kind) *sys.Transfer {
 // operation may be touched after the call.
 func (k *Kernel) Start(fd int, kind backend.Kind, data []byte, to *backend.Address) (n int, errno syscall.Errno, pending bool) {
 	s := k.port.sockets.Get(fd)
-	if kind == backend.Accept {
+	switch {
+	case s.pipes != nil:
+		return s.pipes.start()
+	case s.pipe != nil:
+		return s.startPipe(fd, kind, data)
+	case kind == backend.Accept:
 		return s.acceptQueue().start(fd)
 	}
 	t, skips := s.transfer(kind), s.skips
@@ -103,6 +110,10 @@ func (k *Kernel) Start(fd int, kind backend.Kind, data []byte, to *backend.Addre
 func (k *Kernel) Finish(fd int, kind backend.Kind) (int, syscall.Errno) {
 	s := k.port.sockets.Get(fd)
 	switch {
+	case s.pipes != nil:
+		return s.pipes.finish()
+	case s.pipe != nil:
+		return s.transfer(kind).PipeResult(kind)
 	case kind == backend.Accept:
 		return s.acceptQueue().finish(fd)
 	case s.datagrams != nil:
@@ -119,10 +130,13 @@ func finish(t *sys.Transfer, fd int, kind backend.Kind) (int, syscall.Errno) {
 	return n, errno
 }
 
-// Abandon is one CancelIoEx, or one for each accept that is inside.
+// Abandon is one CancelIoEx, or one for each accept that is inside. An accept of a pipe is not
+// cancelled, but reported as ended: see pipeListener.
 func (k *Kernel) Abandon(fd int, kind backend.Kind) (heard bool) {
 	s := k.port.sockets.Get(fd)
 	switch {
+	case s.pipes != nil:
+		return s.pipes.abandon()
 	case kind == backend.Accept:
 		return s.acceptQueue().abandon(fd)
 	case s.datagrams != nil:
@@ -133,5 +147,8 @@ func (k *Kernel) Abandon(fd int, kind backend.Kind) (heard bool) {
 
 // AcceptAhead begins accepts until n are inside.
 func (k *Kernel) AcceptAhead(fd, n int) (ended bool) {
+	if k.port.sockets.Get(fd).pipes != nil { // all its instances wait
+		return false
+	}
 	return k.port.sockets.Get(fd).acceptQueue().ahead(fd, n)
 }

@@ -39,7 +39,10 @@ type Poller struct {
 func (p *Poller) Arm(fd int, generation uint32) syscall.Errno {
 	associate, skip := p.port.Associate, p.skip
 	entry := &socket{generation: generation}
-	if mark := p.sockets.Get(fd); mark != nil { // of PacketSocket, or of Adopt
+	if mark := p.sockets.Get(fd); mark != nil { // of PacketSocket, of a pipe, or of Adopt
+		if mark.pipe != nil || mark.pipes != nil {
+			return p.armPipe(fd, entry, mark)
+		}
 		if mark.datagrams != nil {
 			entry.datagrams, skip = mark.datagrams, false
 		}
@@ -64,6 +67,13 @@ func (p *Poller) Disarm(fd int) {
 		}
 		if s.datagrams != nil {
 			s.datagrams.close(p)
+		}
+		if s.pipes != nil {
+			s.pipes.close()
+		}
+		if s.pipe != nil || s.pipes != nil {
+			p.sockets.Set(fd, &socket{pipe: s.pipe, pipes: s.pipes}) // a mark for Close
+			return
 		}
 		p.sockets.Set(fd, nil)
 	}
@@ -134,6 +144,13 @@ func (p *Poller) take(events []backend.Event, milliseconds uint32) (n int) {
 			continue
 		}
 		s := p.sockets.Get(int(packet.Key))
+		if l := listenerOf(s); l != nil {
+			if l.take(p, packet) {
+				events[n] = backend.Event{FD: l.fd, Generation: l.generation, Ready: backend.EndedIn}
+				n++
+			}
+			continue
+		}
 		if ended := p.endedOf(s, packet); ended != 0 {
 			events[n] = backend.Event{FD: int(packet.Key), Generation: s.generation, Ready: ended}
 			n++

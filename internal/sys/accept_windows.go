@@ -86,3 +86,8 @@ func (a *Acceptance) Discard() { Close(a.socket) }
 
 // Cancel is Transfer.Cancel for an accept.
 func (a *Acceptance) Cancel(fd int) (heard bool) { return cancel(fd, &a.overlapped) }
+
+// IsOf reports whether the packet belongs to the accept of a.
+func (a *Acceptance) IsOf(p *Packet) bool {
+	return p.Overlapped == uintptr(unsafe.Pointer(&a.overlapped))
+}

@@ -28,11 +28,6 @@ func (p *Packet) IsOf(t *Transfer) bool {
 	return p.Overlapped == uintptr(unsafe.Pointer(&t.overlapped))
 }
 
-// IsOfAccept reports whether the packet belongs to the accept of a.
-func (p *Packet) IsOfAccept(a *Acceptance) bool {
-	return p.Overlapped == uintptr(unsafe.Pointer(&a.overlapped))
-}
-
 // x/sys has no binding of this call.
 var procDequeue = windows.NewLazySystemDLL("kernel32.dll").NewProc("GetQueuedCompletionStatusEx")
 
@@ -150,6 +145,15 @@ func (p CompletionPort) Wake() syscall.Errno {
 		return errno
 	}
 	return asErrno(windows.PostQueuedCompletionStatus(windows.Handle(p), 0, 0, nil))
+}
+
+// Post posts a packet with the key of a descriptor, and without an OVERLAPPED. It fails as
+// Wake does.
+func (p CompletionPort) Post(fd int) syscall.Errno {
+	if errno := called("PostQueuedCompletionStatus"); errno != 0 {
+		return errno
+	}
+	return asErrno(windows.PostQueuedCompletionStatus(windows.Handle(p), 0, uintptr(fd), nil))
 }
 
 // Close closes the port. No goroutine may be waiting at it.

@@ -1,0 +1,266 @@
+//go:build windows
+
+package iocp
+
+import (
+	"net"
+	"os"
+	"slices"
+	"sync"
+	"syscall"
+
+	"github.com/completionport/completion/internal/backend"
+	"github.com/completionport/completion/internal/sys"
+)
+
+var _ backend.NamedPipes = (*Kernel)(nil)
+
+// pipeEnd is what an end of a named pipe has besides. It does not change: an instance that has
+// got a client gets another entry.
+type pipeEnd struct {
+	at         net.Addr
+	associated bool          // with the port
+	listener   *pipeListener // of an instance that waits for a client, else nil
+}
+
+// pipeListener holds the instances of a named pipe that have no connection of the program yet.
+// All of them wait for clients, whether an accept of the engine is pending or not: a client
+// connects to any of them. An accept gets the one whose client came first.
+//
+// So an accept that is abandoned leaves the kernel as it is. A packet without an OVERLAPPED
+// reports its end.
+//
+// The engine makes one call about a listener's accepts at a time, but a packet may be dequeued
+// at any time.
+type pipeListener struct {
+	at   net.Addr
+	port *Poller
+	fd   int
+	want int // how many instances wait, or have a client
+	// generation is set before the first instance waits.
+	generation uint32
+
+	mu      sync.Mutex
+	first   *sys.PipeInstance   // until Arm
+	inside  []*sys.PipeInstance // they wait
+	ended   []*sys.PipeInstance // they have clients, in the order in which these came
+	waiting bool                // an accept is pending for the engine, without an event so far
+}
+
+// ListenPipe makes the first instance of a pipe, and leaves a mark for Arm.
+func (k *Kernel) ListenPipe(at net.Addr, instances int) (int, error) {
+	first, errno := sys.NewPipeInstance(at.String(), true)
+	if errno != 0 {
+		return -1, os.NewSyscallError("CreateNamedPipe", errno)
+	}
+	fd, err := sys.NewPipeListener()
+	if err != nil {
+		sys.ClosePipe(first.FD)
+		return -1, err
+	}
+	k.port.sockets.Set(fd, &socket{pipes: &pipeListener{at: at, port: k.port, fd: fd, want: instances, first: first}})
+	return fd, nil
+}
+
+// OpenPipe opens the client's end, and leaves a mark for Arm.
+func (k *Kernel) OpenPipe(at net.Addr) (fd int, busy bool, err error) {
+	fd, busy, err = sys.OpenPipe(at.String())
+	if err == nil {
+		k.port.sockets.Set(fd, &socket{pipe: &pipeEnd{at: at}})
+	}
+	return fd, busy, err
+}
+
+// longestAwait is how many milliseconds an AwaitPipe takes at most. A program that ends a Dial
+// waits for it.
+const longestAwait = 50
+
+// AwaitPipe is WaitNamedPipe.
+func (k *Kernel) AwaitPipe(at net.Addr) { sys.AwaitPipe(at.String(), longestAwait) }
+
+// armPipe is Arm for an end of a pipe and for a listener.
+func (p *Poller) armPipe(fd int, entry, mark *socket) syscall.Errno {
+	entry.pipe, entry.pipes = mark.pipe, mark.pipes
+	if l := mark.pipes; l != nil {
+		l.generation = entry.generation
+		p.sockets.Set(fd, entry)
+		return l.begin()
+	}
+	if !mark.pipe.associated {
+		if _, errno := p.port.Associate(fd, false); errno != 0 {
+			return errno
+		}
+	}
+	p.sockets.Set(fd, entry)
+	return 0
+}
+
+// listenerOf returns the listener that a packet with the key of s belongs to, nil if none.
+func listenerOf(s *socket) *pipeListener {
+	switch {
+	case s == nil:
+	case s.pipes != nil:
+		return s.pipes
+	case s.pipe != nil:
+		return s.pipe.listener
+	}
+	return nil
+}
+
+// begin makes the first instance wait, and makes the others.
+func (l *pipeListener) begin() syscall.Errno {
+	l.mu.Lock()
+	first := l.first
+	l.first = nil
+	l.mu.Unlock()
+	if errno := l.await(first); errno != 0 {
+		return errno
+	}
+	return l.refill()
+}
+
+// refill makes instances until as many as wanted wait or have clients.
+func (l *pipeListener) refill() syscall.Errno {
+	for {
+		l.mu.Lock()
+		n := len(l.inside) + len(l.ended)
+		l.mu.Unlock()
+		if n >= l.want {
+			return 0
+		}
+		i, errno := sys.NewPipeInstance(l.at.String(), false)
+		if errno == 0 {
+			errno = l.await(i)
+		}
+		if errno != 0 {
+			return errno
+		}
+	}
+}
+
+// await makes an instance wait for a client. It is in the list before the call, since its
+// packet may be dequeued before the call returns. No accept of the engine is pending.
+func (l *pipeListener) await(i *sys.PipeInstance) syscall.Errno {
+	l.port.sockets.Set(i.FD, &socket{pipe: &pipeEnd{at: l.at, associated: true, listener: l}})
+	_, errno := l.port.port.Associate(i.FD, false)
+	if errno != 0 {
+		l.discard(i)
+		return errno
+	}
+	l.mu.Lock()
+	l.inside = append(l.inside, i)
+	l.mu.Unlock()
+	errno, hasPacket := i.Await()
+	if hasPacket {
+		return 0
+	}
+	l.mu.Lock()
+	l.inside = slices.DeleteFunc(l.inside, func(b *sys.PipeInstance) bool { return b == i })
+	if errno == 0 {
+		l.ended = append(l.ended, i)
+	}
+	l.mu.Unlock()
+	if errno != 0 {
+		l.discard(i)
+	}
+	return errno
+}
+
+// discard closes an instance, which gives up its number.
+func (l *pipeListener) discard(i *sys.PipeInstance) {
+	l.port.sockets.Set(i.FD, nil)
+	sys.ClosePipe(i.FD)
+}
+
+// start returns an instance that has a client, or leaves the accept pending.
+func (l *pipeListener) start() (n int, errno syscall.Errno, pending bool) {
+	errno = l.refill()
+	l.mu.Lock()
+	l.waiting = len(l.ended) == 0 && len(l.inside) > 0
+	pending = l.waiting
+	l.mu.Unlock()
+	if pending {
+		return 0, 0, true
+	}
+	n, ended := l.finish()
+	if ended == sys.Aborted && errno != 0 {
+		return -1, errno, false
+	}
+	return n, ended, false
+}
+
+// finish returns the instance whose client came first. Another instance takes its place before
+// that, so that a client always finds one. If the system has none just now, the next start
+// tries again.
+func (l *pipeListener) finish() (int, syscall.Errno) {
+	l.mu.Lock()
+	if len(l.ended) == 0 {
+		l.mu.Unlock()
+		return -1, sys.Aborted
+	}
+	i := l.ended[0]
+	l.ended = slices.Delete(l.ended, 0, 1)
+	l.mu.Unlock()
+	l.refill()
+	l.port.sockets.Set(i.FD, &socket{pipe: &pipeEnd{at: l.at, associated: true}})
+	return i.FD, 0
+}
+
+// take records the end of a wait, and reports whether the engine needs an event: because it
+// waits for an accept, and either there is a client or no instance is left that waits.
+func (l *pipeListener) take(p *Poller, packet *sys.Packet) (tell bool) {
+	if packet.Overlapped == 0 {
+		return true // of abandon
+	}
+	l.mu.Lock()
+	at := slices.IndexFunc(l.inside, func(i *sys.PipeInstance) bool { return i.IsOf(packet) })
+	if at < 0 {
+		l.mu.Unlock()
+		p.orphans.take(packet)
+		return false
+	}
+	i := l.inside[at]
+	l.inside = slices.Delete(l.inside, at, at+1)
+	errno := i.Result()
+	if errno == 0 {
+		l.ended = append(l.ended, i)
+	}
+	tell = l.waiting && (len(l.ended) > 0 || len(l.inside) == 0)
+	l.waiting = l.waiting && !tell
+	l.mu.Unlock()
+	if errno != 0 {
+		l.discard(i)
+	}
+	return tell
+}
+
+// abandon posts the end of the pending accept. The lock is held meanwhile, so an instance that
+// gets a client now posts no end besides.
+func (l *pipeListener) abandon() (heard bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.waiting || l.port.port.Post(l.fd) != 0 {
+		return false
+	}
+	l.waiting = false
+	return true
+}
+
+// close closes all instances. The clients of those that no accept has got see the end. The
+// packets of the others come later.
+func (l *pipeListener) close() {
+	l.mu.Lock()
+	inside, all := l.inside, append(slices.Clone(l.inside), l.ended...)
+	if l.first != nil {
+		all = append(all, l.first)
+	}
+	addOrphans(&l.port.orphans, inside) // before they leave this queue: a packet is always found
+	l.first, l.inside, l.ended = nil, nil, nil
+	l.mu.Unlock()
+	for _, i := range inside {
+		i.Cancel()
+	}
+	for _, i := range all {
+		l.discard(i)
+	}
+}
