@@ -25,17 +25,21 @@ func TestBrokenPipeIsNoSignal(t *testing.T) {
 	_, err = file.WriteString("hello")
 	must(t, err)
 	t.Run("Write", func(t *testing.T) {
-		breakPipe(t, func(to *completion.Socket) completion.Operation {
+		breakPipe(t, func(to, _ *completion.Socket) completion.Operation {
 			return &ops.Write{To: to, Buf: completion.Own([]byte("hello"))}
 		})
 	})
 	t.Run("SendFile", func(t *testing.T) {
-		breakPipe(t, func(to *completion.Socket) completion.Operation { return &ops.SendFile{To: to, File: file} })
+		breakPipe(t, func(to, _ *completion.Socket) completion.Operation { return &ops.SendFile{To: to, File: file} })
+	})
+	t.Run("Copy", func(t *testing.T) {
+		breakPipe(t, func(to, from *completion.Socket) completion.Operation { return &ops.Copy{From: from, To: to} })
 	})
 }
 
-// breakPipe performs a write on a socket whose side is closed.
-func breakPipe(t *testing.T, write func(*completion.Socket) completion.Operation) {
+// breakPipe performs a write on a socket whose side is closed. There is another socket that has
+// received something.
+func breakPipe(t *testing.T, write func(to, from *completion.Socket) completion.Operation) {
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, syscall.SIGPIPE, syscall.SIGWINCH)
 	defer signal.Stop(signals)
@@ -49,7 +53,16 @@ func breakPipe(t *testing.T, write func(*completion.Socket) completion.Operation
 	conn, err := port.Dial(ctx, "tcp", l.Addr().String())
 	must(t, err)
 	must(t, port.Await(ctx, &ops.CloseWrite{On: conn}))
-	err = port.Await(ctx, write(conn))
+	from, err := port.Dial(ctx, "tcp", l.Addr().String())
+	must(t, err)
+	for range 2 {
+		sender, err := l.Accept()
+		must(t, err)
+		defer sender.Close()
+		_, err = sender.Write([]byte("hello"))
+		must(t, err)
+	}
+	err = port.Await(ctx, write(conn, from))
 	if !errors.Is(err, syscall.EPIPE) {
 		t.Errorf("write: %v", err)
 	}

@@ -6,9 +6,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// whyBroken returns the errno of a socket that is broken. Other than a send, sendfile(2) has no
-// flag against SIGPIPE, which a program with its own handler would see, so a send of no bytes
-// comes first. A socket that breaks between the two calls raises the signal.
+// whyBroken returns the errno of a socket that is broken. Other than a send, sendfile(2) and
+// splice(2) have no flag against SIGPIPE, which a program with its own handler would see, so a
+// send of no bytes comes first. A socket that breaks between the two calls raises the signal.
 func whyBroken(fd int) syscall.Errno {
 	_, errno := (*Kernel)(nil).Write(fd, nil)
 	return errno

@@ -52,6 +52,9 @@ func (*Kernel) SpliceIn(from int, p backend.Pipe, n int) (moved int, errno sysca
 
 // SpliceOut is splice(2) from a pipe.
 func (*Kernel) SpliceOut(p backend.Pipe, to, n int) (moved int, errno syscall.Errno) {
+	if errno = whyBroken(to); errno != 0 {
+		return 0, errno
+	}
 	return splice(int(p.Out), to, n)
 }
 
