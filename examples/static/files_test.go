@@ -64,6 +64,14 @@ var requests = []struct {
 	{"/ten.txt", []string{"If-Modified-Since", "yesterday"}, 200, "0123456789", "", ""},
 	{"/ten.txt", []string{"If-Modified-Since", "Mon, 03 Feb 2020 04:05:06 GMT", "If-None-Match", `"a tag"`}, 200, "0123456789", "", ""},
 	{"/ten.txt", []string{"If-None-Match", "*"}, 304, "", "Last-Modified", "Mon, 03 Feb 2020 04:05:06 GMT"},
+
+	{"/ten.txt", []string{"If-Unmodified-Since", "Mon, 03 Feb 2020 04:05:06 GMT"}, 200, "0123456789", "", ""},
+	{"/ten.txt", []string{"If-Unmodified-Since", "Mon, 03 Feb 2020 04:05:05 GMT"}, 412, "", "Last-Modified", ""},
+	{"/ten.txt", []string{"If-Unmodified-Since", "Mon, 03 Feb 2020 04:05:05 GMT", "Range", "bytes=1-1"}, 412, "", "Content-Range", ""},
+	{"/ten.txt", []string{"If-Unmodified-Since", "yesterday"}, 200, "0123456789", "", ""},
+	{"/ten.txt", []string{"If-Match", `"a tag"`, "Range", "bytes=1-1"}, 412, "", "Content-Range", ""},
+	{"/ten.txt", []string{"If-Match", "*", "If-Unmodified-Since", "Mon, 03 Feb 2020 04:05:05 GMT"}, 200, "0123456789", "", ""},
+	{"/nothing", []string{"If-Match", "*"}, 404, "", "", ""},
 }
 
 // All on one connection, as GET and as HEAD.

@@ -121,6 +121,10 @@ func (s *server) openFile(local string, r *http.Request) answer {
 		kind = "application/octet-stream"
 	}
 	a := answer{status: http.StatusOK, kind: kind, file: file, modified: info.ModTime().Truncate(time.Second), size: info.Size()}
+	if isAnother(r, a.modified) {
+		a.close()
+		return textAnswer(http.StatusPreconditionFailed, "the file is not the one that the client has")
+	}
 	if notModified(r, a.modified) {
 		a.status = http.StatusNotModified
 		return a
@@ -134,6 +138,17 @@ func (s *server) openFile(local string, r *http.Request) answer {
 	}
 	a.length = a.count
 	return a
+}
+
+// isAnother reports whether the client wants one version of the file only, and the file is not
+// that one. The server has no tags, so If-Match matches only as a star. Without this, a client
+// that goes on with a download could get the rest of another version.
+func isAnother(r *http.Request, modified time.Time) bool {
+	if tags := r.Header.Get("If-Match"); tags != "" {
+		return tags != "*"
+	}
+	since, err := http.ParseTime(r.Header.Get("If-Unmodified-Since"))
+	return err == nil && modified.After(since)
 }
 
 // notModified reports whether the client has the file as it is. The server has no tags, so

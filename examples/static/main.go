@@ -7,8 +7,8 @@
 // time limit, so a client that reads nothing is cut off, and a slow one is not. Pipelined
 // requests are answered one after the other.
 //
-// The server supports GET and HEAD, single ranges, If-Modified-Since and If-Range. The path of a
-// folder returns its index.html. Symbolic links are followed within the folder and cannot lead
+// The server supports GET and HEAD, single ranges, If-Range, If-Modified-Since and
+// If-Unmodified-Since. The path of a folder returns its index.html. Symbolic links are followed within the folder and cannot lead
 // out of it: os.Root ensures that. A request with a body is refused.
 //
 // With -style=net, http.FileServer of net/http serves the same folder, to compare. It also
