@@ -20,6 +20,7 @@ func TestMain(m *testing.M) {
 	peers.Register()
 	registerNative()
 	echo.RunChild()
+	os.Setenv("GORACE", "atexit_sleep_ms=0") // of the children, whose ends are waited for
 	n, err := newNative()
 	if err != nil {
 		panic(err)
@@ -132,7 +133,7 @@ func TestRun(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, want := range []string{
-		"(?m)^### 3x500: 3 connections x 500 bytes$",
+		"(?m)^### 3x500: 3 connections, 500 bytes$",
 		`(?m)^\| ` + "`net`" + ` \| [\d.]+ \| \d+ \| [\d.]+ \| [\d.]+ \| [\d.]+ \| *[\d.]* \| \d+ % \| 1.00 \[1.000? 1.000?\]`,
 		"(?m)^- `floor`, kv: .*no key-value server$",
 	} {

@@ -16,9 +16,24 @@ var works = []echo.Work{
 	{Messages: 300, Size: 64, Verify: true},
 	{Messages: 300, Size: 4096, Verify: true},
 	{Messages: 100, Size: 20_000, Verify: true},
-	{Messages: 4, Size: 4 << 20, Verify: true},
+	{Messages: 2, Size: 4 << 20, Verify: true},
 	{Messages: 200, Size: 1, Verify: true, Renew: true},
 	{Messages: 300, Size: 64},
+}
+
+// raceDetector says that this program is built with -race.
+var raceDetector bool
+
+// runs skips a test of a program that does not run with the race detector, or takes long
+// with it.
+func runs(t *testing.T, spec echo.Spec) {
+	t.Helper()
+	switch {
+	case raceDetector && spec.Program == "sonic":
+		t.Skip("sonic has pointers at addresses that -race does not allow")
+	case raceDetector && spec.Workers > 1 && !spec.HasPort():
+		t.Skip("other libraries with several loops are tested without -race")
+	}
 }
 
 // Every program of the default list echoes every byte. Its process tells its CPU time and its
@@ -30,6 +45,7 @@ func TestProgramsEcho(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			runs(t, spec)
 			setup, err := echo.Open(echo.ServerOptions{Spec: spec, Buffer: 4096}, echo.Anywhere, 8)
 			if errors.Is(err, exec.ErrNotFound) {
 				t.Skip(err)
@@ -102,12 +118,17 @@ func TestKeyValuePrograms(t *testing.T) {
 			continue
 		}
 		t.Run(name, func(t *testing.T) {
+			runs(t, spec)
 			spec.Keys = 10
 			server, err := echo.StartServer(echo.ServerOptions{Spec: spec, Buffer: 4096})
 			if err != nil {
 				t.Fatal(err)
 			}
-			defer server.Close()
+			defer func() {
+				if err := server.Close(); err != nil { // also a data race
+					t.Error(err)
+				}
+			}()
 			for _, piece := range []int{1, 7, 1000} {
 				talk(t, server.Addr, piece)
 			}

@@ -6,9 +6,11 @@ import (
 	"os"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"time"
 
+	"github.com/completionport/completion/bench/internal/echo"
 	"github.com/completionport/completion/bench/internal/stat"
 )
 
@@ -176,7 +178,7 @@ func (o options) conditions() conditions {
 	if info, ok := debug.ReadBuildInfo(); ok {
 		for _, d := range info.Deps {
 			for _, s := range o.programs {
-				if strings.Contains(d.Path, s.Program) {
+				if slices.Contains(strings.Split(d.Path, "/"), s.Program) && !slices.Contains(echo.Programs, s.Program) {
 					c.Libraries[s.Program] = d.Version
 				}
 			}

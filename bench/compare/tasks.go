@@ -55,7 +55,10 @@ func (t task) title() string {
 	case t.renew:
 		return fmt.Sprintf("accepted connections, %d at a time, one byte on each", t.conns)
 	}
-	return fmt.Sprintf("%d connections x %d bytes", t.conns, t.size)
+	if t.conns == 1 {
+		return fmt.Sprintf("1 connection, %d bytes", t.size)
+	}
+	return fmt.Sprintf("%d connections, %d bytes", t.conns, t.size)
 }
 
 // work is the work of a program in this task.
@@ -125,10 +128,10 @@ func (o *options) chooseTasks(rows string) error {
 // the others. Without pinning they also come with a thread for each processor.
 func defaultPrograms(pin bool) (programs []string) {
 	styles := []string{"queue", "await"}
-	others := append([]string{"net", "floor"}, peers.Names...)
+	others := append([]string{"net", "floor"}, peers.Names(false)...)
 	if n := runtime.NumCPU(); !pin && n > 1 {
 		styles = append(styles, fmt.Sprintf("queue,workers=%d", n), fmt.Sprintf("queue,ports=%d", n))
-		for _, name := range peers.WithWorkers {
+		for _, name := range peers.Names(true) {
 			others = append(others, fmt.Sprintf("%s,workers=%d", name, n))
 		}
 	}
