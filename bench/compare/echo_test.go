@@ -58,20 +58,25 @@ func TestProgramsEcho(t *testing.T) {
 					t.Error(err)
 				}
 			}()
-			for _, w := range works {
-				s, err := setup.Measure(w)
-				if err != nil {
-					t.Fatalf("%+v: %v", w, err)
-				}
-				if s.ServerCPU <= 0 || s.P50 <= 0 || s.P999 < s.P99 {
-					t.Errorf("%+v: %+v", w, s)
-				}
-			}
+			checkWorks(t, setup)
 			if m, err := setup.Server.Memory(); err != nil || m.Resident < 100<<10 {
 				t.Errorf("memory %+v: %v", m, err)
 			}
 			checkNoDelay(t, setup.Server)
 		})
+	}
+}
+
+func checkWorks(t *testing.T, setup *echo.Setup) {
+	t.Helper()
+	for _, w := range works {
+		s, err := setup.Measure(w)
+		if err != nil {
+			t.Fatalf("%+v: %v", w, err)
+		}
+		if s.ServerCPU <= 0 || s.P50 <= 0 || s.P999 < s.P99 {
+			t.Errorf("%+v: %+v", w, s)
+		}
 	}
 }
 

@@ -101,19 +101,27 @@ func explain(err error) answer {
 	return textAnswer(http.StatusNotFound, "there is no such file")
 }
 
-func (s *server) openFile(local string, r *http.Request) answer {
+// adoptFile opens a file by the root, so that no link leads out of it, and gives it to the port.
+func (s *server) adoptFile(local string) (*completion.File, fs.FileInfo, error) {
 	opened, err := s.root.Open(local)
 	if err != nil {
-		return explain(err)
+		return nil, nil, err
 	}
 	info, err := opened.Stat()
 	if err != nil {
 		opened.Close()
-		return explain(err)
+		return nil, nil, err
 	}
-	file, err := s.port.AdoptFile(opened) // an os.Root has opened it, so the port did not
+	file, err := s.port.AdoptFile(opened)
 	if err != nil {
 		opened.Close()
+	}
+	return file, info, err
+}
+
+func (s *server) openFile(local string, r *http.Request) answer {
+	file, info, err := s.adoptFile(local)
+	if err != nil {
 		return explain(err)
 	}
 	kind := mime.TypeByExtension(filepath.Ext(local))
