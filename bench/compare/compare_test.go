@@ -102,6 +102,35 @@ func TestJudge(t *testing.T) {
 	}
 }
 
+// This library is compared with the one that needs least, and not with net.
+func TestCheapest(t *testing.T) {
+	c, rounds := contestOf(4, 1, 0)
+	c.specs = []echo.Spec{{Program: "queue", Keys: 5}, {Program: "gnet", Keys: 5}, {Program: "evio", Keys: 5}, {Program: "net", Keys: 5}, {Program: "net", Keys: 5}}
+	for i, r := range rounds {
+		evio := r[1]
+		evio.ServerCPU -= evio.ServerCPU / 4
+		rounds[i] = []sample{r[0], r[1], evio, r[0], r[0]}
+	}
+	r := c.judge(rounds)
+	q := r.Results[0].AgainstCheapest
+	if r.Cheapest != "evio" || q == nil || !near(q.Median, 1.5) || r.Results[1].AgainstCheapest != nil || r.Results[3].AgainstCheapest != nil {
+		t.Errorf("%s: %+v", r.Cheapest, r.Results)
+	}
+	var out bytes.Buffer
+	if r.print(&out); !strings.Contains(out.String(), "CPU of `evio`, the cheapest other library: `queue` 1.50 [1.50 1.50]") {
+		t.Error(&out)
+	}
+}
+
+// A program of -against that can't do a task has no column there.
+func TestAgainstWhatIsThere(t *testing.T) {
+	c, rounds := contestOf(4, 1, 0)
+	c.against = []echo.Spec{{Program: "net"}, {Program: "floor"}, {Program: "queue"}}
+	if r := c.judge(rounds); strings.Join(r.Against, " ") != "net queue" || len(r.Results[0].Ratios) != 2 {
+		t.Errorf("against %v: %+v", r.Against, r.Results)
+	}
+}
+
 func TestDisturbedRounds(t *testing.T) {
 	for _, k := range []struct{ calm, used int }{{15, 15}, {14, 20}} {
 		c, rounds := contestOf(20, 1, 0.1)

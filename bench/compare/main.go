@@ -52,7 +52,7 @@ func run(args []string, out, log io.Writer) error {
 	against := flags.String("against", "net queue", "those of them that the others are compared with")
 	rows := flags.String("rows", "", "what to measure (default all but "+onlyByName+" if -quick):\n"+taskNames())
 	file := flags.String("json", "", "write the figures to this file, too")
-	flags.IntVar(&o.rounds, "rounds", 15, "rounds")
+	flags.IntVar(&o.rounds, "rounds", 21, "rounds")
 	flags.DurationVar(&o.part, "part", 400*time.Millisecond, "how long a program is measured in a round")
 	flags.IntVar(&o.calls, "calls", 5000, "messages for which strace counts the system calls, 0 for none")
 	flags.IntVar(&o.idle, "idle", 10_000, "idle connections")
@@ -97,11 +97,8 @@ func (o options) measure(file string) error {
 	}
 	defer native.close()
 	r, err := o.report()
-	if err != nil {
+	if file == "" {
 		return err
 	}
-	if file == "" {
-		return nil
-	}
-	return r.write(file)
+	return errors.Join(err, r.write(file))
 }

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os/exec"
 	"slices"
+	"strings"
 
 	"github.com/completionport/completion/bench/internal/echo"
 )
@@ -90,7 +91,7 @@ func (o options) runOther(r *report, name string, args ...string) error {
 	if err != nil {
 		return fmt.Errorf("go list: %w", err)
 	}
-	fmt.Fprintf(o.out, "\n### %s\n\n", name)
+	fmt.Fprintf(o.out, "\n### %s: `go %s`\n\n", name, strings.Join(args, " "))
 	var kept bytes.Buffer
 	cmd := exec.Command("go", slices.Clone(args)...)
 	cmd.Dir = string(bytes.TrimSpace(folder))

@@ -37,12 +37,26 @@ func (r row) print(out io.Writer) {
 		}
 		printLine(out, cells)
 	}
+	r.printCheapest(out)
 	fmt.Fprintf(out, "\n%d rounds; foreign load %.1f %% of a CPU (median), above 10 %% in %d rounds; A/A %v",
 		r.Rounds, 100*r.Foreign, r.Disturbed, r.Control)
 	if r.Void {
 		fmt.Fprint(out, ": void")
 	}
 	fmt.Fprintln(out)
+}
+
+// printCheapest compares the programs of this library with the cheapest of the others.
+func (r row) printCheapest(out io.Writer) {
+	var all []string
+	for _, p := range r.Results {
+		if q := p.AgainstCheapest; q != nil {
+			all = append(all, fmt.Sprintf("`%s` %.2f [%.2f %.2f]", p.Program, q.Median, q.Low, q.High))
+		}
+	}
+	if len(all) > 0 {
+		fmt.Fprintf(out, "\nCPU of `%s`, the cheapest other library: %s\n", r.Cheapest, strings.Join(all, ", "))
+	}
 }
 
 func micro(ns float64) string { return fmt.Sprintf("%.1f", ns/1e3) }

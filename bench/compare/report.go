@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/completionport/completion/bench/compare/peers"
 	"github.com/completionport/completion/bench/internal/echo"
 	"github.com/completionport/completion/bench/internal/stat"
 )
@@ -44,7 +45,8 @@ type row struct {
 	Disturbed   int      // rounds, which are left out if enough others remain
 	Foreign     float64  // share of a CPU, median
 	Control     stat.Quartiles
-	Void        bool // two processes of one program differ too much
+	Void        bool   // two processes of one program differ too much
+	Cheapest    string `json:",omitempty"` // the program on another library that needs least CPU time
 	Results     []result
 }
 
@@ -59,6 +61,9 @@ type result struct {
 	LoadBusy float64            // CPU time of the load as a share of the time
 	Calls    map[string]float64 `json:",omitempty"` // system calls for each message
 	Ratios   []ratios           // one for each program of Against
+
+	// CPU time of Cheapest divided by that of this program, if that is one of this library.
+	AgainstCheapest *stat.Quartiles `json:",omitempty"`
 }
 
 // ratios compare a program with another, round by round. Above 1 the program is better: it
@@ -92,11 +97,8 @@ func (c *contest) judge(rounds [][]sample) row {
 	control := len(c.specs) - 1
 	var against []int
 	for _, a := range c.against {
-		r.Against = append(r.Against, a.String())
-		for k, s := range c.specs[:control] {
-			if s == c.task.spec(a) {
-				against = append(against, k)
-			}
+		if k := slices.Index(c.specs[:control], c.task.spec(a)); k >= 0 {
+			r.Against, against = append(r.Against, a.String()), append(against, k)
 		}
 	}
 	r.Control = ratio(rounds, control, against[0], cpuOf)
@@ -104,7 +106,29 @@ func (c *contest) judge(rounds [][]sample) row {
 	for k := range c.specs[:control] {
 		r.Results = append(r.Results, c.result(rounds, k, against))
 	}
+	c.findCheapest(&r, rounds)
 	return r
+}
+
+// findCheapest compares each program of this library with the cheapest one on another
+// library for Go.
+func (c *contest) findCheapest(r *row, rounds [][]sample) {
+	cheapest := -1
+	for k, p := range r.Results {
+		if slices.Contains(peers.Names(false), c.specs[k].Program) && (cheapest < 0 || p.CPU.Median < r.Results[cheapest].CPU.Median) {
+			cheapest = k
+		}
+	}
+	if cheapest < 0 {
+		return
+	}
+	r.Cheapest = r.Results[cheapest].Program
+	for k := range r.Results {
+		if c.specs[k].HasPort() {
+			q := ratio(rounds, k, cheapest, cpuOf)
+			r.Results[k].AgainstCheapest = &q
+		}
+	}
 }
 
 // The figures of a sample. In all of them less is better.
@@ -150,20 +174,21 @@ func ratio(rounds [][]sample, k, a int, f func(sample) float64) stat.Quartiles {
 	return stat.QuartilesOf(values)
 }
 
-// report does all tasks and prints the tables.
+// report does all tasks and prints the tables. After an error it returns the figures that it
+// has, too.
 func (o options) report() (*report, error) {
 	r := &report{Conditions: o.conditions()}
 	fmt.Fprintln(o.out, r.Conditions)
 	for _, t := range o.tasks {
 		if t.other != nil {
 			if err := t.other(o, r); err != nil {
-				return nil, fmt.Errorf("%s: %w", t.name, err)
+				return r, fmt.Errorf("%s: %w", t.name, err)
 			}
 			continue
 		}
 		made, skipped, err := o.hold(t)
 		if err != nil {
-			return nil, err
+			return r, err
 		}
 		r.Rows, r.Skipped = append(r.Rows, made), append(r.Skipped, skipped...)
 		made.print(o.out)

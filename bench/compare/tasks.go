@@ -135,7 +135,7 @@ func defaultPrograms(pin bool) (programs []string) {
 			others = append(others, fmt.Sprintf("%s,workers=%d", name, n))
 		}
 	}
-	for _, backend := range []string{"epoll", "iouring"} {
+	for _, backend := range []string{"epoll", "iouring", "io_uring"} {
 		port, err := completion.Open(&completion.Config{Backend: backend})
 		if err != nil {
 			continue

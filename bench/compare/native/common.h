@@ -16,8 +16,10 @@
 
 #define MOST 65536 // descriptors
 
+// die reports an error as the answer to what comes next.
 static void die(const char *what) {
-	perror(what);
+	printf("{\"Error\":\"%s: %s\"}\n", what, strerror(errno));
+	fflush(stdout);
 	exit(1);
 }
 

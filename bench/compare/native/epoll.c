@@ -80,10 +80,10 @@ static void accept_all(int listener) {
 	}
 }
 
-int main(int count, char **arguments) {
+int main(int words, char **arguments) {
 	static struct epoll_event events[128];
 	static char command[4096];
-	size_t size = count > 1 ? atoi(arguments[1]) : 4096;
+	size_t size = words > 1 ? atoi(arguments[1]) : 4096;
 	char *buffer = malloc(size);
 	raise_limit();
 	if ((epoll = epoll_create1(EPOLL_CLOEXEC)) < 0)
