@@ -59,6 +59,9 @@ func (l *layer) Write(p []byte, again bool) (n int, owes bool, err error) {
 	if left := p[n:]; err == nil && len(left) > len(l.owed) && l.w.fires(owesBytes) {
 		l.owed = bytes.Clone(left[:1+l.w.schedule.pick(len(left))])
 	}
+	if err == nil && n < len(p) && l.w.schedule.pick(2) == 1 { // it has tried once more, in vain
+		err = core.ErrBlocked
+	}
 	u.cut = len(l.owed) > 0
 	return n, u.cut, err
 }
