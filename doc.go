@@ -106,7 +106,7 @@
 //   - a ReadRights or a WriteRights without a Buf; a WriteRights with Rights and an empty Buf;
 //   - a ReadFrom, RecvMsg or ReadBatch with the mistakes of a Read, a WriteTo, SendMsg or
 //     WriteBatch with those of a Write; a batch without Messages;
-//   - a Work without a function;
+//   - a Work without a function, a Signal without its Signals, a Process without a process;
 //   - a SendFile with both or neither of From and File, or with a From of another port;
 //   - a Copy without a From or a To;
 //   - Wait for an operation that was not started, or not on this port;

@@ -21,8 +21,8 @@ var (
 type Signal struct {
 	completion.Op
 
-	// From collects the signals: see completion.Notify. A Signal without From ends with an
-	// error whose text has the stack of a panic, as a Work whose function panics.
+	// From collects the signals: see completion.Notify. A Signal without From is a mistake:
+	// Submit panics.
 	From *completion.Signals
 
 	// Signal is the signal, or nil if the Signal failed.
@@ -32,6 +32,9 @@ type Signal struct {
 // Describe is for the port.
 func (o *Signal) Describe(r *core.Request) {
 	o.Op.Describe(r)
+	if o.From == nil {
+		panic("completion: a signal without its Signals")
+	}
 	r.Kind, r.Run = backend.Signal, o.run
 }
 
@@ -58,9 +61,8 @@ func (o *Signal) Deliver(core.Result) { o.Signal = nil }
 type Process struct {
 	completion.Op
 
-	// Process is the child, such as the field Process of an exec.Cmd that was started. If it is
-	// nil, the operation ends with an error whose text has the stack of a panic, as a Work
-	// whose function panics.
+	// Process is the child, such as the field Process of an exec.Cmd that was started. A nil
+	// Process, as before the start, is a mistake: Submit panics.
 	Process *os.Process
 
 	// State describes the exit, or is nil if the Process failed. An exit status other than 0
@@ -71,6 +73,9 @@ type Process struct {
 // Describe is for the port.
 func (o *Process) Describe(r *core.Request) {
 	o.Op.Describe(r)
+	if o.Process == nil {
+		panic("completion: a process operation without a process")
+	}
 	r.Kind, r.Run = backend.Process, o.run
 }
 

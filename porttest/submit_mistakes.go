@@ -20,6 +20,7 @@ var submitMistakeCases = []testCase{
 	poolOfNoPortPanics,
 	nilHandlePanics,
 	zeroHandlePanics,
+	nilSourcePanics,
 	lentBufferPanics,
 	bufferTwiceInBatchPanics,
 	releasedBufferPanics,
@@ -245,6 +246,14 @@ func nilHandlePanics(e *env) {
 	} {
 		submitRefused(e, p, "handle", op)
 	}
+}
+
+// nilSourcePanics: what an operation waits for, and is no handle.
+func nilSourcePanics(e *env) {
+	p := e.port(nil)
+	submitRefused(e, p, "without its Signals", new(ops.Signal))
+	submitRefused(e, p, "without a process", new(ops.Process))
+	submitRefused(e, p, "without a function", new(ops.Work))
 }
 
 func zeroHandlePanics(e *env) {
