@@ -16,6 +16,7 @@ import (
 
 	"github.com/completionport/completion"
 	"github.com/completionport/completion/ops"
+	"golang.org/x/sys/windows"
 )
 
 var pipes atomic.Int32
@@ -148,6 +149,21 @@ func TestPipeNames(t *testing.T) {
 	_, err := p.Dial(t.Context(), "pipe", pipeName())
 	if !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("no such pipe: %v", err)
+	}
+}
+
+// Nobody gets a pipe whose name is taken: clients would come to either.
+func TestPipeNameTaken(t *testing.T) {
+	if windows.NewLazySystemDLL("ntdll.dll").NewProc("wine_get_version").Find() == nil {
+		t.Skip("Wine lets a second first instance be made")
+	}
+	p := openPort(t)
+	l, err := p.Listen("pipe", pipeName())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.Listen("pipe", l.Addr().String()); !errors.Is(err, fs.ErrPermission) {
+		t.Errorf("a second listener: %v", err)
 	}
 }
 

@@ -101,7 +101,7 @@ func transfersOnBlockingSocket(e *env) {
 		if runtime.GOOS == "darwin" {
 			continue // send(2) ignores MSG_DONTWAIT there
 		}
-		is(e, s.SetWriteBuffer(64<<10), nil)
+		e.setWriteBuffer(s, 64<<10)
 		for _, size := range []int{stuckBytes, 1 << 10} { // two calls, as above
 			write := e.writeUntilFull(p, s, size)
 			if p.Cancel(write) {

@@ -158,7 +158,7 @@ func broadcastCancelledAndClosed(e *env) {
 	p := e.port(nil)
 	b := newBroadcast(e, p, 20, 16<<20)
 	for i, s := range b.sockets { // nobody reads: all of them could hold the memory of a small kernel
-		is(e, s.SetWriteBuffer(64<<10), nil)
+		e.setWriteBuffer(s, 64<<10)
 		b.peers[i].setReadBuffer(64 << 10)
 		e.fill(p, &b.writes[i], b.peers[i], false)
 	}

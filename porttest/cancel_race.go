@@ -212,7 +212,7 @@ func writeRacesCancel(e *env) {
 	p := e.port(nil)
 	w, memory := newSequenceWriter(e, p, races()), sequenceMemory(size)
 	for _, pair := range w.pairs {
-		is(e, pair.s.SetWriteBuffer(4096), nil)
+		e.setWriteBuffer(pair.s, 4096)
 	}
 	canceled := 0
 	for i := range races() {

@@ -100,7 +100,7 @@ func (e *env) stuckCopy(p *completion.Port) (o *ops.Copy, sends, gets *peer) {
 	e.Helper()
 	from, sends := e.unshared(p)
 	to, gets := e.unshared(p)
-	is(e, to.SetWriteBuffer(64<<10), nil)
+	e.setWriteBuffer(to, 64<<10)
 	gets.setReadBuffer(64 << 10)
 	o = &ops.Copy{From: from, To: to}
 	e.submit(p, o)

@@ -95,9 +95,7 @@ func (f *flight) writes() {
 func (e *env) narrow(p *completion.Port) (*completion.Socket, *peer) {
 	e.Helper()
 	s, other := e.pair(p)
-	if err := s.SetWriteBuffer(64 << 10); err != nil {
-		e.Fatal(err)
-	}
+	e.setWriteBuffer(s, 64<<10)
 	return s, other
 }
 

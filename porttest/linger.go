@@ -64,7 +64,7 @@ func closeOfAcceptedDoesNotLinger(e *env) {
 // closesAtOnce checks it for a socket whose peer does not read.
 func closesAtOnce(e *env, p *completion.Port, s *completion.Socket, other *peer) {
 	e.Helper()
-	is(e, s.SetWriteBuffer(64<<10), nil)
+	e.setWriteBuffer(s, 64<<10)
 	other.setReadBuffer(64 << 10)
 	w := &ops.Write{To: s, Buf: own(stuckBytes)}
 	e.fill(p, w, other, false)

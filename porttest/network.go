@@ -33,12 +33,13 @@ func Within(wrap func(t *testing.T, run func(t *testing.T))) Option {
 
 // setting is what the suite is run on.
 type setting struct {
-	open    Open
-	network Network
-	wrap    func(t *testing.T, run func(t *testing.T)) // nil for none
-	adopts  bool                                       // what package net has opened
-	unix    bool                                       // has unix sockets
-	secure  bool                                       // connections have TLS
+	open      Open
+	network   Network
+	wrap      func(t *testing.T, run func(t *testing.T)) // nil for none
+	adopts    bool                                       // what package net has opened
+	unix      bool                                       // has unix sockets
+	secure    bool                                       // connections have TLS
+	overPipes bool                                       // connections are named pipes
 }
 
 func newSetting(open Open, options []Option) setting {
@@ -90,5 +91,13 @@ func (e *env) needsRealTime(why string) {
 	e.Helper()
 	if e.wrap != nil {
 		e.Skipf("needs real time: %s", why)
+	}
+}
+
+// setReadBuffer sets the size of the receive buffer.
+func (p *peer) setReadBuffer(bytes int) {
+	p.e.Helper()
+	if err := p.Conn.(interface{ SetReadBuffer(int) error }).SetReadBuffer(bytes); err != nil {
+		p.e.Fatalf("peer read buffer: %v", err)
 	}
 }

@@ -73,7 +73,7 @@ func recordsOfManyGoroutinesStayWhole(e *env) {
 	const writers, records, size = 8, 100, 6000
 	p := e.port(nil)
 	s, c := e.pair(p)
-	is(e, s.SetWriteBuffer(16<<10), nil)
+	e.setWriteBuffer(s, 16<<10)
 	checked := make(chan error, 1)
 	go func() { checked <- orderCheckRecords(c, writers, records, size) }()
 	var group sync.WaitGroup
@@ -148,7 +148,7 @@ func abortReachesTheWholeBatch(e *env) {
 	for range 12 {
 		s, c := e.pairOn(p, e.quick())
 		if !e.unix {
-			is(e, s.SetWriteBuffer(64<<10), nil) // or it would take all
+			e.setWriteBuffer(s, 64<<10) // or it would take all
 		}
 		ahead.To, big.To, behind.To = s, s, s
 		e.fill(p, ahead, c, false)

@@ -241,9 +241,7 @@ const stuckBytes = 4 << 20
 func (e *env) stuckWrite(p *completion.Port) (*ops.Write, *peer) {
 	e.Helper()
 	s, peer := e.pair(p)
-	if err := s.SetWriteBuffer(64 << 10); err != nil {
-		e.Fatal(err)
-	}
+	e.setWriteBuffer(s, 64<<10)
 	peer.setReadBuffer(64 << 10)
 	w := &ops.Write{To: s, Buf: own(stuckBytes)}
 	e.fill(p, w, peer, false)

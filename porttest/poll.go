@@ -72,7 +72,7 @@ func pollForWriting(e *env) {
 	}
 	s, other := e.pairOn(p, e.quick()) // TCP may find more room a moment after it had none
 	if !e.unix {
-		is(e, s.SetWriteBuffer(64<<10), nil)
+		e.setWriteBuffer(s, 64<<10)
 	}
 	poll := &ops.Poll{On: s, Write: true}
 	if p.Backend() == "iocp" {

@@ -241,6 +241,9 @@ func (e *env) pair(p *completion.Port) (*completion.Socket, *peer) {
 // the port can't adopt what package net has connected.
 func (e *env) pairOn(p *completion.Port, network string) (*completion.Socket, *peer) {
 	e.Helper()
+	if e.overPipes {
+		return e.pipePair(p)
+	}
 	l, err := e.network.Listen(network, e.address(network))
 	if err != nil {
 		e.Fatalf("listen %s: %v", network, err)
@@ -312,7 +315,7 @@ func (p *peer) receive(n int) string {
 	return string(b)
 }
 
-// closeWrite sends the end of the stream.
+// closeWrite sends the end of the stream. The end of a pipe is closed for that.
 func (p *peer) closeWrite() {
 	p.e.Helper()
 	if err := p.Conn.(interface{ CloseWrite() error }).CloseWrite(); err != nil {
@@ -323,18 +326,11 @@ func (p *peer) closeWrite() {
 // reset closes a connection with a reset.
 func (p *peer) reset() {
 	p.e.Helper()
+	p.e.needsSockets("the peer resets")
 	if err := p.Conn.(interface{ SetLinger(int) error }).SetLinger(0); err != nil {
 		p.e.Fatalf("peer linger: %v", err)
 	}
 	p.Close()
-}
-
-// setReadBuffer sets the size of the receive buffer.
-func (p *peer) setReadBuffer(bytes int) {
-	p.e.Helper()
-	if err := p.Conn.(interface{ SetReadBuffer(int) error }).SetReadBuffer(bytes); err != nil {
-		p.e.Fatalf("peer read buffer: %v", err)
-	}
 }
 
 // submit fails the case if the port does not accept.

@@ -53,6 +53,9 @@ var notOverTLSOnWindows = []string{
 
 // leavesOut reports whether a case is not run in this setting.
 func (s *setting) leavesOut(family, name string) bool {
+	if s.overPipes {
+		return !runsOverPipes(family, name)
+	}
 	if !s.secure {
 		return false
 	}

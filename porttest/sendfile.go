@@ -55,7 +55,7 @@ func (e *env) osFile(b []byte) *os.File {
 // unshared is pair with a socket that nobody had before: the system sends from a file to it.
 func (e *env) unshared(p *completion.Port) (*completion.Socket, *peer) {
 	e.Helper()
-	if e.secure {
+	if e.secure || e.overPipes {
 		return e.pair(p)
 	}
 	l := e.listen(p, "tcp4")
@@ -212,7 +212,7 @@ func sendFileOfAFileThatIsNotReadable(e *env) {
 func (e *env) sendFileStuck(p *completion.Port) (*ops.SendFile, *peer) {
 	e.Helper()
 	s, c := e.unshared(p)
-	is(e, s.SetWriteBuffer(64<<10), nil)
+	e.setWriteBuffer(s, 64<<10)
 	c.setReadBuffer(64 << 10)
 	f := e.osFile(nil)
 	is(e, f.Truncate(stuckBytes), nil)
@@ -291,7 +291,7 @@ func sendFileFromAFileOfThePort(e *env) {
 func (e *env) sendFileFrom(p *completion.Port) (*ops.SendFile, *peer) {
 	e.Helper()
 	s, c := e.unshared(p)
-	is(e, s.SetWriteBuffer(64<<10), nil)
+	e.setWriteBuffer(s, 64<<10)
 	c.setReadBuffer(64 << 10)
 	f := e.file(p, creating)
 	is(e, p.Await(e.ctx, &ops.Truncate{On: f, Size: stuckBytes}), nil)

@@ -144,7 +144,7 @@ func streamWrite(e *env, p *completion.Port, s *completion.Socket, what string) 
 // connection is full of it: some of it has arrived, the rest can't.
 func streamFill(e *env, p *completion.Port, s *completion.Socket, c *peer) *ops.Write {
 	e.Helper()
-	is(e, s.SetWriteBuffer(32<<10), nil)
+	e.setWriteBuffer(s, 32<<10)
 	if _, isUnix := c.Conn.(*net.UnixConn); !isUnix { // it has no such limit
 		c.setReadBuffer(32 << 10)
 	}

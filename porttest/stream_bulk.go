@@ -59,7 +59,7 @@ func pipelinedWritesArriveInOrder(e *env) {
 	const writes, size = 1000, 4096
 	p := e.port(nil)
 	s, c := e.pair(p)
-	is(e, s.SetWriteBuffer(32<<10), nil)
+	e.setWriteBuffer(s, 32<<10)
 	var want []byte
 	all := make([]ops.Write, writes)
 	for i := range all {
