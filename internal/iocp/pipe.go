@@ -8,6 +8,7 @@ import (
 	"slices"
 	"sync"
 	"syscall"
+	"time"
 
 	"github.com/completionport/completion/internal/backend"
 	"github.com/completionport/completion/internal/sys"
@@ -75,8 +76,13 @@ func (k *Kernel) OpenPipe(at net.Addr) (fd int, busy bool, err error) {
 // waits for it.
 const longestAwait = 50
 
-// AwaitPipe is WaitNamedPipe.
-func (k *Kernel) AwaitPipe(at net.Addr) { sys.AwaitPipe(at.String(), longestAwait) }
+// AwaitPipe is WaitNamedPipe. If the system refuses to wait, a sleep keeps the caller from
+// asking again and again.
+func (k *Kernel) AwaitPipe(at net.Addr) {
+	if !sys.AwaitPipe(at.String(), longestAwait) {
+		time.Sleep(longestAwait * time.Millisecond)
+	}
+}
 
 // armPipe is Arm for an end of a pipe and for a listener.
 func (p *Poller) armPipe(fd int, entry, mark *socket) syscall.Errno {

@@ -116,12 +116,15 @@ func OpenPipe(name string) (fd int, busy bool, err error) {
 }
 
 // AwaitPipe waits until an instance of the pipe waits for a client, at most so many
-// milliseconds. It blocks its thread.
-func AwaitPipe(name string, milliseconds uint32) {
-	if path, err := windows.UTF16PtrFromString(name); err == nil {
-		called("WaitNamedPipe")
-		syscall.SyscallN(procWaitNamedPipe.Addr(), uintptr(unsafe.Pointer(path)), uintptr(milliseconds))
+// milliseconds. It blocks its thread. It reports false if the system refuses to wait.
+func AwaitPipe(name string, milliseconds uint32) bool {
+	path, err := windows.UTF16PtrFromString(name)
+	if err != nil {
+		return false
 	}
+	called("WaitNamedPipe")
+	ok, _, errno := syscall.SyscallN(procWaitNamedPipe.Addr(), uintptr(unsafe.Pointer(path)), uintptr(milliseconds))
+	return ok != 0 || errno == windows.ERROR_SEM_TIMEOUT
 }
 
 // ClosePipe closes an end of a pipe, or the number of a listener. The peer can still read what
