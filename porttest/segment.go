@@ -11,6 +11,7 @@ import (
 var segmentCases = []testCase{
 	segmentsAreDatagrams,
 	segmentsInABatch,
+	segmentsWaitForRoom,
 	equalDatagramsOfABatch,
 	coalescedDatagrams,
 }
@@ -29,7 +30,7 @@ func segmentsAreDatagrams(e *env) {
 	e.needsDatagrams()
 	p := e.port(nil)
 	a, b := e.packets(p, "udp4"), e.packets(p, "udp4")
-	for _, s := range []string{"abcdefgh", "abc", "ab", "abcdef"} {
+	for _, s := range []string{"abcdefgh", "abc", "ab", "abcdef", ""} {
 		w := &ops.SendMsg{To: a, Buf: text(s), Addr: at(b), Control: completion.Control{SegmentSize: 3}}
 		is(e, p.Await(e.ctx, w), nil)
 		equal(e, "sent", w.N(), len(s))
@@ -50,6 +51,27 @@ func segmentsInABatch(e *env) {
 	equal(e, "sent", w.Count, 3)
 	equal(e, "bytes", w.N(), 14)
 	arrives(e, p, b, "first", "ab", "cd", "e", "last")
+}
+
+// segmentsWaitForRoom: those that were sent before are not sent again.
+func segmentsWaitForRoom(e *env) {
+	e.needsDatagrams()
+	p := e.port(nil)
+	a, b := e.packets(p, "unixgram"), e.packets(p, "unixgram")
+	is(e, b.SetReadBuffer(2000), nil)
+	is(e, a.Connect(b.LocalAddr()), nil)
+	const size = 7
+	left := strings.Repeat("abcdefghijklmnopqrstuvwxyz", 100)
+	w := &ops.SendMsg{To: a, Buf: text(left), Control: completion.Control{SegmentSize: size}}
+	behind := &ops.SendMsg{To: a, Buf: text("end")}
+	e.submit(p, w, behind)
+	for ; len(left) > size; left = left[size:] {
+		arrives(e, p, b, left[:size])
+	}
+	arrives(e, p, b, left, "end")
+	e.expect(p, w, nil)
+	equal(e, "sent", w.N(), 2600)
+	e.expect(p, behind, nil)
 }
 
 // mixed fills w with datagrams of equal and of other sizes to two sockets, and returns what

@@ -46,20 +46,23 @@ func (k *Socket) checkControl(c *backend.Control) backend.Errno {
 	return 0
 }
 
-// sendAll is Send, of each datagram of a message that has several.
+// sendAll is Send, of each datagram of a message that has several. The count of the message says
+// where it goes on, if there was no room for all of them.
 func (k *Socket) sendAll(m *backend.Message) (errno backend.Errno) {
 	if m.Control == nil || m.Control.SegmentSize <= 0 {
 		return k.Send(m)
 	}
-	one, c, sent := *m, *m.Control, 0
+	one, c := *m, *m.Control
 	c.SegmentSize, one.Control = 0, &c
-	for errno == 0 && sent < len(m.Data) {
-		one.Data = m.Data[sent:min(sent+m.Control.SegmentSize, len(m.Data))]
-		errno = k.Send(&one)
-		sent += len(one.Data)
+	for {
+		one.Data = m.Data[m.N:min(m.N+m.Control.SegmentSize, len(m.Data))]
+		if errno = k.Send(&one); errno != 0 {
+			return errno
+		}
+		if m.N += len(one.Data); m.N == len(m.Data) { // at once, if there are no bytes
+			return 0
+		}
 	}
-	m.N = len(m.Data)
-	return errno
 }
 
 // accompanied stores in d what the sender wants.

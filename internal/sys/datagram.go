@@ -19,13 +19,15 @@ func sendSegments(fd int, m *backend.Message) (errno syscall.Errno) {
 	c, size := *m.Control, m.Control.SegmentSize
 	c.SegmentSize = 0
 	one := backend.Message{Addr: m.Addr, Path: m.Path, Control: &c}
-	for errno == 0 && m.N < len(m.Data) {
+	for {
 		one.Data = m.Data[m.N:min(m.N+size, len(m.Data))]
-		if errno = sendOne(fd, &one); errno == 0 {
-			m.N += len(one.Data)
+		if errno = sendOne(fd, &one); errno != 0 {
+			return errno
+		}
+		if m.N += len(one.Data); m.N == len(m.Data) { // at once, if there are no bytes
+			return 0
 		}
 	}
-	return errno
 }
 
 // received6 returns the address of a sender that the system has reported in the form of
