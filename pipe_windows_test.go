@@ -336,3 +336,23 @@ func TestPipeBulk(t *testing.T) {
 		read.Release()
 	}
 }
+
+// A message to and fro over a pipe allocates nothing, also with a pooled read.
+func TestPipeAllocations(t *testing.T) {
+	p := openPort(t)
+	client, server := pipeEnds(t, p)
+	pool := p.NewPool(64, 1)
+	write := &ops.Write{To: client, Buf: completion.Own(make([]byte, 8))}
+	late, early := &ops.Read{From: server, Pool: pool}, &ops.Read{From: server, Buf: completion.Own(make([]byte, 8))}
+	n := testing.AllocsPerRun(100, func() {
+		for _, read := range []*ops.Read{late, early} {
+			if err := errors.Join(p.Start(read), p.Await(t.Context(), write), p.Wait(t.Context(), read)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		late.Release()
+	})
+	if n != 0 {
+		t.Errorf("%.2f allocations", n)
+	}
+}
