@@ -3,7 +3,6 @@ package completion_test
 import (
 	"context"
 	"os"
-	"path/filepath"
 	"runtime"
 	"testing"
 
@@ -23,10 +22,10 @@ func TestAllocationsOfVectors(t *testing.T) {
 	defer notStrict()()
 	porttest.EachBackend(t, func(t *testing.T, open porttest.Open) {
 		for name, make := range map[string]func(*testing.T, *completion.Port) func(){
-			"Gathered":               gatheredEcho,
-			"Vectors":                vectorEcho,
-			"SendFile":               fileEcho,
-			"SendFile of the port's": portFileEcho,
+			"Gathered":          gatheredEcho,
+			"Vectors":           vectorEcho,
+			"SendFile":          fileEcho,
+			"SendFileOfThePort": portFileEcho,
 		} {
 			t.Run(name, func(t *testing.T) {
 				p, err := open(nil)
@@ -74,27 +73,31 @@ func vectorEcho(t *testing.T, p *completion.Port) func() {
 
 // fileEcho makes a round trip of a part of a file.
 func fileEcho(t *testing.T, p *completion.Port) func() {
-	s := loop(t, p)
-	f, err := os.CreateTemp("", "completion")
-	must(t, err)
-	_, err = f.WriteString("a file with some bytes")
-	must(t, err)
-	t.Cleanup(func() { f.Close(); os.Remove(f.Name()) })
-	return sendAndReceive(t, p, s, &ops.SendFile{To: s, File: f, Offset: 2, Count: 16})
+	f := fileOfBytes(t)
+	return sendAndReceive(t, p, &ops.SendFile{File: f, Offset: 2, Count: 16})
 }
 
 // portFileEcho is fileEcho with a file of the port.
 func portFileEcho(t *testing.T, p *completion.Port) func() {
-	s := loop(t, p)
-	name := filepath.Join(t.TempDir(), "file")
-	must(t, os.WriteFile(name, []byte("a file with some bytes"), 0o600))
-	f, err := p.OpenFile(name, os.O_RDONLY, 0)
+	f, err := p.OpenFile(fileOfBytes(t).Name(), os.O_RDONLY, 0)
 	must(t, err)
 	t.Cleanup(func() { f.Close() })
-	return sendAndReceive(t, p, s, &ops.SendFile{To: s, From: f, Offset: 2, Count: 16})
+	return sendAndReceive(t, p, &ops.SendFile{From: f, Offset: 2, Count: 16})
 }
 
-func sendAndReceive(t *testing.T, p *completion.Port, s *completion.Socket, write *ops.SendFile) func() {
+// fileOfBytes is not in a folder of t: under Wine, that is not removed.
+func fileOfBytes(t *testing.T) *os.File {
+	f, err := os.CreateTemp("", "completion")
+	must(t, err)
+	t.Cleanup(func() { f.Close(); os.Remove(f.Name()) })
+	_, err = f.WriteString("a file with some bytes")
+	must(t, err)
+	return f
+}
+
+func sendAndReceive(t *testing.T, p *completion.Port, write *ops.SendFile) func() {
+	s := loop(t, p)
+	write.To = s
 	read := &ops.Read{From: s, Buf: completion.Own(make([]byte, 16)), Full: true}
 	return func() {
 		must(t, p.Await(context.Background(), write))
