@@ -19,6 +19,8 @@ var programs = []struct {
 	{"chat", "", []string{"main.go", "lines.go", "commands.go:isName", "commands.go:names.add", "commands.go:names.String", "commands.go:names.appendTo"},
 		[]string{"room.go", "member.go", "feed.go", "commands.go:member.hear", "commands.go:member.obey",
 			"commands.go:member.rename", "commands.go:room.who"}, []string{"net_test.go"}},
+	{"dns", "", []string{"main.go", "answer.go", "file.go", "wire.go", "zone.go"},
+		[]string{"server.go", "tcp.go", "udp.go"}, []string{"net.go", "server.go:counts.report", "server.go:onBoth"}},
 	{"echo", "", []string{"main.go"}, []string{"queue.go", "server.go"}, []string{"net_test.go", "server.go:server.warn"}},
 	{"echo", " -style await", []string{"main.go"}, []string{"await.go", "server.go"}, []string{"net_test.go", "server.go:server.warn"}},
 	{"http", " -style hand", []string{"main.go", "site.go", "request.go", "answer.go"},
