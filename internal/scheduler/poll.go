@@ -150,9 +150,12 @@ func (s *Scheduler) setTimeout(w *Waiter) bool {
 	if s.timeout <= until || s.work.Ready() {
 		return true
 	}
+	s.workers++ // a Drain must not use the poller meanwhile
 	s.Unlock()
 	s.poller.SetTimeout(until)
 	s.Lock()
+	s.workers--
+	s.Settled()
 	s.timeout = until
 	return !s.satisfied(w) && s.work.Deadline() >= until
 }
