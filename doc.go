@@ -1,5 +1,5 @@
 // Package completion provides I/O completion ports for Go, on every system that has a
-// backend: epoll on Linux, kqueue on macOS and the BSDs, IOCP on Windows.
+// backend: epoll on Linux, io_uring if a program asks for it, kqueue on macOS and the BSDs, IOCP on Windows.
 //
 // A program submits operations to a port, together with the buffers they need. The
 // port performs the operations and returns each of them when it is complete. The
@@ -321,7 +321,7 @@
 //
 //   - backend=NAME selects the backend of ports whose Config names none.
 //   - wait=park or wait=block selects how a loop that waits for completions sleeps: as
-//     a goroutine, or in a system call. It has an effect on epoll only, since the other
+//     a goroutine, or in a system call. It has an effect on epoll and io_uring only, since the other
 //     backends have one way to sleep.
 //   - check=buffers makes a pool use a new *Buffer for each owner, at the cost of one
 //     allocation, so that every use of a released *Buffer panics.

@@ -2,7 +2,7 @@ package completion
 
 import "github.com/completionport/completion/internal/epoll"
 
-// The backend of Linux is epoll, package internal/epoll, with the calls of
+// The first backend of Linux is epoll, package internal/epoll, with the calls of
 // internal/sys. It keeps the promises of internal/backend in these ways.
 //
 // Armed once: Arm is EPOLL_CTL_ADD with EPOLLIN, EPOLLOUT, EPOLLRDHUP, EPOLLPRI and
@@ -37,4 +37,4 @@ import "github.com/completionport/completion/internal/epoll"
 // rounded up to milliseconds. Wake writes to an eventfd, whose edge stays until
 // epoll_pwait reports it. A lock keeps that write and the close of the eventfd apart.
 // None of this allocates.
-var backends = []opener{{epoll.Name, epoll.Open}}
+var backends = []opener{{epoll.Name, epoll.Open}, ioUring}

@@ -41,6 +41,9 @@ func TestEveryCallFails(t *testing.T) {
 				total := 0
 				for i := range fault.Table {
 					f := &fault.Table[i]
+					if backend == "io_uring" && f.Call < fault.FileRead {
+						continue // the kernel makes these calls for whole operations
+					}
 					if fired[f] == 0 && !t.Failed() {
 						t.Errorf("%v never failed with %v", f.Call, f.Errno)
 					}

@@ -15,7 +15,7 @@ import (
 
 // Config configures a Port. The zero value selects the defaults.
 type Config struct {
-	// Backend is the name of the backend: "epoll" on Linux, "kqueue" on macOS and the
+	// Backend is the name of the backend: "epoll" or "io_uring" on Linux, "kqueue" on macOS and the
 	// BSDs, "iocp" on Windows. Empty selects the backend that COMPLETIONDEBUG names
 	// (backend=NAME), or else the best one on this system.
 	Backend string
@@ -172,7 +172,7 @@ func (c *Config) debug(settings string) error {
 	return nil
 }
 
-// Backend returns the name of the backend of the port: "epoll", "kqueue", "iocp", or
+// Backend returns the name of the backend of the port: "epoll", "io_uring", "kqueue", "iocp", or
 // "memory".
 func (p *Port) Backend() string { return p.backend }
 

@@ -8,7 +8,7 @@ import (
 )
 
 // backends are the names of all backends, on any system.
-var backends = []string{"epoll", "kqueue", "iocp"}
+var backends = []string{"epoll", "io_uring", "kqueue", "iocp"}
 
 // EachBackend runs f as a subtest for each backend of this system. It skips the
 // subtests of backends that this system does not have.

@@ -70,6 +70,7 @@ func closesAtOnce(e *env, p *completion.Port, s *completion.Socket, other *peer)
 	e.fill(p, w, other, false)
 	descriptors := countDescriptors()
 	is(e, s.Close(), nil)
+	e.untilLetGo(p)
 	equal(e, "descriptors", countDescriptors(), max(descriptors-1, 0)) // 0 where none are counted
 	e.expect(p, w, net.ErrClosed)
 	e.gets(other, other.ahead+w.N(), w.Buf.Len()) // and then the end, no reset

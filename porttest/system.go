@@ -34,12 +34,15 @@ func (e *env) countsCut() bool {
 	return !e.secure && (runtime.GOOS != "windows" || !e.onSystem())
 }
 
+// isNative tells that the system performs whole operations of the port, and reports their ends.
+func isNative(p *completion.Port) bool { return p.Backend() == "iocp" || p.Backend() == "io_uring" }
+
 // untilLetGo returns when nothing is in flight after a Close, or at once where a
-// Close leaves nothing in flight. Windows takes a moment to let go of what was
-// cancelled, and somebody has to poll.
+// Close leaves nothing in flight. A system that performs operations takes a moment to let go of
+// what was cancelled, and somebody has to poll.
 func (e *env) untilLetGo(p *completion.Port) {
 	e.Helper()
-	for p.Backend() == "iocp" && p.Stats().InFlight > 0 {
+	for isNative(p) && p.Stats().InFlight > 0 {
 		is(e, p.Await(e.ctx, &ops.Timer{After: time.Millisecond}), nil)
 		e.connects[p]++
 	}

@@ -110,7 +110,10 @@ type Direct interface {
 type Native interface {
 	Kernel
 	// Start begins an Accept, a Connect (to an address), a Read or a Write. A read of no
-	// bytes ends when there is data or the end of the stream, and takes nothing.
+	// bytes ends when there is data or the end of the stream, and takes nothing. If the kernel
+	// is a Prober, a FileSender or a Messenger, it also begins a PollOut, which ends when there
+	// is room, or when a write would fail. Finish is told the kind of the operation for
+	// which the engine waits.
 	//
 	// If the operation is pending, an event reports its end, possibly before Start has
 	// returned, and Finish returns its result. Otherwise it has ended with n and errno:
@@ -129,7 +132,8 @@ type Native interface {
 	// Abandon asks once for the early end of a pending operation that has not been
 	// finished. The engine makes one such call for a direction at a time. The event
 	// arrives all the same, at any time. An operation that ended because of Abandon alone
-	// has an errno of the class Again; the count of a write may be too low then.
+	// has an errno of the class Again; the count of a write may be too low then. A kernel that
+	// knows that a write has moved nothing returns an errno of the class WouldBlock instead.
 	//
 	// heard is false if the kernel has found nothing to end: the operation has ended and
 	// its event is still to arrive, or the kernel is busy with it just now. The engine asks

@@ -17,39 +17,55 @@ import "github.com/completionport/completion/internal/backend"
 // is held. If the kernel has taken the operation, the caller may touch it only under the
 // lock.
 func (h *Handle) start(s *Slot) callResult {
-	data, to := []byte(nil), (*backend.Address)(nil)
+	data, to := s.rest(), (*backend.Address)(nil)
 	if s.flags&vectored != 0 {
 		if r := h.tryVector(s); r.verdict != wouldBlock {
 			return r
 		}
+		data = s.rest()
 	}
 	switch s.kind {
-	case backend.CloseWrite:
-		return h.closeWrite(s)
 	case backend.Connect:
 		if to = s.address(); to.BadPort {
 			return h.systemFailure(s, backend.EINVAL)
 		}
-	case backend.Write:
-		data = s.rest()
 	case backend.Read:
 		if s.flags&pooled != 0 && s.hasBuffer() && s.record().n == 0 {
 			return h.read(s) // there is data: the read got its buffer for that
 		}
-		data = s.rest()
-	case backend.Receive, backend.Send, backend.CopyIn, backend.Copy:
+	case backend.CloseWrite, backend.Receive, backend.Send, backend.CopyIn, backend.Copy:
 		return h.startOther(s)
-	case backend.PollOut:
+	}
+	kind := s.nativeKind()
+	switch {
+	case s.waitsForRoom():
+		kind, data = backend.PollOut, nil
+	case kind == backend.PollOut && !h.port.probes:
 		return unsupported(s)
 	}
-	n, errno, isPending := h.port.native.Start(int(h.fd), s.nativeKind(), data, to)
+	n, errno, isPending := h.port.native.Start(int(h.fd), kind, data, to)
 	if isPending {
 		return callResult{verdict: begunInKernel}
 	}
+	s.freeCopied()
+	return h.outcomeOf(s, n, errno)
+}
+
+// freeCopied gives back memory that the kernel does not send from any more.
+func (s *Slot) freeCopied() {
 	if s.flags&vectored != 0 {
 		s.vector().copied.free()
 	}
-	return h.outcomeOf(s, n, errno)
+}
+
+// waitsForRoom reports whether a Native kernel must not send the bytes of s by itself: they are
+// those of a file, which it would need in memory, or descriptors go with the first of them. Then
+// it waits for room, and the call that does not wait is made again.
+func (s *Slot) waitsForRoom() bool {
+	if s.flags&vectored == 0 || s.kind != backend.Write {
+		return false
+	}
+	return s.vector().Source != nil && s.vector().copied.memory == nil || s.hasRights() && s.record().n == 0
 }
 
 // address returns the address of a connect, which stays reachable while the kernel uses it.
@@ -78,7 +94,7 @@ func (h *Handle) outcomeOf(s *Slot, n int, errno backend.Errno) callResult {
 		return callResult{verdict: progressed} // counts as an edge
 	case backend.Copy:
 		return copyingOf(s.op).sent(s, n)
-	case backend.PollIn:
+	case backend.PollIn, backend.PollOut:
 		return callResult{verdict: moved}
 	}
 	if !s.hasBuffer() {
@@ -104,7 +120,7 @@ func (h *Handle) outcomeOfErrno(s *Slot, n int, errno backend.Errno) callResult 
 	case backend.BrokenPipe:
 		return callResult{verdict: ended, gone: true, n: n}
 	}
-	if s.kind == backend.PollIn { // a read would not wait, either: it would fail
+	if s.isPoll() { // a read would not wait, either: it would fail
 		return callResult{verdict: moved}
 	}
 	r := h.systemFailure(s, errno)
@@ -158,9 +174,7 @@ func (h *locked) finish(s *Slot) (r callResult) {
 
 func (h *Handle) callFinish(s *Slot) callResult {
 	n, errno := h.port.native.Finish(int(h.fd), s.nativeKind())
-	if s.flags&vectored != 0 {
-		s.vector().copied.free()
-	}
+	s.freeCopied()
 	return h.outcomeOf(s, n, errno)
 }
 
@@ -335,6 +349,8 @@ func (h *Handle) startOut(s *Slot) callResult {
 // startOther is start for kinds that have their own way.
 func (h *Handle) startOther(s *Slot) callResult {
 	switch s.kind {
+	case backend.CloseWrite:
+		return h.closeWrite(s)
 	case backend.CopyIn:
 		return h.startIn(s)
 	case backend.Copy:

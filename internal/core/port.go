@@ -58,6 +58,7 @@ type settings struct {
 	direct       backend.Direct  // the kernel, if it is one of readiness, else nil
 	native       backend.Native  // the kernel, if it takes whole operations, else nil
 	splicer      backend.Splicer // the kernel, if it is one, else nil
+	probes       bool            // the kernel is a backend.Prober
 	maxInFlight  int
 	checkBuffers bool
 	owner        any
@@ -135,6 +136,7 @@ func (o *Options) settings() settings {
 		endsPerTurn:  cmp.Or(o.EndsPerTurn, endsPerTurn),
 		steps:        o.Steps,
 	}
+	_, s.probes = o.Kernel.(backend.Prober)
 	s.direct, _ = o.Kernel.(backend.Direct)
 	s.splicer, _ = o.Kernel.(backend.Splicer)
 	if s.native, _ = o.Kernel.(backend.Native); s.native == nil && s.direct == nil {

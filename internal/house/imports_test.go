@@ -23,9 +23,10 @@ var arrows = map[string]string{
 	"internal/memory": "internal/backend internal/kqueue internal/sys",
 	"internal/epoll":  "internal/backend internal/sys",
 	"internal/iocp":   "internal/backend internal/sys",
+	"internal/uring":  "internal/backend internal/sys",
 
 	".": "internal/backend internal/core internal/memory internal/sys " +
-		"internal/epoll internal/iocp internal/kqueue",
+		"internal/epoll internal/iocp internal/kqueue internal/uring",
 	"ops":      ". internal/backend internal/core internal/sys",
 	"ionet":    ". ops",
 	"iotls":    ". ops internal/backend internal/core",

@@ -38,12 +38,20 @@ func (k *Kernel) Accept(fd int) (int, syscall.Errno) {
 	}
 	conn, errno := accept(fd)
 	if shared && errno == 0 {
-		k.shared.add(conn)
-		if k.shared.isMarked(fd) {
-			k.SetNoDelay(conn, true) // if this fails, the connection works all the same
-		}
+		k.Accepted(fd, conn)
 	}
 	return conn, errno
+}
+
+// Accepted is called for a connection that the system has accepted without a call of Accept.
+func (k *Kernel) Accepted(fd, conn int) {
+	if !k.shared.has(fd) {
+		return
+	}
+	k.shared.add(conn)
+	if k.shared.isMarked(fd) {
+		k.SetNoDelay(conn, true) // if this fails, the connection works all the same
+	}
 }
 
 // readable reports whether poll(2) finds something to read, without waiting.

@@ -19,5 +19,8 @@ func readNow(int, []byte) (int, syscall.Errno) { return 0, unix.EOPNOTSUPP }
 
 func writeNow(int, []byte) (int, syscall.Errno) { return 0, unix.EOPNOTSUPP }
 
+// readPlain is read(2).
+func readPlain(fd int, p []byte) (int, syscall.Errno) { return moved(unix.Read(fd, p)) }
+
 // reopenTerminal: /dev/fd would share the description.
 func reopenTerminal(int) (own int, ok bool) { return -1, false }

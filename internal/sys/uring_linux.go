@@ -1,0 +1,289 @@
+package sys
+
+import (
+	"os"
+	"sync/atomic"
+	"syscall"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// UringEntry is struct io_uring_sqe: one request. Op is one of the operations below, and
+// OpFlags are flags of that operation.
+type UringEntry struct {
+	Op          uint8
+	Flags       uint8
+	Priority    uint16
+	FD          int32
+	Offset      uint64
+	Addr        uint64
+	Len         uint32
+	OpFlags     uint32
+	UserData    uint64
+	Buffer      uint16
+	Personality uint16
+	File        int32
+	_           [2]uint64
+}
+
+// UringResult is struct io_uring_cqe: the end of a request. Value is its result, or an errno
+// with a minus sign.
+type UringResult struct {
+	UserData uint64
+	Value    int32
+	Flags    uint32
+}
+
+// The operations of requests that this module makes.
+const (
+	UringNop         = 0  // IORING_OP_NOP
+	UringPollAdd     = 6  // IORING_OP_POLL_ADD
+	UringAccept      = 13 // IORING_OP_ACCEPT
+	UringAsyncCancel = 14 // IORING_OP_ASYNC_CANCEL
+	UringSend        = 26 // IORING_OP_SEND
+	UringRecv        = 27 // IORING_OP_RECV
+)
+
+// Flags of the operations.
+const (
+	UringPollIn      = unix.POLLIN
+	UringPollOut     = unix.POLLOUT
+	UringAcceptFlags = unix.SOCK_NONBLOCK | unix.SOCK_CLOEXEC
+	UringSendFlags   = unix.MSG_NOSIGNAL
+)
+
+// Flags of io_uring_setup(2).
+const (
+	uringCQSize      = 1 << 3
+	uringClamp       = 1 << 4
+	uringSubmitAll   = 1 << 7
+	uringCoopTaskRun = 1 << 8
+	uringTaskRunFlag = 1 << 9
+	uringNoSQArray   = 1 << 16
+)
+
+// What the kernel must be able to do: one mapping for both rings, no result that is dropped,
+// requests that wait without a thread, and a wait with a time-out. Linux 5.11 has all of it.
+const uringFeatures = 1<<0 | 1<<1 | 1<<5 | 1<<8
+
+// Bits of the flags of the rings.
+const (
+	uringOverflow        = 1 << 1 // of the SQ: results wait in the kernel for room
+	uringTaskRun         = 1 << 2 // of the SQ: results wait until a thread enters the kernel
+	uringEventFDDisabled = 1 << 0 // of the CQ
+)
+
+// Flags of io_uring_enter(2).
+const (
+	uringGetEvents = 1 << 0
+	uringExtArg    = 1 << 3
+)
+
+// uringParams is struct io_uring_params.
+type uringParams struct {
+	sqEntries, cqEntries, flags     uint32
+	threadCPU, threadIdle, features uint32
+	wq                              uint32
+	_                               [3]uint32
+	sq                              struct{ head, tail, mask, entries, flags, dropped, array, _, _, _ uint32 }
+	cq                              struct{ head, tail, mask, entries, overflow, cqes, flags, _, _, _ uint32 }
+}
+
+// Uring is an io_uring and its two rings, which are mapped. The kernel writes SQHead, CQTail
+// and the flags of the SQ, the program all else.
+type Uring struct {
+	FD             int
+	SQHead, SQTail *atomic.Uint32
+	CQHead, CQTail *atomic.Uint32
+	Entries        []UringEntry  // the SQ
+	Results        []UringResult // the CQ
+
+	sqFlags, cqFlags *atomic.Uint32
+	rings, entries   []byte // the mappings
+
+	// The arguments of Wait. They are not on the stack, which may move: the kernel finds limit
+	// by a number.
+	wait struct {
+		mask          uint64
+		maskSize, pad uint32
+		until         uint64
+	}
+	limit struct{ seconds, nanoseconds int64 }
+}
+
+// UringOptions are those of a ring.
+type UringOptions struct {
+	Entries, Results uint32 // how many
+	// Cooperative: a thread that runs in user mode is not interrupted for the results of the
+	// requests that it has submitted.
+	Cooperative bool
+}
+
+// OpenUring makes an io_uring. Its descriptor is not inherited.
+func OpenUring(o UringOptions) (*Uring, error) {
+	fd, params, err := setupUring(o)
+	if err != nil {
+		return nil, err
+	}
+	u := &Uring{FD: fd}
+	if err = u.probe(); err == nil && params.features&uringFeatures != uringFeatures {
+		err = uringIsOld
+	}
+	if err == nil {
+		err = u.mapRings(params)
+	}
+	if err != nil {
+		u.Close()
+		return nil, err
+	}
+	return u, nil
+}
+
+// uringIsOld is why an io_uring can't be used that lacks features or operations.
+var uringIsOld = os.NewSyscallError("io_uring_setup", unix.EOPNOTSUPP)
+
+// setupUring is io_uring_setup(2). A kernel refuses flags that it does not know with EINVAL:
+// then it is asked again without the newest of them.
+func setupUring(o UringOptions) (int, *uringParams, error) {
+	flags := uint32(uringCQSize | uringClamp | uringSubmitAll | uringNoSQArray)
+	if o.Cooperative {
+		flags |= uringCoopTaskRun | uringTaskRunFlag
+	}
+	newest := []uint32{uringNoSQArray, uringCoopTaskRun | uringTaskRunFlag, uringSubmitAll}
+	for {
+		params := &uringParams{cqEntries: o.Results, flags: flags}
+		fd, _, errno := unix.Syscall(unix.SYS_IO_URING_SETUP, uintptr(o.Entries), uintptr(unsafe.Pointer(params)), 0)
+		if errno == 0 {
+			return int(fd), params, nil
+		}
+		if errno != unix.EINVAL || len(newest) == 0 {
+			return -1, nil, os.NewSyscallError("io_uring_setup", errno)
+		}
+		flags &^= newest[0]
+		newest = newest[1:]
+	}
+}
+
+// probe returns an error unless the kernel has all operations.
+func (u *Uring) probe() error {
+	const count = UringRecv + 1
+	var about struct {
+		last, length uint8
+		_            uint16
+		_            [3]uint32
+		ops          [count]struct {
+			op, _ uint8
+			flags uint16
+			_     uint32
+		}
+	}
+	const registerProbe = 8
+	_, _, errno := unix.Syscall6(unix.SYS_IO_URING_REGISTER, uintptr(u.FD), registerProbe, uintptr(unsafe.Pointer(&about)), count, 0, 0)
+	if errno != 0 {
+		return os.NewSyscallError("io_uring_register", errno)
+	}
+	for _, op := range []uint8{UringNop, UringPollAdd, UringAccept, UringAsyncCancel, UringSend, UringRecv} {
+		if about.ops[op].flags&1 == 0 {
+			return uringIsOld
+		}
+	}
+	return nil
+}
+
+// mapRings maps the rings. A child process does not get the mappings: it could not use them,
+// and its parent would see what it writes.
+func (u *Uring) mapRings(params *uringParams) (err error) {
+	const entriesAt = 0x10000000
+	rings := max(int(params.sq.array)+4*int(params.sqEntries),
+		int(params.cq.cqes)+int(params.cqEntries)*int(unsafe.Sizeof(UringResult{})))
+	if u.rings, err = mapUring(u.FD, 0, rings); err != nil {
+		return err
+	}
+	size := int(params.sqEntries) * int(unsafe.Sizeof(UringEntry{}))
+	if u.entries, err = mapUring(u.FD, entriesAt, size); err != nil {
+		return err
+	}
+	at := func(offset uint32) unsafe.Pointer { return unsafe.Pointer(&u.rings[offset]) }
+	u.SQHead, u.SQTail = (*atomic.Uint32)(at(params.sq.head)), (*atomic.Uint32)(at(params.sq.tail))
+	u.CQHead, u.CQTail = (*atomic.Uint32)(at(params.cq.head)), (*atomic.Uint32)(at(params.cq.tail))
+	u.sqFlags, u.cqFlags = (*atomic.Uint32)(at(params.sq.flags)), (*atomic.Uint32)(at(params.cq.flags))
+	u.Entries = unsafe.Slice((*UringEntry)(unsafe.Pointer(&u.entries[0])), params.sqEntries)
+	u.Results = unsafe.Slice((*UringResult)(at(params.cq.cqes)), params.cqEntries)
+	if params.flags&uringNoSQArray == 0 {
+		// The kernel takes the entries in the order of this array, which never changes.
+		for i := range params.sqEntries {
+			*(*uint32)(at(params.sq.array + 4*i)) = i
+		}
+	}
+	return nil
+}
+
+func mapUring(fd int, at int64, size int) ([]byte, error) {
+	m, err := unix.Mmap(fd, at, size, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED|unix.MAP_POPULATE)
+	if err != nil {
+		return nil, os.NewSyscallError("mmap", err)
+	}
+	unix.Madvise(m, unix.MADV_DONTFORK)
+	return m, nil
+}
+
+// Enter is io_uring_enter(2): it submits up to so many entries.
+func (u *Uring) Enter(submit uint32) syscall.Errno {
+	_, _, errno := unix.Syscall6(unix.SYS_IO_URING_ENTER, uintptr(u.FD), uintptr(submit), 0, uringGetEvents, 0, 0)
+	return errno
+}
+
+// Wait is Enter that also waits for a result, for so many nanoseconds, or without a limit if
+// they are negative. One goroutine at a time calls it.
+func (u *Uring) Wait(submit uint32, nanoseconds int64) syscall.Errno {
+	u.wait.until = 0
+	if nanoseconds >= 0 {
+		u.limit.seconds, u.limit.nanoseconds = nanoseconds/1e9, nanoseconds%1e9
+		u.wait.until = uint64(uintptr(unsafe.Pointer(&u.limit)))
+	}
+	_, _, errno := unix.Syscall6(unix.SYS_IO_URING_ENTER, uintptr(u.FD), uintptr(submit), 1, uringGetEvents|uringExtArg,
+		uintptr(unsafe.Pointer(&u.wait)), unsafe.Sizeof(u.wait))
+	return errno
+}
+
+// NeedsEnter reports whether results wait in the kernel: for room in the CQ, or for a thread
+// that takes them out.
+func (u *Uring) NeedsEnter() bool { return u.sqFlags.Load()&(uringOverflow|uringTaskRun) != 0 }
+
+// Signal makes an eventfd count the results from now on, if SetSignal allows it.
+func (u *Uring) Signal(event int) error {
+	const registerEventFD = 4
+	fd := int32(event)
+	_, _, errno := unix.Syscall6(unix.SYS_IO_URING_REGISTER, uintptr(u.FD), registerEventFD, uintptr(unsafe.Pointer(&fd)), 1, 0, 0)
+	if errno != 0 {
+		return os.NewSyscallError("io_uring_register", errno)
+	}
+	return nil
+}
+
+// SetSignal allows the kernel to write to the eventfd, or forbids it.
+func (u *Uring) SetSignal(on bool) {
+	if on {
+		u.cqFlags.Store(0)
+	} else {
+		u.cqFlags.Store(uringEventFDDisabled)
+	}
+}
+
+// EventFD opens an eventfd that Go's own poller can watch. It is edge-triggered there, so
+// nobody reads it.
+func EventFD() (int, error) {
+	fd, err := unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
+	return fd, os.NewSyscallError("eventfd2", err)
+}
+
+// Close ends the mappings and closes the descriptor.
+func (u *Uring) Close() {
+	for _, m := range [][]byte{u.rings, u.entries} {
+		if m != nil {
+			unix.Munmap(m)
+		}
+	}
+	unix.Close(u.FD)
+}

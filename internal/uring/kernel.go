@@ -1,0 +1,177 @@
+//go:build linux
+
+package uring
+
+import (
+	"syscall"
+	"unsafe"
+
+	"github.com/completionport/completion/internal/backend"
+	"github.com/completionport/completion/internal/sys"
+)
+
+var (
+	_ backend.Native = (*Kernel)(nil)
+	_ backend.Calls  = (*Kernel)(nil)
+)
+
+// Kernel performs the operations of one port. The other calls are those of sys.Kernel, which
+// do not wait.
+type Kernel struct {
+	sys.Kernel
+	hidden
+	port *Poller
+}
+
+// hidden hides the methods that make sys.Kernel a backend.Direct: of two embedded types that
+// have a method, neither one's is a method of the struct. It is nil.
+type hidden interface {
+	Accept(int) (int, syscall.Errno)
+	Connect(int, backend.Address) syscall.Errno
+	Connected(int) syscall.Errno
+}
+
+// Start begins an operation. All state is in place before the request is in the queue, since
+// its result may be taken before Start returns.
+func (k *Kernel) Start(fd int, kind backend.Kind, data []byte, to *backend.Address) (n int, errno syscall.Errno, pending bool) {
+	s := k.port.sockets.Get(fd)
+	d := s.side(kind)
+	d.waits = kind == backend.PollIn || kind == backend.PollOut || kind == backend.Read && len(data) == 0
+	switch {
+	case kind == backend.Connect:
+		if !d.connecting {
+			errno = k.Kernel.Connect(fd, *to)
+			if errno == 0 || k.Kernel.Classify(kind, errno) != backend.WouldBlock {
+				return 0, errno, false
+			}
+		}
+		d.connecting, d.waits = true, true
+	case !d.waits && s.isStream.Load():
+		n, errno = k.move(fd, kind, data)
+		if errno != syscall.EAGAIN {
+			return n, errno, false
+		}
+		d.waits = true
+	}
+	k.begin(s, d, fd, kind, data)
+	return 0, 0, true
+}
+
+// move makes the call of sys.Kernel for a stream that is no socket.
+func (k *Kernel) move(fd int, kind backend.Kind, data []byte) (int, syscall.Errno) {
+	if kind == backend.Read {
+		return k.Kernel.Read(fd, data)
+	}
+	return k.Kernel.Write(fd, data)
+}
+
+// begin puts the request of d into the queue.
+func (k *Kernel) begin(s *socket, d *side, fd int, kind backend.Kind, data []byte) {
+	d.kind, d.data = kind, data
+	d.abandoned, d.revived = false, false
+	if d.count += oneMore; d.count == 0 {
+		d.count = oneMore
+	}
+	token := d.count | uint64(uint32(fd))
+	if d != &s.in {
+		token |= isOut
+	}
+	d.token.Store(token)
+	e := d.entry(fd)
+	k.port.queue.put(&e)
+}
+
+// StartMessage waits for readiness, and Finish moves the datagram. It first tries whether it
+// has to wait, unless there is nothing to move.
+func (k *Kernel) StartMessage(fd int, kind backend.Kind, m *backend.Message) (n int, errno syscall.Errno, pending bool) {
+	if kind == backend.Send || len(m.Data) > 0 {
+		n, errno = k.moveMessage(fd, kind, m)
+		if errno != syscall.EAGAIN {
+			return n, errno, false
+		}
+	}
+	s := k.port.sockets.Get(fd)
+	d := s.side(kind)
+	d.waits, d.message = true, m
+	k.begin(s, d, fd, kind, nil)
+	return 0, 0, true
+}
+
+// moveMessage makes the call of sys.Kernel for a datagram.
+func (k *Kernel) moveMessage(fd int, kind backend.Kind, m *backend.Message) (int, syscall.Errno) {
+	if kind == backend.Receive {
+		return k.Kernel.Receive(fd, unsafe.Slice(m, 1))
+	}
+	return k.Kernel.Send(fd, unsafe.Slice(m, 1))
+}
+
+// Finish returns the result of an operation. What has waited for readiness is performed now.
+func (k *Kernel) Finish(fd int, kind backend.Kind) (n int, errno syscall.Errno) {
+	s := k.port.sockets.Get(fd)
+	d := s.side(kind)
+	data, m := d.data, d.message
+	d.data, d.message = nil, nil
+	if d.result < 0 {
+		return 0, s.failed(d, syscall.Errno(-d.result))
+	}
+	switch {
+	case m != nil && (d.kind == backend.Send || len(m.Data) > 0):
+		return k.moveMessage(fd, d.kind, m)
+	case !d.waits:
+		if d.kind == backend.Accept {
+			k.Kernel.Accepted(fd, int(d.result))
+		}
+		return int(d.result), 0
+	case d.kind == backend.Connect:
+		errno = k.Kernel.Connected(fd)
+		if errno != 0 && d.abandoned { // the end of its listener may have come first
+			errno = syscall.ECANCELED
+		}
+		return 0, errno
+	case len(data) > 0:
+		return k.move(fd, d.kind, data)
+	}
+	return 0, 0
+}
+
+// failed returns the errno of an operation that has moved nothing. A write that was abandoned
+// has moved exactly nothing: EAGAIN says so to the engine.
+func (s *socket) failed(d *side, errno syscall.Errno) syscall.Errno {
+	switch {
+	case errno == syscall.ENOTSOCK && !s.isStream.Load():
+		s.isStream.Store(true)
+		return syscall.EAGAIN // the engine starts it again
+	case (errno == syscall.ECANCELED || errno == syscall.EINTR) && d.kind == backend.Write:
+		return syscall.EAGAIN
+	}
+	return errno
+}
+
+// Classify adds the errno of requests that were cancelled.
+func (k *Kernel) Classify(kind backend.Kind, errno syscall.Errno) backend.Class {
+	if errno == syscall.ECANCELED {
+		return backend.Again
+	}
+	return k.Kernel.Classify(kind, errno)
+}
+
+// Abandon puts a request to cancel the operation into the queue.
+func (k *Kernel) Abandon(fd int, kind backend.Kind) (heard bool) {
+	d := k.port.sockets.Get(fd).side(kind)
+	q := &k.port.queue
+	q.mu.Lock()
+	token := d.token.Load()
+	if heard = token != 0; heard {
+		d.abandoned = true // and revive does not put the operation behind the request
+		e := cancel(token)
+		q.insert(&e)
+	}
+	q.mu.Unlock()
+	if heard {
+		q.published()
+	}
+	return heard
+}
+
+// AcceptAhead does nothing: one accept of a listener is inside.
+func (k *Kernel) AcceptAhead(fd, n int) (ended bool) { return false }

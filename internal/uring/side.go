@@ -1,0 +1,172 @@
+//go:build linux
+
+package uring
+
+import (
+	"sync/atomic"
+	"syscall"
+	"unsafe"
+
+	"github.com/completionport/completion/internal/backend"
+	"github.com/completionport/completion/internal/sys"
+)
+
+// socket is the state of one descriptor.
+type socket struct {
+	generation uint32
+	isStream   atomic.Bool // it is no socket
+	in         side
+	out        atomic.Pointer[side] // made when first needed: many sockets only read
+}
+
+// side is one direction of a descriptor. The engine makes one call about it at a time. While a
+// request is inside the kernel, the leader looks at it, too.
+type side struct {
+	token atomic.Uint64 // of the request inside the kernel, 0 if there is none
+	count uint64        // of the requests so far, in the bits of a token
+	kind  backend.Kind
+	// abandoned is guarded by the lock of the queue: see Kernel.Abandon.
+	abandoned, revived bool
+	waits              bool // the request is for readiness
+	connecting         bool // connect(2) was called
+	result             int32
+	data               []byte           // owned by the kernel
+	message            *backend.Message // which Finish moves
+}
+
+// side returns the side of an operation.
+func (s *socket) side(kind backend.Kind) *side {
+	switch kind {
+	case backend.Accept, backend.Read, backend.Receive, backend.PollIn:
+		return &s.in
+	}
+	out := s.out.Load()
+	if out == nil {
+		out = new(side)
+		s.out.Store(out)
+	}
+	return out
+}
+
+// A token has the descriptor in its lower half, and in the upper one a count, the direction
+// and what the result is of.
+const (
+	ofCancel    = 1 << 32 // the result is of a request to cancel the operation
+	isOut       = 1 << 33
+	oneMore     = 1 << 34
+	tokenOfWake = 1<<64 - 1
+)
+
+// descriptor returns the descriptor of a token.
+func descriptor(token uint64) int { return int(uint32(token)) }
+
+// sideOf returns the side of a token, and its socket: nil if nothing with this token is inside
+// the kernel.
+func (p *Poller) sideOf(token uint64) (*socket, *side) {
+	s := p.sockets.Get(descriptor(token))
+	if s == nil {
+		return nil, nil
+	}
+	d := &s.in
+	if token&isOut != 0 {
+		d = s.out.Load()
+	}
+	if d == nil || d.token.Load() != token {
+		return nil, nil
+	}
+	return s, d
+}
+
+// entry returns the request of d, which has all that belongs to it.
+func (d *side) entry(fd int) sys.UringEntry {
+	e := sys.UringEntry{FD: int32(fd), UserData: d.token.Load()}
+	switch {
+	case d.waits && e.UserData&isOut != 0:
+		e.Op, e.OpFlags = sys.UringPollAdd, sys.UringPollOut
+	case d.waits:
+		e.Op, e.OpFlags = sys.UringPollAdd, sys.UringPollIn
+	case d.kind == backend.Accept:
+		e.Op, e.OpFlags = sys.UringAccept, sys.UringAcceptFlags
+	case d.kind == backend.Read:
+		e.Op = sys.UringRecv
+	default:
+		e.Op, e.OpFlags = sys.UringSend, sys.UringSendFlags
+	}
+	if len(d.data) > 0 && !d.waits {
+		e.Addr, e.Len = uint64(uintptr(unsafe.Pointer(unsafe.SliceData(d.data)))), uint32(min(len(d.data), largest))
+	}
+	return e
+}
+
+// largest is the largest number of bytes that one request moves.
+const largest = 1 << 30
+
+// take takes results out of the completion queue as long as there is room for events, and
+// returns how many events there are.
+func (p *Poller) take() int {
+	ring := p.queue.ring
+	head, tail, mask := ring.CQHead.Load(), ring.CQTail.Load(), uint32(len(ring.Results)-1)
+	for ; head != tail && p.n < len(p.events); head++ {
+		p.have(ring.Results[head&mask])
+	}
+	ring.CQHead.Store(head)
+	return p.n
+}
+
+// have makes an event of a result.
+func (p *Poller) have(r sys.UringResult) {
+	switch {
+	case r.UserData == tokenOfWake:
+		p.woken.Store(false)
+		p.wakes = true
+		return
+	case r.UserData&ofCancel != 0:
+		p.canceled(r)
+		return
+	}
+	s, d := p.sideOf(r.UserData)
+	if d == nil || p.revive(d, r) {
+		return
+	}
+	d.result = r.Value
+	d.token.Store(0)
+	ended := backend.EndedIn
+	if r.UserData&isOut != 0 {
+		ended = backend.EndedOut
+	}
+	p.events[p.n] = backend.Event{FD: descriptor(r.UserData), Generation: s.generation, Ready: ended}
+	p.n++
+}
+
+// revive puts a request into the queue once more that has ended since its thread has exited, and
+// reports whether it did so. Under the lock of the queue, it comes before a request to cancel it,
+// or after that was asked for.
+func (p *Poller) revive(d *side, r sys.UringResult) (revived bool) {
+	lost := r.Value == -int32(syscall.ECANCELED) || r.Value == -int32(syscall.EFAULT) && !d.revived
+	if !lost {
+		return false
+	}
+	q := &p.queue
+	q.mu.Lock()
+	if revived = !d.abandoned; revived {
+		d.revived = r.Value == -int32(syscall.EFAULT)
+		e := d.entry(descriptor(r.UserData))
+		q.insert(&e)
+	}
+	q.mu.Unlock()
+	return revived
+}
+
+// canceled has the result of a request to cancel. If the operation was being performed by a
+// thread of the kernel (EALREADY), the request is made once more.
+func (p *Poller) canceled(r sys.UringResult) {
+	if _, d := p.sideOf(r.UserData &^ ofCancel); d != nil && r.Value == -int32(syscall.EALREADY) {
+		e := cancel(r.UserData &^ ofCancel)
+		p.queue.put(&e)
+	}
+}
+
+// cancel returns the request to cancel the one with that token.
+func cancel(token uint64) sys.UringEntry {
+	return sys.UringEntry{Op: sys.UringAsyncCancel, FD: -1, Addr: token, UserData: token | ofCancel}
+}
