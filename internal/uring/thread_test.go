@@ -1,0 +1,171 @@
+//go:build linux
+
+package uring
+
+import (
+	"runtime"
+	"syscall"
+	"testing"
+
+	"github.com/completionport/completion/internal/backend"
+)
+
+// pair returns two ends of a unix stream, both armed with the generation 1.
+func pair(t *testing.T, b backend.Backend) (one, other int) {
+	t.Helper()
+	fds, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM|syscall.SOCK_NONBLOCK|syscall.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { syscall.Close(fds[0]); syscall.Close(fds[1]) })
+	for _, fd := range fds {
+		b.Poller.Arm(fd, 1)
+	}
+	return fds[0], fds[1]
+}
+
+// opened opens a backend that is closed when the test ends.
+func opened(t *testing.T, entries, results uint32) (backend.Backend, backend.Native) {
+	t.Helper()
+	b, err := open(entries, results)
+	if err != nil {
+		t.Skip(err)
+	}
+	t.Cleanup(func() { b.Poller.Close() })
+	return b, b.Kernel.(backend.Native)
+}
+
+// await waits until count events have come, and returns how many came of each descriptor.
+func await(t *testing.T, b backend.Backend, count int) map[int]int {
+	t.Helper()
+	of, events := map[int]int{}, make([]backend.Event, 8)
+	for limit := b.Kernel.Now() + 60e9; count > 0; {
+		b.Poller.SetTimeout(limit)
+		n, _ := b.Poller.Wait(backend.Block, events)
+		for _, e := range events[:n] {
+			of[e.FD]++
+			count--
+		}
+		if b.Kernel.Now() >= limit {
+			t.Fatalf("%d events are missing", count)
+		}
+	}
+	return of
+}
+
+// onThread runs f on a thread of its own, which exits afterwards, and returns when it has exited.
+func onThread(t *testing.T, f func()) {
+	t.Helper()
+	thread := make(chan int)
+	var run func()
+	run = func() {
+		runtime.LockOSThread()
+		if id := syscall.Gettid(); id != syscall.Getpid() {
+			f()
+			thread <- id // and no unlock
+			return
+		}
+		defer runtime.UnlockOSThread() // the first thread never exits
+		ended := make(chan struct{})
+		go func() { defer close(ended); run() }()
+		<-ended
+	}
+	go run()
+	id := <-thread
+	for syscall.Tgkill(syscall.Getpid(), id, 0) == nil {
+		runtime.Gosched()
+	}
+}
+
+// Requests outlive the thread that has submitted them: a read that waits for data, a write that
+// waits for room, and a poll. A request that ended with its thread can be cancelled, too.
+func TestThreadThatExits(t *testing.T) {
+	b, k := opened(t, entries, results)
+	one, other := pair(t, b)
+	idle, _ := pair(t, b)
+	polled, sender := pair(t, b)
+	full := make([]byte, 1<<20)
+	buffer, never := make([]byte, 4), make([]byte, 4)
+	onThread(t, func() {
+		k.Start(one, backend.Read, buffer, nil)
+		k.Start(one, backend.Write, full, nil)
+		k.Start(idle, backend.Read, never, nil)
+		k.Start(polled, backend.Read, nil, nil)
+		b.Poller.Wait(backend.Look, make([]backend.Event, 8))
+	})
+	// The first write has taken what there was room for, in the thread. The next one waits.
+	sent := 0
+	onThread(t, func() {
+		n, errno := k.Finish(one, backend.Write)
+		if sent = n; errno != 0 || n == len(full) {
+			t.Errorf("%d bytes written, %v", n, errno)
+		}
+		k.Start(one, backend.Write, full[:10], nil)
+		if n, _ := b.Poller.Wait(backend.Look, make([]backend.Event, 8)); n != 0 {
+			t.Errorf("%d events", n)
+		}
+	})
+	if syscall.Sendto(other, []byte("data"), 0, nil) != nil || syscall.Sendto(sender, []byte("x"), 0, nil) != nil {
+		t.Fatal("no send")
+	}
+	for left := sent; left > 0; {
+		n, err := syscall.Read(other, make([]byte, 1<<20))
+		if err != nil {
+			t.Fatal(err)
+		}
+		left -= n
+	}
+	if of := await(t, b, 3); of[one] != 2 || of[polled] != 1 {
+		t.Errorf("events of %v", of)
+	}
+	if n, errno := k.Finish(one, backend.Read); n != 4 || errno != 0 || string(buffer) != "data" {
+		t.Errorf("read %d, %v, %q", n, errno, buffer)
+	}
+	if n, errno := k.Finish(one, backend.Write); n != 10 || errno != 0 {
+		t.Errorf("written %d, %v", n, errno)
+	}
+	if !k.Abandon(idle, backend.Read) {
+		t.Error("not heard")
+	}
+	await(t, b, 1)
+	if n, errno := k.Finish(idle, backend.Read); n != 0 || k.Classify(backend.Read, errno) != backend.Again {
+		t.Errorf("abandoned: %d, %v", n, errno)
+	}
+}
+
+// With a ring of 8 entries, more requests than it has room for are submitted, and more results
+// come than it has room for: none is lost.
+func TestSmallRing(t *testing.T) {
+	const pairs = 100
+	b, k := opened(t, 8, 8)
+	buffers := make([][1]byte, pairs)
+	readers, writers := make([]int, pairs), make([]int, pairs)
+	for i := range pairs {
+		readers[i], writers[i] = pair(t, b)
+		k.Start(readers[i], backend.Read, buffers[i][:], nil)
+	}
+	for i := range pairs {
+		k.Start(writers[i], backend.Write, []byte{byte(i)}, nil)
+	}
+	of := await(t, b, 2*pairs)
+	for i := range pairs {
+		if of[readers[i]] != 1 || of[writers[i]] != 1 {
+			t.Fatalf("%d and %d events of pair %d", of[readers[i]], of[writers[i]], i)
+		}
+		if n, errno := k.Finish(readers[i], backend.Read); n != 1 || errno != 0 || buffers[i][0] != byte(i) {
+			t.Fatalf("read %d, %v, %v", n, errno, buffers[i])
+		}
+	}
+}
+
+// What nobody submits is submitted by the timer: here no goroutine polls.
+func TestTimerSubmits(t *testing.T) {
+	b, k := opened(t, entries, results)
+	one, other := pair(t, b)
+	syscall.SetNonblock(other, false)
+	k.Start(one, backend.Write, []byte("x"), nil)
+	if n, err := syscall.Read(other, make([]byte, 1)); n != 1 || err != nil {
+		t.Errorf("read %d, %v", n, err)
+	}
+	await(t, b, 1)
+}
