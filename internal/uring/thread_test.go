@@ -36,12 +36,12 @@ func opened(t *testing.T, entries, results uint32) (backend.Backend, backend.Nat
 }
 
 // await waits until count events have come, and returns how many came of each descriptor.
-func await(t *testing.T, b backend.Backend, count int) map[int]int {
+func await(t *testing.T, b backend.Backend, how backend.Waiting, count int) map[int]int {
 	t.Helper()
 	of, events := map[int]int{}, make([]backend.Event, 8)
 	for limit := b.Kernel.Now() + 60e9; count > 0; {
 		b.Poller.SetTimeout(limit)
-		n, _ := b.Poller.Wait(backend.Block, events)
+		n, _ := b.Poller.Wait(how, events)
 		for _, e := range events[:n] {
 			of[e.FD]++
 			count--
@@ -115,7 +115,7 @@ func TestThreadThatExits(t *testing.T) {
 		}
 		left -= n
 	}
-	if of := await(t, b, 3); of[one] != 2 || of[polled] != 1 {
+	if of := await(t, b, backend.Block, 3); of[one] != 2 || of[polled] != 1 {
 		t.Errorf("events of %v", of)
 	}
 	if n, errno := k.Finish(one, backend.Read); n != 4 || errno != 0 || string(buffer) != "data" {
@@ -127,15 +127,21 @@ func TestThreadThatExits(t *testing.T) {
 	if !k.Abandon(idle, backend.Read) {
 		t.Error("not heard")
 	}
-	await(t, b, 1)
+	await(t, b, backend.Block, 1)
 	if n, errno := k.Finish(idle, backend.Read); n != 0 || k.Classify(backend.Read, errno) != backend.Again {
 		t.Errorf("abandoned: %d, %v", n, errno)
 	}
 }
 
 // With a ring of 8 entries, more requests than it has room for are submitted, and more results
-// come than it has room for: none is lost.
+// come than it has room for: none is lost, in whatever way the leader waits.
 func TestSmallRing(t *testing.T) {
+	for _, how := range []backend.Waiting{backend.Look, backend.Park, backend.Block} {
+		smallRing(t, how)
+	}
+}
+
+func smallRing(t *testing.T, how backend.Waiting) {
 	const pairs = 100
 	b, k := opened(t, 8, 8)
 	buffers := make([][1]byte, pairs)
@@ -147,7 +153,7 @@ func TestSmallRing(t *testing.T) {
 	for i := range pairs {
 		k.Start(writers[i], backend.Write, []byte{byte(i)}, nil)
 	}
-	of := await(t, b, 2*pairs)
+	of := await(t, b, how, 2*pairs)
 	for i := range pairs {
 		if of[readers[i]] != 1 || of[writers[i]] != 1 {
 			t.Fatalf("%d and %d events of pair %d", of[readers[i]], of[writers[i]], i)
@@ -155,6 +161,29 @@ func TestSmallRing(t *testing.T) {
 		if n, errno := k.Finish(readers[i], backend.Read); n != 1 || errno != 0 || buffers[i][0] != byte(i) {
 			t.Fatalf("read %d, %v, %v", n, errno, buffers[i])
 		}
+	}
+}
+
+// A request is submitted at once if the leader sleeps, and if there are many. Otherwise it waits
+// for the leader.
+func TestWhenRequestsAreSubmitted(t *testing.T) {
+	b, k := opened(t, entries, results)
+	q := &b.Poller.(*Poller).queue
+	q.timed.Store(true) // the timer does nothing here
+	for i := range uint32(many) {
+		if n := q.waiting(); n != i {
+			t.Fatalf("%d requests wait, want %d", n, i)
+		}
+		fd, _ := pair(t, b)
+		k.Start(fd, backend.Read, make([]byte, 1), nil)
+	}
+	q.sleeps.Store(true)
+	for range 2 {
+		if n := q.waiting(); n != 0 {
+			t.Errorf("%d requests wait", n)
+		}
+		fd, _ := pair(t, b)
+		k.Start(fd, backend.Read, make([]byte, 1), nil)
 	}
 }
 
@@ -167,5 +196,5 @@ func TestTimerSubmits(t *testing.T) {
 	if n, err := syscall.Read(other, make([]byte, 1)); n != 1 || err != nil {
 		t.Errorf("read %d, %v", n, err)
 	}
-	await(t, b, 1)
+	await(t, b, backend.Block, 1)
 }
