@@ -27,7 +27,7 @@ var mutantsOfCopies = []mutant{
 	{"CopyTakesMoreThanItsCount", "copying.go", []edit{
 		{"min(c.Count-c.taken, int64(limit))", "min(c.Count, int64(limit))"}}},
 	{"CopyGoesOnAfterItsCount", "copy_call.go", []edit{
-		{"c.Count > 0 && rec.n+int64(n) == c.Count", "c.Count > 0 && int64(n) == c.Count"},
+		{"c.Count > 0 && rec.n+int64(n) == c.Count", "c.Count > 0 && rec.n == 0 && int64(n) == c.Count"},
 		{"if c.passTurn(r.n) || c.Count > 0 && c.taken == c.Count {", "if c.passTurn(r.n) {"}}},
 	{"SomeGoesOn", "copy_call.go", []edit{
 		{"if c.Some && c.taken > 0 &&", "if c.Some && c.Count > 0 && c.taken > 0 &&"}}},
