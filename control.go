@@ -46,7 +46,8 @@ type Control struct {
 	// other: see ReportSegments. The last one may be smaller. 0 means one datagram. When
 	// sending, the port divides the buffer into datagrams of this size. On Linux, one call sends
 	// up to 64 of them (UDP_SEGMENT) if the system can; otherwise there is one call for each.
-	// If the operation ends with an error, some of the datagrams may have been sent.
+	// If the operation ends with an error, some of the datagrams may have been sent, and N does
+	// not count them.
 	SegmentSize int
 
 	// Truncated reports that some control messages were lost for lack of room (MSG_CTRUNC).
@@ -121,7 +122,8 @@ const (
 // SetReports selects what the socket reports about each datagram that it receives from now
 // on, in the Control of an ops.RecvMsg or a message of an ops.ReadBatch. It replaces what was
 // selected before. If the socket can't report one of them, the error matches
-// errors.ErrUnsupported, and nothing changes. Other operations receive as before.
+// errors.ErrUnsupported, and nothing changes. Other operations receive as before, except with
+// ReportSegments.
 func (s *PacketSocket) SetReports(r Reports) error {
 	return s.set("set reports", func(k kernel, fd int) error { return k.SetReports(fd, backend.Reports(r)) })
 }

@@ -12,6 +12,7 @@ var segmentCases = []testCase{
 	segmentsAreDatagrams,
 	segmentsInABatch,
 	segmentsWaitForRoom,
+	manySegmentsAreCancelled,
 	equalDatagramsOfABatch,
 	coalescedDatagrams,
 }
@@ -72,6 +73,24 @@ func segmentsWaitForRoom(e *env) {
 	e.expect(p, w, nil)
 	equal(e, "sent", w.N(), 2600)
 	e.expect(p, behind, nil)
+}
+
+// manySegmentsAreCancelled: they are more than one turn sends, so others have theirs.
+func manySegmentsAreCancelled(e *env) {
+	e.needsDatagrams()
+	p := e.port(nil)
+	a, b := e.packets(p, "udp4"), e.packets(p, "udp4")
+	w := &ops.SendMsg{To: a, Buf: own(10_000), Addr: at(b), Control: completion.Control{SegmentSize: 1}}
+	e.submit(p, w)
+	equal(e, "cancelled", p.Cancel(w), true)
+	e.expect(p, w, completion.ErrCanceled)
+	equal(e, "N", w.N(), 0)
+	arrives(e, p, b, "\x00") // some were sent
+	batch := &ops.WriteBatch{To: a, Messages: letters(b, "first", "second")}
+	batch.Messages[0].Buf, batch.Messages[0].Control = own(1000), &completion.Control{SegmentSize: 1}
+	is(e, p.Await(e.ctx, batch), nil)
+	equal(e, "sent", batch.Count, 2)
+	equal(e, "bytes", batch.N(), 1006)
 }
 
 // mixed fills w with datagrams of equal and of other sizes to two sockets, and returns what

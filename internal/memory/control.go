@@ -46,23 +46,28 @@ func (k *Socket) checkControl(c *backend.Control) backend.Errno {
 	return 0
 }
 
+// segmentsPerCall is how many datagrams of one message a call sends.
+const segmentsPerCall = 64
+
 // sendAll is Send, of each datagram of a message that has several. The count of the message says
-// where it goes on, if there was no room for all of them.
+// where the next call goes on, if there was no room for all of them, or if they are too many for
+// one call.
 func (k *Socket) sendAll(m *backend.Message) (errno backend.Errno) {
 	if m.Control == nil || m.Control.SegmentSize <= 0 {
 		return k.Send(m)
 	}
 	one, c := *m, *m.Control
 	c.SegmentSize, one.Control = 0, &c
-	for {
+	for range segmentsPerCall {
 		one.Data = m.Data[m.N:min(m.N+m.Control.SegmentSize, len(m.Data))]
 		if errno = k.Send(&one); errno != 0 {
 			return errno
 		}
 		if m.N += len(one.Data); m.N == len(m.Data) { // at once, if there are no bytes
-			return 0
+			break
 		}
 	}
+	return 0
 }
 
 // accompanied stores in d what the sender wants.

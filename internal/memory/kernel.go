@@ -248,7 +248,7 @@ func (k Kernel) Send(fd int, messages []backend.Message) (count int, errno backe
 		return 0, errBadDescriptor
 	}
 	for count < len(messages) && s.errno == 0 { // an error that is there is for the next call
-		if errno = s.sendAll(&messages[count]); errno != 0 {
+		if errno = s.sendAll(&messages[count]); errno != 0 || messages[count].N < len(messages[count].Data) {
 			break
 		}
 		count++

@@ -50,13 +50,22 @@ func sendControl(fd int, m *backend.Message) syscall.Errno {
 	if m.Control.SegmentSize == 0 {
 		return sendWith(fd, m)
 	}
-	if m.N == 0 && len(m.Data) > m.Control.SegmentSize && segments(fd) {
-		if errno := sendWith(fd, m); !refusesSegments(errno) {
+	part := *m
+	part.Data = part.Data[m.N:min(len(m.Data), m.N+segmented(m.Control.SegmentSize))]
+	if len(part.Data) > m.Control.SegmentSize && segments(fd) {
+		errno := sendWith(fd, &part)
+		if errno == 0 {
+			m.N += part.N
+		}
+		if !refusesSegments(errno) {
 			return errno
 		}
 	}
 	return sendSegments(fd, m)
 }
+
+// segmented returns how many bytes, in datagrams of this size, one call sends at most.
+func segmented(size int) int { return min(mostSegments, mostSegmented/size) * size }
 
 func sendWith(fd int, m *backend.Message) syscall.Errno {
 	var to rawAddress

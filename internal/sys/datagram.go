@@ -13,22 +13,30 @@ import (
 	"github.com/completionport/completion/internal/backend"
 )
 
+// segmentsPerCall is how many datagrams of one message a call sends one by one.
+const segmentsPerCall = 32
+
 // sendSegments sends the datagrams of a message that has several, one by one. The count of the
-// message says where it goes on, if there was no room for all of them.
+// message says where the next call goes on, if there was no room for all of them, or if they are
+// too many for one call.
 func sendSegments(fd int, m *backend.Message) (errno syscall.Errno) {
 	c, size := *m.Control, m.Control.SegmentSize
 	c.SegmentSize = 0
 	one := backend.Message{Addr: m.Addr, Path: m.Path, Control: &c}
-	for {
+	for range segmentsPerCall {
 		one.Data = m.Data[m.N:min(m.N+size, len(m.Data))]
 		if errno = sendOne(fd, &one); errno != 0 {
 			return errno
 		}
 		if m.N += len(one.Data); m.N == len(m.Data) { // at once, if there are no bytes
-			return 0
+			break
 		}
 	}
+	return 0
 }
+
+// isSent reports whether all of a message was sent, after a call without an errno.
+func isSent(m *backend.Message) bool { return m.N == len(m.Data) }
 
 // received6 returns the address of a sender that the system has reported in the form of
 // IPv6.

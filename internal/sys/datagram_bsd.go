@@ -56,7 +56,7 @@ func receiveOne(fd int, m *backend.Message) syscall.Errno {
 // Send is sendmsg(2) for each message, with MSG_DONTWAIT.
 func (*Kernel) Send(fd int, messages []backend.Message) (n int, errno syscall.Errno) {
 	for n < len(messages) {
-		if errno = sendOne(fd, &messages[n]); errno != 0 {
+		if errno = sendOne(fd, &messages[n]); errno != 0 || !isSent(&messages[n]) {
 			break
 		}
 		n++

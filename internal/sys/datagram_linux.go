@@ -96,7 +96,7 @@ func receiveMany(fd int, messages []backend.Message, rooms *smallRooms) (int, sy
 // Send is sendto(2) for one message and sendmmsg(2) for more, with MSG_DONTWAIT.
 func (k *Kernel) Send(fd int, messages []backend.Message) (n int, errno syscall.Errno) {
 	if len(messages) == 1 {
-		if errno = sendOne(fd, &messages[0]); errno != 0 {
+		if errno = sendOne(fd, &messages[0]); errno != 0 || !isSent(&messages[0]) {
 			return 0, errno
 		}
 		return 1, 0

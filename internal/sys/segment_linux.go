@@ -23,7 +23,7 @@ const (
 // system refuses to make the datagrams of one large one, it makes a second call.
 func (k *Kernel) sendSome(fd int, messages []backend.Message) (sent, tried int, errno syscall.Errno) {
 	if c := messages[0].Control; c != nil && c.SegmentSize > 0 {
-		if errno = sendOne(fd, &messages[0]); errno != 0 {
+		if errno = sendOne(fd, &messages[0]); errno != 0 || !isSent(&messages[0]) {
 			return 0, 1, errno
 		}
 		return 1, 1, 0
