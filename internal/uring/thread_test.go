@@ -77,34 +77,19 @@ func onThread(t *testing.T, f func()) {
 	}
 }
 
-// Requests outlive the thread that has submitted them: a read that waits for data, a write that
-// waits for room, and a poll. A request that ended with its thread can be cancelled, too.
+// Requests outlive the thread that has submitted them: a read that waits for data, a poll, and a
+// write that waits for room.
 func TestThreadThatExits(t *testing.T) {
 	b, k := opened(t, entries, results)
 	one, other := pair(t, b)
-	idle, _ := pair(t, b)
 	polled, sender := pair(t, b)
-	full := make([]byte, 1<<20)
-	buffer, never := make([]byte, 4), make([]byte, 4)
+	buffer := make([]byte, 4)
 	onThread(t, func() {
 		k.Start(one, backend.Read, buffer, nil)
-		k.Start(one, backend.Write, full, nil)
-		k.Start(idle, backend.Read, never, nil)
 		k.Start(polled, backend.Read, nil, nil)
 		b.Poller.Wait(backend.Look, make([]backend.Event, 8))
 	})
-	// The first write has taken what there was room for, in the thread. The next one waits.
-	sent := 0
-	onThread(t, func() {
-		n, errno := k.Finish(one, backend.Write)
-		if sent = n; errno != 0 || n == len(full) {
-			t.Errorf("%d bytes written, %v", n, errno)
-		}
-		k.Start(one, backend.Write, full[:10], nil)
-		if n, _ := b.Poller.Wait(backend.Look, make([]backend.Event, 8)); n != 0 {
-			t.Errorf("%d events", n)
-		}
-	})
+	sent := fillOnThread(t, b, one)
 	if syscall.Sendto(other, []byte("data"), 0, nil) != nil || syscall.Sendto(sender, []byte("x"), 0, nil) != nil {
 		t.Fatal("no send")
 	}
@@ -124,11 +109,42 @@ func TestThreadThatExits(t *testing.T) {
 	if n, errno := k.Finish(one, backend.Write); n != 10 || errno != 0 {
 		t.Errorf("written %d, %v", n, errno)
 	}
-	if !k.Abandon(idle, backend.Read) {
+}
+
+// fillOnThread sends until there is no room, and leaves a write of 10 bytes inside the kernel
+// whose thread has exited.
+func fillOnThread(t *testing.T, b backend.Backend, fd int) (sent int) {
+	t.Helper()
+	k := b.Kernel.(backend.Native)
+	full := make([]byte, 1<<20)
+	k.Start(fd, backend.Write, full, nil)
+	await(t, b, backend.Block, 1)
+	n, errno := k.Finish(fd, backend.Write)
+	if errno != 0 || n == len(full) {
+		t.Errorf("%d bytes written, %v", n, errno)
+	}
+	onThread(t, func() {
+		k.Start(fd, backend.Write, full[:10], nil)
+		if n, _ := b.Poller.Wait(backend.Look, make([]backend.Event, 8)); n != 0 {
+			t.Errorf("%d events", n)
+		}
+	})
+	return n
+}
+
+// A request whose thread has exited can be cancelled.
+func TestAbandonBehindAThread(t *testing.T) {
+	b, k := opened(t, entries, results)
+	fd, _ := pair(t, b)
+	onThread(t, func() {
+		k.Start(fd, backend.Read, make([]byte, 4), nil)
+		b.Poller.Wait(backend.Look, make([]backend.Event, 8))
+	})
+	if !k.Abandon(fd, backend.Read) {
 		t.Error("not heard")
 	}
 	await(t, b, backend.Block, 1)
-	if n, errno := k.Finish(idle, backend.Read); n != 0 || k.Classify(backend.Read, errno) != backend.Again {
+	if n, errno := k.Finish(fd, backend.Read); n != 0 || k.Classify(backend.Read, errno) != backend.Again {
 		t.Errorf("abandoned: %d, %v", n, errno)
 	}
 }
