@@ -28,7 +28,7 @@ type place struct {
 
 // everywhere runs a test on each backend of the system, and in memory.
 func everywhere(t *testing.T, f func(p *place)) {
-	for _, backend := range []string{"epoll", "kqueue", "iocp"} {
+	for _, backend := range []string{"epoll", "io_uring", "kqueue", "iocp"} {
 		t.Run(backend, func(t *testing.T) {
 			port, err := completion.Open(&completion.Config{Backend: backend})
 			if errors.Is(err, errors.ErrUnsupported) {

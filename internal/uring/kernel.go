@@ -156,7 +156,13 @@ func (k *Kernel) Classify(kind backend.Kind, errno syscall.Errno) backend.Class 
 }
 
 // Abandon puts a request to cancel the operation into the queue.
+//
+// What has arrived before a deadline counts. The thread that has submitted the request performs
+// it, and may not have run since. A request that need not wait any more ends soon by itself.
 func (k *Kernel) Abandon(fd int, kind backend.Kind) (heard bool) {
+	if k.needNotWait(fd, kind) {
+		return false
+	}
 	d := k.port.sockets.Get(fd).side(kind)
 	q := &k.port.queue
 	q.mu.Lock()
@@ -171,6 +177,17 @@ func (k *Kernel) Abandon(fd int, kind backend.Kind) (heard bool) {
 		q.published()
 	}
 	return heard
+}
+
+// needNotWait reports whether an operation that brings something can be performed now.
+func (k *Kernel) needNotWait(fd int, kind backend.Kind) bool {
+	switch kind {
+	case backend.Write, backend.Send, backend.PollOut:
+		return false
+	case backend.Connect:
+		return k.Kernel.Probe(fd, backend.PollOut)
+	}
+	return k.Kernel.Probe(fd, backend.PollIn)
 }
 
 // AcceptAhead does nothing: one accept of a listener is inside.

@@ -214,3 +214,23 @@ func TestTimerSubmits(t *testing.T) {
 	}
 	await(t, b, backend.Block, 1)
 }
+
+// An operation is not cancelled if it can be performed: its thread was only too busy.
+func TestAbandonOfWhatCanBePerformed(t *testing.T) {
+	b, k := opened(t, entries, results)
+	one, other := pair(t, b)
+	buffer := make([]byte, 4)
+	for _, data := range [][]byte{buffer, nil} {
+		k.Start(one, backend.Read, data, nil)
+		if syscall.Sendto(other, []byte("data"), 0, nil) != nil {
+			t.Fatal("no send")
+		}
+		if k.Abandon(one, backend.Read) {
+			t.Error("heard, although there is data")
+		}
+		await(t, b, backend.Block, 1)
+		if n, errno := k.Finish(one, backend.Read); n != len(data) || errno != 0 {
+			t.Errorf("%d, %v", n, errno)
+		}
+	}
+}
