@@ -68,7 +68,7 @@ func (k *Kernel) move(fd int, kind backend.Kind, data []byte) (int, syscall.Errn
 // begin puts the request of d into the queue.
 func (k *Kernel) begin(s *socket, d *side, fd int, kind backend.Kind, data []byte) {
 	d.kind, d.data = kind, data
-	d.abandoned, d.revived = false, false
+	d.abandoned, d.revived, d.asked = false, false, false
 	if d.count += oneMore; d.count == 0 {
 		d.count = oneMore
 	}
@@ -124,7 +124,7 @@ func (k *Kernel) Finish(fd int, kind backend.Kind) (n int, errno syscall.Errno) 
 		return int(d.result), 0
 	case d.kind == backend.Connect:
 		errno = k.Kernel.Connected(fd)
-		if errno != 0 && d.abandoned { // the end of its listener may have come first
+		if errno != 0 && d.asked { // the end of its listener may have come first
 			errno = syscall.ECANCELED
 		}
 		return 0, errno
@@ -160,10 +160,11 @@ func (k *Kernel) Classify(kind backend.Kind, errno syscall.Errno) backend.Class 
 // What has arrived before a deadline counts. The thread that has submitted the request performs
 // it, and may not have run since. A request that need not wait any more ends soon by itself.
 func (k *Kernel) Abandon(fd int, kind backend.Kind) (heard bool) {
+	d := k.port.sockets.Get(fd).side(kind)
+	d.asked = true
 	if k.needNotWait(fd, kind) {
 		return false
 	}
-	d := k.port.sockets.Get(fd).side(kind)
 	q := &k.port.queue
 	q.mu.Lock()
 	token := d.token.Load()

@@ -29,6 +29,7 @@ type side struct {
 	abandoned, revived bool
 	waits              bool // the request is for readiness
 	connecting         bool // connect(2) was called
+	asked              bool // Abandon was called, and may not have been heard
 	result             int32
 	data               []byte           // owned by the kernel
 	message            *backend.Message // which Finish moves
