@@ -10,7 +10,8 @@ import "net"
 //
 // Close the Socket when the owner closes its descriptor. Until then, the duplicate keeps the
 // connection open. Closing the Socket ends its operations and closes the duplicate only. The
-// descriptor and its options do not change.
+// descriptor and its options do not change. Methods that set options set those of the owner's
+// socket, and Detach returns an error that matches errors.ErrUnsupported.
 //
 // The error matches errors.ErrUnsupported on Windows, on a Memory, and for a regular file.
 func (p *Port) Watch(descriptor uintptr) (*Socket, error) {

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"strconv"
 	"syscall"
 
 	"github.com/completionport/completion"
@@ -246,6 +247,11 @@ func descriptorThatIsNotOpen(e *env) {
 	w := &ops.WriteRights{To: a, Buf: text("x"), Rights: pipe.rights(1)}
 	is(e, p.Await(e.ctx, w), syscall.EBADF)
 	equal(e, "count", w.N(), 0)
+	if strconv.IntSize == 64 {
+		larger := int64(1) << 40 // than a descriptor: its low bits are one that is there
+		w.Rights.Descriptors[0] = int(larger)
+		is(e, p.Await(e.ctx, w), syscall.EBADF)
+	}
 	is(e, p.Await(e.ctx, &ops.Write{To: a, Buf: text("y")}), nil) // nothing is broken
 	r := &ops.ReadRights{From: b, Buf: own(10)}
 	is(e, p.Await(e.ctx, r), nil)

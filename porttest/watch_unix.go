@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strconv"
 	"syscall"
 
 	"github.com/completionport/completion"
@@ -105,6 +106,8 @@ func watchLeavesAllAsItWas(e *env) {
 		before := countDescriptors()
 		s := e.watch(p, c.(syscall.Conn))
 		is(e, p.Await(e.ctx, &ops.Poll{On: s, Write: true}), nil)
+		_, err := s.Detach()
+		is(e, err, errors.ErrUnsupported)
 		is(e, s.Close(), nil)
 		equal(e, "descriptors", countDescriptors(), before)
 		equal(e, "is non-blocking", isNonblocking(e, fd), nonblocking)
@@ -125,6 +128,11 @@ func watchWhatIsNotThere(e *env) {
 	unix.Close(fd)
 	_, err := p.Watch(uintptr(fd))
 	is(e, err, syscall.EBADF)
+	if strconv.IntSize == 64 {
+		larger := uint64(1) << 40 // than a descriptor: its low bits are one that is there
+		_, err = p.Watch(uintptr(larger))
+		is(e, err, syscall.EBADF)
+	}
 	f, err := os.Create(filepath.Join(e.folder(), "file"))
 	is(e, err, nil)
 	defer f.Close()

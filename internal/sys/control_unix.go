@@ -152,6 +152,11 @@ func setRights(room []byte, c *backend.Control) ([]byte, syscall.Errno) {
 	if len(c.Descriptors) > mostDescriptors {
 		return room, unix.EINVAL // as Linux says
 	}
+	for _, fd := range c.Descriptors {
+		if int(int32(fd)) != fd { // the message would have another one
+			return room, unix.EBADF
+		}
+	}
 	if len(c.Descriptors) > 0 {
 		room = putDescriptors(room, c.Descriptors)
 	}

@@ -28,6 +28,12 @@ func (s *sharedSet) add(fd int) { s.addAs(fd, false) }
 // addForeign adds a duplicate of a descriptor whose owner keeps it.
 func (s *sharedSet) addForeign(fd int) { s.addAs(fd, foreign{}) }
 
+// isForeign reports whether the owner of another descriptor keeps it.
+func (s *sharedSet) isForeign(fd int) bool {
+	what, _ := s.set.Load(fd)
+	return what == foreign{}
+}
+
 func (s *sharedSet) addAs(fd int, what any) {
 	if _, known := s.set.LoadOrStore(fd, what); !known {
 		s.count.Add(1)

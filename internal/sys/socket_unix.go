@@ -175,8 +175,12 @@ func (k *Kernel) Disown(fd int) {
 	unix.Close(fd)
 }
 
-// Share returns a connection, a listener or a net.PacketConn for the socket of fd.
-func (*Kernel) Share(fd int, kind backend.SocketKind) (any, error) {
+// Share returns a connection, a listener or a net.PacketConn for the socket of fd. Package net
+// sets O_NONBLOCK, which a foreign socket must keep as it is.
+func (k *Kernel) Share(fd int, kind backend.SocketKind) (any, error) {
+	if k.shared.isForeign(fd) {
+		return nil, fmt.Errorf("the socket has another owner: %w", errors.ErrUnsupported)
+	}
 	dup, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 0)
 	if err != nil {
 		return nil, os.NewSyscallError("fcntl", err)

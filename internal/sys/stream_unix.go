@@ -5,6 +5,7 @@ package sys
 import (
 	"errors"
 	"fmt"
+	"math"
 	"net"
 	"os"
 	"syscall"
@@ -79,6 +80,9 @@ func isFile(about *unix.Stat_t) bool {
 // Watch returns a descriptor of our own for one of another owner. It has a mark, with which
 // Close leaves SO_LINGER alone.
 func (k *Kernel) Watch(descriptor uintptr) (int, error) {
+	if descriptor > math.MaxInt32 { // the system would cut it
+		return -1, os.NewSyscallError("fstat", unix.EBADF)
+	}
 	var about unix.Stat_t
 	if err := unix.Fstat(int(descriptor), &about); err != nil {
 		return -1, os.NewSyscallError("fstat", err)
