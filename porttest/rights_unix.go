@@ -249,7 +249,7 @@ func descriptorThatIsNotOpen(e *env) {
 	equal(e, "count", w.N(), 0)
 	if strconv.IntSize == 64 {
 		larger := int64(1) << 40 // than a descriptor: its low bits are one that is there
-		w.Rights.Descriptors[0] = int(larger)
+		w.Rights = completion.Rights{Descriptors: []int{int(larger)}}
 		is(e, p.Await(e.ctx, w), syscall.EBADF)
 	}
 	is(e, p.Await(e.ctx, &ops.Write{To: a, Buf: text("y")}), nil) // nothing is broken
