@@ -173,6 +173,10 @@ func (t *dialing) socketFor(to net.Addr) (*Socket, error) {
 		}
 	}
 	s, err := t.port.Socket(network)
+	var failure *net.OpError
+	if errors.As(err, &failure) {
+		failure.Addr = to // a program with many peers learns which one it did not reach
+	}
 	if err != nil || t.LocalAddr == nil {
 		return s, err
 	}

@@ -191,3 +191,22 @@ func TestDialContextEndsAfterRefusal(t *testing.T) {
 		t.Errorf("the error is %v", err)
 	}
 }
+
+// A Dial that gets no socket names the address, as one whose connect fails does.
+func TestDialWithoutSocketNamesAddress(t *testing.T) {
+	m, p, _ := memoryPort(t)
+	for network, address := range map[string]string{"tcp": "10.0.0.1:80", "unix": "name"} {
+		m.Fail("socket", syscall.EMFILE, 1)
+		_, err := p.Dial(t.Context(), network, address)
+		e := new(net.OpError)
+		if !errors.As(err, &e) || e.Op != "dial" || e.Addr == nil || e.Addr.String() != address || !e.Temporary() || !errors.Is(err, syscall.EMFILE) {
+			t.Errorf("%s: %v", network, err)
+		}
+	}
+	m.SetHost("two.test", netip.MustParseAddr("10.0.0.1"), netip.MustParseAddr("10.0.0.2"))
+	m.Fail("socket", syscall.EMFILE, 2)
+	_, err := p.Dial(t.Context(), "tcp", "two.test:80")
+	if text := err.Error(); !strings.Contains(text, "10.0.0.1:80") || !strings.Contains(text, "10.0.0.2:80") {
+		t.Error(text)
+	}
+}
