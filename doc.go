@@ -83,6 +83,9 @@
 // with its result, with an error, or because it was cancelled, it timed out, or its
 // handle or its port was closed. Each completion is delivered to one goroutine.
 //
+// The handle of an operation is what its field On, From or To names: a Socket, a
+// Listener, a PacketSocket or a File.
+//
 // # Ownership
 //
 // Once Submit or Start accepts an operation, the port owns the operation and its
@@ -122,7 +125,7 @@
 //
 // # Order
 //
-// A handle has two directions, each with a queue:
+// A handle, unless it is a File, has two directions, each with a queue:
 //
 //   - in: Accept, Read, ReadV, ReadRights, ReadFrom, RecvMsg, ReadBatch, and Poll for reading;
 //   - out: Connect, Write, WriteV, WriteRights, SendFile, CloseWrite, WriteTo, SendMsg,

@@ -239,8 +239,8 @@ func copyOnMistakesPanics(e *env) {
 	p, other := e.port(nil), e.port(nil)
 	s, _ := e.unshared(p)
 	foreign, _ := e.unshared(other)
-	submitRefused(e, p, "without a handle", &ops.Copy{To: s})
-	submitRefused(e, p, "without a handle", &ops.Copy{From: s})
+	submitRefused(e, p, "its From is nil", &ops.Copy{To: s})
+	submitRefused(e, p, "From or To is nil", &ops.Copy{From: s})
 	submitRefused(e, p, "another port", &ops.Copy{From: s, To: foreign})
 	submitRefused(e, p, "another port", &ops.Copy{From: foreign, To: s})
 }

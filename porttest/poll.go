@@ -204,7 +204,7 @@ func pollAtTheEnd(e *env) {
 
 func pollWithoutASocket(e *env) {
 	p := e.port(nil)
-	equal(e, "panic", panics(e, func() { p.Submit(&ops.Poll{}) }), "completion: poll without a handle")
+	equal(e, "panic", panics(e, func() { p.Submit(&ops.Poll{}) }), "completion: poll without a handle: its On, From or To is nil")
 }
 
 // watchUnsupported: where a port can't watch a descriptor of another owner, it says so.

@@ -72,9 +72,9 @@ func outFirst(s, t *Slot) int { return int(directionOf(t.kind) - directionOf(s.k
 func (c *Copying) check(p *Port) {
 	switch {
 	case c.From == nil:
-		panic("completion: copy without a handle to copy from")
+		panic("completion: copy without a handle: its From is nil")
 	case c.From.port != p:
-		panic("completion: the handle belongs to another port")
+		panic("completion: the handle (socket, listener or file) belongs to another port")
 	}
 }
 

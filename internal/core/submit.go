@@ -176,9 +176,9 @@ func (st *state) handleOf(req *Request) *Handle {
 		st.unlisted = true
 		return &st.port.workPool.fileless
 	case h == nil:
-		panic("completion: " + req.Kind.String() + " without a handle")
+		panic("completion: " + req.Kind.String() + " without a handle: its On, From or To is nil")
 	case h.port != st.port:
-		panic("completion: the handle belongs to another port")
+		panic("completion: the handle (socket, listener or file) belongs to another port")
 	case req.Kind == backend.Handshake:
 		st.unlisted = true
 		return &st.port.worker.handle
