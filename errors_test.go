@@ -107,3 +107,40 @@ func TestErrorsWithoutHandle(t *testing.T) {
 		t.Errorf("%+v", err)
 	}
 }
+
+// The error of a Copy has the addresses of the socket that failed.
+func TestCopyErrorNamesTheSocket(t *testing.T) {
+	for _, fails := range []string{"read", "write"} {
+		m, p, ln := memoryPort(t)
+		from, sends := accepted(t, m, p, ln)
+		to, gets := accepted(t, m, p, ln)
+		failed := to
+		if fails == "read" {
+			failed = from
+			must(t, m.Reset(sends))
+		} else {
+			must(t, m.Reset(gets))
+			_, err := sends.Write([]byte("hello"))
+			must(t, err)
+		}
+		want := failed.RemoteAddr().String()
+		o := &ops.Copy{From: from, To: to}
+		err := p.Await(t.Context(), o)
+		if e := systemError(t, err); e.Addr.String() != want || e.Op != "copy" {
+			t.Errorf("%s: %v, want %s in it", fails, err, want)
+		}
+		if lost := o.Lost(); (lost > 0) != (fails == "write") {
+			t.Errorf("%s: %d bytes are lost", fails, lost)
+		}
+	}
+}
+
+// accepted returns a connection of the port and the end of the test.
+func accepted(t *testing.T, m *completion.Memory, p *completion.Port, ln *completion.Listener) (*completion.Socket, net.Conn) {
+	t.Helper()
+	c, err := m.Dial("tcp", ln.Addr().String())
+	must(t, err)
+	accept := &ops.Accept{On: ln}
+	must(t, p.Await(t.Context(), accept))
+	return accept.Conn, c
+}

@@ -24,7 +24,8 @@ var _ completion.Operation = (*Copy)(nil)
 // If reading fails or From is closed, the Copy first sends the bytes that it has read, and then
 // ends. If writing fails, To is closed, or the Copy is cancelled or times out, the bytes that it
 // has read and not sent are lost: see Lost. A Copy that ends with an error after some bytes
-// breaks the direction of To until it is delivered, as a Write does.
+// breaks the direction of To until it is delivered, as a Write does. The addresses in an error
+// of the system are those of the socket that failed: From if reading failed, To if writing did.
 type Copy struct {
 	completion.Op
 	core.Copier
