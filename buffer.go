@@ -51,9 +51,10 @@ func (b *Buffer) Memory() []byte { return b.core().Memory() }
 func (b *Buffer) Resize(n int) { b.core().Resize(n) }
 
 // Share freezes the buffer, so that any number of Writes may send its bytes at the same
-// time. Sharing a shared buffer changes nothing. The buffer stays frozen until Release
-// was called and the last of those Writes is delivered. Then a pool's buffer is back in
-// its pool, and the program owns a buffer of its own memory again.
+// time. A Write here is any operation that sends or writes a buffer, also a datagram or a
+// part of a file. Sharing a shared buffer changes nothing. The buffer stays frozen until
+// Release was called and the last of those Writes is delivered. Then a pool's buffer is
+// back in its pool, and the program owns a buffer of its own memory again.
 func (b *Buffer) Share() { b.core().Share() }
 
 // Release returns the buffer to its pool. The pooled read or ops.Borrow whose turn it is

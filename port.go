@@ -320,7 +320,9 @@ func (p *Port) Close() error { return closedUnless(p.core.Close()) }
 // write to files: see Closing in the package documentation. Shutdown performs these, by itself
 // if no other goroutine polls, until none is left or ctx has ended. Then it closes the port as
 // Close does. Shutdown returns ctx.Err() if ctx ended before all of them were performed, and
-// net.ErrClosed if the port was closed already.
+// net.ErrClosed if the port was closed already. The body of a loop may call it. What follows
+// from a completion needs a new operation, which Shutdown refuses: a program that still has
+// such work, an answer or the last line of a log, does it first.
 func (p *Port) Shutdown(ctx context.Context) error {
 	all, open := p.core.Shutdown(ctx)
 	if open && !all {

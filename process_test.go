@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"strings"
 	"testing"
 
 	"github.com/completionport/completion"
@@ -14,13 +15,15 @@ import (
 	"github.com/completionport/completion/porttest"
 )
 
-// childVariable makes a test binary a child, which reads its input to the end and exits with
-// this status.
+// childVariable makes a test binary a child, which reads a byte of its input, or its end, prints
+// that byte and exits with this status.
 const childVariable = "COMPLETION_TEST_CHILD"
 
 func init() {
 	if os.Getenv(childVariable) != "" {
-		os.Stdin.Read(make([]byte, 1))
+		b := make([]byte, 1)
+		n, _ := os.Stdin.Read(b)
+		os.Stdout.Write(b[:n])
 		os.Exit(7)
 	}
 }
@@ -100,4 +103,26 @@ func TestProcessCancelled(t *testing.T) {
 	if w.State.ExitCode() != 7 {
 		t.Errorf("the state is %v", w.State)
 	}
+}
+
+// A Cmd whose child a Process has reaped still ends by its Wait: its goroutines and pipes do.
+func TestProcessBeforeWaitOfItsCmd(t *testing.T) {
+	porttest.EachBackend(t, func(t *testing.T, open porttest.Open) {
+		p, err := open(nil)
+		must(t, err)
+		defer p.Close()
+		var out strings.Builder // which a goroutine of the Cmd writes
+		c := exec.Command(os.Args[0])
+		c.Env = append(os.Environ(), childVariable+"=1")
+		c.Stdin, c.Stdout = strings.NewReader("x"), &out
+		if err := c.Start(); err != nil {
+			t.Skipf("no child processes here: %v", err)
+		}
+		process := &ops.Process{Process: c.Process}
+		must(t, p.Await(t.Context(), process))
+		err = c.Wait()
+		if out.String() != "x" || process.State.ExitCode() != 7 || errors.As(err, new(*exec.ExitError)) || err == nil {
+			t.Errorf("output %q, %v, then %v", out.String(), process.State, err)
+		}
+	})
 }

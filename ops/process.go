@@ -53,6 +53,10 @@ func (o *Signal) Deliver(core.Result) { o.Signal = nil }
 // Process waits for the exit of a child process and reaps it, as Process.Wait of package os.
 // Nothing else may wait for the child meanwhile.
 //
+// Wait of an exec.Cmd does more than that: it waits for the goroutines that copy the input and
+// output of the child, and closes the pipes. A program that needs this calls Wait when the Process
+// is delivered. Its error then only says that the child was reaped before (ECHILD on Unix).
+//
 // A Process has a goroutine of its own while it is in flight, none of the work pool. On Linux
 // from 5.10, it holds no thread but one descriptor. It ends at once if it is cancelled, times out
 // or is closed, and ends with EMFILE if no descriptor is left. In these cases it can be

@@ -17,6 +17,9 @@ var (
 // ends at once. Timers that have to wait end in the order in which they are due. If
 // the Deadline or the Timeout of a Timer comes first, the Timer ends with
 // os.ErrDeadlineExceeded.
+//
+// A Timer that is submitted again after each end is late by a little more each time. For fixed
+// moments, such as those of a clock, compute After from the next moment before each Submit.
 type Timer struct {
 	completion.Op
 

@@ -23,6 +23,7 @@ var fileOpCases = []testCase{
 	fileReadWaitsForABuffer,
 	fileManyInFlight,
 	fileAppendsAreInOrder,
+	fileWritesShareABuffer,
 	fileHugeOffsets,
 	fileOpens,
 	fileOpenFails,
@@ -458,4 +459,27 @@ func fileAdopted(e *env) {
 	got, err := io.ReadAll(r)
 	is(e, err, nil)
 	equal(e, "bytes", string(got), "hello")
+}
+
+// fileWritesShareABuffer: what a peer has sent goes to another one and to files, uncopied.
+func fileWritesShareABuffer(e *env) {
+	p := e.port(nil)
+	log, place := e.file(p, appending), e.file(p, creating)
+	s, c := e.pair(p)
+	pool := e.pool(p, 5, 1)
+	b := pool.Take()
+	copy(b.Memory(), "hello")
+	b.Share()
+	e.submit(p, &ops.Write{To: s, Buf: b}, &ops.Append{To: log, Buf: b}, &ops.Append{To: log, Buf: b}, &ops.WriteAt{To: place, Buf: b})
+	b.Release()
+	for range 4 {
+		equal(e, "lent", pool.Lent(), 1)
+		op := e.next(p)
+		e.outcome(op, nil)
+		equal(e, "N", op.N(), 5)
+	}
+	equal(e, "lent", pool.Lent(), 0)
+	equal(e, "sent", c.receive(5), "hello")
+	equal(e, "appended", content(e, log), "hellohello")
+	equal(e, "written", content(e, place), "hello")
 }
