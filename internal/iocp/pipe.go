@@ -21,6 +21,7 @@ var _ backend.NamedPipes = (*Kernel)(nil)
 type pipeEnd struct {
 	at         net.Addr
 	associated bool          // with the port
+	messages   bool          // the server has made a pipe of messages
 	listener   *pipeListener // of an instance that waits for a client, else nil
 }
 
@@ -67,7 +68,7 @@ func (k *Kernel) ListenPipe(at net.Addr, instances int) (int, error) {
 func (k *Kernel) OpenPipe(at net.Addr) (fd int, busy bool, err error) {
 	fd, busy, err = sys.OpenPipe(at.String())
 	if err == nil {
-		k.port.sockets.Set(fd, &socket{pipe: &pipeEnd{at: at}})
+		k.port.sockets.Set(fd, &socket{pipe: &pipeEnd{at: at, messages: sys.HasMessages(fd)}})
 	}
 	return fd, busy, err
 }

@@ -45,16 +45,16 @@ func (s *socket) startPipe(fd int, kind backend.Kind, data []byte) (n int, errno
 
 // Read of a pipe reads what is there.
 func (k *Kernel) Read(fd int, p []byte) (int, syscall.Errno) {
-	if _, ok := k.pipe(fd); ok {
-		return sys.ReadPipe(fd, p)
+	if s := k.port.sockets.Get(fd); s != nil && s.pipe != nil {
+		return sys.ReadPipe(fd, p, s.pipe.messages)
 	}
 	return k.Kernel.Read(fd, p)
 }
 
 // ReadV of a pipe reads what is there.
 func (k *Kernel) ReadV(fd int, parts [][]byte) (int, syscall.Errno) {
-	if _, ok := k.pipe(fd); ok {
-		return sys.ReadPipeV(fd, parts)
+	if s := k.port.sockets.Get(fd); s != nil && s.pipe != nil {
+		return sys.ReadPipeV(fd, parts, s.pipe.messages)
 	}
 	return k.Kernel.ReadV(fd, parts)
 }

@@ -198,16 +198,34 @@ func pipeStatus(o *windows.Overlapped) syscall.Errno {
 	}
 }
 
+// HasMessages reports whether a pipe is one of messages, whose bytes this package reads as a
+// stream.
+func HasMessages(fd int) bool {
+	flags := uint32(0)
+	called("GetNamedPipeInfo")
+	err := windows.GetNamedPipeInfo(windows.Handle(fd), &flags, nil, nil, nil)
+	return err == nil && flags&windows.PIPE_TYPE_MESSAGE != 0
+}
+
 // ReadPipe reads what is there. The call is overlapped, as the handle is, and ends at once,
 // since nobody else reads. Its event has the low bit set: that keeps its packet from the port.
-func ReadPipe(fd int, p []byte) (n int, errno syscall.Errno) {
+//
+// A pipe of messages may have one of no bytes, for which ReadFile returns 0 bytes. A peek does
+// not show it. A wait for something to read, which is a read without room, ends because of it
+// and leaves it where it is: only a read with room removes it. So with messages, there is such a
+// read even after a peek that has found nothing. Otherwise each wait would end at once.
+func ReadPipe(fd int, p []byte, messages bool) (n int, errno syscall.Errno) {
 	available := uint32(0)
 	called("PeekNamedPipe")
 	ok, _, errno := syscall.SyscallN(procPeekNamedPipe.Addr(), uintptr(fd), 0, 0, 0, uintptr(unsafe.Pointer(&available)), 0)
 	if ok == 0 {
 		return 0, PipeErrno(backend.Read, errno)
 	}
-	if available == 0 {
+	room := uint32(oneCall(len(p)))
+	switch {
+	case available > 0:
+		room = min(room, available)
+	case !messages:
 		return 0, windows.WSAEWOULDBLOCK
 	}
 	r, err := getReading()
@@ -217,8 +235,8 @@ func ReadPipe(fd int, p []byte) (n int, errno syscall.Errno) {
 	defer r.free()
 	r.overlapped = windows.Overlapped{HEvent: r.event | 1}
 	called("ReadFile")
-	errno = callFile(procReadFile, fd, unsafe.SliceData(p), min(available, uint32(oneCall(len(p)))), &r.overlapped)
-	if errno == Pending { // somebody with another handle has read it
+	errno = callFile(procReadFile, fd, unsafe.SliceData(p), room, &r.overlapped)
+	if errno == Pending { // nothing is there, or somebody with another handle has read it
 		windows.CancelIoEx(windows.Handle(fd), &r.overlapped)
 		windows.WaitForSingleObject(r.event, windows.INFINITE)
 		errno = pipeStatus(&r.overlapped)
@@ -231,9 +249,9 @@ func ReadPipe(fd int, p []byte) (n int, errno syscall.Errno) {
 }
 
 // ReadPipeV is ReadPipe into several parts.
-func ReadPipeV(fd int, parts [][]byte) (total int, errno syscall.Errno) {
+func ReadPipeV(fd int, parts [][]byte, messages bool) (total int, errno syscall.Errno) {
 	for _, p := range parts {
-		n, errno := ReadPipe(fd, p)
+		n, errno := ReadPipe(fd, p, messages)
 		if total += n; errno != 0 && total == 0 {
 			return 0, errno
 		}

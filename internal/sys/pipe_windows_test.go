@@ -46,3 +46,49 @@ func TestPipeWriteWithoutReader(t *testing.T) {
 		}
 	}
 }
+
+// A message of no bytes, which ends every wait for something to read, is gone after a read that
+// has found nothing else. Only a pipe of messages has such.
+func TestPipeOfEmptyMessages(t *testing.T) {
+	client, server := pipeOfMessages(t)
+	if !HasMessages(client) {
+		t.Error("a pipe of messages is taken for one of bytes")
+	}
+	p := make([]byte, 8)
+	var waits [3]Transfer // the system writes to them until the client is closed
+	for i := range waits {
+		if err := windows.WriteFile(server, p[:0], new(uint32), nil); err != nil {
+			t.Fatal(err)
+		}
+		if n, errno := ReadPipe(client, p, true); n != 0 || errno != WouldBlock {
+			t.Fatalf("%d bytes, %v", n, errno)
+		}
+		if errno := waits[i].ReceivePipe(client, nil); errno != Pending {
+			t.Fatalf("a wait ends at once: %v", errno)
+		}
+		if err := windows.WriteFile(server, []byte("abc"), new(uint32), nil); err != nil {
+			t.Fatal(err)
+		}
+		if n, errno := ReadPipe(client, p, true); n != 3 || errno != 0 {
+			t.Errorf("%d bytes, %v", n, errno)
+		}
+	}
+}
+
+func pipeOfMessages(t *testing.T) (client int, server windows.Handle) {
+	path, err := windows.UTF16PtrFromString(`\\.\pipe\completion-empty-messages`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	server, err = windows.CreateNamedPipe(path, windows.PIPE_ACCESS_DUPLEX, windows.PIPE_TYPE_MESSAGE, 1, 100, 100, 0, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { windows.CloseHandle(server) })
+	client, _, err = OpenPipe(windows.UTF16PtrToString(path))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { ClosePipe(client) })
+	return client, server
+}
