@@ -23,7 +23,8 @@ import (
 // pipe whose other end is closed ends with EPIPE.
 //
 // A Dial of a pipe of another machine, \\machine\pipe\name, can't be cancelled while the system
-// opens it. A server can't act in the name of its client.
+// opens it. A server can't act in the name of its client. A pipe that Listen has made can be
+// opened by its owner, administrators and the system, and not from other machines.
 type PipeAddr string
 
 // Network returns "pipe".

@@ -46,7 +46,7 @@ type PipeInstance struct {
 
 // NewPipeInstance makes an instance of the pipe of that name. With first, it fails if there is
 // an instance already. The instance is a stream of bytes, refuses clients of other machines,
-// and has the default security: its user, administrators and the system have full access.
+// and nobody has access but its owner, administrators and the system.
 func NewPipeInstance(name string, first bool) (*PipeInstance, syscall.Errno) {
 	path, err := windows.UTF16PtrFromString(name)
 	if err != nil {
@@ -60,12 +60,35 @@ func NewPipeInstance(name string, first bool) (*PipeInstance, syscall.Errno) {
 	if errno := called("CreateNamedPipe"); errno != 0 {
 		return nil, errno
 	}
-	h, err := windows.CreateNamedPipe(path, open, mode, windows.PIPE_UNLIMITED_INSTANCES, pipeBuffer, pipeBuffer, 0, nil)
+	security, err := pipeSecurity()
+	if err != nil {
+		return nil, errnoOf(err)
+	}
+	attributes := windows.SecurityAttributes{SecurityDescriptor: security}
+	attributes.Length = uint32(unsafe.Sizeof(attributes))
+	h, err := windows.CreateNamedPipe(path, open, mode, windows.PIPE_UNLIMITED_INSTANCES, pipeBuffer, pipeBuffer, 0, &attributes)
 	if err != nil {
 		return nil, errnoOf(err)
 	}
 	return &PipeInstance{FD: int(h)}, 0
 }
+
+// pipeSecurity returns the default security of a named pipe without what it grants to everyone
+// and to anonymous users ("Named Pipe Security and Access Rights"): to read. So any user could
+// take an instance, and read what the server sends. The owner is that of new objects, as by
+// default: for an elevated process the administrators, not its user.
+var pipeSecurity = sync.OnceValues(func() (*windows.SECURITY_DESCRIPTOR, error) {
+	var owner struct {
+		sid  *windows.SID
+		room [68]byte // SECURITY_MAX_SID_SIZE
+	}
+	token, n := windows.GetCurrentProcessToken(), uint32(0)
+	err := windows.GetTokenInformation(token, windows.TokenOwner, (*byte)(unsafe.Pointer(&owner)), uint32(unsafe.Sizeof(owner)), &n)
+	if err != nil {
+		return nil, err
+	}
+	return windows.SecurityDescriptorFromString("D:P(A;;FA;;;SY)(A;;FA;;;BA)(A;;FA;;;" + owner.sid.String() + ")")
+})
 
 // Await begins to wait for a client. It returns 0 if there is one, Pending if the wait goes on,
 // and otherwise the errno of its failure. hasPacket reports that a packet will come: a client

@@ -3,6 +3,7 @@ package sys
 import (
 	"syscall"
 	"testing"
+	"unsafe"
 
 	"github.com/completionport/completion/internal/backend"
 	"golang.org/x/sys/windows"
@@ -91,4 +92,37 @@ func pipeOfMessages(t *testing.T) (client int, server windows.Handle) {
 	}
 	t.Cleanup(func() { ClosePipe(client) })
 	return client, server
+}
+
+// Other users get nothing of a pipe, not even what its default security grants them: to read.
+func TestPipeSecurity(t *testing.T) {
+	i, errno := NewPipeInstance(`\\.\pipe\completion-security`, true)
+	if errno != 0 {
+		t.Fatal(errno)
+	}
+	defer ClosePipe(i.FD)
+	security, err := windows.GetSecurityInfo(windows.Handle(i.FD), windows.SE_KERNEL_OBJECT, windows.DACL_SECURITY_INFORMATION)
+	if err != nil {
+		t.Fatal(err)
+	}
+	list, _, err := security.DACL()
+	if err != nil || list == nil {
+		t.Fatalf("no list: %v, %v", list, err)
+	}
+	system, administrators := false, false
+	for n := range uint32(list.AceCount) {
+		var entry *windows.ACCESS_ALLOWED_ACE
+		if err := windows.GetAce(list, n, &entry); err != nil {
+			t.Fatal(err)
+		}
+		who := (*windows.SID)(unsafe.Pointer(&entry.SidStart))
+		system = system || who.IsWellKnown(windows.WinLocalSystemSid)
+		administrators = administrators || who.IsWellKnown(windows.WinBuiltinAdministratorsSid)
+		if who.IsWellKnown(windows.WinWorldSid) || who.IsWellKnown(windows.WinAnonymousSid) {
+			t.Errorf("%v has %#x", who, entry.Mask)
+		}
+	}
+	if !system || !administrators || list.AceCount != 3 {
+		t.Errorf("who has access: %v", security)
+	}
 }
