@@ -38,15 +38,26 @@ func New(system System) (*Poller, error) {
 //
 // EPIPE concerns the second only, of a pipe that nobody reads any more or whose other end
 // writes. A write of such a descriptor fails at once and waits for no event.
+//
+// EINVAL may concern either: OpenBSD's fifo_kqfilter returns it for the direction in which a
+// FIFO is not open, and its devices for a direction that never waits. So each knote is added by
+// itself, and one of the two is enough.
 func (p *Poller) Arm(fd int, generation uint32) backend.Errno {
 	const flags = Add | Clear
-	errno := change(p.system,
-		Event{Ident: fd, Filter: Read, Flags: flags, Generation: generation},
-		Event{Ident: fd, Filter: Write, Flags: flags, Generation: generation})
-	if errno == backend.EPIPE {
+	read := Event{Ident: fd, Filter: Read, Flags: flags, Generation: generation}
+	write := Event{Ident: fd, Filter: Write, Flags: flags, Generation: generation}
+	switch errno := change(p.system, read, write); errno {
+	case backend.EPIPE:
 		return 0
+	case backend.EINVAL:
+		in, out := change(p.system, read, Event{}), change(p.system, write, Event{})
+		if in == backend.EINVAL || in == 0 && out != backend.EINVAL {
+			return out
+		}
+		return in
+	default:
+		return errno
 	}
-	return errno
 }
 
 // Disarm does nothing: the close that follows removes the knotes of this descriptor and

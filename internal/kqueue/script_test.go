@@ -217,6 +217,40 @@ func TestArmOfAPipe(t *testing.T) {
 	}
 }
 
+// A FIFO, or a device, may have a filter for one direction only. A failure of another kind, or of
+// both, is one of Arm.
+func TestArmOfOneDirection(t *testing.T) {
+	for _, c := range []struct {
+		read, write, want syscall.Errno
+		added             int
+	}{
+		{0, syscall.EINVAL, 0, 1},
+		{syscall.EINVAL, 0, 0, 1},
+		{syscall.EINVAL, syscall.EINVAL, syscall.EINVAL, 0},
+		{syscall.EINVAL, syscall.ENOMEM, syscall.ENOMEM, 0},
+		{syscall.EINVAL, syscall.EPIPE, syscall.EPIPE, 0},
+		{syscall.ENOMEM, syscall.EINVAL, syscall.ENOMEM, 0},
+	} {
+		s := &script{answers: [][]kqueue.Event{userEvent}}
+		p := open(t, s)
+		s.refuse = func(e kqueue.Event) syscall.Errno {
+			if e.Filter == kqueue.Write {
+				return c.write
+			}
+			return c.read
+		}
+		s.changes = nil
+		got := p.Arm(5, 9)
+		filters := make(map[kqueue.Filter]bool)
+		for _, e := range s.changes {
+			filters[e.Filter] = e.Ident == 5 && e.Generation == 9
+		}
+		if got != c.want || len(filters) != c.added {
+			t.Errorf("filters with %v and %v: %v, %v added", c.read, c.write, got, filters)
+		}
+	}
+}
+
 func TestTranslation(t *testing.T) {
 	for _, c := range []struct {
 		name  string
