@@ -38,10 +38,11 @@ func (k *Kernel) SendFile(fd int, file uintptr, at int64, n int) (moved int, err
 
 // refusesFile reports whether an errno of sendfile(2) means a kind of file that the call does
 // not work for, or, for EOVERFLOW, a place where the file system has no files: a read finds
-// the end there. On macOS, ENOTSUP and EOPNOTSUPP are two errnos.
+// the end there. EPERM is of a filter of system calls: if it is not, a write returns it, too. On
+// macOS, ENOTSUP and EOPNOTSUPP are two errnos.
 func refusesFile(errno syscall.Errno) bool {
 	switch errno {
-	case unix.EINVAL, unix.ENOSYS, unix.EOPNOTSUPP, unix.ENOTSOCK, unix.EOVERFLOW:
+	case unix.EINVAL, unix.ENOSYS, unix.EOPNOTSUPP, unix.ENOTSOCK, unix.EOVERFLOW, unix.EPERM:
 		return true
 	}
 	return errno == unix.ENOTSUP

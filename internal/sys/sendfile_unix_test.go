@@ -13,7 +13,7 @@ import (
 // that of the connection.
 func TestSendFileRefusesFile(t *testing.T) {
 	socket := streamEnd(t)
-	refused := []syscall.Errno{unix.EINVAL, unix.ENOSYS, unix.ENOTSUP, unix.EOPNOTSUPP}
+	refused := []syscall.Errno{unix.EINVAL, unix.ENOSYS, unix.ENOTSUP, unix.EOPNOTSUPP, unix.EPERM}
 	for i, errno := range append(refused, unix.EAGAIN, unix.EPIPE, unix.ECONNRESET, unix.EIO) {
 		want := i >= len(refused)
 		replaceSendFile(t, func(int) (int, error) { return 0, errno })

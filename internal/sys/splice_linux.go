@@ -40,11 +40,12 @@ func (k *Kernel) CanSplice(from, to int) bool {
 }
 
 // SpliceIn is splice(2) to a pipe. EINVAL and similar errnos mean a kind of socket that the call
-// does not work for.
+// does not work for. A filter of system calls (seccomp(2), as containers and services have it)
+// refuses the call with ENOSYS or EPERM.
 func (*Kernel) SpliceIn(from int, p backend.Pipe, n int) (moved int, errno syscall.Errno, supported bool) {
 	moved, errno = splice(from, int(p.In), n)
 	switch errno {
-	case unix.EINVAL, unix.ENOSYS, unix.EOPNOTSUPP:
+	case unix.EINVAL, unix.ENOSYS, unix.EOPNOTSUPP, unix.EPERM:
 		return 0, 0, false
 	}
 	return moved, errno, true

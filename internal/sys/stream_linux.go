@@ -28,7 +28,8 @@ func now(call uintptr, fd int, p []byte) (int, syscall.Errno) {
 	switch errno {
 	case 0:
 		return int(n), 0
-	case unix.ENOSYS: // before Linux 4.6
+	case unix.ENOSYS, // before Linux 4.6
+		unix.EPERM: // of a filter of system calls that does not know this one
 		return 0, unix.EOPNOTSUPP
 	}
 	return 0, errno
