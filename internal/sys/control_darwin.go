@@ -13,6 +13,12 @@ const (
 	closeOnExec = 0               // no flag: the option is set afterwards
 	classKind   = unix.IP_RECVTOS // of the control message with the traffic class
 	classSize   = 4               // bytes of the control message to send
+
+	// The kernel makes all descriptors of a message the program's (unp_externalize), and cuts
+	// the list of their numbers afterwards: those that are cut off leak. A message has at most
+	// MCLBYTES, which is 2,048, of control messages. It keeps its length when it is cut.
+	controlBytes   = 2304
+	cutKeepsLength = true
 )
 
 var (

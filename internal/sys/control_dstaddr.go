@@ -9,7 +9,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-const closeOnExec = unix.MSG_CMSG_CLOEXEC
+const (
+	closeOnExec    = unix.MSG_CMSG_CLOEXEC
+	controlBytes   = 1280
+	cutKeepsLength = false
+)
 
 var localOptions = []reportOption{
 	{backend.ReportLocal, unix.AF_INET, unix.IPPROTO_IP, unix.IP_RECVDSTADDR},

@@ -10,8 +10,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// closeOnExec makes descriptors that arrive close-on-exec.
-const closeOnExec = unix.MSG_CMSG_CLOEXEC
+const (
+	closeOnExec    = unix.MSG_CMSG_CLOEXEC // makes descriptors that arrive close-on-exec
+	controlBytes   = 1280
+	cutKeepsLength = false
+)
 
 var reportOptions = []reportOption{
 	{backend.ReportLocal, unix.AF_INET, unix.IPPROTO_IP, unix.IP_PKTINFO},

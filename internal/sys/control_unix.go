@@ -23,7 +23,7 @@ const mostDescriptors = 253
 // controlRoom is memory for control messages, aligned as their headers must be. It has room
 // for the descriptors of one message and for credentials, so that the system has no reason to
 // cut them: what the program has no room for is closed here.
-type controlRoom [1280 / 8]uint64
+type controlRoom [controlBytes / 8]uint64
 
 func (r *controlRoom) bytes() []byte {
 	return unsafe.Slice((*byte)(unsafe.Pointer(r)), unsafe.Sizeof(*r))
@@ -62,8 +62,8 @@ func haveControl(c *backend.Control, room []byte, flags int, cut bool) {
 	c.Truncated = flags&unix.MSG_CTRUNC != 0
 	for len(room) >= unix.CmsgLen(0) {
 		h := (*unix.Cmsghdr)(unsafe.Pointer(unsafe.SliceData(room)))
-		size := int(h.Len)
-		if size < unix.CmsgLen(0) || size > len(room) {
+		size := there(int(h.Len), len(room), cutKeepsLength)
+		if size < unix.CmsgLen(0) {
 			break
 		}
 		data := room[unix.CmsgLen(0):size]
@@ -74,6 +74,20 @@ func haveControl(c *backend.Control, room []byte, flags int, cut bool) {
 		}
 		room = room[min(unix.CmsgSpace(len(data)), len(room)):]
 	}
+}
+
+// there returns how many bytes of a control message there are, of the length that its header
+// has, or 0 if it is to be left out. keeps reports whether the system keeps the length of a
+// message that it has cut, and what is there is good. Elsewhere it closes the descriptors of such
+// a message, so that their numbers may be those of others.
+func there(length, room int, keeps bool) int {
+	switch {
+	case length <= room:
+		return length
+	case keeps:
+		return room
+	}
+	return 0
 }
 
 // keepDescriptors makes the descriptors that have arrived the program's, as far as there is
