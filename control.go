@@ -26,7 +26,7 @@ type Control struct {
 
 	// Interface is the index of the network interface that the datagram came through, as in
 	// net.Interface: see ReportLocal. When sending, it is the interface that the datagram is
-	// sent through. The BSDs can't send it with IPv4.
+	// sent through. The BSDs can't send it with IPv4, and macOS can't together with Local.
 	Interface int
 
 	// TTL is the time to live, in IPv6 the hop limit: see ReportTTL. macOS and the BSDs can't

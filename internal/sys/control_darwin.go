@@ -33,10 +33,15 @@ func storeControl4(c *backend.Control, level, kind int, data []byte) {
 	}
 }
 
-// setLocal4 adds the source of a datagram over IPv4.
+// setLocal4 adds the source of a datagram over IPv4. With an interface, the kernel chooses the
+// address itself (udp_check_pktinfo: ipi_ifindex takes precedence over ipi_spec_dst). So both
+// together are refused: the datagram would come from an address that nobody has asked for.
 func setLocal4(room []byte, c *backend.Control) ([]byte, syscall.Errno) {
 	if !c.Local.IsValid() && c.Interface == 0 {
 		return room, 0
+	}
+	if c.Local.IsValid() && c.Interface != 0 {
+		return room, unix.EOPNOTSUPP
 	}
 	data, room := putControl(room, unix.IPPROTO_IP, unix.IP_PKTINFO, unix.SizeofInet4Pktinfo)
 	info := (*unix.Inet4Pktinfo)(unsafe.Pointer(unsafe.SliceData(data)))
