@@ -158,15 +158,25 @@ func receiveControl(fd int, m *backend.Message) syscall.Errno {
 	var n uint32
 	called("WSARecvMsg")
 	failed, _, e := syscall.SyscallN(wsaRecvMsg, uintptr(fd), uintptr(unsafe.Pointer(&message)), uintptr(unsafe.Pointer(&n)), 0, 0)
-	errno := errnoIf(failed, e)
-	if errno == 0 && message.Flags&windows.MSG_TRUNC != 0 {
-		errno = windows.WSAEMSGSIZE
-	}
+	errno := whyCut(errnoIf(failed, e), message.Flags)
 	if errno != 0 && errno != windows.WSAEMSGSIZE {
 		return datagramErrno(errno)
 	}
 	haveControl(m.Control, room[:min(int(message.Control.Len), len(room))], message.Flags)
 	return received(m, int(n), errno, &from)
+}
+
+// whyCut returns the errno of a WSARecvMsg that has returned flags. WSAEMSGSIZE may also mean
+// that only the control messages had no room, and the datagram is whole ("WSAMSG structure":
+// the flags tell which of the two was cut).
+func whyCut(errno syscall.Errno, flags uint32) syscall.Errno {
+	switch isCut := flags&windows.MSG_TRUNC != 0; {
+	case errno == 0 && isCut:
+		return windows.WSAEMSGSIZE
+	case errno == windows.WSAEMSGSIZE && !isCut && flags&windows.MSG_CTRUNC != 0:
+		return 0
+	}
+	return errno
 }
 
 // sendControl is sendOne by WSASendMsg, with what accompanies the datagram.
