@@ -123,7 +123,8 @@ const (
 // on, in the Control of an ops.RecvMsg or a message of an ops.ReadBatch. It replaces what was
 // selected before. If the socket can't report one of them, the error matches
 // errors.ErrUnsupported, and nothing changes. Other operations receive as before, except with
-// ReportSegments.
+// ReportSegments. On macOS, a socket of both families reports no TTL of a datagram over IPv4,
+// and on some versions no Local.
 func (s *PacketSocket) SetReports(r Reports) error {
 	return s.set("set reports", func(k kernel, fd int) error { return k.SetReports(fd, backend.Reports(r)) })
 }

@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"runtime"
 	"time"
 
 	"github.com/completionport/completion"
@@ -108,8 +109,12 @@ func controlOverBothFamilies(e *env) {
 		is(e, p.Await(e.ctx, &ops.WriteTo{To: c.from, Buf: text("x"), Addr: netip.AddrPortFrom(to, port)}), nil)
 		r := &ops.RecvMsg{From: both, Buf: own(10)}
 		is(e, p.Await(e.ctx, r), nil)
-		equal(e, "destination", r.Control.Local, to)
-		if r.Control.TTL == 0 {
+		// XNU leaves these out for IPv4 (ip6_savecontrol_v4): newer versions, the TTL only.
+		leavesOut := e.onSystem() && runtime.GOOS == "darwin" && to.Is4()
+		if !leavesOut || r.Control.Local.IsValid() {
+			equal(e, "destination", r.Control.Local, to)
+		}
+		if r.Control.TTL == 0 && !leavesOut {
 			e.Error("no TTL")
 		}
 		w := &ops.SendMsg{To: both, Buf: text("y"), Addr: r.Addr, Control: completion.Control{Local: to}}
