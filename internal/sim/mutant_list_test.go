@@ -305,9 +305,9 @@ var caughtAlone = []string{
 // of package kqueue, with that backend.
 var mutantsOfKqueue = []mutant{
 	{"SecondFilterNotAdded", "kqueue/poller.go", []edit{
-		{"Event{Ident: fd, Filter: Write, Flags: flags, Generation: generation})", "Event{})"}}},
+		{"change(p.system, read, write);", "change(p.system, read, Event{});"}}},
 	{"ReadFilterNotAdded", "kqueue/poller.go", []edit{
-		{"Event{Ident: fd, Filter: Read, Flags: flags, Generation: generation},", "Event{},"}}},
+		{"change(p.system, read, write);", "change(p.system, Event{}, write);"}}},
 	{"GenerationNotSent", "kqueue/poller.go", []edit{
 		{"Filter: Write, Flags: flags, Generation: generation", "Filter: Write, Flags: flags, Generation: 1"}}},
 	{"RefusedChangeIgnored", "kqueue/poller.go", []edit{
