@@ -272,7 +272,8 @@
 //   - On Windows the errno is Winsock's. errors.Is matches the POSIX name, too.
 //
 // The error of an operation on a file is a *fs.PathError. It matches the system's errno and the
-// values of package io/fs, such as fs.ErrNotExist. The error of a Work is the error of its
+// values of package io/fs, such as fs.ErrNotExist. It has no method Temporary: for a lack of
+// descriptors on Unix, compare with syscall.EMFILE. The error of a Work is the error of its
 // function. The error of a Process is the error of package os.
 //
 // Err and Wait return the same error value each time. A reset is never reported as

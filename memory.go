@@ -29,6 +29,7 @@ import (
 // the system that the test runs on. Each fault documents what it imitates. Every IP
 // address exists. Names exist for Port.Dial only, as SetHost gives them: use numeric
 // addresses elsewhere. The network "unix" accepts any text as an address and creates no file.
+// Files are not in the Memory: those of its ports are the system's, and no fault concerns them.
 //
 // The number of bytes that a call moves and the order of readiness events depend only
 // on the calls made. The order of several goroutines that run at once stays random.

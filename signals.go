@@ -22,6 +22,7 @@ const signalsKept = 64
 // all the time, and other signals would be lost among so many.
 //
 // Signals come from outside the process, so they do not work in a bubble of testing/synctest.
+// A test of a loop can submit an ops.Post there, which the loop handles as it handles the signal.
 func Notify(signals ...os.Signal) *Signals {
 	s := &Signals{make(chan os.Signal, signalsKept)}
 	if len(signals) == 0 {

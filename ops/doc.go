@@ -21,5 +21,7 @@
 // operations, submit each of them by its own pointer.
 //
 // All operations have the fields Deadline, Timeout and Value, and the methods N, Err
-// and Ticket, from completion.Op.
+// and Ticket, from completion.Op. A composite literal names the embedded Op:
+//
+//	&ops.Read{From: conn, Pool: pool, Op: completion.Op{Timeout: time.Minute}}
 package ops
