@@ -37,6 +37,7 @@ var steadyStates = []struct {
 	{"NextSameContext", nextSameContext},
 	{"CancelAndSetDeadline", cancelAndSetDeadline},
 	{"Broadcast", broadcast},
+	{"ReadUntil", readLines},
 	{"BorrowLate", borrowAndRelease},
 	{"FileLate", file},
 	{"Datagrams", func(t *testing.T, p *completion.Port) func() { return datagrams(t, p, nil) }},
@@ -240,6 +241,20 @@ func broadcast(t *testing.T, p *completion.Port) func() {
 			_, err := p.Next(context.Background())
 			must(t, err)
 		}
+	}
+}
+
+// readLines reads one message from the system, and finds another in what it has.
+func readLines(t *testing.T, p *completion.Port) func() {
+	s := loop(t, p)
+	write := &ops.Write{To: s, Buf: completion.Own([]byte("....\r\n........\r\n"))}
+	read := &ops.ReadUntil{From: s, Buf: completion.Own(make([]byte, 64)), Delimiter: "\r\n"}
+	return func() {
+		must(t, p.Submit(write))
+		must(t, p.Await(context.Background(), read))
+		must(t, p.Await(context.Background(), read))
+		_, err := p.Next(context.Background())
+		must(t, err)
 	}
 }
 

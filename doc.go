@@ -244,17 +244,19 @@
 // errors.Is matches the errors of operations with these values:
 //
 //	io.EOF                    the end of the stream, with 0 bytes
-//	io.ErrUnexpectedEOF       the end of the stream, after some bytes of a Full Read; the
-//	                          end of the file before the Count of a SendFile, or of
-//	                          the stream before that of a Copy
+//	io.ErrUnexpectedEOF       the end of the stream, after some bytes of a Full Read, or
+//	                          of a message of a ReadUntil; the end of the file before
+//	                          the Count of a SendFile, or of the stream before that of
+//	                          a Copy
 //	net.ErrClosed             the handle or the port was closed; for a file, also fs.ErrClosed
 //	os.ErrDeadlineExceeded    the operation timed out: its deadline passed
 //	ErrCanceled               the operation was cancelled; matches context.Canceled
 //	ErrWriteAborted           an earlier Write ended after some of its bytes, and was
 //	                          not delivered when this operation was submitted
 //	ErrLimit                  more operations in flight than Config.MaxInFlight
-//	io.ErrShortBuffer         a Read with Append, and no room in its Buf; a datagram that
-//	                          is larger than its buffer
+//	io.ErrShortBuffer         a Read with Append, and no room in its Buf; a ReadUntil
+//	                          whose message has no room; a datagram that is larger
+//	                          than its buffer
 //	ErrHandshake              a TLS handshake excludes the operation
 //	errors.ErrUnsupported     not supported on this system, or for this kind of object
 //

@@ -1,7 +1,8 @@
 // Package ops contains the operations that a port performs, one file for each family:
 //
 //   - connections: Accept, Connect, Dial;
-//   - streams: Read, ReadV, ReadRights, Write, WriteV, WriteRights, SendFile, Copy, CloseWrite, Poll;
+//   - streams: Read, ReadUntil, ReadV, ReadRights, Write, WriteV, WriteRights, SendFile, Copy,
+//     CloseWrite, Poll;
 //   - datagrams: ReadFrom, RecvMsg, ReadBatch, WriteTo, SendMsg, WriteBatch;
 //   - files: OpenFile, ReadAt, WriteAt, Append, Sync, Stat, Truncate, CloseFile;
 //   - functions that block, signals and child processes: Work, Signal, Process;

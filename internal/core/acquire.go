@@ -35,7 +35,7 @@ func (st *state) acquireBuffer(op Operation, req *Request) (flags slotFlags) {
 		req.Buffer.giveBack()
 		panic("completion: a read into a buffer without memory: it would end at once with no data")
 	}
-	return flags | lent
+	return flags | lent | req.Until.check(req)
 }
 
 // acquireVector is acquireBuffer for an operation with several buffers, or with a source.
@@ -83,6 +83,8 @@ func (s *Slot) fillBuffer(rec *Record, req *Request) {
 			rec.buffer = &req.Pool.placeholder
 		case !req.Append:
 			rec.buffer.n = 0
+		case req.Until != nil:
+			s.beginUntil(rec, req)
 		case rec.buffer.n == len(rec.buffer.data) && s.intent == noIntent:
 			s.intent = toFull
 		}

@@ -38,6 +38,9 @@ func (h *locked) finishResult(s *Slot, rec *Record, f *Failure) {
 		if s.flags&vectored != 0 {
 			s.op.Deliver(Result{})
 		}
+		if f != nil && s.seeks() {
+			untilOf(s.op).keep(rec)
+		}
 		if rec.buffer != nil {
 			rec.buffer.n += int(rec.n)
 		}

@@ -200,6 +200,8 @@ func (s *Slot) isUnasked(p *Port) bool {
 func (h *locked) endUncalled(d direction, s *Slot) bool {
 	f := (*Failure)(nil)
 	switch {
+	case s.kind == backend.Read: // it seeks, see seeking
+		return false
 	case s.flags&vacant != 0 && s.isPoll():
 		f = unsupported(s).failure
 	case s.flags&vacant != 0:

@@ -17,12 +17,12 @@
 //	                                    two halves of a copy
 //	observe.go, port.go, copy_turn.go,  the port: its parts and its lock; how outcomes
 //	handles.go                          reach the program; its handles
-//	queue.go, complete.go, perform.go,  the work in a queue: how operations end, calls
-//	apply.go, source.go, poll.go,       and their results, files to send, readiness alone,
-//	gather.go, layer.go, native.go,     calls of several writes or buffers, calls through
-//	work.go, file.go, workpool.go,      a layer, goroutines of operations, files, the work
-//	direction.go, handshake.go,         pool, handshakes, cancels and deadlines
-//	intent.go
+//	queue.go, until.go, complete.go,    the work in a queue: how operations end, reads up
+//	perform.go, apply.go, source.go,    to a delimiter, calls and their results, files to
+//	poll.go, gather.go, layer.go,       send, readiness alone, calls of several writes or
+//	native.go, work.go, file.go,        buffers, calls through a layer, goroutines of
+//	workpool.go, direction.go,          operations, files, the work pool, handshakes,
+//	handshake.go, intent.go             cancels and deadlines
 //	serve.go                            what the scheduler calls: events, turns
 //	acquire.go, submit.go, await.go,    what the program calls
 //	close.go, detach.go

@@ -78,6 +78,7 @@ const (
 	toFire               // it is a timer, and due: it ends with success
 	toLimit              // more than Options.MaxInFlight are in flight
 	toFull               // a read with Append has no room
+	toFound              // what a read has kept has its delimiter: it ends with success
 )
 
 func (i intent) failure() *Failure {
@@ -88,7 +89,7 @@ func (i intent) failure() *Failure {
 		return canceledFailure
 	case toExpire:
 		return deadlineFailure
-	case toFire:
+	case toFire, toFound:
 		return nil
 	case toLimit:
 		return limitFailure

@@ -150,6 +150,8 @@ func (h *Handle) readLayer(s *Slot, by passage) callResult {
 		return h.layerFailure(s, err)
 	case n == 0:
 		return callResult{verdict: progressed}
+	case s.seeks():
+		return s.haveSought(n, len(space), drained)
 	case n == len(space) && !s.goesOn(n) || s.flags&full == 0 && !drained:
 		return callResult{verdict: ended, n: n}
 	case s.flags&full == 0:

@@ -114,9 +114,9 @@ func (h *Handle) outcomeOfErrno(s *Slot, n int, errno backend.Errno) callResult 
 			r.n, r.cut = n, true
 			return r
 		}
-		return tryAgain(n)
+		return s.tryAgain(n)
 	case backend.WouldBlock:
-		return tryAgain(n)
+		return s.tryAgain(n)
 	case backend.BrokenPipe:
 		return callResult{verdict: ended, gone: true, n: n}
 	}
@@ -130,8 +130,11 @@ func (h *Handle) outcomeOfErrno(s *Slot, n int, errno backend.Errno) callResult 
 
 // tryAgain returns the result of an operation that has moved n bytes and must be started
 // again to move more.
-func tryAgain(n int) callResult {
-	if n > 0 {
+func (s *Slot) tryAgain(n int) callResult {
+	switch {
+	case n > 0 && s.kind == backend.Read && s.seeks():
+		return s.haveSought(n, len(s.rest()), true)
+	case n > 0:
 		return callResult{verdict: progressedAndExhausted, n: n}
 	}
 	return callResult{verdict: wouldBlock}

@@ -73,6 +73,8 @@ func (s *Slot) haveRead(n, space int) callResult {
 	switch {
 	case n == 0:
 		return callResult{verdict: ended, gone: true}
+	case s.seeks():
+		return s.haveSought(n, space, true)
 	case n == space:
 		return callResult{verdict: ended, n: n}
 	case s.flags&full == 0:
@@ -81,6 +83,33 @@ func (s *Slot) haveRead(n, space int) callResult {
 		return callResult{verdict: endedAndExhausted, n: n}
 	}
 	return callResult{verdict: progressedAndExhausted, n: n}
+}
+
+// haveSought is haveRead for a read that ends behind a delimiter. The caller owns the
+// direction. What was read behind the delimiter does not count.
+func (s *Slot) haveSought(n, space int, exhausted bool) callResult {
+	rec, u := s.record(), untilOf(s.op)
+	had := int(rec.n)
+	u.held = had + n
+	rec.buffer.returnMemory()
+	end := u.find(rec.buffer.data[:u.held])
+	rec.buffer.lendMemory(true)
+	r := callResult{verdict: ended, n: n}
+	exhausted = exhausted && n < space
+	switch {
+	case end > 0:
+		u.taken, r.n = end, end-had
+		if exhausted {
+			r.verdict = endedAndExhausted
+		}
+	case n == space:
+		r.failure = fullFailure
+	case exhausted:
+		r.verdict = progressedAndExhausted
+	default:
+		r.verdict = progressed
+	}
+	return r
 }
 
 func (h *Handle) write(s *Slot) callResult {

@@ -33,6 +33,7 @@ type Request struct {
 	Append   bool             // a read that begins at the length of the buffer
 	Handle   *Handle          // nil for Post, Timer, Borrow and Dial
 	Buffer   *Buffer          // read into, or written from; of several datagrams, nil
+	Until    *Until           // of a full read, if it ends behind a delimiter
 	Vector   *Vector          // the same, if there are several buffers
 	Pool     *Pool            // where a pooled read or a Borrow gets its buffer
 	Address  *backend.Address // of Connect
@@ -45,6 +46,24 @@ type Request struct {
 	// Run performs a Dial, a Handshake, a Signal or a Process, on a goroutine of its own. owner is
 	// Options.Owner.
 	Run func(ctx context.Context, owner any) (Result, error)
+}
+
+// Seeker is embedded in a read that ends behind a delimiter. A slot has no room for what it
+// needs.
+type Seeker struct{ until Until }
+
+// Until is the state of a read that ends behind a delimiter. It describes the memory of the
+// buffer: first come the bytes of the message that was delivered, or nothing, and then those
+// that were read behind them. It outlives a use of the operation, so that the next use goes on
+// with these. Between two uses it belongs to the program.
+type Until struct {
+	Delimiter string // set by Describe
+
+	from    *Handle // where the bytes are from
+	memory  []byte  // where they are
+	held    int     // how many there are
+	taken   int     // how many of them the next use does not keep
+	scanned int     // how many of them have no delimiter
 }
 
 // Result is what an operation produced besides its count and its failure.

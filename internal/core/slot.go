@@ -76,6 +76,10 @@ const (
 	vectored                        // has several buffers: a Vector
 )
 
+// seeking marks, together with full, a read that ends behind a delimiter: see Until. No read
+// is vacant.
+const seeking = vacant
+
 // progress records what has happened to an operation in flight.
 type progress uint8
 

@@ -425,7 +425,7 @@ func (st *state) refuseOne(op Operation) {
 		// As after any read, the buffer has N new bytes. If the caller does not own it,
 		// that is a mistake, but harmless here.
 		if mistake := req.Buffer.acquire(true); mistake == "" {
-			if !req.Append {
+			if !req.Append || req.Until != nil {
 				req.Buffer.n = 0
 			}
 			req.Buffer.giveBack()
