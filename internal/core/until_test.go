@@ -85,7 +85,9 @@ func readLines(t *testing.T, text, delimiter string, size, piece int) {
 		}
 		p.Submit([]Operation{o}, false)
 		o.endsAs(t, p, want, end)
-		if tooLong {
+		if end == fullFailure {
+			p.Submit([]Operation{o}, false)
+			o.endsAs(t, p, want, end)
 			break
 		}
 	}
@@ -107,6 +109,26 @@ func TestUntilNativeCancelledWithBytes(t *testing.T) {
 		p.Submit([]Operation{o}, false)
 		p.Cancel(o)
 		o.endsAs(t, p, c.text, c.want)
+	}
+	k.atRest(p)
+}
+
+// Bytes that come together with an error are kept, too.
+func TestUntilKeepsBytesOfAnError(t *testing.T) {
+	skipWithRace(t)
+	k, p, h := newNative(t)
+	o := newLine(h, 8, "\n")
+	results := []syscall.Errno{0, syscall.EINVAL}
+	k.onStart = func(b *begunOperation) (int, syscall.Errno, bool) {
+		errno := results[0]
+		results = results[1:]
+		return copy(b.data, "ab"), errno, false
+	}
+	p.Submit([]Operation{o}, false)
+	p.Next(t.Context())
+	n, f, _ := Outcome(&o.Record)
+	if begin, end := UntilOf(&o.Seeker).Kept(); n != 4 || f == nil || f.Code != System || begin != 0 || end != 4 {
+		t.Errorf("N %d, %+v, keeps %d to %d", n, f, begin, end)
 	}
 	k.atRest(p)
 }
