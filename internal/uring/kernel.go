@@ -13,6 +13,7 @@ import (
 var (
 	_ backend.Native = (*Kernel)(nil)
 	_ backend.Calls  = (*Kernel)(nil)
+	_ hidden         = Kernel{}.hidden // it is used by being there
 )
 
 // Kernel performs the operations of one port. The other calls are those of sys.Kernel, which
