@@ -15,8 +15,6 @@
 //     the call with WSAEMSGSIZE. The operation has a packet all the same.
 //   - A send is accepted as a whole, whatever its size. So a send larger than
 //     sys.LargestSend panics.
-//   - A receive that finds a datagram larger than its memory, and says so in the call that
-//     began it, has a packet as well.
 //   - The skip mode of a datagram socket panics: it is documented for TCP only.
 //   - A receive of a datagram socket that is not connected, and for which
 //     SIO_UDP_CONNRESET was not turned off, panics: it could end because of a datagram of

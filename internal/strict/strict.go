@@ -172,9 +172,6 @@ func (r *windowsRules) Began(fd int, own *windows.Overlapped, errno syscall.Errn
 		if r.begun++; r.begun%8 == 0 {
 			windows.PostQueuedCompletionStatus(windows.Handle(socket.port), 0, uintptr(fd), &r.foreign)
 		}
-	case sys.MaybeQueued(errno):
-		r.forget(o)
-		windows.PostQueuedCompletionStatus(windows.Handle(socket.port), 0, uintptr(fd), own)
 	case errno == 0 && !socket.skips: // a packet will come
 	case errno == 0:
 		r.ended(o)
