@@ -138,9 +138,7 @@ func connectedDatagrams(w *world) {
 
 // connectRefused: nobody listens.
 func connectRefused(w *world) {
-	l := w.peerListener("tcp4", "127.0.0.1:0")
-	to := l.Addr()
-	l.Close()
+	to := w.refusingAddress()
 	s, err := w.port.Socket("tcp4")
 	if w.right(err, nil) {
 		w.talk(s, to, syscall.ECONNREFUSED)
