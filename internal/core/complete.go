@@ -97,7 +97,8 @@ func (h *locked) intentOf(s *Slot) intent {
 //   - closing: as closed. Close itself goes on until all have ended.
 //   - draining: as closed, except the writes of an established connection.
 //   - failed: with the failure of the connect that they waited for.
-//   - broken: as aborted, behind a write that ended after some of its bytes.
+//   - broken: as aborted, behind a write that ended after some of its bytes; as closed, if the
+//     port closes, which may have ended that write.
 //
 // An operation with an intent of its own ends with that instead. An operation in a call
 // is left to the goroutine in that call.
@@ -112,6 +113,8 @@ func (h *locked) doom(d direction) *Failure {
 		return closedFailure
 	case h.state&failed != 0:
 		return h.connectFailure()
+	case d == out && h.state&broken != 0 && h.port.closing.Load():
+		return closedFailure
 	case d == out && h.state&broken != 0:
 		return abortedFailure
 	}
