@@ -270,6 +270,9 @@ func (st *state) accept(op Operation, b *batch, again bool) *Slot {
 	if timed {
 		st.setTimer(s, b.now)
 	}
+	if s.kind == backend.Copy && s.intent != noIntent {
+		copyingOf(s.op).in.intent = s.intent // it may get its turn first, and must take nothing
+	}
 	if st.port.observer != nil {
 		st.port.observer.noteAccepted(s, uint32(st.submitted))
 	}
