@@ -214,11 +214,6 @@ func resetRaces(e *env) {
 	e.needsReset(resetOf{})
 	e.needsReset(resetOf{race: true})
 	p := e.port(nil)
-	if p.Backend() == "io_uring" {
-		// The system tells of a reset once. A write inside the kernel may have been told, and its
-		// result waits in the ring, when a read that makes its own call finds the end.
-		e.Skip("a known defect: a read may take the reset for the end of the stream")
-	}
 	for range 200 {
 		s, other := e.pair(p)
 		steps := []func(){

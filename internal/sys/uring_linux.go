@@ -287,3 +287,17 @@ func (u *Uring) Close() {
 	}
 	unix.Close(u.FD)
 }
+
+// IsOver reports whether both directions of a TCP connection are over. A unix socket is not
+// asked: there, a close of the peer ends both.
+func IsOver(fd int) bool {
+	if family, err := familyOf(fd); err != nil || family == unix.AF_UNIX {
+		return false
+	}
+	ask := []unix.PollFd{{Fd: int32(fd)}}
+	for {
+		if _, err := unix.Poll(ask, 0); err != unix.EINTR {
+			return err == nil && ask[0].Revents&unix.POLLHUP != 0
+		}
+	}
+}
