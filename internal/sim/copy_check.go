@@ -110,12 +110,16 @@ func (w *world) mayLose(u *use) bool {
 	case core.Canceled, core.DeadlineExceeded:
 		return true
 	case core.Closed:
-		return u.op.conn.closeTried || w.closeTried || slices.ContainsFunc(w.impatient, func(c *simContext) bool { return c.err != nil })
+		return u.endsUnconnected() || u.op.conn.closeTried || w.closeTried || slices.ContainsFunc(w.impatient, func(c *simContext) bool { return c.err != nil })
 	case core.System:
 		return w.knownTo(u, f)
 	}
 	return false
 }
+
+// endsUnconnected reports whether u may be a copy that has taken something before a connect of
+// its target began. A shutdown ends what waits for a connect.
+func (u *use) endsUnconnected() bool { return u.socket.late }
 
 // endedByItsSource reports whether u is a copy that ends as its half in.
 func (u *use) endedByItsSource(code core.Code) bool {
@@ -130,7 +134,7 @@ func (w *world) checkPipes() {
 		}
 	}
 	for _, u := range w.uses {
-		if w.allWritten && u.held() > 0 && codeOf(u.failure) == core.Closed && !u.socket.conn.closeTried {
+		if w.allWritten && u.held() > 0 && codeOf(u.failure) == core.Closed && !u.socket.conn.closeTried && !u.endsUnconnected() {
 			w.fail("%v was cut short, and Shutdown says that nothing was", u)
 		}
 	}
