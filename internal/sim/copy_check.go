@@ -119,7 +119,9 @@ func (w *world) mayLose(u *use) bool {
 
 // endsUnconnected reports whether u may be a copy that has taken something before a connect of
 // its target began. A shutdown ends what waits for a connect.
-func (u *use) endsUnconnected() bool { return u.socket.late }
+func (u *use) endsUnconnected() bool {
+	return slices.ContainsFunc(u.socket.uses, func(v *use) bool { return v.kind == backend.Connect && !v.before(u) })
+}
 
 // endedByItsSource reports whether u is a copy that ends as its half in.
 func (u *use) endedByItsSource(code core.Code) bool {
