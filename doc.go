@@ -1,5 +1,6 @@
 // Package completion provides I/O completion ports for Go, on every system that has a
-// backend: epoll on Linux, io_uring if a program asks for it, kqueue on macOS and the BSDs, IOCP on Windows.
+// backend: epoll on Linux, io_uring if a program asks for it, kqueue on macOS and the BSDs,
+// IOCP on Windows.
 //
 // A program submits operations to a port, together with the buffers they need. The
 // port performs the operations and returns each of them when it is complete. The

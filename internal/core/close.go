@@ -189,8 +189,9 @@ func (p *Port) takeTimers(tickets []Ticket, deadlines []*Slot) ([]*Slot, bool) {
 	return deadlines, true
 }
 
-// endUnlisted ends the Borrows, the Dials, and the operations of the work pool without a file. The port refuses new ones. Their handles are in
-// no table, so endUnlisted finds them through the slots.
+// endUnlisted ends the Borrows, the Dials, and the operations of the work pool without a file.
+// The port refuses new ones. Their handles are in no table, so endUnlisted finds them through
+// the slots.
 func (p *Port) endUnlisted() {
 	for i, more := 0, true; more; i++ {
 		var tickets [slotsPerChunk]Ticket
