@@ -147,6 +147,15 @@ type Native interface {
 	AcceptAhead(fd, n int) (ended bool)
 }
 
+// ReportsOnce is a Native kernel that reports a reset to one operation only, as the calls of a
+// Direct kernel do.
+type ReportsOnce interface {
+	Native
+	// IsOver reports whether both directions of a connection have ended, so that what is
+	// inside ends soon.
+	IsOver(fd int) bool
+}
+
 // Class is what an errno means to the engine.
 type Class uint8
 

@@ -68,14 +68,25 @@ func (h *locked) findCause(d direction, s *Slot, r *callResult) {
 	if !r.gone {
 		return
 	}
-	// The kernel reports a reset to one call only. If a call is under way in the
-	// other direction, it may be that call.
-	if other := h.queue[1-d].head(); h.errno == 0 && other != nil && other.phase() == Calling {
+	if h.errno == 0 && h.otherMayKnow(d) {
 		h.latch[d] |= undecided
 		r.verdict = wouldBlock
 	} else {
 		r.failure = h.whyGone(s)
 	}
+}
+
+// otherMayKnow reports whether the result of the other direction may say why the connection is
+// gone. The kernel reports a reset to one call only: if a call is under way there, it may be
+// that call. So may what is inside a kernel that ReportsOnce, and it ends soon if the connection
+// is over.
+func (h *locked) otherMayKnow(d direction) bool {
+	other := h.queue[1-d].head()
+	if other == nil {
+		return false
+	}
+	once := h.port.reportsOnce
+	return other.phase() == Calling || other.phase() == Inside && once != nil && once.IsOver(int(h.fd))
 }
 
 // goOnWaiting handles an operation that its call has not ended: an intent that was

@@ -172,9 +172,13 @@ func (k *nativeKernel) Now() int64 {
 }
 func (k *nativeKernel) Write(int, []byte) (int, syscall.Errno) { panic("not with a native kernel") }
 func (k *nativeKernel) ReadV(_ int, parts [][]byte) (int, syscall.Errno) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
 	return k.vector.ReadV(0, parts)
 }
 func (k *nativeKernel) WriteV(_ int, parts [][]byte) (int, syscall.Errno) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
 	return k.vector.WriteV(0, parts)
 }
 func (k *nativeKernel) Accept(int) (int, syscall.Errno)            { panic("not with a native kernel") }

@@ -55,10 +55,11 @@ type Port struct {
 type settings struct {
 	poller       backend.Poller
 	kernel       backend.Kernel
-	direct       backend.Direct  // the kernel, if it is one of readiness, else nil
-	native       backend.Native  // the kernel, if it takes whole operations, else nil
-	splicer      backend.Splicer // the kernel, if it is one, else nil
-	probes       bool            // the kernel is a backend.Prober
+	direct       backend.Direct      // the kernel, if it is one of readiness, else nil
+	native       backend.Native      // the kernel, if it takes whole operations, else nil
+	splicer      backend.Splicer     // the kernel, if it is one, else nil
+	reportsOnce  backend.ReportsOnce // the kernel, if it is one, else nil
+	probes       bool                // the kernel is a backend.Prober
 	maxInFlight  int
 	checkBuffers bool
 	owner        any
@@ -139,6 +140,7 @@ func (o *Options) settings() settings {
 	_, s.probes = o.Kernel.(backend.Prober)
 	s.direct, _ = o.Kernel.(backend.Direct)
 	s.splicer, _ = o.Kernel.(backend.Splicer)
+	s.reportsOnce, _ = o.Kernel.(backend.ReportsOnce)
 	if s.native, _ = o.Kernel.(backend.Native); s.native == nil && s.direct == nil {
 		panic("completion: a kernel that performs no operations")
 	}

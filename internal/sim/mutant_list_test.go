@@ -67,7 +67,7 @@ var mutantsOfStreams = []mutant{
 	{"ConnectFailureNotShared", "complete.go", []edit{
 		{"h.state |= failed\n", "h.state |= failed\n\t\treturn\n"}}},
 	{"ResetToldToTheOtherDirection", "apply.go", []edit{
-		{"other != nil && other.phase() == Calling {", "other != nil && other.phase() == Calling && h.fd < 0 {"}}},
+		{"return other.phase() == Calling ||", "return other.phase() == Calling && h.fd < 0 ||"}}},
 	{"ErrnoNotRemembered", "apply.go", []edit{
 		{"if h.errno == 0 && r.fatal {", "if h.errno == 0 && r.fatal && h.fd < 0 {"}}},
 	{"CloseOutweighsACancel", "direction.go", []edit{

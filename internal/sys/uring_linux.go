@@ -288,12 +288,8 @@ func (u *Uring) Close() {
 	unix.Close(u.FD)
 }
 
-// IsOver reports whether both directions of a TCP connection are over. A unix socket is not
-// asked: there, a close of the peer ends both.
+// IsOver reports whether both directions of a stream are over.
 func IsOver(fd int) bool {
-	if family, err := familyOf(fd); err != nil || family == unix.AF_UNIX {
-		return false
-	}
 	ask := []unix.PollFd{{Fd: int32(fd)}}
 	for {
 		if _, err := unix.Poll(ask, 0); err != unix.EINTR {

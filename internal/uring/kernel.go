@@ -11,9 +11,9 @@ import (
 )
 
 var (
-	_ backend.Native = (*Kernel)(nil)
-	_ backend.Calls  = (*Kernel)(nil)
-	_ hidden         = Kernel{}.hidden // it is used by being there
+	_ backend.ReportsOnce = (*Kernel)(nil)
+	_ backend.Calls       = (*Kernel)(nil)
+	_ hidden              = Kernel{}.hidden // it is used by being there
 )
 
 // Kernel performs the operations of one port. The other calls are those of sys.Kernel, which
@@ -66,43 +66,12 @@ func (k *Kernel) move(fd int, kind backend.Kind, data []byte) (int, syscall.Errn
 	return k.Kernel.Write(fd, data)
 }
 
-// Read is that of sys.Kernel, but see ended.
-func (k *Kernel) Read(fd int, p []byte) (int, syscall.Errno) {
-	n, errno := k.Kernel.Read(fd, p)
-	if errno != 0 {
-		return n, errno
-	}
-	return k.ended(fd, n, len(p) > 0)
-}
-
-// ReadV is that of sys.Kernel, but see ended.
-func (k *Kernel) ReadV(fd int, parts [][]byte) (int, syscall.Errno) {
-	n, errno := k.Kernel.ReadV(fd, parts)
-	if errno != 0 {
-		return n, errno
-	}
-	return k.ended(fd, n, true)
-}
-
-// ended returns the result of a successful call for n bytes, of a read or not. The system
-// reports a reset once. If it has told a write whose result was not taken yet, a read finds the
-// end of the stream. Then both directions of the connection are over: while a write is under
-// way, nothing but a failure of the connection does that.
-func (k *Kernel) ended(fd, n int, isRead bool) (int, syscall.Errno) {
-	if n > 0 || !isRead {
-		return n, 0
-	}
-	s := k.port.sockets.Get(fd)
-	if out := s.out.Load(); out != nil && out.unfinished.Load() && sys.IsOver(fd) {
-		return 0, syscall.ECONNRESET
-	}
-	return 0, 0
-}
+// IsOver asks poll(2).
+func (k *Kernel) IsOver(fd int) bool { return sys.IsOver(fd) }
 
 // begin puts the request of d into the queue.
 func (k *Kernel) begin(s *socket, d *side, fd int, kind backend.Kind, data []byte) {
 	d.kind, d.data = kind, data
-	d.unfinished.Store(true)
 	d.abandoned, d.revived, d.asked = false, false, false
 	if d.count += oneMore; d.count == 0 {
 		d.count = oneMore
@@ -146,7 +115,6 @@ func (k *Kernel) Finish(fd int, kind backend.Kind) (n int, errno syscall.Errno) 
 	d := s.side(kind)
 	data, m := d.data, d.message
 	d.data, d.message = nil, nil
-	d.unfinished.Store(false)
 	if d.result < 0 {
 		return 0, s.failed(d, syscall.Errno(-d.result))
 	}
@@ -157,7 +125,7 @@ func (k *Kernel) Finish(fd int, kind backend.Kind) (n int, errno syscall.Errno) 
 		if d.kind == backend.Accept {
 			k.Kernel.Accepted(fd, int(d.result))
 		}
-		return k.ended(fd, int(d.result), d.kind == backend.Read)
+		return int(d.result), 0
 	case d.kind == backend.Connect:
 		errno = k.Kernel.Connected(fd)
 		if errno != 0 && d.asked { // the end of its listener may have come first

@@ -23,10 +23,8 @@ type socket struct {
 // request is inside the kernel, the leader looks at it, too.
 type side struct {
 	token atomic.Uint64 // of the request inside the kernel, 0 if there is none
-	// unfinished is set while there is an operation: Finish was not called yet.
-	unfinished atomic.Bool
-	count      uint64 // of the requests so far, in the bits of a token
-	kind       backend.Kind
+	count uint64        // of the requests so far, in the bits of a token
+	kind  backend.Kind
 	// abandoned is guarded by the lock of the queue: see Kernel.Abandon.
 	abandoned, revived bool
 	waits              bool // the request is for readiness
