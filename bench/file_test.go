@@ -107,46 +107,64 @@ func readByOS(b *testing.B, file *os.File, n int) {
 }
 
 // readByPort keeps 64 reads in flight, on as many loops as there are processors. A loop
-// dequeues up to 8 reads that have ended, and submits as many with one call.
+// dequeues up to 8 reads that have ended, whoever has submitted them, and submits as many with
+// one call. The loop that finds none left in flight posts the end to the others.
 func readByPort(b *testing.B, port *completion.Port, f *completion.File, n int) {
 	var all sync.WaitGroup
-	var left atomic.Int64
-	left.Store(int64(n))
 	loops := runtime.GOMAXPROCS(0)
+	reads := fileReads{port: port}
+	depth := fileDepth / loops
+	reads.left.Store(int64(n - depth*loops))
+	reads.inFlight.Store(int64(depth * loops))
 	for i := range loops {
 		all.Go(func() {
-			r, batch := rand.New(rand.NewPCG(2, uint64(i))), make([]completion.Operation, fileDepth/loops)
+			r, batch := rand.New(rand.NewPCG(2, uint64(i))), make([]completion.Operation, depth)
 			for i := range batch {
 				batch[i] = &ops.ReadAt{From: f, Buf: completion.Own(make([]byte, fileBlock)), Offset: place(r)}
 			}
-			left.Add(-int64(len(batch)))
 			port.Submit(batch...)
-			for inFlight := len(batch); inFlight > 0; {
-				n, err := port.NextBatch(context.Background(), batch[:8])
+			for isOver := false; !isOver; {
+				n, err := port.NextBatch(context.Background(), batch[:min(8, depth)])
 				if err != nil {
 					b.Error(err)
 					return
 				}
-				again := readAgain(b, r, batch[:n], &left)
-				inFlight -= n - len(again)
-				port.Submit(again...)
+				isOver = reads.goOn(b, r, batch[:n], loops-1)
 			}
 		})
 	}
 	all.Wait()
 }
 
-// readAgain returns those of the reads that are to be made once more.
-func readAgain(b *testing.B, r *rand.Rand, ended []completion.Operation, left *atomic.Int64) []completion.Operation {
+// fileReads counts the reads of all loops.
+type fileReads struct {
+	port           *completion.Port
+	left, inFlight atomic.Int64
+}
+
+// goOn makes those of the reads once more that are left, and reports whether all are over. If it
+// is the first to see that, it tells so many others.
+func (f *fileReads) goOn(b *testing.B, r *rand.Rand, ended []completion.Operation, others int) (isOver bool) {
 	again := ended[:0]
-	for _, op := range ended {
+	for i, op := range ended {
+		if _, isEnd := op.(*ops.Post); isEnd {
+			f.port.Submit(ended[i+1:]...) // no reads: those of other loops
+			return true
+		}
 		if op.Err() != nil {
 			b.Error(op.Err())
 		}
-		if left.Add(-1) >= 0 {
+		if f.left.Add(-1) >= 0 {
 			op.(*ops.ReadAt).Offset = place(r)
 			again = append(again, op)
 		}
 	}
-	return again
+	if f.inFlight.Add(int64(len(again)-len(ended))) > 0 {
+		f.port.Submit(again...)
+		return false
+	}
+	for range others {
+		f.port.Submit(new(ops.Post))
+	}
+	return true
 }
