@@ -75,6 +75,10 @@ func (b *Buffer) Release() { b.core().Release() }
 // Port.NewPool. It allocates a buffer when that is first needed, and keeps it until the
 // pool is garbage.
 //
+// On io_uring, the system selects the buffer of a read. Of a pool of at least 32 buffers, it
+// has up to a quarter more for that, at most 64. They are in the pool until they hold data; a
+// read may get one of them while all others are lent.
+//
 // Choose the number of buffers by the number of messages that the program works on at a
 // time, not by the number of connections. Peers that send and never read can hold every
 // buffer in Writes that do not end: give Writes a deadline.

@@ -15,7 +15,8 @@ import "github.com/completionport/completion/internal/uring"
 // token that no side has, and is dropped.
 //
 // Every operation ends once: Start is IORING_OP_ACCEPT, IORING_OP_RECV, IORING_OP_SEND or
-// IORING_OP_POLL_ADD, each with one result. A send has MSG_NOSIGNAL, and moves what there is room
+// IORING_OP_POLL_ADD, each with one result. Pooled reads select their buffer
+// (IOSQE_BUFFER_SELECT). A send has MSG_NOSIGNAL, and moves what there is room
 // for. O_NONBLOCK of the socket has no effect on these requests: without data, they wait. The
 // kernel keeps results for which the queue has no room (IORING_FEAT_NODROP).
 //

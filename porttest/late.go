@@ -12,7 +12,7 @@ import (
 	"github.com/completionport/completion/ops"
 )
 
-// Those with many connections are in late_many.go.
+// Those with many connections are in late_many.go, those with large pools in late_large.go.
 var lateCases = append([]testCase{
 	bufferComesWithTheData,
 	neitherBufferNorPoolPanics,
@@ -35,7 +35,7 @@ var lateCases = append([]testCase{
 	ownBufferBehindStarvedRead,
 	twoPoolsOnOneSocket,
 	releaseWakesParkedDequeuer,
-}, lateManyCases...)
+}, append(lateManyCases, lateLargeCases...)...)
 
 // starved is a pool with one buffer, which the case holds, and pooled reads that
 // have data and wait for it, longest first.
@@ -136,10 +136,13 @@ func bothBufferAndPoolPanics(e *env) {
 	r.Buf.Release()
 }
 
-func noBufferAtTheEndOfStream(e *env) {
+func noBufferAtTheEndOfStream(e *env) { e.endOfStream(1) }
+
+// endOfStream has a pool of so many buffers.
+func (e *env) endOfStream(buffers int) {
 	p := e.port(nil)
 	s, c := e.pair(p)
-	pool := e.pool(p, 4, 1)
+	pool := e.pool(p, 4, buffers)
 	r := &ops.Read{From: s, Pool: pool}
 	c.send("last")
 	c.closeWrite()
@@ -215,10 +218,13 @@ func fullReadTakesOneBuffer(e *env) {
 	equal(e, "the rest", got, "gh")
 }
 
-func fullReadCutShortBringsItsBuffer(e *env) {
+func fullReadCutShortBringsItsBuffer(e *env) { e.fullReadCutShort(1) }
+
+// fullReadCutShort has a pool of so many buffers.
+func (e *env) fullReadCutShort(buffers int) {
 	p := e.port(nil)
 	s, c := e.pair(p)
-	pool := e.pool(p, 6, 1)
+	pool := e.pool(p, 6, buffers)
 	r := &ops.Read{From: s, Pool: pool, Full: true}
 	e.submit(p, r)
 	c.send("abc")

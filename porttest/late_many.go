@@ -74,10 +74,13 @@ func waitingReadsHoldNoBuffer(e *env) {
 
 // poolSmallerThanConnections has all connections send at once, round after round,
 // with two buffers for all of them.
-func poolSmallerThanConnections(e *env) {
+func poolSmallerThanConnections(e *env) { e.burst(2, 2) }
+
+// burst has buffers for 100 connections, of which at most so many are lent.
+func (e *env) burst(buffers, most int) {
 	const conns, rounds = 100, 5
 	p := e.port(nil)
-	l := newLateConns(e, p, conns, 8, 2)
+	l := newLateConns(e, p, conns, 8, buffers)
 	got := make([]string, conns)
 	for round := range rounds {
 		l.submit(e, p)
@@ -86,14 +89,10 @@ func poolSmallerThanConnections(e *env) {
 		}
 		for left := conns; left > 0; {
 			r := e.next(p).(*ops.Read)
-			e.outcome(r, nil)
-			if n := l.pool.Lent(); n < 1 || n > 2 {
+			if n := l.pool.Lent(); n < 1 || n > most {
 				e.Fatalf("%d buffers are lent", n)
 			}
-			i := r.Value.(int)
-			got[i] += string(r.Buf.Bytes())
-			r.Buf.Release()
-			r.Buf = nil
+			i := l.add(e, got, r)
 			if len(got[i]) == 8*(round+1) {
 				left--
 			} else {
@@ -109,6 +108,17 @@ func poolSmallerThanConnections(e *env) {
 		equal(e, "bytes", got[i], want)
 	}
 	equal(e, "lent", l.pool.Lent(), 0)
+}
+
+// add adds the bytes of a read to those of its connection, which it returns.
+func (l *lateConns) add(e *env, got []string, r *ops.Read) int {
+	e.Helper()
+	e.outcome(r, nil)
+	i := r.Value.(int)
+	got[i] += string(r.Buf.Bytes())
+	r.Buf.Release()
+	r.Buf = nil
+	return i
 }
 
 // silentSocketsDontHoldBuffers has sockets that were read from until nothing was left,
@@ -232,8 +242,11 @@ func (s *lateStorm) take(p *completion.Port, r *ops.Read) {
 // lateDequeuers dequeue, and each has a canceller and a releaser beside it.
 const lateDequeuers = 3
 
-func releasedAndCancelledByMany(e *env) {
-	const conns, buffers, size = 50, 3, 16
+func releasedAndCancelledByMany(e *env) { e.releasedAndCancelled(3) }
+
+// releasedAndCancelled has so many buffers for 50 connections.
+func (e *env) releasedAndCancelled(buffers int) {
+	const conns, size = 50, 16
 	p := e.port(nil)
 	s := &lateStorm{
 		lateConns: newLateConns(e, p, conns, size, buffers),
@@ -245,6 +258,22 @@ func releasedAndCancelledByMany(e *env) {
 		failure:   make(chan error, 1),
 	}
 	s.left.Store(conns)
+	s.run(e, p)
+	select {
+	case err := <-s.failure:
+		e.Fatal(err)
+	default:
+	}
+	for i := range s.got {
+		is(e, streamSame([]byte(s.got[i]), []byte(s.want)), nil)
+	}
+	equal(e, "completed", s.completed.Load(), s.submitted.Load())
+	equal(e, "lent", s.pool.Lent(), 0)
+	submitOnly(e, p, s.submitted.Load()+lateDequeuers)
+}
+
+// run sends, dequeues, cancels and releases, and returns when all is over.
+func (s *lateStorm) run(e *env, p *completion.Port) {
 	var workers, releasers sync.WaitGroup
 	for i := range s.reads {
 		s.submitRead(p, i)
@@ -262,17 +291,6 @@ func releasedAndCancelledByMany(e *env) {
 	workers.Wait()
 	close(s.release)
 	releasers.Wait()
-	select {
-	case err := <-s.failure:
-		e.Fatal(err)
-	default:
-	}
-	for i := range s.got {
-		is(e, streamSame([]byte(s.got[i]), []byte(s.want)), nil)
-	}
-	equal(e, "completed", s.completed.Load(), s.submitted.Load())
-	equal(e, "lent", s.pool.Lent(), 0)
-	submitOnly(e, p, s.submitted.Load()+lateDequeuers)
 }
 
 // send sends the bytes in small pieces.

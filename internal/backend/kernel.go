@@ -156,6 +156,29 @@ type ReportsOnce interface {
 	IsOver(fd int) bool
 }
 
+// Selector is a Native kernel that selects the buffer of a read when there is data, from those
+// that it was given for that.
+type Selector interface {
+	Native
+	// OpenGroup opens an empty group for n buffers, a power of 2. ok is false if the kernel has
+	// no groups, or none left.
+	OpenGroup(n int) (g BufferGroup, ok bool)
+	// Provide puts memory into a group, as its buffer of that number, which is below n. The
+	// kernel owns it until Selected has returned the number. One goroutine at a time makes this
+	// call for a group. It may come after the close of the port.
+	Provide(g BufferGroup, number int, memory []byte)
+	// StartSelected begins a Read into a buffer of g. An event reports its end, as after Start.
+	// Finish returns what a read of no bytes returns if nothing was taken, and that reads can be
+	// tried: at the end of the stream, and perhaps without a buffer in g.
+	StartSelected(fd int, g BufferGroup)
+	// Selected returns the number of the buffer that the read which Finish has just finished has
+	// taken out of its group, or -1 if it has taken none.
+	Selected(fd int) (number int)
+}
+
+// BufferGroup is a set of buffers of a Selector.
+type BufferGroup int32
+
 // Class is what an errno means to the engine.
 type Class uint8
 

@@ -20,7 +20,8 @@
 //	queue.go, until.go, complete.go,    the work in a queue: how operations end, reads up
 //	perform.go, apply.go, source.go,    to a delimiter, calls and their results, files to
 //	poll.go, gather.go, layer.go,       send, readiness alone, calls of several writes or
-//	native.go, work.go, file.go,        buffers, calls through a layer, goroutines of
+//	selected.go, native.go,             buffers, calls through a layer, buffers that a
+//	work.go, file.go,                   kernel selects, goroutines of
 //	workpool.go, direction.go,          operations, files, the work pool, handshakes,
 //	handshake.go, intent.go             cancels and deadlines
 //	serve.go                            what the scheduler calls: events, turns

@@ -30,8 +30,8 @@ func (h *Handle) start(s *Slot) callResult {
 			return h.systemFailure(s, backend.EINVAL)
 		}
 	case backend.Read:
-		if s.flags&pooled != 0 && s.hasBuffer() && s.record().n == 0 {
-			return h.read(s) // there is data: the read got its buffer for that
+		if r, over := h.startPooled(s); over {
+			return r
 		}
 	case backend.CloseWrite, backend.Receive, backend.Send, backend.CopyIn, backend.Copy:
 		return h.startOther(s)
@@ -49,6 +49,19 @@ func (h *Handle) start(s *Slot) callResult {
 	}
 	s.freeCopied()
 	return h.outcomeOf(s, n, errno)
+}
+
+// startPooled makes the call of a pooled read that has just got its buffer, or lets the kernel
+// select one. over is false for any other read.
+func (h *Handle) startPooled(s *Slot) (r callResult, over bool) {
+	switch {
+	case s.flags&pooled == 0:
+	case !s.hasBuffer() && s.record().buffer.pool.selects():
+		return h.startSelected(s.record().buffer.pool), true
+	case s.hasBuffer() && s.record().n == 0:
+		return h.read(s), true // there is data: the read got its buffer for that
+	}
+	return callResult{}, false
 }
 
 // freeCopied gives back memory that the kernel does not send from any more.
@@ -172,13 +185,41 @@ func (h *locked) finish(s *Slot) (r callResult) {
 		r = h.observedCall(s, finish)
 	}
 	h.lockMutex()
+	if r.buffer != nil {
+		s.record().buffer = r.buffer
+	}
 	return r
 }
 
 func (h *Handle) callFinish(s *Slot) callResult {
 	n, errno := h.port.native.Finish(int(h.fd), s.nativeKind())
 	s.freeCopied()
+	if s.kind == backend.Read && s.flags&pooled != 0 && !s.hasBuffer() {
+		return h.finishSelected(s, n, errno)
+	}
 	return h.outcomeOf(s, n, errno)
+}
+
+// finishSelected returns the result of a pooled read that has had no buffer, with the one that it
+// has taken. The caller owns the direction; no lock is held.
+func (h *Handle) finishSelected(s *Slot, n int, errno backend.Errno) callResult {
+	number := -1
+	if h.port.selector != nil {
+		number = h.port.selector.Selected(int(h.fd))
+	}
+	if number < 0 {
+		return h.outcomeOf(s, n, errno)
+	}
+	pool := s.record().buffer.pool
+	b := pool.selected(number)
+	r := callResult{}
+	if errno != 0 || n == 0 {
+		r = h.outcomeOf(s, n, errno)
+	} else {
+		r = s.haveRead(n, len(b.data))
+	}
+	r.buffer = b
+	return r
 }
 
 // abandon asks the kernel to end the operation of d that is inside it, if that operation

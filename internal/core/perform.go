@@ -24,6 +24,7 @@ type callResult struct {
 	n        int
 	failure  *Failure
 	accepted *Handle
+	buffer   *Buffer // which a pooled read has got from its kernel
 }
 
 // isTransfer reports whether the call moved bytes and that ended the operation.

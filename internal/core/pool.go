@@ -2,14 +2,16 @@ package core
 
 import (
 	"sync"
+	"sync/atomic"
 	"unsafe"
 
 	"github.com/completionport/completion/internal/assert"
+	"github.com/completionport/completion/internal/backend"
 	"github.com/completionport/completion/internal/race"
 )
 
 // Pool is a bounded number of buffers of one size. Each is allocated when it is first
-// needed.
+// needed. A Selector has some more of them.
 type Pool struct {
 	port  *Port
 	size  int
@@ -24,6 +26,8 @@ type Pool struct {
 	// placeholder stands for "one of this pool" in a pooled read that has no buffer yet.
 	placeholder Buffer
 
+	selection selection
+
 	mu      sync.Mutex
 	guarded stock
 }
@@ -31,7 +35,7 @@ type Pool struct {
 // stock is the state of a pool that its lock guards.
 type stock struct {
 	pool        *Pool
-	made        int     // buffers that exist
+	made        int     // buffers that exist, but for those in the kernel; above the limit if reads took these
 	free        *Buffer // the buffers in the pool, linked by next
 	count       int     // how many are in the pool
 	reserved    int     // how many of the free or unmade ones are reserved for a place
@@ -48,6 +52,15 @@ type place struct {
 	prev, next  *place  // in the queue; next also in stock.spare
 	reserved    bool    // a buffer is reserved for it: it is on the ready list, and not in the queue
 	vector      *Vector // of which the placeholder stands for the buffers; then it is in no queue
+}
+
+// selection is what the kernel has of a pool.
+type selection struct {
+	state atomic.Int32 // see selected.go
+	group backend.BufferGroup
+	// The lock of the pool guards these.
+	buffers []*Buffer // in the kernel, by number
+	unused  []uint8   // numbers that stand for none
 }
 
 // NewPool makes a pool of at most limit buffers of size bytes.
@@ -157,8 +170,15 @@ func (p *Pool) release(b *Buffer) {
 func (p *Pool) put(b *Buffer) (listed bool) {
 	k := p.lock()
 	defer k.unlock()
-	b.next, k.free = k.free, b
-	k.count++
+	k.made-- // until it is in the pool
+	switch {
+	case k.provides():
+		k.provide(b)
+	case k.made < p.limit:
+		k.made++
+		b.next, k.free = k.free, b
+		k.count++
+	}
 	return k.reserve()
 }
 
@@ -268,4 +288,31 @@ func (p *Pool) getMore(into []*Buffer) (n int) {
 		n++
 	}
 	return n
+}
+
+// provideMore gives buffers to the kernel as long as it lacks some, and the limit has room.
+func (k *stock) provideMore() {
+	for k.provides() && k.available() > 0 {
+		b := k.pop()
+		k.made--
+		k.provide(b)
+	}
+}
+
+// provides reports whether the kernel lacks a buffer. What the kernel has and what is lent are
+// together no more than the limit, unless the kernel had its buffers first.
+func (k *stock) provides() bool {
+	s := &k.pool.selection
+	in := len(s.buffers) - len(s.unused)
+	return len(s.unused) > 0 && k.first == nil && k.made-k.count+in < k.pool.limit
+}
+
+// provide gives b to the kernel, which lacks one. b is not counted any more.
+func (k *stock) provide(b *Buffer) {
+	s := &k.pool.selection
+	last := len(s.unused) - 1
+	number := s.unused[last]
+	s.unused = s.unused[:last]
+	s.buffers[number] = b
+	k.pool.port.selector.Provide(s.group, int(number), b.data)
 }

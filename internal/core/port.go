@@ -59,6 +59,7 @@ type settings struct {
 	native       backend.Native      // the kernel, if it takes whole operations, else nil
 	splicer      backend.Splicer     // the kernel, if it is one, else nil
 	reportsOnce  backend.ReportsOnce // the kernel, if it is one, else nil
+	selector     backend.Selector    // the kernel, if it is one, else nil
 	probes       bool                // the kernel is a backend.Prober
 	maxInFlight  int
 	checkBuffers bool
@@ -141,6 +142,7 @@ func (o *Options) settings() settings {
 	s.direct, _ = o.Kernel.(backend.Direct)
 	s.splicer, _ = o.Kernel.(backend.Splicer)
 	s.reportsOnce, _ = o.Kernel.(backend.ReportsOnce)
+	s.selector, _ = o.Kernel.(backend.Selector)
 	if s.native, _ = o.Kernel.(backend.Native); s.native == nil && s.direct == nil {
 		panic("completion: a kernel that performs no operations")
 	}

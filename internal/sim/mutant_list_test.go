@@ -257,7 +257,7 @@ var mutantsOfStreams = []mutant{
 	{"BorrowsOfTheFirstTickets", "close.go", []edit{
 		{"isFileless(s.kind) {\n\t\t\ttickets[i]", "isFileless(s.kind) {\n\t\t\ttickets[0]"}}},
 	{"PoolWaiterNotWoken", "pool.go", []edit{
-		{"k.count++\n\treturn k.reserve()", "k.count++\n\treturn false"}}},
+		{"k.count++\n\t}\n\treturn k.reserve()", "k.count++\n\t}\n\treturn false"}}},
 	{"PoolQueueLosesItsEnd", "pool.go", []edit{
 		{"\t\tk.last = at.prev\n", ""}}},
 	{"PoolWaiterLeavesInName", "pool.go", []edit{

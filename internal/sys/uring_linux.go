@@ -1,6 +1,7 @@
 package sys
 
 import (
+	"encoding/binary"
 	"os"
 	"sync/atomic"
 	"syscall"
@@ -35,6 +36,14 @@ type UringResult struct {
 	Flags    uint32
 }
 
+// Selected returns the number of the buffer that the request has selected, or -1.
+func (r UringResult) Selected() int {
+	if r.Flags&1 == 0 { // IORING_CQE_F_BUFFER
+		return -1
+	}
+	return int(r.Flags >> 16)
+}
+
 // The operations of requests that this module makes.
 const (
 	UringNop         = 0  // IORING_OP_NOP
@@ -51,6 +60,13 @@ const (
 	UringPollOut     = unix.POLLOUT
 	UringAcceptFlags = unix.SOCK_NONBLOCK | unix.SOCK_CLOEXEC
 	UringSendFlags   = unix.MSG_NOSIGNAL
+)
+
+// Flags of a request that selects its buffer, of which Buffer is the group: and its Priority. It
+// first waits for data, since a read finds none most of the time.
+const (
+	UringSelect    = 1 << 5 // IOSQE_BUFFER_SELECT
+	UringPollFirst = 1 << 0 // IORING_RECVSEND_POLL_FIRST
 )
 
 // Flags of io_uring_setup(2).
@@ -296,4 +312,59 @@ func IsOver(fd int) bool {
 			return err == nil && ask[0].Revents&unix.POLLHUP != 0
 		}
 	}
+}
+
+// UringBuffers is a ring of buffers of which requests select one when they have data
+// (IORING_REGISTER_PBUF_RING).
+type UringBuffers struct {
+	group  uint16
+	ring   []uringBuffer // in memory
+	memory []byte        // begins at a page; the kernel reads it until the io_uring is closed
+	tail   uint16
+	// Held keeps the memory of the buffers reachable, by number.
+	Held [][]byte
+}
+
+// uringBuffer is struct io_uring_buf. The last field of the first one is the tail of the ring.
+type uringBuffer struct {
+	addr   uint64
+	length uint32
+	id     uint16
+	tail   uint16
+}
+
+// OpenBuffers makes a ring of n buffers, a power of 2, for a group.
+func (u *Uring) OpenBuffers(group uint16, n int) (*UringBuffers, error) {
+	size, page := n*int(unsafe.Sizeof(uringBuffer{})), os.Getpagesize()
+	memory := make([]byte, size+page-1)
+	at := -int(uintptr(unsafe.Pointer(unsafe.SliceData(memory)))) & (page - 1)
+	b := &UringBuffers{group: group, memory: memory, Held: make([][]byte, n)}
+	b.ring = unsafe.Slice((*uringBuffer)(unsafe.Pointer(&memory[at])), n)
+	about := struct {
+		addr         uint64
+		count        uint32
+		group, flags uint16
+		_            [3]uint64
+	}{addr: uint64(uintptr(unsafe.Pointer(&b.ring[0]))), count: uint32(n), group: group}
+	const registerBuffers = 22
+	_, _, errno := unix.Syscall6(unix.SYS_IO_URING_REGISTER, uintptr(u.FD), registerBuffers, uintptr(unsafe.Pointer(&about)), 1, 0, 0)
+	if errno != 0 {
+		return nil, os.NewSyscallError("io_uring_register", errno)
+	}
+	return b, nil
+}
+
+// Provide puts a buffer into the ring, which has room: a number is there once.
+func (b *UringBuffers) Provide(number int, memory []byte) {
+	b.Held[number] = memory
+	e := &b.ring[int(b.tail)&(len(b.ring)-1)]
+	e.addr, e.length, e.id = uint64(uintptr(unsafe.Pointer(unsafe.SliceData(memory)))), uint32(min(len(memory), 1<<30)), uint16(number)
+	b.tail++
+	// The kernel reads the entry after the tail. Package atomic stores 32 bits at once, and so
+	// the number before the tail, which stays what it is.
+	first := &b.ring[0]
+	var both [4]byte
+	binary.NativeEndian.PutUint16(both[:2], first.id)
+	binary.NativeEndian.PutUint16(both[2:], b.tail)
+	atomic.StoreUint32((*uint32)(unsafe.Pointer(&first.id)), binary.NativeEndian.Uint32(both[:]))
 }

@@ -11,6 +11,10 @@
 // does not wait: connects, datagrams, and streams that are no sockets. A descriptor counts as a
 // socket until a request ends with ENOTSOCK. A read of no bytes is a request for readiness.
 //
+// A pooled read of a large pool is a request that selects its buffer when there are data, from a
+// ring of buffers that the kernel has of that pool (IORING_REGISTER_PBUF_RING, Linux 5.19). If the
+// ring is empty, the request ends as one for readiness does.
+//
 // # Which operation a result belongs to
 //
 // The number that a result carries (user_data) is its token: the descriptor, the direction, and

@@ -12,6 +12,7 @@ import (
 
 var (
 	_ backend.ReportsOnce = (*Kernel)(nil)
+	_ backend.Selector    = (*Kernel)(nil)
 	_ backend.Calls       = (*Kernel)(nil)
 	_ hidden              = Kernel{}.hidden // it is used by being there
 )
@@ -37,6 +38,7 @@ type hidden interface {
 func (k *Kernel) Start(fd int, kind backend.Kind, data []byte, to *backend.Address) (n int, errno syscall.Errno, pending bool) {
 	s := k.port.sockets.Get(fd)
 	d := s.side(kind)
+	d.selects = false
 	d.waits = kind == backend.PollIn || kind == backend.PollOut || kind == backend.Read && len(data) == 0
 	switch {
 	case kind == backend.Connect:
@@ -96,7 +98,7 @@ func (k *Kernel) StartMessage(fd int, kind backend.Kind, m *backend.Message) (n 
 	}
 	s := k.port.sockets.Get(fd)
 	d := s.side(kind)
-	d.waits, d.message = true, m
+	d.waits, d.selects, d.message = true, false, m
 	k.begin(s, d, fd, kind, nil)
 	return 0, 0, true
 }
@@ -115,6 +117,9 @@ func (k *Kernel) Finish(fd int, kind backend.Kind) (n int, errno syscall.Errno) 
 	d := s.side(kind)
 	data, m := d.data, d.message
 	d.data, d.message = nil, nil
+	if d.selects {
+		return d.haveSelected(s)
+	}
 	if d.result < 0 {
 		return 0, s.failed(d, syscall.Errno(-d.result))
 	}

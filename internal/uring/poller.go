@@ -4,6 +4,7 @@ package uring
 
 import (
 	"os"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -22,6 +23,11 @@ type Poller struct {
 	raw     syscall.RawConn
 	wait    func(uintptr) bool // attempt, bound once
 	woken   atomic.Bool        // a request that wakes is in the ring, or its result
+	groups  struct {
+		mu   sync.Mutex // guards used
+		used int
+		of   [mostGroups]*sys.UringBuffers
+	}
 
 	// Only the leader uses these.
 	until  int64

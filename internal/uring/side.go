@@ -30,6 +30,9 @@ type side struct {
 	waits              bool // the request is for readiness
 	connecting         bool // connect(2) was called
 	asked              bool // Abandon was called, and may not have been heard
+	selects            bool // the request selects its buffer
+	group              uint16
+	selected           int16 // the number of the buffer, or -1
 	result             int32
 	data               []byte           // owned by the kernel
 	message            *backend.Message // which Finish moves
@@ -88,6 +91,8 @@ func (d *side) entry(fd int) sys.UringEntry {
 		e.Op, e.OpFlags = sys.UringPollAdd, sys.UringPollIn
 	case d.kind == backend.Accept:
 		e.Op, e.OpFlags = sys.UringAccept, sys.UringAcceptFlags
+	case d.selects:
+		e.Op, e.Flags, e.Buffer, e.Priority = sys.UringRecv, sys.UringSelect, d.group, sys.UringPollFirst
 	case d.kind == backend.Read:
 		e.Op = sys.UringRecv
 	default:
@@ -129,7 +134,7 @@ func (p *Poller) have(r sys.UringResult) {
 	if d == nil || p.revive(d, r) {
 		return
 	}
-	d.result = r.Value
+	d.result, d.selected = r.Value, int16(r.Selected())
 	d.token.Store(0)
 	ended := backend.EndedIn
 	if r.UserData&isOut != 0 {

@@ -1,0 +1,85 @@
+package core
+
+import "github.com/completionport/completion/internal/backend"
+
+// A Selector performs a pooled read as a whole: it gets a few buffers of the pool beforehand, and
+// the read takes one of them when there is data. So an idle read holds no buffer, as with any
+// kernel, and no call is made between its data and its end.
+//
+// The buffers in the kernel are beyond the pool's limit, since nobody can take one back: all of
+// the limit can be lent while they are there. In return a read may take one of them when all is
+// lent. It is not replaced before buffers have come back. So a pool has up to a quarter more
+// buffers than its limit. If none is left in the kernel, reads wait for data alone, and then for
+// a buffer, as with any Native kernel.
+
+// mostProvided is the largest number of buffers of a pool in the kernel. What arrives between two
+// looks of a leader needs one buffer each.
+const mostProvided = 64
+
+// leastSelected is the smallest limit of a pool with buffers in the kernel.
+const leastSelected = 32
+
+const (
+	unasked int32 = iota // no read has asked for a group yet
+	asking               // the first one is in the call
+	refused              // the kernel has none for this pool
+	selects              // there is a group
+)
+
+// selects reports whether reads of the pool are started with a group, and asks for one if nobody
+// has. No lock is held: the kernel is called.
+func (p *Pool) selects() bool {
+	state := p.selection.state.Load()
+	if state != unasked {
+		return state == selects
+	}
+	if !p.selection.state.CompareAndSwap(unasked, asking) { // another read is faster
+		return false
+	}
+	state = refused
+	if p.port.selector != nil && p.limit >= leastSelected && p.size > 0 {
+		if g, ok := p.port.selector.OpenGroup(mostProvided); ok {
+			p.open(g)
+			state = selects
+		}
+	}
+	p.selection.state.Store(state)
+	return state == selects
+}
+
+// open gives the first buffers to the kernel.
+func (p *Pool) open(g backend.BufferGroup) {
+	k := p.lock()
+	defer k.unlock()
+	n := min(mostProvided, p.limit/4)
+	p.selection.group = g
+	p.selection.buffers = make([]*Buffer, n)
+	p.selection.unused = make([]uint8, n)
+	for i := range p.selection.unused {
+		p.selection.unused[i] = uint8(i)
+	}
+	k.provideMore()
+}
+
+// selected returns the buffer that a read has taken, which the port owns from here on.
+func (p *Pool) selected(number int) *Buffer {
+	k := p.lock()
+	defer k.unlock()
+	s := &p.selection
+	b := s.buffers[number]
+	s.buffers[number] = nil
+	s.unused = append(s.unused, uint8(number))
+	k.made++
+	if len(s.unused) > len(s.buffers)/2 {
+		k.provideMore()
+	}
+	b.n = 0
+	b.owner.Store(ownedByPort)
+	return b
+}
+
+// startSelected begins a pooled read that has no buffer.
+func (h *Handle) startSelected(p *Pool) callResult {
+	h.port.selector.StartSelected(int(h.fd), p.selection.group)
+	return callResult{verdict: begunInKernel}
+}
