@@ -50,6 +50,7 @@ func (k *selectKernel) gives(h *Handle, data string) {
 }
 
 func newSelect(t *testing.T) (*selectKernel, *Port, *Handle) {
+	skipWithRace(t)
 	native, _, _ := newNative(t)
 	k := &selectKernel{nativeKernel: native, selected: -1}
 	p := NewPort(Options{Kernel: k, Poller: nativePoller{native}})
