@@ -14,6 +14,7 @@ import (
 var detachCases = []testCase{
 	detachUnsupportedLeavesAllAsItWas,
 	detachKeepsBytesOnTheirWay,
+	detachLeavesTheRestOfAReadUntil,
 	detachOfBusySocketIsRefused,
 	detachListenerKeepsItsBacklog,
 	detachedListenerRemovesItsFile,
@@ -91,6 +92,26 @@ func detachKeepsBytesOnTheirWay(e *env) {
 		_, err = other.Read(got)
 		is(e, err, io.EOF)
 	}
+}
+
+// detachLeavesTheRestOfAReadUntil: it stays with the program when the socket leaves its port.
+func detachLeavesTheRestOfAReadUntil(e *env) {
+	e.needsDetach()
+	p := e.port(nil)
+	s, peer := e.pair(p)
+	r := &ops.ReadUntil{From: s, Buf: own(8), Delimiter: "\n"}
+	peer.send("a\nbc")
+	is(e, p.Await(e.ctx, r), nil)
+	e.holds(r, "a\n")
+	peer.send("def")
+	c, err := s.Detach()
+	is(e, err, nil)
+	defer c.Close()
+	left := "bcdef"[len(r.Rest()):]
+	got := make([]byte, len(left))
+	_, err = io.ReadFull(c, got)
+	is(e, err, nil)
+	equal(e, "stream", string(r.Rest())+string(got), "bcdef")
 }
 
 // detachOfBusySocketIsRefused: an operation in flight goes on. When it has ended, the socket

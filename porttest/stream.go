@@ -36,7 +36,7 @@ var streamCases = append([]testCase{
 	readGoesOnBesideBlockedWrite,
 	writeGoesOnBesideWaitingRead,
 	closeWriteBesideWaitingRead,
-}, slices.Concat(streamBulkCases, appendCases, untilCases, pollCases)...)
+}, slices.Concat(streamBulkCases, appendCases, untilCases, untilEdgeCases, pollCases)...)
 
 func echoOverUnix(e *env) { streamEcho(e, "unix") }
 

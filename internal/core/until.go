@@ -49,8 +49,8 @@ func (u *Until) check(req *Request) slotFlags {
 // fills the memory. The bytes that are left count as moved by s.
 func (s *Slot) beginUntil(rec *Record, req *Request) {
 	u, b := req.Until, req.Buffer
-	if u.from != req.Handle {
-		u.held, u.taken = 0, 0 // they are from another stream
+	if u.from != req.Handle || u.held == u.taken {
+		u.held, u.taken = 0, 0 // they are from another stream, or none in memory that may be gone
 	}
 	b.n, u.from, u.memory, u.scanned = 0, req.Handle, b.data, 0
 	b.returnMemory()
