@@ -60,15 +60,11 @@ func (o *ReadUntil) Describe(r *core.Request) {
 
 // Rest returns the bytes that the next Submit keeps: those behind the message, or after an
 // error all bytes so far. They are in the memory of Buf. A program that goes on with another
-// operation, such as a Read of a body of known length, begins with them. Rest panics while the
-// port owns the ReadUntil or its buffer.
+// operation, such as a Read of a body of known length, begins with them. Rest panics where a
+// Submit would, because Buf has other memory, and while the port owns the ReadUntil or its buffer.
 func (o *ReadUntil) Rest() []byte {
 	o.N() // panics while the port owns it
-	begin, end := core.UntilOf(&o.seeker).Kept()
-	if begin == end {
-		return nil
-	}
-	return o.Buf.Memory()[begin:end]
+	return core.UntilOf(&o.seeker).Rest((*core.Handle)(o.From), (*core.Buffer)(o.Buf))
 }
 
 // Skip drops the first n bytes of Rest, which the program has used: the next Submit does not

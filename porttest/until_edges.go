@@ -20,6 +20,7 @@ var untilEdgeCases = []testCase{
 	readUntilIsEchoed,
 	readUntilUnderALimit,
 	readUntilSetsTheLength,
+	readUntilRestIsOfItsMemory,
 	readUntilWithLessMemory,
 	readUntilOfLargeMessages,
 }
@@ -198,6 +199,27 @@ func readUntilSetsTheLength(e *env) {
 		e.holds(r, "abc"[i:i+1]+"\n")
 		r.Buf.Resize(n)
 	}
+}
+
+// readUntilRestIsOfItsMemory: with another buffer, Rest tells of the mistake that a Submit would
+// tell of.
+func readUntilRestIsOfItsMemory(e *env) {
+	p := e.port(nil)
+	s, peer := e.pair(p)
+	r := &ops.ReadUntil{From: s, Buf: own(8), Delimiter: "\n"}
+	equal(e, "rest", len(r.Rest()), 0)
+	r.Skip(0)
+	peer.send("a\nbcd")
+	for r.Timeout = 20 * time.Millisecond; string(r.Rest()) != "bcd"; {
+		p.Await(e.ctx, r)
+	}
+	old := r.Buf
+	for _, other := range []*completion.Buffer{own(8), own(2), nil} {
+		r.Buf = other
+		submitSentence(e, panics(e, func() { r.Rest() }), "other memory")
+	}
+	r.Buf = old
+	equal(e, "rest", string(r.Rest()), "bcd")
 }
 
 // readUntilWithLessMemory: with nothing kept, any memory will do.

@@ -13,8 +13,22 @@ func untilOf(op Operation) *Until { return op.(interface{ seeking() *Until }).se
 // seeks reports whether s is a read that ends behind a delimiter.
 func (s *Slot) seeks() bool { return s.flags&(full|seeking) == full|seeking }
 
-// Kept returns where the bytes are in the memory that the next use keeps.
-func (u *Until) Kept() (begin, end int) { return u.taken, u.held }
+// Rest returns the bytes that the next use keeps, if it reads from h into b. It panics if b is a
+// mistake.
+func (u *Until) Rest(h *Handle, b *Buffer) []byte {
+	switch {
+	case u.held == u.taken || u.from != h:
+		return nil
+	case b == nil || !u.isIn(b.data):
+		panic(otherMemory)
+	}
+	return b.Memory()[u.taken:u.held]
+}
+
+const otherMemory = "completion: a ReadUntil with other memory, and bytes that it keeps are in the last: Skip them"
+
+// isIn reports whether p is the memory of the last use.
+func (u *Until) isIn(p []byte) bool { return len(u.memory) == len(p) && &u.memory[0] == &p[0] }
 
 // Skip makes the next use keep n bytes fewer.
 func (u *Until) Skip(n int) {
@@ -35,8 +49,8 @@ func (u *Until) check(req *Request) slotFlags {
 	case u.Delimiter == "":
 		mistake = "completion: a ReadUntil without a delimiter"
 	case u.from != req.Handle || u.held == u.taken:
-	case len(u.memory) != len(p) || &u.memory[0] != &p[0]:
-		mistake = "completion: a ReadUntil with other memory, and bytes that it keeps are in the last: Skip them"
+	case !u.isIn(p):
+		mistake = otherMemory
 	}
 	if mistake != "" {
 		req.Buffer.giveBack()
