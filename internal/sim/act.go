@@ -179,7 +179,7 @@ func (c *caller) operation(p *operationPlan) *operation {
 	}
 	var o *operation
 	if p.again {
-		o = c.usedBefore(p.kind)
+		o = c.usedBefore(p, conn)
 	}
 	if o == nil {
 		o = &operation{number: len(c.operations), world: c.world}
@@ -222,6 +222,14 @@ func (c *caller) fill(o *operation, p *operationPlan, conn *connection) {
 	o.deadline, o.due, o.batch, o.several, o.lates = c.moment(p.deadline), 0, p.batch, nil, nil
 	switch p.kind {
 	case backend.Read, backend.Write:
+		if p.until > 0 {
+			o.setUntil(p)
+			break
+		}
+		if p.sends {
+			o.setFile(p)
+			break
+		}
 		if p.pool > 0 && p.kind == backend.Read {
 			o.pool = c.pools[p.pool-1]
 			break
@@ -242,9 +250,12 @@ func (c *caller) fill(o *operation, p *operationPlan, conn *connection) {
 
 // usedBefore returns an operation that was delivered before, to be used again. Its kind
 // stays the same, as in a program.
-func (w *world) usedBefore(kind backend.Kind) *operation {
+func (w *world) usedBefore(p *operationPlan, conn *connection) *operation {
+	if p.until > 0 {
+		return w.usedUntil(conn)
+	}
 	for i := len(w.idleOps) - 1; i >= 0; i-- {
-		if o := w.idleOps[i]; o.kind == kind {
+		if o := w.idleOps[i]; o.kind == p.kind && !o.seeks() && (o.source != nil) == p.sends {
 			w.idleOps = slices.Delete(w.idleOps, i, i+1)
 			return o
 		}
@@ -280,15 +291,9 @@ func (c *caller) use(o *operation) *use {
 		u.total = len(u.memory)
 	}
 	c.prepareSeveral(u)
+	u.prepareUntil()
 	u.addHalf()
-	if (o.kind == backend.Write || o.kind == backend.WriteAt || o.kind == backend.Append) && o.buffer == &o.own {
-		for i := range u.memory {
-			u.memory[i] = byte(u.number*11 + i*5)
-		}
-	}
-	if o.kind == backend.Write || o.kind == backend.WriteAt || o.kind == backend.Append {
-		u.expect = slices.Clone(u.memory)
-	}
+	u.prepareBytes()
 	u.deadline, u.sure = o.deadline, o.moving == 0
 	u.earliest = backend.Never
 	if o.deadline != 0 {
@@ -309,7 +314,7 @@ func (c *caller) await(i *instruction) {
 	u := c.use(o)
 	u.started, u.awaited, u.waiting = true, ctx, true
 	if ctx != nil && ctx.err != nil {
-		u.refusedAtOnce = true
+		u.refusedAtOnce, u.cancelFirst = true, true
 	}
 	if ctx != nil {
 		u.cancelTried = true

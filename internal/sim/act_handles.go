@@ -60,7 +60,7 @@ func (c *caller) broadcast(i *instruction) {
 	var uses []*use
 	c.batches++
 	for j := range i.count {
-		o := &operation{number: len(c.operations), kind: backend.Write, conn: at(c.connections, i.at+j), buffer: b}
+		o := &operation{number: len(c.operations), world: c.world, kind: backend.Write, conn: at(c.connections, i.at+j), buffer: b}
 		c.operations = append(c.operations, o)
 		u := c.use(o)
 		u.index = j

@@ -75,6 +75,8 @@ func (c *caller) keep(u *use) {
 		if !c.keeps && c.schedule.pick(2) == 0 {
 			c.release()
 		}
+	case o.seeks():
+		c.keepUntil(u)
 	case o.buffer == &o.own, o.batch > 0:
 		o.poison()
 	}
@@ -90,18 +92,7 @@ func (w *world) checkCount(u *use) {
 	} else if u.kind == backend.Copy {
 		w.checkCopied(u)
 	} else if u.kind == backend.Read || u.kind == backend.Write {
-		if u.n != int64(u.moved) {
-			w.fail("%v: N is %d, moved were %d", u, u.n, u.moved)
-		}
-		if u.kind == backend.Write && u.failure == nil && u.moved != u.total {
-			w.fail("%v ends well with %d of %d bytes", u, u.moved, u.total)
-		}
-		if u.kind == backend.Read && u.failure == nil && u.moved == 0 {
-			w.fail("%v ends well with nothing", u)
-		}
-		if u.op.full && u.kind == backend.Read && u.failure == nil && u.moved != u.total {
-			w.fail("%v is full with %d of %d bytes", u, u.moved, u.total)
-		}
+		w.checkMoved(u)
 	} else if u.kind == backend.Borrow && u.failure == nil {
 		if u.op.late == nil || u.n != int64(len(u.op.late.Bytes())) || len(u.op.late.Bytes()) != len(u.op.late.Memory()) {
 			w.fail("%v: N is %d", u, u.n)
@@ -117,6 +108,25 @@ func (w *world) checkCount(u *use) {
 	}
 	if u.kind == backend.Timer && u.failure == nil && w.kernel.now < u.op.due {
 		w.fail("%v fires at %d, due at %d", u, w.kernel.now, u.op.due)
+	}
+}
+
+// checkMoved checks the count of a read or a write.
+func (w *world) checkMoved(u *use) {
+	switch {
+	case u.op.seeks():
+		w.checkMessage(u)
+	case u.n != int64(u.moved):
+		w.fail("%v: N is %d, moved were %d", u, u.n, u.moved)
+	case u.failure != nil:
+	case u.kind == backend.Write && u.moved != u.total:
+		w.fail("%v ends well with %d of %d bytes", u, u.moved, u.total)
+	case u.isSend():
+		w.checkSent(u)
+	case u.kind == backend.Read && u.moved == 0:
+		w.fail("%v ends well with nothing", u)
+	case u.op.full && u.kind == backend.Read && u.moved != u.total:
+		w.fail("%v is full with %d of %d bytes", u, u.moved, u.total)
 	}
 }
 
@@ -143,6 +153,9 @@ func (w *world) checkFailure(u *use) {
 
 // hasReason reports whether something has happened that causes this outcome.
 func (w *world) hasReason(u *use, code core.Code) bool {
+	if u.isSend() && (code == core.Foreign || code == core.UnexpectedEndOfFile || code == core.FileClosed) {
+		return w.failsBySource(u, code)
+	}
 	switch code {
 	case core.Foreign:
 		return !u.isPoll() || u.socket.layer != nil
@@ -157,24 +170,29 @@ func (w *world) hasReason(u *use, code core.Code) bool {
 	case core.LimitExceeded:
 		return w.plan.maxInFlight > 0 && u.calls == 0
 	case core.EndOfFile, core.UnexpectedEndOfFile:
-		if u.kind == backend.ReadAt {
-			return u.calls == 1
-		}
-	}
-	switch code {
-	case core.EndOfFile:
-		return u.kind == backend.Read && u.sawEnd && u.moved == 0
-	case core.UnexpectedEndOfFile:
-		if u.kind == backend.Copy {
-			return u.half.sawEnd && u.op.count > 0 && !u.op.some
-		}
-		return u.kind == backend.Read && u.sawEnd && u.op.full && u.moved > 0
+		return u.reachesTheEnd(code)
+	case core.BufferFull:
+		return u.kind == backend.Receive || u.op.seeks() && u.filled() == u.total
 	case core.System:
 		return w.knownErrno(u)
 	case core.FileClosed:
 		return w.hasReason(u, core.Closed) || w.closesFile(u)
 	}
 	return true
+}
+
+// reachesTheEnd reports whether an operation has found the end of a stream, or of a file, and ends
+// with this code.
+func (u *use) reachesTheEnd(code core.Code) bool {
+	switch {
+	case u.kind == backend.ReadAt:
+		return u.calls == 1
+	case u.kind == backend.Copy:
+		return code == core.UnexpectedEndOfFile && u.half.sawEnd && u.op.count > 0 && !u.op.some
+	case code == core.EndOfFile:
+		return u.kind == backend.Read && u.sawEnd && u.filled() == 0
+	}
+	return u.kind == backend.Read && u.sawEnd && u.op.full && u.filled() > 0
 }
 
 // fromConnect reports whether the operation may have got its outcome from a connect
@@ -272,6 +290,9 @@ func (w *world) knownTo(u *use, f *core.Failure) bool {
 	if f.Errno == syscall.EINVAL && u.kind == backend.Copy {
 		return u.op.count < 0
 	}
+	if f.Errno == syscall.EINVAL && u.isSend() {
+		return u.op.count < 0 || u.op.offset < 0
+	}
 	if f.Errno == syscall.EISCONN {
 		return u.kind == backend.Connect
 	}
@@ -322,7 +343,11 @@ func (w *world) checkProduct(u *use) {
 
 // checkBytes: a read has the bytes that the stream has at its position.
 func (w *world) checkBytes(u *use) {
-	if u.kind != backend.Read || u.moved == 0 {
+	switch {
+	case u.op.seeks():
+		w.checkText(u)
+		return
+	case u.kind != backend.Read || u.moved == 0:
 		return
 	}
 	var got []byte
@@ -343,6 +368,12 @@ func (w *world) checkBytes(u *use) {
 func (w *world) checkPoison(o *operation) {
 	o.own.Memory() // panics if the caller does not own it
 	w.checkSeveral(o)
+	if o.seeks() {
+		if o.use == nil && !bytes.Equal(o.memory, o.shadow) {
+			w.fail("the buffer of operation %d was touched after its completion: %q", o.number, o.memory)
+		}
+		return
+	}
 	if m := o.memory; !bytes.Equal(m, poisoned[:len(m)]) && len(m) > 0 && o.buffer == &o.own && o.use == nil {
 		w.fail("the buffer of operation %d was touched after its completion: %v", o.number, m)
 	}

@@ -22,8 +22,9 @@
 //
 // Three worlds in ten also have datagram sockets (mail.go), a file and a work pool (files.go).
 // The choices that add them to a plan are its last ones (plan_others.go). Three worlds in ten
-// have copies between their sockets, and polls (plan_copies.go). Some of these sockets have a layer
-// (layers.go).
+// have copies between their sockets, and polls (plan_copies.go), and three in ten have reads up
+// to a delimiter (plan_lines.go), and three in ten writes from a file of the port (plan_sends.go).
+// Some of these sockets have a layer (layers.go).
 //
 // One world in two hundred keeps its leader busy for a while (busy.go). Each look of the
 // leader finds an event, loops find more items in the queue than they may dequeue between
@@ -37,6 +38,8 @@
 //	files.go             those of the work pool
 //	copy_check.go        those of copies, and what a copy waits for
 //	copies.go            the pipes
+//	lines.go             reads up to a delimiter
+//	sends.go             writes from a file
 //	idle.go              no waiter sleeps while there is work for it
 //	timely.go            what is due waits for a bounded number of the leader's turns
 //	kernel.go, wire.go   the arguments of calls

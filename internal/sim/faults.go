@@ -66,6 +66,15 @@ const (
 	sameSocket       // a copy from a socket to itself
 	probedInVain     // a poll finds a socket that is not ready
 	owesBytes        // a layer takes bytes of a write that it has not sent
+	delimiterCut     // a delimiter comes in two parts
+	readBehind       // bytes are read together with the delimiter ahead of them
+	foundKept        // a read up to a delimiter begins with that
+	fullWithout      // its memory is full without one
+	keptDropped      // it keeps bytes, and goes on with another socket
+	keptSkipped      // the program uses some of the bytes that it keeps
+	notSendable      // sendfile does not work for a file after all
+	sourceFails      // an error of a file, with or without bytes
+	sentToTheEnd     // a file ends before the count, or without one
 	// With kqueue only.
 	refusedHalfWay // the second of two changes fails
 	changedClosed  // a change fails because its descriptor is closed
@@ -124,6 +133,9 @@ var faultNames = [faults]string{
 	"function hears its context", "tried in vain",
 	"bytes spliced", "splice not supported", "no pipe", "bytes of a copy lost", "copy to its own source", "poll in vain",
 	"bytes owed by a layer",
+	"delimiter in two parts", "bytes behind a delimiter", "delimiter among kept bytes", "full without delimiter",
+	"kept bytes dropped", "kept bytes skipped",
+	"sendfile not supported", "error of a file that is sent", "end of a file that is sent",
 	"second change refused", "change of a closed descriptor", "EINTR on a change", "EINTR on a wait", "lingering with events",
 	"stale event of a reused number", "reopened at once",
 	"extra Write event", "Write before Read", "EV_EOF with data left", "EV_EOF with fflags",

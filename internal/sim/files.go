@@ -26,6 +26,8 @@ func isPooled(k backend.Kind) bool { return backend.Work <= k && k <= backend.Cl
 type file struct {
 	core.FileCalls
 	w         *world
+	core      *core.File
+	size      int     // of what it has for writes from it
 	socket    *socket // has its number and its uses, and is not in the kernel
 	inside    int     // calls under way
 	appending int
@@ -34,13 +36,13 @@ type file struct {
 
 // addFile makes a file of the port.
 func (w *world) addFile() {
-	f := &file{w: w, socket: &socket{number: 100 + len(w.files), fd: -1}}
+	f := &file{w: w, size: w.plan.fileSize, socket: &socket{number: 100 + len(w.files), fd: -1}}
 	c, ok := w.port.AddFile(f, w.plan.tries)
 	if !ok {
 		w.fail("the port takes no file")
 		return
 	}
-	f.socket.file = f
+	f.core, f.socket.file = c, f
 	f.socket.conn = &connection{handle: c.Handle(), socket: f.socket}
 	w.files = append(w.files, f.socket.conn)
 }
@@ -205,6 +207,9 @@ func (w *world) checkTurn(u *use, f *file) {
 	if f.appending > 0 && (u.kind == backend.Append || u.kind == backend.CloseFile) || f.inside > 0 && u.kind == backend.CloseFile {
 		w.fail("%v is performed beside another", u)
 	}
+	if v := w.sendsLeft(f, u, true); v != nil && u.kind == backend.CloseFile {
+		w.fail("%v is performed and %v has not ended", u, v)
+	}
 	for _, v := range f.socket.uses {
 		if v == u || !v.before(u) || !v.unfinished() {
 			continue
@@ -254,6 +259,9 @@ func (w *world) checkPerformed(u *use) {
 // couldBePerformed returns the reason why an operation of the work pool need not wait, or
 // "". It is called when no goroutine of the pool has anything to do.
 func (w *world) couldBePerformed(u *use) string {
+	if u.kind == backend.CloseFile && w.sendsLeft(u.file(), u, false) != nil {
+		return ""
+	}
 	if (u.kind == backend.ReadAt || u.kind == backend.CloseFile) && w.waitsForBuffer(u.socket) {
 		return ""
 	}
@@ -278,6 +286,7 @@ func (w *world) checkFiles() {
 			w.fail("file %d was closed %d times", c.socket.number, f.closed)
 		}
 	}
+	w.checkSends()
 	if w.performing > 0 {
 		w.fail("%d calls of the work pool have not returned", w.performing)
 	}

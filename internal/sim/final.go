@@ -99,7 +99,7 @@ func (w *world) checkSocket(s *socket) {
 	for _, u := range s.uses {
 		switch u.kind {
 		case backend.Read:
-			read += int(u.n)
+			read += u.read()
 		case backend.CopyIn:
 			read += len(u.whole.copied)
 		case backend.Write, backend.Copy:

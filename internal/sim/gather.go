@@ -86,7 +86,11 @@ func (w *world) partsOf(s *socket, list [][]byte) (parts []part) {
 		}
 		delete(calling, u)
 		u.lastAt = w.steps
-		parts = append(parts, part{u, u.memory[u.moved:u.total]})
+		p := part{u, list[0]}
+		if !u.isSend() {
+			p.bytes = u.memory[u.moved:u.total]
+		}
+		parts = append(parts, p)
 		list = list[n:]
 	}
 	if len(calling) > 0 || len(parts) == 0 {
@@ -100,6 +104,9 @@ func (w *world) partsOf(s *socket, list [][]byte) (parts []part) {
 // list, and how many parts it has there.
 func (w *world) writeOf(s *socket, list [][]byte, calling map[*use]bool) (*use, int) {
 	for _, u := range s.uses {
+		if calling[u] && u.isSend() && len(list) == 1 {
+			return u, 1
+		}
 		if calling[u] && u.kind == backend.Write {
 			if n := u.join(list); n > 0 {
 				return u, n

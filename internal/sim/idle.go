@@ -152,6 +152,9 @@ func (w *world) couldProgress(u *use) string {
 	if (u.kind == backend.Read || u.kind == backend.Receive || u.kind == backend.PollIn) && w.waitsForBuffer(u.socket) {
 		return ""
 	}
+	if why := u.whyNotSought(); why != "" {
+		return why
+	}
 	return w.canMove(u)
 }
 

@@ -16,6 +16,7 @@ type layer struct {
 	socket *socket
 	handle *core.Handle
 	inside [2]bool
+	has    []byte // of a write from a file: what was given last
 	owed   []byte // taken from the write under way and not sent; if that ends, they are dropped
 	closed int
 }
@@ -48,6 +49,7 @@ func (l *layer) Read(p []byte, stopsShort bool) (n int, drained bool, err error)
 func (l *layer) Write(p []byte, again bool) (n int, owes bool, err error) {
 	defer l.enter(1)()
 	u := l.writes()
+	p = l.given(u, p, again)
 	if again != u.cut || again && !bytes.HasPrefix(p, l.owed) {
 		l.w.fail("%v: the layer owes %v, and is given %v, again %v", u, l.owed, p, again)
 	}

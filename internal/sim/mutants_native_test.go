@@ -52,6 +52,10 @@ var mutantsOfNative = []mutant{
 	// Few schedules show this one, and TestListedOnce does.
 	{"ListedWithEachEdge", "queue.go", []edit{
 		{"if h.state&(listedIn<<d) != 0 {", "if h.state&(listedIn<<d) != 0 && h.fd < 0 {"}}},
+	{"FailedReadForgetsItsBytes", "complete.go", []edit{
+		{"f != nil && s.seeks()", "f != nil && s.seeks() && rec.n == 0"}}},
+	{"SeekCancelledWithItsMessage", "native.go", []edit{
+		{"\tcase n > 0 && s.kind == backend.Read && s.seeks():\n\t\treturn s.haveSought(n, len(s.rest()), true)\n", ""}}},
 }
 
 var failedTest = regexp.MustCompile(`--- FAIL: Test\w+`)
@@ -118,7 +122,7 @@ func TestMutantsOfScheduler(t *testing.T) {
 
 // tryNative runs those of the engine's tests that have such a kernel.
 func (m mutant) tryNative(ctx context.Context, goTool, dir string) (how string, caught bool) {
-	return m.tryPackage(ctx, goTool, dir, "../core", "-test.run=^Test(Native|ListedOnce)", "-test.timeout=20s")
+	return m.tryPackage(ctx, goTool, dir, "../core", "-test.run=^Test(Native|ListedOnce|Until)", "-test.timeout=20s")
 }
 
 // tryPackage compiles the tests of a package with the mutant and runs them.

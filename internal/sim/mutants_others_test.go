@@ -3,7 +3,7 @@ package sim
 import "slices"
 
 // mutants of the engine are what the simulator must catch.
-var mutants = slices.Concat(mutantsOfStreams, mutantsOfDatagrams, mutantsOfWorkPool, mutantsOfCopies, mutantsOfPolls)
+var mutants = slices.Concat(mutantsOfStreams, mutantsOfDatagrams, mutantsOfWorkPool, mutantsOfCopies, mutantsOfPolls, mutantsOfLines, mutantsOfSends)
 
 // mutantsOfDatagrams are those that datagrams show.
 var mutantsOfDatagrams = []mutant{

@@ -23,6 +23,7 @@ type operation struct {
 	core.Record
 	core.Carrier
 	core.Copier
+	core.Seeker
 	world  *world
 	number int
 	use    *use // the current one
@@ -46,6 +47,14 @@ type operation struct {
 	batch    int           // how many datagrams; 0 for one that is no batch
 	several  []core.Buffer // of a batch
 	memories [][]byte      // of several
+
+	source *file // of a write from a file
+	offset int64
+
+	delimiter string      // of a read up to a delimiter, else empty
+	kept      []byte      // what its next use begins with
+	keptOf    *connection // where that is from
+	shadow    []byte      // what its memory must have until then
 
 	accepted  *core.Handle
 	late      *core.Buffer
@@ -71,6 +80,7 @@ func (o *operation) Describe(r *core.Request) {
 	if o.conn != nil {
 		r.Handle = o.conn.handle
 	}
+	o.describeUntil(r)
 	switch o.kind {
 	case backend.Connect:
 		r.Address = &o.address
@@ -78,6 +88,10 @@ func (o *operation) Describe(r *core.Request) {
 		o.describeDatagrams(r)
 	case backend.Copy:
 		o.describeCopy()
+	case backend.Write:
+		if o.source != nil {
+			o.describeSend(r)
+		}
 	case backend.Work:
 		r.Target = o
 	}
@@ -112,6 +126,9 @@ func (o *operation) bytes() []byte {
 // poison overwrites the memory of o, as its owner may.
 func (o *operation) poison() {
 	o.own.Memory() // panics if the caller does not own it
+	if o.seeks() {
+		return // see keepUntil
+	}
 	o.second.Memory()
 	copy(o.memory, poisoned)
 	for i := range o.several {
@@ -158,18 +175,24 @@ type use struct {
 	errno   syscall.Errno // of its last call, if that was refused
 	product *socket
 
-	got         []letter // datagrams that were received, as far as there was room
-	truncated   []bool   // whether there was not room for all of them
-	errorBehind bool     // its call has returned an errno beside them
-	parts       [][]byte // datagrams to send
-	cut         bool     // a layer has taken bytes of it that are not sent
-	ready       bool     // a poll has found its socket ready
-	copied      []byte   // by a copy from its source, be they sent or not
-	done        int      // how many of them were sent
-	result      outcome  // of its call, if the work pool performs it
-	tried       bool     // a try has found nothing
+	got          []letter // datagrams that were received, as far as there was room
+	truncated    []bool   // whether there was not room for all of them
+	errorBehind  bool     // its call has returned an errno beside them
+	parts        [][]byte // datagrams to send
+	cut          bool     // a layer has taken bytes of it that are not sent
+	ready        bool     // a poll has found its socket ready
+	copied       []byte   // by a copy from its source, be they sent or not
+	done         int      // how many of them were sent
+	result       outcome  // of its call, if the work pool performs it
+	tried        bool     // a try has found nothing
+	had          int      // of a read up to a delimiter: how many bytes it began with
+	text         []byte   // these, and what it has read
+	gained       int      // see read
+	sourced      int      // of a write from a file: what it has read for this call
+	sourceFailed bool     // that has failed
 
 	refusedAtOnce bool  // none of its calls may reach the kernel
+	cancelFirst   bool  // the context of its Await had ended
 	debt          debt  // since when it has timed out
 	deadline      int64 // the current one, if known for sure
 	sure          bool
@@ -184,6 +207,12 @@ type use struct {
 
 func (u *use) String() string {
 	s := fmt.Sprintf("%v %d", u.kind, u.number)
+	if u.op.seeks() {
+		s += fmt.Sprintf(" until %q", u.op.delimiter)
+	}
+	if u.isSend() {
+		s += " from a file"
+	}
 	if u.late {
 		s = "late " + s
 	}

@@ -34,6 +34,9 @@ type plan struct {
 	pipe        int // how many bytes a pipe has room for
 	watched     int // descriptors of another owner
 	layered     int // bits: which of the first streams have a layer
+	lines       bool
+	sends       splices // for which sockets the kernel sends from files
+	fileSize    int
 	actors      [][]instruction
 	closing     instruction
 }
@@ -115,6 +118,9 @@ type operationPlan struct {
 	count    int64
 	some     bool // of a copy
 	watched  bool // of a poll: its descriptor is one of another owner
+	sends    bool // of a write: from a file
+	offset   int64
+	until    int  // of a read up to a delimiter: its number plus 1
 	again    bool // use an operation that was delivered before, if there is one
 }
 

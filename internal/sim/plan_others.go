@@ -7,6 +7,8 @@ func planOf(c *choices) *plan {
 	p := makePlan(c)
 	p.addOthers(c)
 	p.addCopies(c)
+	p.addLines(c)
+	p.addSends(c)
 	return p
 }
 

@@ -43,6 +43,7 @@ type socket struct {
 	late     bool   // it was not connected from the start
 	watched  bool   // another owner reads and writes it
 	layer    *layer // nil for none
+	lines    bool   // what it sends is lines
 
 	// A listener.
 	listening bool
@@ -289,7 +290,7 @@ func pair(a, b *socket) {
 
 // newSocket makes a socket without a descriptor.
 func (k *kernel) newSocket() *socket {
-	s := &socket{number: len(k.sockets), fd: -1, open: true}
+	s := &socket{number: len(k.sockets), fd: -1, open: true, lines: k.w.plan.lines}
 	s.messages = k.w.plan.sockets == unixSockets || k.w.plan.sockets == bothSockets && s.number%4 < 2
 	k.sockets = append(k.sockets, s)
 	return s

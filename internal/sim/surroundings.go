@@ -242,7 +242,9 @@ func (w *world) sendAsPeer(s *socket) {
 func (s *socket) nextBytes(n int) []byte {
 	p := make([]byte, n)
 	for i := range p {
-		p[i] = byte(len(s.sent)+i)*3 + byte(s.number)*17
+		if p[i] = byte(len(s.sent)+i)*3 + byte(s.number)*17; s.lines {
+			p[i] = lineByte(len(s.sent)+i+s.number, p[i])
+		}
 	}
 	return p
 }

@@ -30,12 +30,14 @@ const (
 	copies
 	copyIns // halves of copies
 	polls
+	seekers  // reads up to a delimiter
+	sendings // writes from a file
 	classes
 )
 
 var classNames = [classes]string{"post", "timer", "accept", "connect", "read", "late read", "write", "closewrite", "borrow",
 	"receive", "pooled recv", "send", "work", "file", "closefile",
-	"copy", "copy in", "poll"}
+	"copy", "copy in", "poll", "read until", "send file"}
 
 func (u *use) class() class {
 	switch u.kind {
@@ -46,11 +48,17 @@ func (u *use) class() class {
 	case backend.Connect:
 		return connects
 	case backend.Read:
-		if u.late {
+		switch {
+		case u.op.seeks():
+			return seekers
+		case u.late:
 			return lateReads
 		}
 		return reads
 	case backend.Write:
+		if u.isSend() {
+			return sendings
+		}
 		return writes
 	case backend.CloseWrite:
 		return closeWrites
@@ -172,7 +180,7 @@ func impossible(c class, s core.Phase, v visit) string {
 		return "has no errno"
 	case c == copyIns && (v == visitHandOut || visitCancel <= v && v <= visitContext):
 		return "is no operation of the program"
-	case v == visitPartial && c != reads && c != lateReads && c != writes && c != sends && c != copies:
+	case v == visitPartial && c != reads && c != lateReads && c != writes && c != sends && c != copies && c != seekers && c != sendings:
 		return "is done in one piece"
 	case v == visitAgain && (c == connects || c == closeWrites):
 		return "is never made twice"

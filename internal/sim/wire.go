@@ -30,7 +30,7 @@ func (w *world) checkOrder(u *use, s *socket, ahead ...part) {
 
 // endedHalfWay reports whether u is a write that has ended after some of its bytes.
 func (u *use) endedHalfWay() bool {
-	if u.kind == backend.Copy {
+	if u.kind == backend.Copy || u.isSend() {
 		return u.copyHalfWay()
 	}
 	return u.kind == backend.Write && (u.moved > 0 && u.moved < u.total || u.cut) && !u.unfinished()
@@ -75,12 +75,38 @@ func (w *world) checkRead(u *use, s *socket, p []byte) {
 	if u.late && u.moved == 0 {
 		u.memory, u.total = p, len(p)
 	}
-	left := u.total - u.moved
+	left := u.total - u.filled()
 	if s.layer != nil { // one buffer after the other
 		left = min(left, len(p))
 	}
-	if len(p) == 0 || len(p) != left || &p[0] != &u.memory[u.moved] {
-		w.fail("%v is to read %d bytes where %d of %d are missing", u, len(p), u.total-u.moved, u.total)
+	if len(p) == 0 || len(p) != left || &p[0] != &u.memory[u.filled()] {
+		w.fail("%v is to read %d bytes where %d of %d are missing", u, len(p), u.total-u.filled(), u.total)
+	}
+	if why := u.whyNotSought(); why != "" {
+		w.fail("%v is to read more, and %s", u, why)
+	}
+}
+
+// prepareBytes sets what a write is to write.
+func (u *use) prepareBytes() {
+	o := u.op
+	switch o.kind {
+	case backend.Write, backend.WriteAt, backend.Append:
+	default:
+		return
+	}
+	for i := range u.memory {
+		if o.buffer != &o.own {
+			break
+		}
+		if u.memory[i] = byte(u.number*11 + i*5); o.world.plan.lines {
+			u.memory[i] = lineByte(u.number*7+i, u.memory[i])
+		}
+	}
+	u.expect = slices.Clone(u.memory)
+	if u.isSend() {
+		u.expect = o.source.part(o.offset, o.count)
+		u.total = len(u.expect)
 	}
 }
 
@@ -92,8 +118,11 @@ func (w *world) checkWrite(u *use, s *socket, p []byte) {
 		return
 	}
 	left := u.expect[u.moved:]
-	if s.layer != nil { // one buffer after the other
+	switch {
+	case s.layer != nil: // one buffer after the other
 		left = left[:min(len(left), len(p))]
+	case u.isSend():
+		left = left[:u.sourced]
 	}
 	if !bytes.Equal(p, left) || len(p) == 0 {
 		w.fail("%v is to write %v, what is left of it is %v", u, p, u.expect[u.moved:])
@@ -122,6 +151,9 @@ func (w *world) wasRead(u *use, s *socket, n int, filled bool) {
 		u.offset = from
 	case u.offset+u.moved != from:
 		w.fail("%v goes on at %d, it was at %d", u, from, u.offset+u.moved)
+	}
+	if u.op.seeks() {
+		filled = !w.seeksOn(u, s, n)
 	}
 	u.moved += n
 	w.mix(uint64(n))

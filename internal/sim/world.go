@@ -125,8 +125,8 @@ func newWorld(st *stable, t *totals, p *plan, schedule choices, how strategy, tr
 		if i == 0 && p.taken {
 			w.kernel.receiveUrgent(s)
 		}
-		if p.busy.data > 0 && i != quietSocket {
-			w.kernel.deliver(s.other, s.other.nextBytes(p.busy.data))
+		if n := p.dataOf(i); n > 0 {
+			w.kernel.deliver(s.other, s.other.nextBytes(n))
 		}
 		w.adopt(s, true)
 	}
