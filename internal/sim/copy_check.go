@@ -111,6 +111,8 @@ func (w *world) mayLose(u *use) bool {
 		return true
 	case core.Closed:
 		return u.endsUnconnected() || u.op.conn.closeTried || w.closeTried || slices.ContainsFunc(w.impatient, func(c *simContext) bool { return c.err != nil })
+	case core.LimitExceeded:
+		return u.endsUnconnected() // that of the connect
 	case core.System:
 		return w.knownTo(u, f)
 	}
