@@ -1,6 +1,7 @@
 package porttest
 
 import (
+	"errors"
 	"io"
 	"os"
 	"strings"
@@ -23,6 +24,8 @@ var untilEdgeCases = []testCase{
 	readUntilRestIsOfItsMemory,
 	readUntilWithLessMemory,
 	readUntilOfLargeMessages,
+	readUntilRacesCancel,
+	readUntilOfMistakesKeepsAll,
 }
 
 // readUntilLongerThanItsMemory: a delimiter that can't arrive is a full buffer, also from Submit
@@ -259,4 +262,99 @@ func readUntilOfLargeMessages(e *env) {
 	is(e, <-sent, nil)
 	is(e, p.Await(e.ctx, r), io.ErrUnexpectedEOF)
 	e.holds(r, "end")
+}
+
+// readUntilRacesCancel: whatever ends a ReadUntil in the middle, and whatever reads in between,
+// each byte of the stream comes once and in order, and the messages end where they end.
+func readUntilRacesCancel(e *env) {
+	p := e.port(nil)
+	s, peer := e.pair(p)
+	r := &ops.ReadUntil{From: s, Buf: own(64), Delimiter: "==>"}
+	var left string // of the stream, behind what has come
+	for i := range races() / 4 {
+		left += strings.Repeat("ab", i%7) + strings.Repeat("=", i%3) + "==>"
+	}
+	canceled, unsent := 0, left
+	for i := 0; ; i++ {
+		e.start(p, r)
+		unsent = e.sendsSome(peer, unsent, i*i%13)
+		here := left[:len(left)-len(unsent)]
+		if i%4 > 0 || unsent != "" && !strings.Contains(here, r.Delimiter) {
+			p.Cancel(r)
+		}
+		err := p.Wait(e.ctx, r)
+		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+			e.holds(r, left)
+			break
+		}
+		if left = e.isNext(left, r, err); err != nil {
+			canceled++
+		}
+		switch rest := len(r.Rest()); {
+		case rest == 0 && i%5 == 0 && len(left) > len(unsent): // another read takes what comes next
+			left = left[len(e.readRest(p, s, 1)):]
+		case rest > 2 && i%8 == 0:
+			r.Skip(2)
+			left = left[2:]
+		}
+	}
+	e.Logf("%d were cancelled", canceled)
+}
+
+// sendsSome sends at most n bytes, closes the connection behind the last, and returns what is left.
+func (e *env) sendsSome(c *peer, text string, n int) (left string) {
+	e.Helper()
+	if n = min(n, len(text)); n > 0 {
+		c.send(text[:n])
+		if n == len(text) {
+			is(e, c.Close(), nil)
+		}
+	}
+	return text[n:]
+}
+
+// isNext checks that r has brought what comes next in a stream, and returns the stream behind it.
+func (e *env) isNext(stream string, r *ops.ReadUntil, err error) string {
+	e.Helper()
+	text, rest := string(r.Buf.Bytes()), string(r.Rest())
+	if err == nil {
+		end := strings.Index(stream, r.Delimiter) + len(r.Delimiter)
+		equal(e, "message", text, stream[:end])
+		stream = stream[end:]
+	} else {
+		is(e, err, completion.ErrCanceled)
+		equal(e, "kept", text, rest)
+	}
+	equal(e, "rest", rest, stream[:len(rest)])
+	return stream
+}
+
+// readUntilOfMistakesKeepsAll: a Submit that panics changes nothing, and keeps what is kept.
+func readUntilOfMistakesKeepsAll(e *env) {
+	p := e.port(nil)
+	s, peer := e.pair(p)
+	r := &ops.ReadUntil{From: s, Buf: own(8), Delimiter: "\n"}
+	peer.send("a\nb\n")
+	is(e, p.Await(e.ctx, r), nil)
+	e.message(r, "a\n", "b\n")
+	from, buf := r.From, r.Buf
+	shared := text("busy")
+	shared.Share()
+	for _, change := range []func(){
+		func() { r.From = nil },
+		func() { r.From, _ = e.pair(e.port(nil)) },
+		func() { r.Buf = nil },
+		func() { r.Buf = own(0) },
+		func() { r.Buf = shared },
+		func() { r.Delimiter = "" },
+	} {
+		change()
+		submitSentence(e, panics(e, func() { p.Submit(r) }), "")
+		r.From, r.Buf, r.Delimiter = from, buf, "\n"
+		e.message(r, "a\n", "b\n")
+	}
+	submitSentence(e, panics(e, func() { p.Submit(r, r) }), "")
+	e.message(r, "a\n", "b\n")
+	is(e, p.Await(e.ctx, r), nil)
+	e.message(r, "b\n", "")
 }
