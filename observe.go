@@ -35,7 +35,8 @@ const (
 	StepReady = Step(core.StepReady)
 	// StepCalled: a system call was made for the operation. EAGAIN means that the call
 	// would have blocked. If several writes have left in one call, each of them has this
-	// step, with its own N.
+	// step, with its own N. That of a ReadUntil does not count what was read behind its
+	// delimiter.
 	StepCalled = Step(core.StepCalled)
 	// StepCompleted: the operation is complete: it has its outcome.
 	StepCompleted = Step(core.StepCompleted)

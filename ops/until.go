@@ -26,7 +26,11 @@ type seeker = core.Seeker
 // Read with Append that has no room does. At the end of the stream it ends with io.EOF if it
 // has no bytes, and else with io.ErrUnexpectedEOF. After any error, N is the number of bytes so
 // far, Buf has them, and they are kept: a ReadUntil that was cancelled or timed out goes on
-// with them when it is submitted again.
+// with them when it is submitted again. A closed port refuses it with an N of 0, and Rest still
+// has what is kept.
+//
+// Other operations do not see what is kept. They read what is behind it in the stream: a Read, a
+// Copy, a handshake of package iotls, and whoever gets the socket from Detach.
 //
 // Other memory while bytes are kept is a mistake: Submit panics. Another socket in From
 // begins anew, and drops them.
