@@ -25,6 +25,7 @@ var sendFileCases = []testCase{
 	sendFileOfAClosedFile,
 	sendFileOfAFileThatIsNotReadable,
 	sendFileCancelledHalfWay,
+	sendFileCancelledWithoutRoom,
 	sendFileClosedHalfWay,
 	sendFileWithoutFilePanics,
 	sendFileFromAFileOfThePort,
@@ -236,6 +237,31 @@ func sendFileCancelledHalfWay(e *env) {
 	}
 	is(e, o.To.Close(), nil)
 	e.gets(c, o.N()-1, stuckBytes-o.N())
+}
+
+// sendFileCancelledWithoutRoom: it has sent nothing, so the write behind it begins no message in
+// the middle of another.
+func sendFileCancelledWithoutRoom(e *env) {
+	if !e.countsCut() {
+		e.Skip("a cancelled write may have sent bytes that it does not count")
+	}
+	p := e.port(nil)
+	first, c := e.sendFileStuck(p)
+	equal(e, "cancelled", p.Cancel(first), true)
+	e.expect(p, first, completion.ErrCanceled)
+	o := &ops.SendFile{To: first.To, File: first.File}
+	behind := &ops.Write{To: o.To, Buf: text("behind")}
+	e.submit(p, o, behind)
+	e.idle(p)
+	equal(e, "cancelled", p.Cancel(o), true)
+	e.expect(p, o, completion.ErrCanceled)
+	if o.N() > 0 { // there was room after all
+		e.expect(p, behind, completion.ErrWriteAborted)
+		return
+	}
+	received := e.behindCut(c, first.N(), len("behind"))
+	e.expect(p, behind, nil)
+	equal(e, "received", <-received, "behind")
 }
 
 func sendFileClosedHalfWay(e *env) {

@@ -144,13 +144,13 @@ func (k *Kernel) Finish(fd int, kind backend.Kind) (n int, errno syscall.Errno) 
 }
 
 // failed returns the errno of an operation that has moved nothing. A write that was abandoned
-// has moved exactly nothing: EAGAIN says so to the engine.
+// has moved exactly nothing: EAGAIN says so to the engine. So has one that waited for room.
 func (s *socket) failed(d *side, errno syscall.Errno) syscall.Errno {
 	switch {
 	case errno == syscall.ENOTSOCK && !s.isStream.Load():
 		s.isStream.Store(true)
 		return syscall.EAGAIN // the engine starts it again
-	case (errno == syscall.ECANCELED || errno == syscall.EINTR) && d.kind == backend.Write:
+	case (errno == syscall.ECANCELED || errno == syscall.EINTR) && (d.kind == backend.Write || d.kind == backend.PollOut):
 		return syscall.EAGAIN
 	}
 	return errno
