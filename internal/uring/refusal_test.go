@@ -7,7 +7,26 @@ import (
 	"testing"
 
 	"github.com/completionport/completion/internal/backend"
+	"github.com/completionport/completion/internal/sys"
 )
+
+// A request to cancel that has missed an operation is made once more, as long as that is inside.
+func TestMissedCancel(t *testing.T) {
+	for _, errno := range []syscall.Errno{syscall.ENOENT, syscall.EALREADY} {
+		b, k := opened(t, entries, results)
+		fd, _ := pair(t, b)
+		k.Start(fd, backend.Read, make([]byte, 1), nil)
+		b.Poller.Wait(backend.Look, make([]backend.Event, 8))
+		p := b.Poller.(*Poller)
+		d := p.sockets.Get(fd).side(backend.Read)
+		d.abandoned = true // and the request has this result:
+		p.have(sys.UringResult{UserData: d.token.Load() | ofCancel, Value: -int32(errno)})
+		await(t, b, backend.Block, 1)
+		if n, errno := k.Finish(fd, backend.Read); n != 0 || k.Classify(backend.Read, errno) != backend.Again {
+			t.Errorf("abandoned: %d, %v", n, errno)
+		}
+	}
+}
 
 // A write that waits for room has moved nothing, if that was all.
 func TestAbandonOfAWaitForRoom(t *testing.T) {

@@ -163,10 +163,13 @@ func (p *Poller) revive(d *side, r sys.UringResult) (revived bool) {
 	return revived
 }
 
-// canceled has the result of a request to cancel. If the operation was being performed by a
-// thread of the kernel (EALREADY), the request is made once more.
+// canceled has the result of a request to cancel. The request is made once more if the operation
+// was being performed by a thread of the kernel (EALREADY), and if it was not found, but is still
+// inside (ENOENT). Its result may come behind this one. But the system also finds no operation
+// that was woken and has not been tried again yet: if that finds nothing to do, it goes on waiting.
 func (p *Poller) canceled(r sys.UringResult) {
-	if _, d := p.sideOf(r.UserData &^ ofCancel); d != nil && r.Value == -int32(syscall.EALREADY) {
+	missed := r.Value == -int32(syscall.EALREADY) || r.Value == -int32(syscall.ENOENT)
+	if _, d := p.sideOf(r.UserData &^ ofCancel); d != nil && missed {
 		e := cancel(r.UserData &^ ofCancel)
 		p.queue.put(&e)
 	}
