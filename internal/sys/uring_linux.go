@@ -305,11 +305,17 @@ func (u *Uring) Close() {
 }
 
 // IsOver reports whether both directions of a stream are over.
-func IsOver(fd int) bool {
-	ask := []unix.PollFd{{Fd: int32(fd)}}
+func IsOver(fd int) bool { return pollNow(fd, 0)&unix.POLLHUP != 0 }
+
+// HasInput reports whether a socket has data or a connection, or its end. An error alone is none.
+func HasInput(fd int) bool { return pollNow(fd, unix.POLLIN)&(unix.POLLIN|unix.POLLHUP) != 0 }
+
+// pollNow is poll(2) without waiting.
+func pollNow(fd int, events int16) int16 {
+	ask := []unix.PollFd{{Fd: int32(fd), Events: events}}
 	for {
 		if _, err := unix.Poll(ask, 0); err != unix.EINTR {
-			return err == nil && ask[0].Revents&unix.POLLHUP != 0
+			return ask[0].Revents
 		}
 	}
 }

@@ -171,7 +171,7 @@ func (k *Kernel) Classify(kind backend.Kind, errno syscall.Errno) backend.Class 
 func (k *Kernel) Abandon(fd int, kind backend.Kind) (heard bool) {
 	d := k.port.sockets.Get(fd).side(kind)
 	d.asked = true
-	if k.needNotWait(fd, kind) {
+	if k.needNotWait(d, fd, kind) {
 		return false
 	}
 	q := &k.port.queue
@@ -189,15 +189,19 @@ func (k *Kernel) Abandon(fd int, kind backend.Kind) (heard bool) {
 	return heard
 }
 
-// needNotWait reports whether an operation that brings something can be performed now.
-func (k *Kernel) needNotWait(fd int, kind backend.Kind) bool {
-	switch kind {
-	case backend.Write, backend.Send, backend.PollOut:
+// needNotWait reports whether an operation that brings something can be performed now. While the
+// error queue of a socket has something, poll(2) reports an error (POLLERR), but a read goes on
+// waiting: it has to be cancelled. A request for readiness ends.
+func (k *Kernel) needNotWait(d *side, fd int, kind backend.Kind) bool {
+	switch {
+	case kind == backend.Write || kind == backend.Send || kind == backend.PollOut:
 		return false
-	case backend.Connect:
+	case kind == backend.Connect:
 		return k.Kernel.Probe(fd, backend.PollOut)
+	case d.waits:
+		return k.Kernel.Probe(fd, backend.PollIn)
 	}
-	return k.Kernel.Probe(fd, backend.PollIn)
+	return sys.HasInput(fd)
 }
 
 // AcceptAhead does nothing: one accept of a listener is inside.
