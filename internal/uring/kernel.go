@@ -39,7 +39,8 @@ func (k *Kernel) Start(fd int, kind backend.Kind, data []byte, to *backend.Addre
 	s := k.port.sockets.Get(fd)
 	d := s.side(kind)
 	d.selects = false
-	d.waits = kind == backend.PollIn || kind == backend.PollOut || kind == backend.Read && len(data) == 0
+	d.waits = kind == backend.PollIn || kind == backend.PollOut || kind == backend.Read && len(data) == 0 ||
+		kind == backend.Accept && s.isStream.Load()
 	switch {
 	case kind == backend.Connect:
 		if !d.connecting {
@@ -131,6 +132,8 @@ func (k *Kernel) Finish(fd int, kind backend.Kind) (n int, errno syscall.Errno) 
 			k.Kernel.Accepted(fd, int(d.result))
 		}
 		return int(d.result), 0
+	case d.kind == backend.Accept:
+		return k.Kernel.Accept(fd)
 	case d.kind == backend.Connect:
 		errno = k.Kernel.Connected(fd)
 		if errno != 0 && d.asked { // the end of its listener may have come first
@@ -145,9 +148,13 @@ func (k *Kernel) Finish(fd int, kind backend.Kind) (n int, errno syscall.Errno) 
 
 // failed returns the errno of an operation that has moved nothing. A write that was abandoned
 // has moved exactly nothing: EAGAIN says so to the engine. So has one that waited for room.
+//
+// At least up to Linux 5.17, an accept of a listener that is non-blocking does not wait: without a
+// connection, it ends with EAGAIN. From then on, accepts of this listener wait for readiness, and
+// Finish makes the call. Otherwise they would begin and end again and again.
 func (s *socket) failed(d *side, errno syscall.Errno) syscall.Errno {
 	switch {
-	case errno == syscall.ENOTSOCK && !s.isStream.Load():
+	case (errno == syscall.ENOTSOCK || errno == syscall.EAGAIN && d.kind == backend.Accept) && !s.isStream.Load():
 		s.isStream.Store(true)
 		return syscall.EAGAIN // the engine starts it again
 	case (errno == syscall.ECANCELED || errno == syscall.EINTR) && (d.kind == backend.Write || d.kind == backend.PollOut):

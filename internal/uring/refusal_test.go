@@ -11,6 +11,55 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// imitate takes the request that Start has put into the ring back, and has a result for it that
+// other versions of Linux have.
+func imitate(t *testing.T, b backend.Backend, errno syscall.Errno) {
+	t.Helper()
+	p := b.Poller.(*Poller)
+	q := &p.queue
+	if q.waiting() != 1 {
+		t.Fatalf("%d requests wait", q.waiting())
+	}
+	q.tail--
+	e := q.ring.Entries[q.tail&uint32(len(q.ring.Entries)-1)]
+	q.ring.SQTail.Store(q.tail)
+	p.begin(make([]backend.Event, 1))
+	if p.have(sys.UringResult{UserData: e.UserData, Value: -int32(errno)}); p.n != 1 {
+		t.Fatal("no event")
+	}
+}
+
+// Linux 5.15 does not let an accept of a non-blocking listener wait. Then a request for readiness
+// waits, since the engine would otherwise start the accept again and again.
+func TestAcceptThatDoesNotWait(t *testing.T) {
+	b, k := opened(t, entries, results)
+	b.Poller.(*Poller).queue.timed.Store(true) // the timer does nothing here
+	listener, at := listening(t, syscall.SOCK_NONBLOCK)
+	b.Poller.Arm(listener, 1)
+	k.Start(listener, backend.Accept, nil, nil)
+	imitate(t, b, syscall.EAGAIN)
+	if n, errno := k.Finish(listener, backend.Accept); k.Classify(backend.Accept, errno) != backend.WouldBlock {
+		t.Errorf("%d, %v", n, errno)
+	}
+	if _, errno, pending := k.Start(listener, backend.Accept, nil, nil); !pending {
+		t.Fatal(errno)
+	}
+	// No version of Linux that lets an accept wait shows otherwise what the request was.
+	if s := b.Poller.(*Poller).sockets.Get(listener); !s.in.waits {
+		t.Error("the accept was a request again")
+	}
+	if n, _ := b.Poller.Wait(backend.Look, make([]backend.Event, 8)); n != 0 {
+		t.Errorf("%d events", n)
+	}
+	connectTo(t, at)
+	await(t, b, backend.Block, 1)
+	n, errno := k.Finish(listener, backend.Accept)
+	if errno != 0 {
+		t.Fatal(errno)
+	}
+	syscall.Close(n)
+}
+
 // A request to cancel that has missed an operation is made once more, as long as that is inside.
 func TestMissedCancel(t *testing.T) {
 	for _, errno := range []syscall.Errno{syscall.ENOENT, syscall.EALREADY} {
@@ -84,28 +133,42 @@ func withErrorQueue(t *testing.T, b backend.Backend) (fd int) {
 // connected returns two ends of a TCP connection, which block.
 func connected(t *testing.T) (one, other int) {
 	t.Helper()
-	listener, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer syscall.Close(listener)
-	if one, err = syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { syscall.Close(one) })
-	if err = syscall.Listen(listener, 1); err != nil {
-		t.Fatal(err)
-	}
-	at, err := syscall.Getsockname(listener)
-	if err == nil {
-		err = syscall.Connect(one, at)
-	}
-	if err == nil {
-		other, _, err = syscall.Accept4(listener, syscall.SOCK_CLOEXEC)
-	}
+	listener, at := listening(t, 0)
+	one = connectTo(t, at)
+	other, _, err := syscall.Accept4(listener, syscall.SOCK_CLOEXEC)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { syscall.Close(other) })
 	return one, other
+}
+
+// listening returns a listener and its address.
+func listening(t *testing.T, flags int) (listener int, at syscall.Sockaddr) {
+	t.Helper()
+	listener, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC|flags, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { syscall.Close(listener) })
+	if err := syscall.Listen(listener, 1); err != nil {
+		t.Fatal(err)
+	}
+	if at, err = syscall.Getsockname(listener); err != nil {
+		t.Fatal(err)
+	}
+	return listener, at
+}
+
+func connectTo(t *testing.T, at syscall.Sockaddr) (fd int) {
+	t.Helper()
+	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { syscall.Close(fd) })
+	if err := syscall.Connect(fd, at); err != nil {
+		t.Fatal(err)
+	}
+	return fd
 }

@@ -14,7 +14,7 @@ import (
 // socket is the state of one descriptor.
 type socket struct {
 	generation uint32
-	isStream   atomic.Bool // it is no socket
+	isStream   atomic.Bool // it is no socket, or a listener whose accepts do not wait: see failed
 	in         side
 	out        atomic.Pointer[side] // made when first needed: many sockets only read
 }
