@@ -56,8 +56,6 @@ const (
 
 // Flags of the operations.
 const (
-	UringPollIn      = unix.POLLIN
-	UringPollOut     = unix.POLLOUT
 	UringAcceptFlags = unix.SOCK_NONBLOCK | unix.SOCK_CLOEXEC
 	UringSendFlags   = unix.MSG_NOSIGNAL
 )
@@ -68,6 +66,21 @@ const (
 	UringSelect    = 1 << 5 // IOSQE_BUFFER_SELECT
 	UringPollFirst = 1 << 0 // IORING_RECVSEND_POLL_FIRST
 )
+
+// The flags of IORING_OP_POLL_ADD.
+var (
+	UringPollIn  = uringPoll(binary.NativeEndian, unix.POLLIN)
+	UringPollOut = uringPoll(binary.NativeEndian, unix.POLLOUT)
+)
+
+// uringPoll returns the OpFlags for events of poll(2). They were a field of 16 bits once: where the
+// byte order is big-endian, the kernel swaps the halves of the 32 bits, so that these are the lower
+// ones.
+func uringPoll(order binary.ByteOrder, events uint16) uint32 {
+	var field [4]byte
+	order.PutUint16(field[:], events)
+	return order.Uint32(field[:])
+}
 
 // Flags of io_uring_setup(2).
 const (
