@@ -58,6 +58,7 @@ const (
 const (
 	UringAcceptFlags = unix.SOCK_NONBLOCK | unix.SOCK_CLOEXEC
 	UringSendFlags   = unix.MSG_NOSIGNAL
+	UringPeek        = unix.MSG_PEEK
 )
 
 // Flags of a request that selects its buffer, of which Buffer is the group: and its Priority. It
@@ -322,6 +323,12 @@ func IsOver(fd int) bool { return pollNow(fd, 0)&unix.POLLHUP != 0 }
 
 // HasInput reports whether a socket has data or a connection, or its end. An error alone is none.
 func HasInput(fd int) bool { return pollNow(fd, unix.POLLIN)&(unix.POLLIN|unix.POLLHUP) != 0 }
+
+// IsOnlyError reports whether the result of an IORING_OP_POLL_ADD for input has an error, and no
+// input.
+func IsOnlyError(events int32) bool {
+	return events&(unix.POLLERR|unix.POLLIN|unix.POLLHUP) == unix.POLLERR
+}
 
 // pollNow is poll(2) without waiting.
 func pollNow(fd int, events int16) int16 {

@@ -121,6 +121,7 @@ func (k *Kernel) Finish(fd int, kind backend.Kind) (n int, errno syscall.Errno) 
 	if d.selects {
 		return d.haveSelected(s)
 	}
+	d.woken()
 	if d.result < 0 {
 		return 0, s.failed(d, syscall.Errno(-d.result))
 	}
@@ -144,6 +145,14 @@ func (k *Kernel) Finish(fd int, kind backend.Kind) (n int, errno syscall.Errno) 
 		return k.move(fd, d.kind, data)
 	}
 	return 0, 0
+}
+
+// woken decides how the next receive of a datagram waits. As long as the error queue of a socket
+// has something, a request for readiness ends at once, and a receive finds nothing: it would wait
+// again and again without a pause. Such a receive waits with a request that peeks, once. This
+// costs a thread of the kernel.
+func (d *side) woken() {
+	d.peeks = !d.peeks && d.kind == backend.Receive && d.result > 0 && sys.IsOnlyError(d.result)
 }
 
 // failed returns the errno of an operation that has moved nothing. A write that was abandoned
@@ -205,7 +214,7 @@ func (k *Kernel) needNotWait(d *side, fd int, kind backend.Kind) bool {
 		return false
 	case kind == backend.Connect:
 		return k.Kernel.Probe(fd, backend.PollOut)
-	case d.waits:
+	case d.waits && !d.peeks:
 		return k.Kernel.Probe(fd, backend.PollIn)
 	}
 	return sys.HasInput(fd)

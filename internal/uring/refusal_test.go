@@ -172,3 +172,68 @@ func connectTo(t *testing.T, at syscall.Sockaddr) (fd int) {
 	}
 	return fd
 }
+
+// While the error queue of a socket has something, a receive does not end again and again.
+func TestReceiveBesideTheErrorQueue(t *testing.T) {
+	b, k := opened(t, entries, results)
+	fd, at := refused(t)
+	b.Poller.Arm(fd, 1)
+	m := &backend.Message{Data: make([]byte, 4)}
+	ends := 0
+	for ; ends < 10; ends++ {
+		if _, errno, pending := k.StartMessage(fd, backend.Receive, m); !pending {
+			t.Fatal(errno)
+		}
+		if n, _ := b.Poller.Wait(backend.Look, make([]backend.Event, 8)); n == 0 {
+			break
+		}
+		if n, errno := k.Finish(fd, backend.Receive); k.Classify(backend.Receive, errno) != backend.WouldBlock {
+			t.Fatalf("%d, %v", n, errno)
+		}
+	}
+	if ends != 1 {
+		t.Errorf("ends %d times, want once", ends)
+	}
+	if !k.Abandon(fd, backend.Receive) {
+		t.Error("not heard")
+	}
+	await(t, b, backend.Block, 1)
+	if n, errno := k.Finish(fd, backend.Receive); n != 0 || k.Classify(backend.Receive, errno) != backend.Again {
+		t.Errorf("abandoned: %d, %v", n, errno)
+	}
+	if err := syscall.Sendto(fd, []byte("data"), 0, at); err != nil {
+		t.Fatal(err)
+	}
+	if n, errno, pending := k.StartMessage(fd, backend.Receive, m); n != 1 || errno != 0 || pending {
+		t.Errorf("received %d, %v", n, errno)
+	}
+}
+
+// refused returns a datagram socket and its address. Its error queue has an error, which was told.
+func refused(t *testing.T) (fd int, at syscall.Sockaddr) {
+	t.Helper()
+	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_DGRAM|syscall.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { syscall.Close(fd) })
+	loopback := [4]byte{127, 0, 0, 1}
+	if err := syscall.Bind(fd, &syscall.SockaddrInet4{Addr: loopback}); err != nil {
+		t.Fatal(err)
+	}
+	if at, err = syscall.Getsockname(fd); err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.SetsockoptInt(fd, syscall.SOL_IP, syscall.IP_RECVERR, 1); err != nil {
+		t.Skip(err)
+	}
+	if err := syscall.Sendto(fd, []byte("x"), 0, &syscall.SockaddrInet4{Addr: loopback, Port: 9}); err != nil {
+		t.Fatal(err)
+	}
+	ask := []unix.PollFd{{Fd: int32(fd)}}
+	if n, err := unix.Poll(ask, 10_000); n != 1 || ask[0].Revents != unix.POLLERR {
+		t.Skipf("no error: %v, %x", err, ask[0].Revents)
+	}
+	syscall.GetsockoptInt(fd, syscall.SOL_SOCKET, syscall.SO_ERROR)
+	return fd, at
+}

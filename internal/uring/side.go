@@ -31,6 +31,7 @@ type side struct {
 	connecting         bool // connect(2) was called
 	asked              bool // Abandon was called, and may not have been heard
 	selects            bool // the request selects its buffer
+	peeks              bool // the request for readiness is a peek: see woken
 	group              uint16
 	selected           int16 // the number of the buffer, or -1
 	result             int32
@@ -85,6 +86,9 @@ func (p *Poller) sideOf(token uint64) (*socket, *side) {
 func (d *side) entry(fd int) sys.UringEntry {
 	e := sys.UringEntry{FD: int32(fd), UserData: d.token.Load()}
 	switch {
+	case d.waits && d.peeks:
+		e.Op, e.OpFlags = sys.UringRecv, sys.UringPeek
+		e.Addr, e.Len = uint64(uintptr(unsafe.Pointer(&peeked))), 1
 	case d.waits && e.UserData&isOut != 0:
 		e.Op, e.OpFlags = sys.UringPollAdd, sys.UringPollOut
 	case d.waits:
@@ -103,6 +107,9 @@ func (d *side) entry(fd int) sys.UringEntry {
 	}
 	return e
 }
+
+// peeked is written by requests that peek, and read by nobody.
+var peeked byte
 
 // largest is the largest number of bytes that one request moves.
 const largest = 1 << 30
