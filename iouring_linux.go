@@ -17,12 +17,14 @@ import "github.com/completionport/completion/internal/uring"
 // Every operation ends once: Start is IORING_OP_ACCEPT, IORING_OP_RECV, IORING_OP_SEND or
 // IORING_OP_POLL_ADD, each with one result. Pooled reads select their buffer
 // (IOSQE_BUFFER_SELECT). A send has MSG_NOSIGNAL, and moves what there is room
-// for. O_NONBLOCK of the socket has no effect on these requests: without data, they wait. The
-// kernel keeps results for which the queue has no room (IORING_FEAT_NODROP).
+// for. O_NONBLOCK of the socket has no effect on these requests: without data, they wait. Old
+// kernels make an exception for accepts, which then wait with IORING_OP_POLL_ADD. The kernel keeps
+// results for which the queue has no room (IORING_FEAT_NODROP).
 //
-// Abandon is IORING_OP_ASYNC_CANCEL with the token. ECANCELED is of the class Again. A write
-// that was cancelled has moved nothing, and so it has EAGAIN. An operation that ends with
-// ECANCELED since its thread has exited is started again: see package uring.
+// Abandon is IORING_OP_ASYNC_CANCEL with the token, again as long as that misses the operation and
+// it is still inside. ECANCELED is of the class Again. A write that was cancelled has moved nothing,
+// and so it has EAGAIN. An operation that ends with ECANCELED since its thread has exited is started
+// again: see package uring.
 //
 // No call blocks: connect is connect(2) on a non-blocking socket, datagrams have MSG_DONTWAIT,
 // and both wait with IORING_OP_POLL_ADD. None of these calls is repeated.
