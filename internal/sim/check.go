@@ -145,7 +145,7 @@ func (w *world) checkFailure(u *use) {
 	switch code {
 	case core.DeadlineExceeded, core.Closed, core.WriteAborted, core.LimitExceeded:
 		// A connection that came and that the port did not take is a result, too.
-		if u.cancelled && u.product == nil && !u.endedByItsSource(code) {
+		if u.cancelled && u.product == nil && !w.endedByItsSource(u, code) {
 			w.fail("%v: its cancel was recorded first, and it ends with %s", u, codeNames[code])
 		}
 	}

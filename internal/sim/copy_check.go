@@ -125,9 +125,10 @@ func (u *use) endsUnconnected() bool {
 	return slices.ContainsFunc(u.socket.uses, func(v *use) bool { return v.kind == backend.Connect && !v.before(u) })
 }
 
-// endedByItsSource reports whether u is a copy that ends as its half in.
-func (u *use) endedByItsSource(code core.Code) bool {
-	return u.half != nil && code == core.Closed && u.held() == 0
+// endedByItsSource reports whether u is a copy that ends as its half in, which may have ended with
+// a connect of its source.
+func (w *world) endedByItsSource(u *use, code core.Code) bool {
+	return u.half != nil && u.held() == 0 && (code == core.Closed || w.fromConnect(u.half, code))
 }
 
 // checkPipes: the port has closed all pipes, and has cut nothing short of which it says so.
