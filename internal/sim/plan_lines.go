@@ -6,9 +6,10 @@ import "github.com/completionport/completion/internal/backend"
 var delimiters = [...]string{"AB", "A", "BA", "AA", "ABA", "AABAB", "ABABABABABABABABABAB"}
 
 // addLines puts reads up to a delimiter into some plans, in the place of other operations. As
-// those of addOthers, its choices are the last, and 0 changes nothing.
+// those of addOthers, its choices are the last, and 0 changes nothing. Plans with datagrams stay as
+// they are.
 func (p *plan) addLines(c *choices) {
-	if c.pick(10) < 7 || p.busy.turns > 0 {
+	if c.pick(10) < 7 || p.busy.turns > 0 || p.mailboxes > 0 {
 		return
 	}
 	p.lines = true

@@ -3,9 +3,10 @@ package sim
 import "github.com/completionport/completion/internal/backend"
 
 // addSends puts writes from a file of the port into some plans, in the place of other
-// operations. As those of addOthers, its choices are the last, and 0 changes nothing.
+// operations. As those of addOthers, its choices are the last, and 0 changes nothing. Plans with
+// datagrams stay as they are.
 func (p *plan) addSends(c *choices) {
-	if c.pick(10) < 7 || p.busy.turns > 0 {
+	if c.pick(10) < 7 || p.busy.turns > 0 || p.mailboxes > 0 {
 		return
 	}
 	p.files, p.workers = 1, max(p.workers, 1)
