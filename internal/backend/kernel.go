@@ -26,6 +26,9 @@ type Splicer interface {
 	// CanSplice reports whether the calls never block for these two sockets, and move all
 	// that a read and a write would.
 	CanSplice(from, to int) bool
+	// PaysToSplice reports whether a pipe is cheaper than memory if there are n bytes: so many
+	// the last call took, 0 if there was none.
+	PaysToSplice(n int) bool
 	// SpliceIn moves up to n bytes to a pipe that is empty. It returns 0 bytes at the end of
 	// the stream, and EAGAIN if the socket has none. supported is false if it can't do so
 	// for this socket; then it has moved nothing.

@@ -26,7 +26,7 @@ func (h *locked) apply(d direction, s *Slot, r callResult) {
 		h.findCause(d, s, &r)
 	}
 	switch r.verdict {
-	case ended, endedAndExhausted, moved:
+	case ended, endedAndExhausted, moved, movedAndExhausted:
 		h.takeOut(d, s)
 		if r.failure == nil && s.kind == backend.Accept {
 			s.op.Deliver(Result{Accepted: r.accepted})
@@ -144,7 +144,7 @@ func (h *locked) setLatch(d direction, v verdict) {
 	switch v {
 	case ended, progressed, moved:
 		h.latch[d] |= ready
-	case endedAndExhausted, progressedAndExhausted:
+	case endedAndExhausted, progressedAndExhausted, movedAndExhausted:
 		// A short read or write. With stopsShort, no edge comes for what a read left.
 		if h.latch[d]&stopsShort != 0 {
 			h.latch[d] |= ready

@@ -3,14 +3,14 @@ package core
 import "github.com/completionport/completion/internal/backend"
 
 // splicedBytes is the largest number of bytes that one call takes into a pipe.
-const splicedBytes = 1 << 20
+const splicedBytes = 1024 << 10
 
 // takeIn makes the call of the half in, whose turn it is, and lets the half out go on with
 // what it has taken.
 func (h *Handle) takeIn(s *Slot) callResult {
 	c := copyingOf(s.op)
 	r, spliced := callResult{}, false
-	if p := h.port; p.splicer != nil && !c.unpiped {
+	if p := h.port; p.splicer != nil && !c.unpiped && p.splicer.PaysToSplice(c.most(c.last)) {
 		r, spliced = h.spliceIn(s, c)
 	}
 	if !spliced {
@@ -21,13 +21,18 @@ func (h *Handle) takeIn(s *Slot) callResult {
 
 // took returns the result of a call of the half in, after the half out was given its turn.
 func (c *Copying) took(r callResult) callResult {
+	exhausted := r.verdict == progressedAndExhausted
 	if r.n == 0 {
 		if c.Some && c.taken > 0 && r.verdict == wouldBlock {
 			r.verdict = endedAndExhausted
 		}
 		return r
 	}
-	if c.passTurn(r.n) || c.Count > 0 && c.taken == c.Count {
+	last := c.Count > 0 && c.taken+int64(r.n) == c.Count || c.Some && exhausted && !c.short
+	switch over := c.passTurn(r.n, last) || last; {
+	case over && exhausted:
+		r.verdict = movedAndExhausted
+	case over:
 		r.verdict = moved
 	}
 	return r
@@ -35,18 +40,24 @@ func (c *Copying) took(r callResult) callResult {
 
 // passTurn gives the turn to the half out, after the half in has taken n bytes, and performs
 // that half if it can be performed now: a copy between two sockets that are ready goes on
-// without the ready list. It reports whether that half has ended. No lock is held.
-func (c *Copying) passTurn(n int) (over bool) {
+// without the ready list. last tells that the half in ends after that. passTurn reports whether
+// the half out has ended. No lock is held.
+func (c *Copying) passTurn(n int, last bool) (over bool) {
 	c.taken += int64(n)
+	c.last = n
 	for {
 		turn := c.turn.Load()
 		if turn&outEnded != 0 { // nobody will send it, and the turn stays here
 			c.free()
 			return true
 		}
+		next := turn &^ (inHasTurn | inWaits)
+		if last {
+			next |= takesNoMore
+		}
 		// The exchange fails if the half out ends meanwhile: it frees nothing, since it has
 		// not got the turn.
-		if c.turn.CompareAndSwap(turn, turn&^(inHasTurn|inWaits)) {
+		if c.turn.CompareAndSwap(turn, next) {
 			break
 		}
 	}
@@ -83,13 +94,18 @@ func (h *Handle) spliceIn(s *Slot, c *Copying) (r callResult, ok bool) {
 	}
 }
 
-// copyIn moves bytes from the socket to memory.
+// copyIn moves bytes from the socket to memory. A short read has emptied the socket, as in
+// haveRead.
 func (h *Handle) copyIn(s *Slot, c *Copying) callResult {
 	c.memory = copies.Get().(*[copiedBytes]byte)
 	for {
-		n, errno := h.port.kernel.Read(int(h.fd), c.memory[:c.most(copiedBytes)])
+		most := c.most(copiedBytes)
+		n, errno := h.port.kernel.Read(int(h.fd), c.memory[:most])
 		if errno == 0 && n > 0 {
 			c.used = n
+			if n < most {
+				return callResult{verdict: progressedAndExhausted, n: n}
+			}
 			return callResult{verdict: progressed, n: n}
 		}
 		if errno == 0 || h.port.kernel.Classify(s.kind, errno) != backend.Again {
@@ -153,14 +169,13 @@ func (c *Copying) rest(held int) []byte { return c.memory[c.used-held : c.used] 
 // sent returns the result of a call of the half out that has moved n bytes. If these were all,
 // the half in has the turn.
 func (c *Copying) sent(s *Slot, n int) callResult {
-	rec, p := s.record(), c.To.port
 	if n < c.held(s) {
 		return callResult{verdict: progressed, n: n} // the next call finds out why
 	}
 	if c.freeMemory(); c.pipe != (backend.Pipe{}) {
-		c.putPipe(p)
+		c.putPipe(c.To.port)
 	}
-	if c.Count > 0 && rec.n+int64(n) == c.Count {
+	if c.turn.Load()&takesNoMore != 0 {
 		return callResult{verdict: moved, n: n}
 	}
 	if c.giveTurn() {

@@ -9,6 +9,7 @@ func (h *locked) hasTurn(s *Slot) bool {
 	turn := c.turn.Load()
 	if s.kind == backend.CopyIn {
 		c.readable = turn&(inHasTurn|outEnded) == inHasTurn
+		c.short = h.latch[in]&stopsShort != 0
 		return c.readable
 	}
 	switch {

@@ -43,12 +43,14 @@ type Copying struct {
 	// The half that has the turn owns the following.
 
 	taken    int64 // bytes taken from From; the half out has sent Record.n of them
+	last     int   // bytes that the last call has taken, also of the last use: the next may take as many
 	memory   *[copiedBytes]byte
 	used     int // bytes of memory
 	pipe     backend.Pipe
 	unpiped  bool     // the system can't splice for these sockets
 	why      *Failure // of the half in; written before turn has inEnded
-	readable bool     // From has data for the half in: belongs to the direction in of From
+	readable bool     // From has data for the half in: belongs to the direction in of From, as short does
+	short    bool     // a short read does not exhaust From
 
 	// The port's lock guards the following.
 	out, in *Slot
@@ -67,6 +69,9 @@ const (
 	inEnded
 	// outEnded: the half out has ended. Whoever has the turn then frees what is there.
 	outEnded
+	// takesNoMore: the half in has taken its last bytes and ends after this call, well. So the
+	// half out ends when it has sent them, and nobody needs to end a half for the other.
+	takesNoMore
 )
 
 // CopyingOf returns what the halves of an operation share, for Describe.

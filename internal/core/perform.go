@@ -13,6 +13,7 @@ const (
 	wouldBlock                            // nothing is done; an edge comes when more is possible
 	begunInKernel                         // a Native kernel has taken it, and reports its end
 	moved                                 // like ended, of datagrams, whose count may be 0
+	movedAndExhausted                     // like endedAndExhausted, of a half of a Copy
 )
 
 // callResult is the result of one system call.

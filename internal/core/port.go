@@ -354,6 +354,9 @@ func (st *state) join(s *Slot) *Slot {
 		c.why = c.half.failure
 		c.turn.Or(inEnded)
 	}
+	if c.left > 0 && c.turn.Load()&takesNoMore != 0 {
+		return nil
+	}
 	if c.left > 0 {
 		other := c.out
 		if s == c.out {

@@ -100,7 +100,7 @@ func (w *world) copiedAll(u *use) bool {
 	case half.sawEnd && (o.count == 0 || o.some):
 		return half.socket.fatal == 0 // else a reset is taken for the end of the stream
 	}
-	return o.some && u.moved > 0 && half.errno == syscall.EAGAIN
+	return o.some && u.moved > 0 && (half.errno == syscall.EAGAIN || half.short)
 }
 
 // mayLose reports whether the outcome of a copy is one that loses bytes: not one that comes

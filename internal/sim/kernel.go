@@ -124,6 +124,7 @@ func (k *kernel) Read(fd int, p []byte) (int, syscall.Errno) {
 	k.w.checkMost(u.whole, len(p), copiedBytes)
 	n, errno := k.receive(s, u, p)
 	u.whole.takes(p[:n])
+	u.short = n > 0 && n < len(p)
 	return n, errno
 }
 

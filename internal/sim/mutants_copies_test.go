@@ -27,8 +27,17 @@ var mutantsOfCopies = []mutant{
 	{"CopyTakesMoreThanItsCount", "copying.go", []edit{
 		{"min(c.Count-c.taken, int64(limit))", "min(c.Count, int64(limit))"}}},
 	{"CopyGoesOnAfterItsCount", "copy_call.go", []edit{
-		{"c.Count > 0 && rec.n+int64(n) == c.Count", "c.Count > 0 && rec.n == 0 && int64(n) == c.Count"},
-		{"if c.passTurn(r.n) || c.Count > 0 && c.taken == c.Count {", "if c.passTurn(r.n) {"}}},
+		{"last := c.Count > 0 && c.taken+int64(r.n) == c.Count || c.Some", "last := c.Some"}}},
+	{"HalfOutGoesOnAfterTheLastBytes", "copy_call.go", []edit{
+		{"if c.turn.Load()&takesNoMore != 0 {", "if c.turn.Load()&takesNoMore != 0 && c.Count < 0 {"}}},
+	{"HalfInGoesOnAfterItsLastBytes", "copy_call.go", []edit{
+		{"c.passTurn(r.n, last) || last;", "c.passTurn(r.n, last);"}}},
+	{"OtherHalfNeverTold", "port.go", []edit{
+		{"c.left > 0 && c.turn.Load()&takesNoMore != 0 {", "c.left > 0 && (c.Some || c.turn.Load()&takesNoMore != 0) {"}}},
+	{"SomeEndsAfterAFullRead", "copy_call.go", []edit{
+		{"c.Some && exhausted && !c.short", "c.Some && !c.short"}}},
+	{"ShortReadOfACopyForgotten", "apply.go", []edit{
+		{"case endedAndExhausted, progressedAndExhausted, movedAndExhausted:", "case endedAndExhausted, movedAndExhausted:"}}},
 	{"SomeGoesOn", "copy_call.go", []edit{
 		{"if c.Some && c.taken > 0 &&", "if c.Some && c.Count > 0 && c.taken > 0 &&"}}},
 	{"SomeEndsWithNothing", "copy_call.go", []edit{

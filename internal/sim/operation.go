@@ -173,6 +173,7 @@ type use struct {
 	lastAt  int // the step of its last call
 	sawEnd  bool
 	errno   syscall.Errno // of its last call, if that was refused
+	short   bool          // the last call of a half in was a short read
 	product *socket
 
 	got          []letter // datagrams that were received, as far as there was room

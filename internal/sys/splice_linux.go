@@ -39,6 +39,14 @@ func (k *Kernel) CanSplice(from, to int) bool {
 	return !urgent.Load() && !k.shared.has(from) && !k.shared.has(to)
 }
 
+// paysFrom is the number of bytes from which on a pipe is cheaper: as many as fill the memory of
+// a Copy. Below that, the four calls of a pipe cost more than copying the bytes twice: the splice
+// in, another that finds the socket empty, a send of no bytes, and the splice out.
+const paysFrom = 64 << 10
+
+// PaysToSplice compares n with a number that was measured.
+func (*Kernel) PaysToSplice(n int) bool { return n >= paysFrom }
+
 // SpliceIn is splice(2) to a pipe. EINVAL and similar errnos mean a kind of socket that the call
 // does not work for. A filter of system calls (seccomp(2), as containers and services have it)
 // refuses the call with ENOSYS or EPERM.
