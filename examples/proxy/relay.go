@@ -17,8 +17,9 @@ type relay struct {
 	failure  error               // why both sockets were closed, nil while none has failed
 }
 
-// pieceSize is how many bytes one Copy moves at most. It must pass within the idle time.
-const pieceSize = 256 << 10
+// pieceSize is how many bytes one Copy moves at most. It must pass within the idle time. Half of it
+// costs a third more CPU time for each byte of a fast stream.
+const pieceSize = 512 << 10
 
 // direction is one direction of a relay. At any time at most one of its operations is in
 // flight, and only a Copy that has received something holds memory, or on Linux a pipe. The
