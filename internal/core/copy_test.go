@@ -32,11 +32,16 @@ func newCopy(t *testing.T) (k *script, p *Port, from *Handle, o *copyOperation) 
 	}
 	edgeOf(p, backend.Event{FD: 8, Generation: to.generation, Ready: backend.Writable})
 	from.latch[in] = 0 // it is no socket that had an owner before
-	o = &copyOperation{to: to}
-	o.copying.From, o.copying.To, o.copying.Some = from, to, true
+	o = copyOf(from, to)
 	p.Submit([]Operation{o}, false)
 	p.resume(p.guarded.ready.pop()) // the half in has got the turn
 	return k, p, from, o
+}
+
+func copyOf(from, to *Handle) *copyOperation {
+	o := &copyOperation{to: to}
+	o.copying.From, o.copying.To, o.copying.Some = from, to, true
+	return o
 }
 
 func (o *copyOperation) ends(t *testing.T, p *Port, n int64) {
@@ -90,5 +95,27 @@ func TestCopyOfAMessageWaitsForRoom(t *testing.T) {
 	}
 	k.write = append(k.write, gives(3, 0))
 	edgeOf(p, backend.Event{FD: 8, Generation: o.to.generation, Ready: backend.Writable})
+	o.ends(t, p, 5)
+}
+
+// A Copy takes nothing before its target has room.
+func TestCopyWithoutRoom(t *testing.T) {
+	k, p, from := newScript(t)
+	to, failure := p.AddHandle(8, true, nil)
+	if failure != nil {
+		t.Fatal(failure)
+	}
+	from.latch[in], to.latch[out] = 0, 0
+	o := copyOf(from, to)
+	p.Submit([]Operation{o}, false)
+	edgeOf(p, backend.Event{FD: 7, Generation: from.generation, Ready: backend.Readable})
+	if k.calls != 0 {
+		t.Fatalf("%d calls", k.calls)
+	}
+	k.read, k.write = append(k.read, gives(5, 0)), append(k.write, gives(5, 0))
+	edgeOf(p, backend.Event{FD: 8, Generation: to.generation, Ready: backend.Writable})
+	for p.guarded.ready.count > 0 {
+		p.resume(p.guarded.ready.pop())
+	}
 	o.ends(t, p, 5)
 }
