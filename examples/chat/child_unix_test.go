@@ -75,7 +75,7 @@ func start(t *testing.T, how string, args ...string) *child {
 	})
 	c.stdout, c.stderr = bufio.NewReader(stdout), bufio.NewReader(stderr)
 	first, _ := c.stdout.ReadString('\n')
-	m := regexp.MustCompile(`^listening on (127\.0\.0\.1:[1-9][0-9]*) \([a-z]+\)\n$`).FindStringSubmatch(first)
+	m := regexp.MustCompile(`^listening on (127\.0\.0\.1:[1-9][0-9]*) \([a-z_]+\)\n$`).FindStringSubmatch(first)
 	if m == nil {
 		t.Fatalf("the first line is %q", first)
 	}

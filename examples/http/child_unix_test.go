@@ -76,7 +76,7 @@ func start(t *testing.T, args ...string) *child {
 	})
 	c := &child{T: t, cmd: cmd, stdout: bufio.NewReader(out), stderr: bufio.NewReader(warnings)}
 	first, _ := c.stdout.ReadString('\n')
-	m := regexp.MustCompile(`^listening on (127\.0\.0\.1:[1-9][0-9]*) \([a-z]+\)\n$`).FindStringSubmatch(first)
+	m := regexp.MustCompile(`^listening on (127\.0\.0\.1:[1-9][0-9]*) \([a-z_]+\)\n$`).FindStringSubmatch(first)
 	if m == nil {
 		t.Fatalf("the first line is %q", first)
 	}
