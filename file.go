@@ -52,7 +52,7 @@ func (p *Port) AdoptFile(file *os.File) (*File, error) {
 		return nil, &fs.PathError{Op: "open", Path: file.Name(), Err: errors.ErrUnsupported}
 	}
 	calls := sys.NewFile(file)
-	f, ok := p.core.AddFile(calls, calls.CanTry())
+	f, ok := p.core.AddFile(calls, calls.CanTry(), calls.CanStart())
 	if !ok {
 		return nil, &fs.PathError{Op: "open", Path: file.Name(), Err: errFileClosed}
 	}

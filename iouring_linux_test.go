@@ -1,10 +1,12 @@
 package completion_test
 
 import (
+	"context"
 	"errors"
 	"net"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"runtime"
 	"strings"
 	"syscall"
@@ -12,6 +14,8 @@ import (
 	"unsafe"
 
 	"github.com/completionport/completion"
+	"github.com/completionport/completion/internal/race"
+	"github.com/completionport/completion/ops"
 	"golang.org/x/sys/unix"
 )
 
@@ -80,5 +84,39 @@ func forbidIOUring(t *testing.T) {
 	must(t, unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
 	if _, _, errno := unix.Syscall(unix.SYS_SECCOMP, setFilter, allThreads, uintptr(unsafe.Pointer(program))); errno != 0 {
 		t.Skipf("seccomp: %v", errno)
+	}
+}
+
+// A read that waits for the device allocates nothing, and needs no goroutine.
+func TestAllocationsOfDirectReads(t *testing.T) {
+	defer notStrict()()
+	p, err := completion.Open(&completion.Config{Backend: "io_uring"})
+	if err != nil {
+		t.Skip(err)
+	}
+	defer p.Close()
+	path := filepath.Join(t.TempDir(), "file")
+	must(t, os.WriteFile(path, make([]byte, 16<<10), 0o600))
+	f, err := p.OpenFile(path, os.O_RDONLY|syscall.O_DIRECT, 0)
+	if errors.Is(err, syscall.EINVAL) {
+		t.Skip(err)
+	}
+	must(t, err)
+	pool := p.NewAlignedPool(4096, 4, 4096)
+	reads := make([]completion.Operation, 4)
+	for i := range reads {
+		reads[i] = &ops.ReadAt{From: f, Pool: pool, Offset: int64(i) << 12}
+	}
+	n := testing.AllocsPerRun(200, func() {
+		must(t, p.Submit(reads...))
+		for range reads {
+			op, err := p.Next(context.Background())
+			must(t, err)
+			must(t, op.Err())
+			op.(*ops.ReadAt).Release()
+		}
+	})
+	if n != 0 && !race.Enabled {
+		t.Errorf("%v allocations per run", n)
 	}
 }

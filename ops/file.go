@@ -58,7 +58,8 @@ func (o *OpenFile) Deliver(core.Result) { o.File = nil }
 // A ReadAt may see the bytes before or after a write that is in flight at the same time.
 //
 // On Linux, Submit itself performs a ReadAt of at most 64 KiB whose bytes are in the page
-// cache, without a goroutine of the work pool.
+// cache, without a goroutine of the work pool. On io_uring, the kernel performs one whose bytes are
+// not there, and any with direct I/O, up to 256 at a time.
 type ReadAt struct {
 	completion.Op
 
@@ -102,6 +103,18 @@ func (o *ReadAt) Perform(c core.Call) (int, error) {
 	n, err := (*core.File)(o.From).Calls.ReadAt(c.Memory, o.Offset)
 	return n, o.atEnd(n, err)
 }
+
+// ToRead is for the port.
+func (o *ReadAt) ToRead(bytes int) (number int, offset int64, err error, ok bool) {
+	if o.Offset < 0 || o.Offset > math.MaxInt64-int64(bytes) { // Perform has an answer
+		return 0, 0, nil, false
+	}
+	number, err, ok = (*core.File)(o.From).Calls.ToRead(bytes)
+	return number, o.Offset, err, ok
+}
+
+// AtEnd is for the port.
+func (o *ReadAt) AtEnd(n int) error { return o.atEnd(n, io.EOF) }
 
 // Try is for the port. Its parameter cannot be made outside this module.
 func (o *ReadAt) Try(c core.Call) (n int, err error, ok bool) {

@@ -1,13 +1,16 @@
 package porttest
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"runtime"
 	"syscall"
 	"unsafe"
 
+	"github.com/completionport/completion"
 	"github.com/completionport/completion/ops"
 )
 
@@ -60,4 +63,53 @@ func fileDirect(e *env) {
 		equal(e, "bytes", string(r.Buf.Bytes()), want)
 		r.Release()
 	}
+}
+
+// directFile returns a file with these bytes, for reads with direct I/O.
+func (e *env) directFile(p *completion.Port, all []byte) *completion.File {
+	if direct == 0 {
+		e.Skipf("package os has no flag of direct I/O on %s", runtime.GOOS)
+	}
+	path := filepath.Join(e.folder(), "file")
+	is(e, os.WriteFile(path, all, 0o600), nil)
+	f, err := p.OpenFile(path, os.O_RDONLY|direct, 0)
+	if errors.Is(err, syscall.EINVAL) {
+		e.Skipf("the file system has no direct I/O: %v", err)
+	}
+	is(e, err, nil)
+	return f
+}
+
+// fileDirectMany: more reads that wait for the device than a kernel takes at once end once each,
+// with their bytes, the last one with those that are there. Some are cancelled. The CloseFile behind
+// them comes last.
+func fileDirectMany(e *env) {
+	const block, count = 4096, 600
+	p := e.port(nil)
+	all := make([]byte, block*(count-1)+block/2)
+	for i := range all {
+		all[i] = byte(i % 251)
+	}
+	f := e.directFile(p, all)
+	pool := p.NewAlignedPool(block, count, block)
+	e.pools = append(e.pools, pool)
+	for i := range count {
+		r := &ops.ReadAt{From: f, Pool: pool, Offset: int64(i) * block}
+		e.submit(p, r)
+		if i%7 == 0 {
+			p.Cancel(r)
+		}
+	}
+	end := &ops.CloseFile{On: f}
+	e.submit(p, end)
+	for range count {
+		r := e.next(p).(*ops.ReadAt)
+		if !errors.Is(r.Err(), context.Canceled) {
+			is(e, r.Err(), nil)
+			equal(e, "bytes", string(r.Buf.Bytes()), string(all[r.Offset:min(int(r.Offset)+block, len(all))]))
+		}
+		r.Release()
+	}
+	equal(e, "last", e.next(p), completion.Operation(end))
+	is(e, end.Err(), nil)
 }

@@ -34,6 +34,7 @@ var fileOpCases = []testCase{
 	fileAdopted,
 	alignedPool,
 	fileDirect,
+	fileDirectMany,
 }
 
 const (

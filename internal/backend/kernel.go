@@ -182,6 +182,24 @@ type Selector interface {
 // BufferGroup is a set of buffers of a Selector.
 type BufferGroup int32
 
+// FileReader is a Native kernel that performs ReadAts of files. Any number of them may be inside
+// for one file, and they end in any order.
+type FileReader interface {
+	Native
+	// StartReadAt begins a ReadAt, and reports false if it can't: then it has done nothing. file
+	// is the system's number for a regular file or a block device, whose reads end by
+	// themselves. data is not empty, and offset is not negative.
+	//
+	// An event with EndedReadAt reports the end, possibly before StartReadAt has returned. Its FD
+	// is the number of the request, its Generation is 0. The kernel owns data until FinishReadAt
+	// is called, and keeps data and owner reachable.
+	StartReadAt(file int, data []byte, offset int64, owner any) bool
+	// FinishReadAt returns the owner and the result of a request whose event has arrived, and
+	// ends the request. Without an errno, n may be below the length of data, and is 0 at the end
+	// of the file.
+	FinishReadAt(number int) (owner any, n int, errno Errno)
+}
+
 // Class is what an errno means to the engine.
 type Class uint8
 

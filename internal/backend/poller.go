@@ -75,4 +75,6 @@ const (
 	// in that direction has ended.
 	EndedIn
 	EndedOut
+	// EndedReadAt comes alone, and only with a FileReader: a ReadAt has ended.
+	EndedReadAt
 )

@@ -230,7 +230,7 @@ func (h *Handle) Close() bool {
 	l.state |= closing
 	l.endAll()
 	inside := l.abandon(in)
-	inside = l.abandon(out) || inside
+	inside = l.abandon(out) || inside || l.state&startsReads != 0 && l.users > 0
 	isShaking := l.state&shaking != 0
 	l.unlock()
 	if isShaking {

@@ -21,9 +21,9 @@
 //	perform.go, apply.go, source.go,    to a delimiter, calls and their results, files to
 //	poll.go, gather.go, layer.go,       send, readiness alone, calls of several writes or
 //	selected.go, native.go,             buffers, calls through a layer, buffers that a
-//	work.go, file.go,                   kernel selects, goroutines of
-//	workpool.go, direction.go,          operations, files, the work pool, handshakes,
-//	handshake.go, intent.go             cancels and deadlines
+//	work.go, file.go, readat.go,        kernel selects, goroutines of
+//	workpool.go, direction.go,          operations, files, ReadAts inside a kernel, the
+//	handshake.go, intent.go             work pool, handshakes, cancels and deadlines
 //	serve.go                            what the scheduler calls: events, turns
 //	acquire.go, submit.go, await.go,    what the program calls
 //	close.go, detach.go

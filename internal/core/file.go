@@ -18,6 +18,9 @@ type FileCalls interface {
 	ReadAt(p []byte, offset int64) (int, error)
 	// TryReadAt is ReadAt if it does not block. Otherwise it does nothing, and ok is false.
 	TryReadAt(p []byte, offset int64) (n int, err error, ok bool)
+	// ToRead returns the system's number of the file, if a FileReader is to perform a ReadAt of so
+	// many bytes. With an err, the ReadAt has failed. Otherwise, without ok, ReadAt performs it.
+	ToRead(bytes int) (number int, err error, ok bool)
 	WriteAt(p []byte, offset int64) (int, error)
 	Write(p []byte) (int, error)
 	Sync() error
@@ -26,12 +29,16 @@ type FileCalls interface {
 	Close() error
 }
 
-// AddFile makes the port the owner of a file. canTry reports that TryReadAt may succeed. ok
-// is false if the port accepts no files any more: then the file still belongs to the caller.
-func (p *Port) AddFile(calls FileCalls, canTry bool) (f *File, ok bool) {
+// AddFile makes the port the owner of a file. canTry reports that TryReadAt may succeed, and
+// canStart that ToRead may. ok is false if the port accepts no files any more: then the file
+// still belongs to the caller.
+func (p *Port) AddFile(calls FileCalls, canTry, canStart bool) (f *File, ok bool) {
 	f = &File{Calls: calls, handle: Handle{port: p, fd: -1, state: ofWorkPool}}
 	if canTry {
 		f.handle.state |= tries
+	}
+	if canStart && p.fileReader != nil {
+		f.handle.state |= startsReads
 	}
 	st := p.lock()
 	defer st.unlockQuietly()

@@ -91,10 +91,11 @@ const (
 
 // States that other handles have for other things.
 const (
-	ending   = finSent   // of a file: a CloseFile is in flight or has ended
-	inAppend = layered   // of a file: an Append is Calling
-	tries    = connected // of a file: its reads are Triers
-	sending  = ofUnix    // of a file: SendFiles of it are in flight
+	ending      = finSent     // of a file: a CloseFile is in flight or has ended
+	inAppend    = layered     // of a file: an Append is Calling
+	tries       = connected   // of a file: its reads are Triers
+	sending     = ofUnix      // of a file: SendFiles of it are in flight
+	startsReads = ofDatagrams // of a file: a FileReader may perform its ReadAts
 )
 
 // Layer stands between the queues of a handle and the system, as TLS does: operations move

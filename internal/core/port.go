@@ -47,6 +47,7 @@ type Port struct {
 	connectFailures sync.Map              // *Failure by *Handle, of sockets whose connect failed
 	layers          sync.Map              // Layer by *Handle, of handles that are layered
 	stale           atomic.Uint64         // events that came too late for their handle
+	readAts         atomic.Int64          // inside a FileReader
 	closing         atomic.Bool           // Close has begun to close the handles: see mayBePeer
 	guarded         state
 }
@@ -60,6 +61,7 @@ type settings struct {
 	splicer      backend.Splicer     // the kernel, if it is one, else nil
 	reportsOnce  backend.ReportsOnce // the kernel, if it is one, else nil
 	selector     backend.Selector    // the kernel, if it is one, else nil
+	fileReader   backend.FileReader  // the kernel, if it is one, else nil
 	probes       bool                // the kernel is a backend.Prober
 	maxInFlight  int
 	checkBuffers bool
@@ -143,6 +145,7 @@ func (o *Options) settings() settings {
 	s.splicer, _ = o.Kernel.(backend.Splicer)
 	s.reportsOnce, _ = o.Kernel.(backend.ReportsOnce)
 	s.selector, _ = o.Kernel.(backend.Selector)
+	s.fileReader, _ = o.Kernel.(backend.FileReader)
 	if s.native, _ = o.Kernel.(backend.Native); s.native == nil && s.direct == nil {
 		panic("completion: a kernel that performs no operations")
 	}

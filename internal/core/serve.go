@@ -14,8 +14,8 @@ const readyPerTurn = 16
 // Ready reports whether a direction is listed.
 func (st *state) Ready() bool { return st.ready.count > 0 }
 
-// Armed reports whether there are handles: without one, nothing can become ready.
-func (st *state) Armed() bool { return st.handles.count > 0 }
+// Armed reports whether there are handles, or ReadAts inside: without one, there are no events.
+func (st *state) Armed() bool { return st.handles.count > 0 || st.port.readAts.Load() > 0 }
 
 // Deadline returns when the next operation times out or the next timer fires.
 func (st *state) Deadline() int64 { return st.timers.next() }
@@ -55,6 +55,9 @@ func (st *state) Serve(e backend.Event) {
 // possible. The caller must publish the outcome. No lock is held.
 func (p *Port) serve(e backend.Event) outcome {
 	p.turn()
+	if e.Ready&backend.EndedReadAt != 0 {
+		return p.readAtEnded(e.FD)
+	}
 	handle := p.table.Get(e.FD)
 	// A stale event: its descriptor is closed, and the number may have a new owner.
 	if handle == nil || handle.generation != e.Generation {
@@ -69,6 +72,37 @@ func (p *Port) serve(e backend.Event) outcome {
 		h.takeEnds(e.Ready)
 	} else {
 		h.takeEdge(e.Ready)
+	}
+	h.release()
+	return h.outcome
+}
+
+// readAtEnded takes the result of a ReadAt inside the kernel. The caller must publish the outcome.
+// No lock is held.
+func (p *Port) readAtEnded(number int) outcome {
+	owner, n, errno := p.fileReader.FinishReadAt(number)
+	p.readAts.Add(-1)
+	s := owner.(*Slot)
+	if p.observer != nil {
+		t := p.observer.trace(StepCalled, s)
+		t.N, t.Errno = int64(n), errno
+		p.observer.tell(t)
+	}
+	how := readEnded
+	if errno != 0 {
+		how |= readFailed
+	}
+	if n == 0 {
+		how |= readNone
+	}
+	h := s.handle.Load().lock()
+	h.counts.calls++
+	s.record().n += int64(n)
+	if s.phase() == Calling { // see readEnded
+		s.progress |= how
+	} else {
+		s.enter(Calling)
+		h.haveReadAt(s, how)
 	}
 	h.release()
 	return h.outcome

@@ -58,15 +58,80 @@ func (h *locked) enqueueWork(s *Slot) {
 		h.state |= ending
 	}
 	s.enter(Queued)
-	if d == in && h.state&tries != 0 && h.queue[in].tail == nil && h.getBuffer(s) && h.try(s) {
+	if h.queue[d].tail == nil && h.performNow(s) {
 		return
 	}
 	h.queue[d].push(s)
 	h.offer(d)
 }
 
+// performNow performs s, which is in no queue, if that needs no goroutine: it has ended then, or is
+// inside the kernel. The lock may be released in between.
+func (h *locked) performNow(s *Slot) bool {
+	if s.kind != backend.ReadAt || h.state&(tries|startsReads) == 0 || !h.getBuffer(s) {
+		return false
+	}
+	if h.state&tries != 0 {
+		return h.try(s)
+	}
+	h.beginCall(s)
+	return h.handOver(s) || h.leaveToPool(s)
+}
+
+// handOver gives a ReadAt that is Calling to the kernel. It reports whether the kernel has taken it,
+// or it has ended. The lock is released in between.
+func (h *locked) handOver(s *Slot) bool {
+	taken, err := h.startReadAt(s)
+	how := s.progress & (readEnded | readFailed | readNone)
+	switch {
+	case err != nil:
+		h.haveCalled(s, 0, err, false)
+		return true
+	case how != 0:
+		s.progress &^= how
+		h.haveReadAt(s, how)
+	case taken:
+		s.enter(Inside)
+	}
+	return taken
+}
+
+// haveReadAt completes s, which is Calling, or goes on with its rest. The lock may be released in
+// between.
+func (h *locked) haveReadAt(s *Slot, how progress) {
+	switch rec := s.record(); {
+	case how&readFailed != 0:
+		h.callInstead(s)
+	case int(rec.n) == len(rec.buffer.data):
+		h.haveCalled(s, 0, nil, false)
+	case how&readNone != 0:
+		h.haveCalled(s, 0, s.op.(FileRead).AtEnd(int(rec.n)), false)
+	case !h.handOver(s):
+		h.callInstead(s)
+	}
+}
+
+// callInstead performs s, which is Calling, with a call that may block. It does not wait for a
+// goroutine of the work pool, since its turn has come already: a CloseFile may be in the queue.
+func (h *locked) callInstead(s *Slot) {
+	s.record().n = 0
+	handle := h.Handle
+	handle.port.start(func() { handle.port.workPool.call(handle, s, Call{}) })
+}
+
+// leaveToPool makes s, which is Calling, wait for a goroutine again. It returns false.
+func (h *locked) leaveToPool(s *Slot) bool {
+	h.users--
+	s.enter(Queued)
+	if s.flags&pooled != 0 {
+		// Others may wait for a buffer ahead of it by now.
+		h.putBack(s.record())
+	}
+	return false
+}
+
 // try performs a read, which is in no queue, if that does not block, and reports whether
-// the read has ended. The lock is released in between.
+// the read has ended, or is inside the kernel. The lock is released in between.
 func (h *locked) try(s *Slot) (hasEnded bool) {
 	h.beginCall(s)
 	h.mu.Unlock()
@@ -74,25 +139,20 @@ func (h *locked) try(s *Slot) (hasEnded bool) {
 	n, err, ok := s.op.(Trier).Try(c)
 	s.restoreMemory()
 	h.lockMutex()
-	h.users--
 	h.counts.calls++
 	if !ok {
 		h.counts.wouldBlocks++
 	}
 	switch i := h.intentOf(s); {
 	case ok:
-		h.haveRun(s, n, err, false)
+		h.haveCalled(s, n, err, false)
 	case i != noIntent:
+		h.users--
 		h.complete(s, i.failure())
+		h.offerNext()
 	default:
-		s.enter(Queued)
-		if s.flags&pooled != 0 {
-			// Others may wait for a buffer ahead of it by now.
-			h.putBack(s.record())
-		}
-		return false
+		return h.handOver(s) || h.leaveToPool(s)
 	}
-	h.offerNext()
 	return true
 }
 
@@ -218,8 +278,11 @@ func (w *workPool) serve(isNew bool) bool {
 	}
 	c := h.beginCall(s)
 	h.offer(r.direction) // those behind it
+	taken := s.kind == backend.ReadAt && h.handOver(s)
 	h.unlock()
-	w.call(r.handle, s, c)
+	if !taken {
+		w.call(r.handle, s, c)
+	}
 	return true
 }
 
@@ -308,10 +371,16 @@ func (w *workPool) returned(handle *Handle, s *Slot, n int, err error, crashed b
 	if s.kind == backend.Append {
 		h.state &^= inAppend
 	}
+	h.haveCalled(s, n, err, crashed)
+	h.unlock()
+}
+
+// haveCalled completes an operation whose call is over, and lets go on what has waited for that.
+// The lock may be released in between.
+func (h *locked) haveCalled(s *Slot, n int, err error, crashed bool) {
 	h.users--
 	h.haveRun(s, n, err, crashed)
 	h.offerNext()
-	h.unlock()
 }
 
 // haveRun completes an operation whose call is over, also by a panic or Goexit.

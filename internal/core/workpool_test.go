@@ -16,6 +16,11 @@ type filing struct {
 	pool    *Pool
 	perform func(Call) (int, error)
 	try     func(Call) (int, error, bool)
+
+	// Of a ReadAt that a kernel may perform.
+	offset int64
+	toRead func() (error, bool) // nil: it may
+	atEnd  error
 }
 
 func (f *filing) Describe(r *Request) {
@@ -28,6 +33,18 @@ func (f *filing) Describe(r *Request) {
 func (f *filing) Perform(c Call) (int, error)               { return f.perform(c) }
 func (f *filing) Try(c Call) (n int, err error, ended bool) { return f.try(c) }
 
+func (f *filing) ToRead(int) (number int, offset int64, err error, ok bool) {
+	if f.toRead != nil {
+		err, ok = f.toRead()
+		return 0, 0, err, ok
+	}
+	return paperNumber, f.offset, nil, true
+}
+func (f *filing) AtEnd(int) error { return f.atEnd }
+
+// paperNumber is the system's number for a paper.
+const paperNumber = 33
+
 // paper is a file whose operations are filings: its own calls are not used, except Close.
 type paper struct {
 	FileCalls
@@ -39,7 +56,7 @@ func (p *paper) Stat() (fs.FileInfo, error) { return nil, nil }
 
 func newPaper(t *testing.T, p *Port) (*paper, *Handle) {
 	calls := &paper{}
-	f, ok := p.AddFile(calls, true)
+	f, ok := p.AddFile(calls, true, true)
 	if !ok {
 		t.Fatal("the port takes no file")
 	}

@@ -37,7 +37,7 @@ type file struct {
 // addFile makes a file of the port.
 func (w *world) addFile() {
 	f := &file{w: w, size: w.plan.fileSize, socket: &socket{number: 100 + len(w.files), fd: -1}}
-	c, ok := w.port.AddFile(f, w.plan.tries)
+	c, ok := w.port.AddFile(f, w.plan.tries, false)
 	if !ok {
 		w.fail("the port takes no file")
 		return

@@ -56,6 +56,14 @@ var mutantsOfNative = []mutant{
 		{"f != nil && s.seeks()", "f != nil && s.seeks() && rec.n == 0"}}},
 	{"SeekCancelledWithItsMessage", "native.go", []edit{
 		{"\tcase n > 0 && s.kind == backend.Read && s.seeks():\n\t\treturn s.haveSought(n, len(s.rest()), true)\n", ""}}},
+	{"ReadAtTakenFromItsCall", "serve.go", []edit{
+		{"if s.phase() == Calling { // see readEnded", "if false {"}}},
+	{"ReadAtsNeedASocket", "serve.go", []edit{
+		{" || st.port.readAts.Load() > 0", ""}}},
+	{"RestOfAReadAtFromItsStart", "readat.go", []edit{
+		{"offset+had", "offset"}}},
+	{"ReadAtKeptAfterAnErrno", "workpool.go", []edit{
+		{"case how&readFailed != 0:", "case false:"}}},
 }
 
 var failedTest = regexp.MustCompile(`--- FAIL: Test\w+`)

@@ -70,7 +70,7 @@ var mutantsOfWorkPool = []mutant{
 	{"ContextOfACancelledWorkGoesOn", "workpool.go", []edit{
 		{"if cancel := w.cancel[s]; cancel != nil {", "if cancel := w.cancel[s]; cancel != nil && s.kind != backend.Work {"}}},
 	{"BufferKeptByAVainTry", "workpool.go", []edit{
-		{"\t\t\th.putBack(s.record())\n", ""}}},
+		{"\t\th.putBack(s.record())\n", ""}}},
 	{"AcceptedBehindACloseFile", "workpool.go", []edit{
 		{"(h.closes(d) || h.state&ending != 0)", "h.closes(d)"}}},
 }

@@ -32,6 +32,20 @@ func (f *File) TryReadAt(p []byte, offset int64) (n int, err error, ok bool) {
 	return f.try.readAt(p, offset)
 }
 
+// CanStart reports whether ToRead may succeed.
+func (f *File) CanStart() bool { return f.try.starts(0) }
+
+// ToRead returns the descriptor for a backend.FileReader: see core.FileCalls.
+func (f *File) ToRead(bytes int) (number int, err error, ok bool) {
+	if !f.try.starts(bytes) {
+		return 0, nil, false
+	}
+	if err = f.failing("read"); err != nil {
+		return 0, err, false
+	}
+	return f.try.fd, nil, true
+}
+
 // ReadAt is os.File.ReadAt.
 func (f *File) ReadAt(p []byte, offset int64) (int, error) {
 	if err := f.failing("read"); err != nil {

@@ -15,6 +15,8 @@ import (
 type tryFile struct {
 	fd          int
 	canTry      bool
+	canStart    bool        // an io_uring may read it
+	isDirect    bool        // it is opened for direct I/O
 	unsupported atomic.Bool // the file system has refused the flag
 }
 
@@ -38,11 +40,17 @@ func (t *tryFile) init(file *os.File) {
 			return
 		}
 		flags, err := unix.FcntlInt(fd, unix.F_GETFL, 0)
-		t.canTry = err == nil && flags&unix.O_DIRECT == 0
+		t.isDirect = err == nil && flags&unix.O_DIRECT != 0
+		t.canTry = err == nil && !t.isDirect
+		t.canStart = err == nil && flags&unix.O_NONBLOCK == 0 // else a request may end with EAGAIN
 	})
 }
 
 func (t *tryFile) can() bool { return t.canTry }
+
+// starts reports whether an io_uring is to read so many bytes. From a page cache, it copies them in
+// the call that submits the request, so a read that is too long for readAt is left to others.
+func (t *tryFile) starts(bytes int) bool { return t.canStart && (t.isDirect || bytes <= rawLimit) }
 
 // readAt reads until p is full or the file ends. An errno leaves the read, and the errno, to
 // the call that blocks. The caller keeps the descriptor open.

@@ -50,6 +50,7 @@ const (
 	UringPollAdd     = 6  // IORING_OP_POLL_ADD
 	UringAccept      = 13 // IORING_OP_ACCEPT
 	UringAsyncCancel = 14 // IORING_OP_ASYNC_CANCEL
+	UringRead        = 22 // IORING_OP_READ
 	UringSend        = 26 // IORING_OP_SEND
 	UringRecv        = 27 // IORING_OP_RECV
 )
@@ -213,7 +214,7 @@ func (u *Uring) probe() error {
 	if errno != 0 {
 		return os.NewSyscallError("io_uring_register", errno)
 	}
-	for _, op := range []uint8{UringNop, UringPollAdd, UringAccept, UringAsyncCancel, UringSend, UringRecv} {
+	for _, op := range []uint8{UringNop, UringPollAdd, UringAccept, UringAsyncCancel, UringRead, UringSend, UringRecv} {
 		if about.ops[op].flags&1 == 0 {
 			return uringIsOld
 		}

@@ -13,6 +13,7 @@ import (
 var (
 	_ backend.ReportsOnce = (*Kernel)(nil)
 	_ backend.Selector    = (*Kernel)(nil)
+	_ backend.FileReader  = (*Kernel)(nil)
 	_ backend.Calls       = (*Kernel)(nil)
 	_ hidden              = Kernel{}.hidden // it is used by being there
 )

@@ -19,6 +19,7 @@ var _ backend.Parker = (*Poller)(nil)
 type Poller struct {
 	queue   queue
 	sockets backend.Table[socket]
+	readAts readAts
 	file    *os.File // an eventfd, which Go's poller watches for a leader that parks
 	raw     syscall.RawConn
 	wait    func(uintptr) bool // attempt, bound once

@@ -56,6 +56,7 @@ func (s *socket) side(kind backend.Kind) *side {
 // A token has the descriptor in its lower half, and in the upper one a count, the direction
 // and what the result is of.
 const (
+	ofFile      = 1 << 31 // no descriptor has this bit: the lower half is the number of a ReadAt
 	ofCancel    = 1 << 32 // the result is of a request to cancel the operation
 	isOut       = 1 << 33
 	oneMore     = 1 << 34
@@ -135,6 +136,9 @@ func (p *Poller) have(r sys.UringResult) {
 		return
 	case r.UserData&ofCancel != 0:
 		p.canceled(r)
+		return
+	case r.UserData&ofFile != 0:
+		p.haveReadAt(r)
 		return
 	}
 	s, d := p.sideOf(r.UserData)
