@@ -26,6 +26,9 @@ import "github.com/completionport/completion/internal/uring"
 // and so it has EAGAIN. An operation that ends with ECANCELED since its thread has exited is started
 // again: see package uring.
 //
+// ReadAts of files are IORING_OP_READ, each with a number of its own. All else of files blocks, and
+// the work pool performs it.
+//
 // No call blocks: connect is connect(2) on a non-blocking socket, datagrams have MSG_DONTWAIT,
 // and both wait with IORING_OP_POLL_ADD. None of these calls is repeated.
 //

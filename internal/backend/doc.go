@@ -35,7 +35,8 @@
 //   - SetTimeout, Wait and Parker.Park are called by one goroutine at a time. Arm, Disarm
 //     and Wake are called by any goroutine at any time, Wake also during and after Close.
 //   - In each direction of a descriptor there is at most one call at a time, and
-//     inside a Native kernel at most one operation that the engine has started.
+//     inside a Native kernel at most one operation that the engine has started. ReadAts of files
+//     are in no direction.
 //   - A descriptor is disarmed before it is closed, and neither happens during a call
 //     for it or while an operation of it is inside a Native kernel.
 //   - When the poller is closed, no goroutine waits in it, and all descriptors are closed.

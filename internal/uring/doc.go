@@ -15,6 +15,9 @@
 // ring of buffers that the kernel has of that pool (IORING_REGISTER_PBUF_RING, Linux 5.19). If the
 // ring is empty, the request ends as one for readiness does.
 //
+// A ReadAt is a request (IORING_OP_READ). Those of one file are any number and end in any order, so
+// they have numbers, and no sides: see readAts. Nobody cancels them.
+//
 // # Which operation a result belongs to
 //
 // The number that a result carries (user_data) is its token: the descriptor, the direction, and
