@@ -69,7 +69,7 @@ type Kernel interface {
 	// Now is the port's clock: nanoseconds, monotonic, above 0.
 	Now() int64
 	// Read moves bytes into p. For a Native kernel, it is called only after a read of no
-	// bytes has ended, or for a handle with a layer.
+	// bytes has ended, or one that has filled its memory, or for a handle with a layer.
 	Read(fd int, p []byte) (int, Errno)
 	// Write moves what there is room for. For a Native kernel, it is called only for a
 	// handle with a layer, while no write is inside.

@@ -178,6 +178,9 @@ func (k *kernel) hasEvents() bool {
 	if k.queue != nil {
 		return k.queue.something()
 	}
+	if k.ring != nil {
+		return len(k.ring.results) > 0
+	}
 	return len(k.ready) > 0
 }
 

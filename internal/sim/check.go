@@ -279,6 +279,9 @@ func (w *world) knownErrno(u *use) bool {
 	if u.socket == nil || f.Handle != u.op.conn.handle {
 		return false
 	}
+	if c := w.kernel.Classify(u.kind, f.Errno); c == backend.Again || c == backend.WouldBlock {
+		return false // the call is made again, or an event will come
+	}
 	return w.knownTo(u, f)
 }
 
@@ -302,7 +305,8 @@ func (w *world) knownTo(u *use, f *core.Failure) bool {
 			continue
 		}
 		ended := w.hasReason(v, core.Canceled) || w.hasReason(v, core.DeadlineExceeded) ||
-			w.hasReason(v, core.Closed) || w.hasReason(v, core.LimitExceeded)
+			w.hasReason(v, core.Closed) || w.hasReason(v, core.LimitExceeded) ||
+			w.kernel.ring != nil && w.hasReason(v, core.WriteAborted) // behind a write that was abandoned inside, before there was a connection
 		if v.errno == f.Errno || f.Errno == syscall.ENOTCONN && ended {
 			return true
 		}

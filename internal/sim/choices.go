@@ -7,7 +7,7 @@ type choices struct {
 	given  []byte
 	replay bool // given is complete: after it all choices are 0
 	made   []byte
-	only   string // the backend of random choices; "" for either
+	only   string // the backend of random choices, "" for epoll or kqueue; with that of the ring, of all
 }
 
 // next is the generator: splitmix64.
@@ -35,10 +35,14 @@ func (c *choices) pick(n int) int {
 	return i
 }
 
-// pickOn returns a backend and a choice among n. The first n choices are epoll's.
+// pickOn returns a backend and a choice among n. The first n choices are epoll's, the others
+// kqueue's.
 func (c *choices) pickOn(n int) (semantics, int) {
-	i := c.pick(n * int(backends))
-	for b := range backends {
+	i := c.pick(n * int(onRing))
+	if c.only == backendNames[onRing] {
+		return onRing, i % n
+	}
+	for b := range onRing {
 		if c.only == backendNames[b] && !c.replay {
 			i = int(b)*n + i%n
 			c.made[len(c.made)-1] = byte(i)

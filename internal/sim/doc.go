@@ -8,12 +8,12 @@
 // scheduler chooses what runs next: an actor, or an event of the surroundings, such as a
 // peer that sends, an edge that arrives late, a context that ends, or the clock.
 //
-// The kernel has one of two backends. With epoll's semantics it is the poller
+// The kernel has one of three backends. With epoll's semantics it is the poller
 // itself (poller.go). With kqueue's semantics it has a queue of events, whose behaviour
 // differs between schedules as kernels differ. The poller is then the real one of
 // package kqueue (kqueue.go, kqueue_wait.go, kqueue_poller.go). At each of its calls
 // others may run, so the scheduler can interrupt it between the parts of an arming, a
-// wait, a wake-up and a close.
+// wait, a wake-up and a close. The third is a ring, for a run of its own: see below.
 //
 // Two strings of choices determine everything that a world does: the plan (who calls
 // what) and the schedule (what runs next, and what fails). A seed determines a pair of
@@ -25,6 +25,28 @@
 // have copies between their sockets, and polls (plan_copies.go), and three in ten have reads up
 // to a delimiter (plan_lines.go), and three in ten writes from a file of the port (plan_sends.go).
 // Some of these sockets have a layer (layers.go).
+//
+// # The ring
+//
+// The engine gives whole operations to a backend.Native kernel, as io_uring and Windows are. The
+// ring is one (ring.go, ring_end.go, ring_select.go). An operation inside it ends at any later step,
+// in any order, also during the call that has started it, and the schedule chooses its result. A
+// cancel may come too late, may not be heard, or may hide bytes that a write has sent. The plan
+// selects whether the ring reports a reset to one operation only (backend.ReportsOnce), whether it
+// selects the buffers of pooled reads (backend.Selector), and whether it knows that a write
+// which was abandoned has sent nothing (plan_ring.go). TestNativeSchedules runs these worlds. They
+// are not among those of TestSchedules, whose seeds stay what they are. They have the same checks,
+// and these differences:
+//
+//   - A write may have sent more bytes than its count says, if it was abandoned inside.
+//   - A write that was abandoned inside may count as cut short although it has sent nothing.
+//   - A read that finds the end of the stream and then a reset ends with either.
+//   - When all sleep, an operation may be left that was to be abandoned, if the ring has not heard
+//     that: the engine asks once more after a while.
+//
+// Polls, layers, and control messages are not among these worlds.
+//
+// # Other worlds
 //
 // One world in two hundred keeps its leader busy for a while (busy.go). Each look of the
 // leader finds an event, loops find more items in the queue than they may dequeue between
@@ -43,5 +65,6 @@
 //	idle.go              no waiter sleeps while there is work for it
 //	timely.go            what is due waits for a bounded number of the leader's turns
 //	kernel.go, wire.go   the arguments of calls
+//	ring.go, ring_end.go those of calls about what is inside a ring, and what is left there
 //	final.go             nothing is left
 package sim

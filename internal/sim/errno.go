@@ -11,4 +11,5 @@ const (
 	errTimedOut    = syscall.Errno(110)
 	errRefused     = syscall.Errno(111)
 	errUnreachable = syscall.Errno(113)
+	errCanceled    = syscall.Errno(125) // of what a ring has abandoned
 )

@@ -2,6 +2,7 @@ package sim
 
 import (
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 )
@@ -52,7 +53,7 @@ type result struct {
 type explorer struct {
 	stable stable
 	totals totals
-	only   string       // the backend of seeded schedules, "" for either
+	only   string       // the backend: see choices
 	watch  func(*world) // called at each step, if not nil
 }
 
@@ -68,7 +69,7 @@ func (e *explorer) seeded(seed uint64, trace bool) result {
 
 // replay runs the schedule of two strings of choices.
 func (e *explorer) replay(plan, schedule []byte, trace bool) result {
-	p := choices{replay: true, given: plan}
+	p := choices{replay: true, given: plan, only: e.only}
 	return e.one(&p, choices{replay: true, given: schedule}, uniform, trace)
 }
 
@@ -156,14 +157,28 @@ func (t *totals) silent() (list []string) {
 	return list
 }
 
+// ranOn lists the backends that schedules have run on.
+func (t *totals) ranOn() (list []semantics) {
+	for b := range backends {
+		if t.ran[b] > 0 {
+			list = append(list, b)
+		}
+	}
+	return list
+}
+
 // faults returns a table of the faults that fired, with a column for each backend.
 func (t *totals) faults() (s string) {
-	for b := range backends {
+	ran := t.ranOn()
+	for _, b := range ran {
 		s += fmt.Sprintf("%10s", backendNames[b])
 	}
 	s += "\n"
 	for f := range faults {
-		for b := range backends {
+		if !slices.ContainsFunc(ran, f.on) {
+			continue
+		}
+		for _, b := range ran {
 			if f.on(b) {
 				s += fmt.Sprintf("%10d", t.fired[b][f])
 			} else {

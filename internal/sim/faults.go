@@ -93,6 +93,21 @@ const (
 	wokenByUser
 	wokenByPipe
 	fullPipe // no room for the byte of a wake-up: the pipe has one
+	// With a ring only.
+	endedInStart       // an operation ends in the call that starts it, without an event
+	endedBeforeReturn  // the event of an operation comes before that call returns
+	endedTogether      // one event for both directions
+	abandonedTooLate   // an operation that is to be abandoned has ended
+	endedInAbandon     // the event of an operation comes before that call returns
+	abandonNotHeard    // the ring is busy with it just now
+	endedAllTheSame    // an abandoned operation has a result
+	countTooLow        // an abandoned write has moved bytes that its result does not count
+	acceptedAhead      // a Start returns a connection that was accepted before
+	endedByAcceptAhead // an accept ends in the call of AcceptAhead
+	noGroup            // the ring has no group for a pool
+	emptyGroup         // a group has no buffer
+	selected           // a read has selected its buffer
+	selectedForNothing // a read has taken a buffer, and there are no bytes
 	faults
 )
 
@@ -102,20 +117,33 @@ type semantics uint8
 const (
 	onEpoll semantics = iota
 	onKqueue
-	backends
+	onRing   // a Native kernel, with the waits of epoll's poller
+	backends // schedules are on one of the first two, or all on the ring
 )
 
-var backendNames = [backends]string{"epoll", "kqueue"}
+var backendNames = [backends]string{"epoll", "kqueue", "ring"}
 
 // on reports whether a backend has such a fault.
 func (f fault) on(s semantics) bool {
 	switch {
+	case s == onRing:
+		return f.onRing()
 	case f == spuriousEvent || f == spuriousWakeUp || f == servedAsleep:
 		return s == onEpoll
 	case f >= refusedHalfWay:
-		return s == onKqueue
+		return s == onKqueue && f < endedInStart
 	}
 	return true
+}
+
+// onRing reports whether a ring has such a fault. Its worlds have no files, polls
+// and layers, and none is busy.
+func (f fault) onRing() bool {
+	switch f {
+	case spuriousEvent, duplicatedEvent, lateEdge, interruptedConnect, keptBusy, triedInVain:
+		return false
+	}
+	return f < functionPanics || f == copyLost || f == sameSocket || f >= endedInStart
 }
 
 var faultNames = [faults]string{
@@ -140,6 +168,9 @@ var faultNames = [faults]string{
 	"stale event of a reused number", "reopened at once",
 	"extra Write event", "Write before Read", "EV_EOF with data left", "EV_EOF with fflags",
 	"EV_EOF of our half close", "EV_ERROR among events", "flags echoed", "woken by EVFILT_USER", "woken by a pipe", "pipe full",
+	"ended in Start", "ended before Start returns", "both directions ended in one event", "abandoned too late", "ended before Abandon returns", "abandon not heard",
+	"abandoned and ended all the same", "count of a write too low", "accepted ahead", "ended in AcceptAhead", "no group of buffers",
+	"empty group", "buffer selected", "buffer selected for nothing",
 }
 
 func (f fault) String() string { return faultNames[f] }

@@ -112,7 +112,7 @@ func (w *world) checkSocket(s *socket) {
 	if read != s.consumed {
 		w.fail("socket %d: %d bytes were read, reads tell of %d", s.number, s.consumed, read)
 	}
-	if written != len(s.sent) {
+	if written != len(s.sent)-s.untold { // a write that was abandoned inside may tell of too few
 		w.fail("socket %d: %d bytes were sent, writes tell of %d", s.number, len(s.sent), written)
 	}
 }

@@ -107,8 +107,13 @@ func (w *world) checkWorkLeft() {
 				w.fail("%v sleeps although %s%s", u, why, w.whereAll())
 				return
 			}
+		case core.Inside:
+			if why := w.overslept(u); why != "" {
+				w.fail("%v is left inside although %s%s", u, why, w.whereAll())
+				return
+			}
 		case core.Done:
-			if u.started && u.waiting {
+			if u.started && u.waiting && !w.asksAgain(u) {
 				w.fail("%v has ended and whoever waits for it sleeps%s", u, w.whereAll())
 				return
 			}
@@ -116,7 +121,7 @@ func (w *world) checkWorkLeft() {
 			w.fail("%v is left in stage %d%s", u, stage, w.whereAll())
 			return
 		}
-		if u.awaited != nil && u.waiting && u.awaited.err != nil {
+		if u.awaited != nil && u.waiting && u.awaited.err != nil && !w.asksAgain(u) {
 			w.fail("%v: the context of its waiter has ended%s", u, w.whereAll())
 			return
 		}
@@ -182,7 +187,7 @@ func (w *world) canMove(u *use) string {
 	case backend.Copy:
 		return w.canCopy(u)
 	case backend.Accept:
-		if mask&backend.Readable != 0 {
+		if mask&backend.Readable != 0 || len(s.early) > 0 {
 			return "somebody waits in the backlog"
 		}
 	case backend.Connect:

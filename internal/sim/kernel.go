@@ -21,7 +21,8 @@ type kernel struct {
 	descriptors int
 	highest     int // the descriptors below it have been used
 
-	queue *queue // nil with epoll
+	queue *queue // nil with another than kqueue
+	ring  *ring  // nil with another
 
 	// The poller's.
 	ready    []*socket
@@ -85,6 +86,9 @@ func (k *kernel) begin(fd int, kind backend.Kind) *socket {
 	k.w.pause()
 	s.inside[side]--
 	s.calls[side]++
+	if s.begun[side] != nil {
+		k.w.fail("a %s on descriptor %d, and %v is inside", name, fd, s.begun[side].use)
+	}
 	if d := k.w.plan.busy.call; d > 0 && k.w.stage == chaos {
 		k.w.advance(k.now + d)
 	}
@@ -189,7 +193,7 @@ func (k *kernel) Write(fd int, p []byte) (int, syscall.Errno) {
 func (k *kernel) send(s *socket, parts ...part) (int, syscall.Errno) {
 	room, u := s.room(k.capacity), parts[0].use
 	switch {
-	case k.w.fires(interruptedWrite):
+	case (k.ring == nil || !k.ring.ending) && k.w.fires(interruptedWrite): // inside, only what was abandoned is interrupted
 		return 0, k.refuse(s, u, syscall.EINTR)
 	case s.phase == pending:
 		return 0, k.refuse(s, u, syscall.EAGAIN)
@@ -227,6 +231,12 @@ func (k *kernel) Accept(fd int) (int, syscall.Errno) {
 	if u == nil {
 		return -1, syscall.EBADF
 	}
+	return k.acceptFrom(&s.backlog, s, u)
+}
+
+// acceptFrom is the effect of an accept: of one in the backlog, or of one that a ring has accepted
+// ahead.
+func (k *kernel) acceptFrom(list *[]*socket, s *socket, u *use) (int, syscall.Errno) {
 	switch {
 	case !s.listening:
 		return -1, k.refuse(s, u, syscall.EINVAL)
@@ -237,14 +247,14 @@ func (k *kernel) Accept(fd int) (int, syscall.Errno) {
 		return -1, k.refuse(s, u, syscall.EMFILE)
 	case k.w.fires(noBuffersAccept):
 		return -1, k.refuse(s, u, syscall.ENOBUFS)
-	case len(s.backlog) == 0:
+	case len(*list) == 0:
 		return -1, k.refuse(s, u, syscall.EAGAIN)
 	case k.w.fires(againAccept):
 		k.postpone(s, backend.Readable)
 		return -1, k.refuse(s, u, syscall.EAGAIN)
 	}
-	c := s.backlog[0]
-	s.backlog = s.backlog[1:]
+	c := (*list)[0]
+	*list = (*list)[1:]
 	if k.w.fires(diedInBacklog) {
 		k.breakOff(c)
 		c.open = false
@@ -354,11 +364,11 @@ func (k *kernel) Close(fd int) syscall.Errno {
 	k.table[fd] = nil
 	k.descriptors--
 	s.fd = -1
-	for _, c := range s.backlog {
+	for _, c := range slices.Concat(s.backlog, s.early) {
 		k.breakOff(c)
 		c.open = false
 	}
-	s.backlog = nil
+	s.backlog, s.early = nil, nil
 	if !s.watched { // else its owner still has it
 		k.closeSide(s)
 	}
@@ -367,7 +377,7 @@ func (k *kernel) Close(fd int) syscall.Errno {
 
 // Classify returns what package sys returns on Linux, for the errnos of this kernel.
 func (k *kernel) Classify(kind backend.Kind, errno syscall.Errno) backend.Class {
-	if isOfMail := kind == backend.Receive || kind == backend.Send; isOfMail && errno != syscall.EAGAIN && errno != syscall.EINTR {
+	if isOfMail := kind == backend.Receive || kind == backend.Send; isOfMail && errno != syscall.EAGAIN && errno != syscall.EINTR && errno != errCanceled {
 		return backend.Failed
 	}
 	switch errno {
@@ -378,7 +388,7 @@ func (k *kernel) Classify(kind backend.Kind, errno syscall.Errno) backend.Class 
 			return backend.WouldBlock
 		}
 		return backend.Again
-	case errAborted:
+	case errAborted, errCanceled:
 		return backend.Again
 	case syscall.EPIPE:
 		if kind == backend.Connect {

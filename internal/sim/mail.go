@@ -116,6 +116,11 @@ func (k *kernel) Receive(fd int, messages []backend.Message) (int, syscall.Errno
 	if u == nil {
 		return 0, syscall.EBADF
 	}
+	return k.receiveLetters(s, u, messages)
+}
+
+// receiveLetters is the effect of a Receive.
+func (k *kernel) receiveLetters(s *socket, u *use, messages []backend.Message) (int, syscall.Errno) {
 	k.w.checkReceive(u, messages)
 	queue := &s.mail.queue
 	switch {
@@ -173,7 +178,12 @@ func (k *kernel) Send(fd int, messages []backend.Message) (int, syscall.Errno) {
 	if u == nil {
 		return 0, syscall.EBADF
 	}
-	k.w.checkSend(u, messages)
+	k.w.checkSend(u, messages, len(u.parts)-u.done)
+	return k.sendMail(s, u, messages)
+}
+
+// sendMail is the effect of a Send.
+func (k *kernel) sendMail(s *socket, u *use, messages []backend.Message) (int, syscall.Errno) {
 	room := k.capacity - s.mail.sent
 	switch {
 	case k.w.fires(interruptedWrite):
@@ -192,7 +202,7 @@ func (k *kernel) Send(fd int, messages []backend.Message) (int, syscall.Errno) {
 	return k.sendLetters(s, u, messages, room), 0
 }
 
-// sendLetters is the effect of a Send.
+// sendLetters sends as many datagrams as there is room for, or less.
 func (k *kernel) sendLetters(s *socket, u *use, messages []backend.Message, room int) int {
 	n := k.some(min(len(messages), room), shortSend)
 	for i := range n {

@@ -110,9 +110,9 @@ func (w *world) checkReceive(u *use, messages []backend.Message) {
 	}
 }
 
-// checkSend: a Send sends what is left of it.
-func (w *world) checkSend(u *use, messages []backend.Message) {
-	if len(messages) != len(u.parts)-u.done || len(messages) == 0 {
+// checkSend: a Send sends what is left of it, n datagrams. A ring sends one of them at a time.
+func (w *world) checkSend(u *use, messages []backend.Message, n int) {
+	if len(messages) != n || n == 0 || n > len(u.parts)-u.done {
 		w.fail("%v is to send %d datagrams, %d of %d are sent", u, len(messages), u.done, len(u.parts))
 		return
 	}

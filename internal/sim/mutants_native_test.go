@@ -14,9 +14,9 @@ import (
 	"time"
 )
 
-// mutantsOfNative concern operations that a kernel performs by itself. The simulator
-// has no such kernel: the engine's own tests have one, which does as Windows does,
-// and must catch these. The first is the one that every run tries, since a test fails
+// mutantsOfNative concern operations that a kernel performs by itself. The engine's own tests
+// have such a kernel, which does as Windows does, and must catch these. Those that the simulator's
+// ring must catch are mutantsOfRing. The first is the one that every run tries, since a test fails
 // with it at once: with others it hangs until its time is up.
 var mutantsOfNative = []mutant{
 	{"ShutdownCutShortByAKernel", "close.go", []edit{

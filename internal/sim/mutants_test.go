@@ -57,7 +57,7 @@ func TestMutantsApply(t *testing.T) {
 		t.Errorf("%d mutants of the engine, %d of package kqueue", len(mutants), len(mutantsOfKqueue))
 	}
 	names := map[string]bool{}
-	for _, m := range slices.Concat(mutants, mutantsOfKqueue, mutantsOfNative, mutantsOfScheduler) {
+	for _, m := range slices.Concat(mutants, mutantsOfKqueue, mutantsOfNative, mutantsOfScheduler, mutantsOfRing) {
 		if names[m.name] {
 			t.Errorf("two mutants are called %q", m.name)
 		}
@@ -163,6 +163,11 @@ func (m mutant) compile(ctx context.Context, goTool, dir, pkg string) (binary st
 // search goes on as for any other mutant. One that so few schedules hit that the
 // search may miss it is caught by its regression.
 func (m mutant) try(ctx context.Context, goTool, dir string, kept []regression) (how string, caught bool) {
+	return m.tryOn(ctx, goTool, dir, kept, "")
+}
+
+// tryOn is try with the tests of that name: "" or "Native".
+func (m mutant) tryOn(ctx context.Context, goTool, dir string, kept []regression, name string) (how string, caught bool) {
 	binary, err := m.compile(ctx, goTool, dir, ".")
 	if err != nil {
 		return err.Error(), false
@@ -173,14 +178,14 @@ func (m mutant) try(ctx context.Context, goTool, dir string, kept []regression) 
 		if r.name != m.name {
 			continue
 		}
-		run := exec.CommandContext(ctx, binary, "-test.run=^TestRegressions$/^"+r.name+"$", "-test.timeout=60s")
+		run := exec.CommandContext(ctx, binary, "-test.run=^Test"+name+"Regressions$/^"+r.name+"$", "-test.timeout=60s")
 		if run.Run() == nil {
 			stale = "; its regression is stale: record it anew"
 		} else {
 			fails = true
 		}
 	}
-	run := exec.CommandContext(ctx, binary, "-test.run=^TestSchedules$", "-test.timeout=0", "-sim.mutant", "-sim.backend="+m.backend(),
+	run := exec.CommandContext(ctx, binary, "-test.run=^Test"+name+"Schedules$", "-test.timeout=0", "-sim.mutant", "-sim.backend="+m.backend(),
 		fmt.Sprintf("-sim.schedules=%d", mutantSchedules))
 	out, err := run.CombinedOutput()
 	var exit *exec.ExitError

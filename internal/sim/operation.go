@@ -236,7 +236,7 @@ func (u *use) unfinished() bool {
 		return false
 	}
 	switch u.phase() {
-	case core.Accepted, core.Queued, core.Calling:
+	case core.Accepted, core.Queued, core.Calling, core.Inside:
 		return true
 	}
 	return false

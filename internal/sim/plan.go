@@ -8,6 +8,7 @@ import (
 type plan struct {
 	backend     semantics
 	habits      habits
+	ring        ringPlan
 	theme       theme
 	faultRate   int // a possible fault happens once in so many times; 0 never
 	spin        int64
@@ -193,7 +194,7 @@ func makePlan(c *choices) *plan {
 	}
 	p.sockets = [...]socketKind{tcpSockets, unixSockets, bothSockets}[c.pick(3)]
 	p.taken = c.rarely(6)
-	if c.rarely(200) {
+	if c.rarely(200) && on != onRing {
 		p.makeBusy(c)
 	}
 	return p

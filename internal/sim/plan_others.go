@@ -5,6 +5,10 @@ import "github.com/completionport/completion/internal/backend"
 // planOf makes the plan of some choices.
 func planOf(c *choices) *plan {
 	p := makePlan(c)
+	if c.only == backendNames[onRing] {
+		p.addRing(c)
+		return p
+	}
 	p.addOthers(c)
 	p.addCopies(c)
 	p.addLines(c)

@@ -41,12 +41,23 @@ func (k poller) Disarm(fd int) {
 	if s == nil || !s.armed { // its arming has failed
 		return
 	}
+	if s.begun != [2]*begun{} {
+		k.w.fail("descriptor %d is disarmed and something is inside", fd)
+	}
 	if k.w.fires(staleEvent) { // as from a duplicated descriptor
-		k.ghosts = append(k.ghosts, backend.Event{FD: fd, Generation: s.generation, Ready: backend.Readable | backend.Writable | backend.StopsShort})
+		k.ghosts = append(k.ghosts, backend.Event{FD: fd, Generation: s.generation, Ready: k.anything()})
 	}
 	s.armed, s.listed = false, false
 	k.ready = remove(k.ready, s)
 	k.forgetLate(s)
+}
+
+// anything is an event of a descriptor without a reason.
+func (k poller) anything() backend.Readiness {
+	if k.ring != nil {
+		return backend.EndedIn | backend.EndedOut
+	}
+	return backend.Readable | backend.Writable | backend.StopsShort
 }
 
 func remove(list []*socket, s *socket) []*socket {
@@ -83,7 +94,7 @@ func (k poller) Wait(how backend.Waiting, events []backend.Event) (n int, timedO
 	switch how {
 	case backend.Look:
 		k.w.keepBusy()
-		n = k.harvest(events)
+		n = k.collect(events)
 	case backend.Block:
 		n, timedOut = k.block(events)
 	default:
@@ -127,11 +138,11 @@ func (k poller) block(events []backend.Event) (n int, timedOut bool) {
 	limit := k.until // the call reads it when it begins
 	if !k.w.fires(spuriousWakeUp) {
 		k.w.sleepUntil = limit
-		k.w.sleepIn(inPoller, func() bool { return len(k.ready) > 0 || k.event || k.now >= limit })
+		k.w.sleepIn(inPoller, func() bool { return k.hasEvents() || k.event || k.now >= limit })
 		k.w.sleepUntil = backend.Never
 	}
 	k.overdue(limit)
-	n = k.harvest(events)
+	n = k.collect(events)
 	return n, n == 0 && limit != backend.Never
 }
 
@@ -139,7 +150,7 @@ func (k poller) block(events []backend.Event) (n int, timedOut bool) {
 // the two has changed.
 func (k poller) park(events []backend.Event, serve func(int) (int, bool)) (n int, timedOut bool) {
 	for inTime := k.now < k.until; inTime; {
-		if n = k.harvest(events); n > 0 {
+		if n = k.collect(events); n > 0 {
 			var again bool
 			if n, again = serve(n); !again {
 				return n, false
@@ -151,22 +162,30 @@ func (k poller) park(events []backend.Event, serve func(int) (int, bool)) (n int
 		}
 		k.w.keepBusy()
 		k.w.parkedUntil = true
-		k.w.sleepIn(inPoller, func() bool { return len(k.ready) > 0 || k.now >= k.until })
+		k.w.sleepIn(inPoller, func() bool { return k.hasEvents() || k.now >= k.until })
 		k.w.parkedUntil = false
 		// If both have come, the wait may report either.
-		inTime = k.now < k.until || len(k.ready) > 0 && k.w.schedule.pick(2) == 1
+		inTime = k.now < k.until || k.hasEvents() && k.w.schedule.pick(2) == 1
 	}
 	k.overdue(k.until)
-	if len(k.ready) > 0 {
+	if k.hasEvents() {
 		k.w.fired[timedOutAndEdge]++
 	}
-	return k.harvest(events), true
+	return k.collect(events), true
 }
 
 func (k *kernel) overdue(limit int64) {
 	if limit > past && k.now > limit {
 		k.w.fired[overdueWakeUp]++
 	}
+}
+
+// collect takes events.
+func (k poller) collect(events []backend.Event) int {
+	if k.ring != nil {
+		return k.ring.harvest(events)
+	}
+	return k.harvest(events)
 }
 
 // harvest takes events from the ready list: all of them or some, in any order, and

@@ -20,12 +20,20 @@ type regression struct {
 //go:embed testdata/regressions
 var regressionList string
 
-// regressions reads testdata/regressions: a name, a plan and a schedule in each
+// nativeList has those of the ring.
+//
+//go:embed testdata/native
+var nativeList string
+
+// regressions reads testdata/regressions.
+func regressions(t testing.TB) []regression { return readRegressions(t, regressionList) }
+
+// readRegressions reads a list of them: a name, a plan and a schedule in each
 // line. They are choices, not seeds: those stand for something else as soon as
 // plans are made in another way.
-func regressions(t testing.TB) (list []regression) {
+func readRegressions(t testing.TB, from string) (list []regression) {
 	t.Helper()
-	for lines := bufio.NewScanner(strings.NewReader(regressionList)); lines.Scan(); {
+	for lines := bufio.NewScanner(strings.NewReader(from)); lines.Scan(); {
 		line := lines.Text()
 		if line == "" || strings.HasPrefix(line, "#") {
 			continue
@@ -48,12 +56,22 @@ func regressions(t testing.TB) (list []regression) {
 
 // TestRegressions runs what once failed.
 func TestRegressions(t *testing.T) {
-	e := &explorer{}
-	defer e.close()
 	list := regressions(t)
 	if len(list) == 0 {
 		t.Error("there are none")
 	}
+	replayAll(t, list, "")
+}
+
+// TestNativeRegressions runs what once failed with the ring.
+func TestNativeRegressions(t *testing.T) {
+	skipWithRace(t)
+	replayAll(t, readRegressions(t, nativeList), backendNames[onRing])
+}
+
+func replayAll(t *testing.T, list []regression, only string) {
+	e := &explorer{only: only}
+	defer e.close()
 	for _, r := range list {
 		t.Run(r.name, func(t *testing.T) {
 			if got := e.replay(r.plan, r.schedule, false); got.failure != nil {

@@ -31,15 +31,15 @@ func TestMain(m *testing.M) {
 
 // TestSchedules explores. It fails with the first schedule that does.
 func TestSchedules(t *testing.T) {
-	if *backendIs != "" && !slices.Contains(backendNames[:], *backendIs) {
-		t.Fatalf("-sim.backend=%s: there are %q", *backendIs, backendNames)
+	if *backendIs != "" && !slices.Contains(backendNames[:onRing], *backendIs) {
+		t.Fatalf("-sim.backend=%s: there are %q", *backendIs, backendNames[:onRing])
 	}
 	if *seed != 0 {
-		replaySeed(t, *seed)
+		replaySeed(t, *seed, *backendIs)
 		return
 	}
 	if *soak {
-		runUntilStopped(t)
+		runUntilStopped(t, *backendIs)
 		return
 	}
 	n := *schedules
@@ -47,7 +47,7 @@ func TestSchedules(t *testing.T) {
 		n = min(n, 20_000)
 	}
 	if *isMutant {
-		tryMutant(t, n)
+		tryMutant(t, n, *backendIs)
 		return
 	}
 	if raceEnabled {
@@ -80,13 +80,13 @@ func TestSchedules(t *testing.T) {
 
 // tryMutant fails with the first of n schedules that does, and panics if they get
 // on no more. How long they take in all depends on the machine.
-func tryMutant(t *testing.T, n uint64) {
+func tryMutant(t *testing.T, n uint64, only string) {
 	const share = 500
 	hung := time.AfterFunc(time.Minute, func() { panic("a schedule does not end") })
 	defer hung.Stop()
 	for done := uint64(0); done < n; done += share {
 		hung.Reset(time.Minute)
-		all, worst := search(*first+done, min(share, n-done), 1, *backendIs)
+		all, worst := search(*first+done, min(share, n-done), 1, only)
 		if worst != nil {
 			t.Fatalf("MUTANT %d %s", done+all.schedules, shapeOf(worst.failure))
 		}
@@ -94,11 +94,11 @@ func tryMutant(t *testing.T, n uint64) {
 }
 
 // runUntilStopped explores until a schedule fails. It wants -timeout 0.
-func runUntilStopped(t *testing.T) {
+func runUntilStopped(t *testing.T, only string) {
 	const share = 1_000_000
 	for from := uint64(time.Now().UnixNano()); ; from += share {
 		begin := time.Now()
-		all, worst := search(from, share, runtime.GOMAXPROCS(0), *backendIs)
+		all, worst := search(from, share, runtime.GOMAXPROCS(0), only)
 		if worst != nil {
 			report(t, worst)
 			return
@@ -110,7 +110,7 @@ func runUntilStopped(t *testing.T) {
 
 func report(t *testing.T, f *failed) {
 	t.Errorf("seed %d, with %s: %v", f.seed, backendNames[f.backend], f.failure)
-	e := &explorer{}
+	e := &explorer{only: backendNames[f.backend]}
 	defer e.close()
 	small := e.shrink(f.result)
 	r := e.replay(small.plan, small.schedule, true)
@@ -118,8 +118,8 @@ func report(t *testing.T, f *failed) {
 	t.Logf("shrunk trace:\n%s", strings.Join(r.lines, "\n"))
 }
 
-func replaySeed(t *testing.T, seed uint64) {
-	e := &explorer{only: *backendIs}
+func replaySeed(t *testing.T, seed uint64, only string) {
+	e := &explorer{only: only}
 	defer e.close()
 	r := e.seeded(seed, true)
 	t.Logf("trace:\n%s", strings.Join(r.lines, "\n"))

@@ -60,6 +60,14 @@ type socket struct {
 	arrived    bool     // there is data that no event has reported yet
 	knotes     [2]knote // with kqueue: those of Read and Write
 
+	// With a ring.
+	begun    [2]*begun     // what is inside, by side
+	early    []*socket     // accepted ahead
+	ahead    int           // how many more it may accept ahead
+	selected int           // of the last read: the number of the buffer that it has taken, or -1
+	why      syscall.Errno // of a reset
+	untold   int           // bytes that writes have sent and do not tell of
+
 	peer *peer // moves this side, if the port does not
 
 	// For the checks.
@@ -147,6 +155,9 @@ func (k *kernel) raise(s *socket, about backend.Readiness) {
 		k.queue.raise(s, about)
 		return
 	}
+	if k.ring != nil { // it looks at the socket
+		return
+	}
 	if !s.armed || s.listed {
 		return
 	}
@@ -173,6 +184,9 @@ type edge struct {
 
 // postpone delays an edge.
 func (k *kernel) postpone(s *socket, about backend.Readiness) {
+	if k.ring != nil {
+		return
+	}
 	if k.queue == nil {
 		about = 0
 	}
@@ -261,6 +275,7 @@ func (k *kernel) broken(s *socket) {
 	if s.eof {
 		s.errno = syscall.EPIPE
 	}
+	s.why = s.errno
 	k.raise(s, backend.Readable|backend.Writable)
 }
 

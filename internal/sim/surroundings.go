@@ -11,7 +11,7 @@ import (
 type event uint8
 
 const (
-	edgeArrives event = iota
+	edgeArrives event = iota // or what is inside a ring ends
 	visitorComes
 	connectDecided
 	clockTicks
@@ -34,7 +34,7 @@ func (w *world) givePeer(s *socket) {
 // possible appends the events that can happen now.
 func (w *world) possible(options []option) []option {
 	k := w.kernel
-	if len(k.late) > 0 {
+	if len(k.late) > 0 || k.ring != nil && len(k.ring.ripe()) > 0 {
 		options = append(options, option{event: edgeArrives})
 	}
 	if w.visitors > 0 && w.stage == chaos && w.listenerWithRoom() != nil {
@@ -66,11 +66,7 @@ func (w *world) happen(e event) {
 	k := w.kernel
 	switch e {
 	case edgeArrives:
-		i := w.schedule.pick(len(k.late))
-		e := k.late[i]
-		k.late = append(k.late[:i], k.late[i+1:]...)
-		w.trace("an edge of socket %d arrives late", e.socket.number)
-		k.arrive(e)
+		k.edgeArrives()
 	case visitorComes:
 		w.visitors--
 		server, remote := k.newSocket(), k.newSocket()
@@ -100,6 +96,19 @@ func (w *world) happen(e event) {
 			}
 		}
 	}
+}
+
+// edgeArrives delivers a late edge, or ends something inside a ring.
+func (k *kernel) edgeArrives() {
+	if k.ring != nil {
+		k.ring.endOne()
+		return
+	}
+	i := k.w.schedule.pick(len(k.late))
+	e := k.late[i]
+	k.late = append(k.late[:i], k.late[i+1:]...)
+	k.w.trace("an edge of socket %d arrives late", e.socket.number)
+	k.arrive(e)
 }
 
 func (w *world) endContext(at int) {

@@ -97,7 +97,7 @@ func newWorld(st *stable, t *totals, p *plan, schedule choices, how strategy, tr
 		st.ranks.reset(&w.schedule)
 	}
 	options := core.Options{
-		Poller: w.newPoller(), Kernel: w.kernel, SpinWait: p.spin, MaxInFlight: p.maxInFlight, Steps: w,
+		Poller: w.newPoller(), Kernel: w.newKernel(), SpinWait: p.spin, MaxInFlight: p.maxInFlight, Steps: w,
 		Explain: w.explain, ArmCall: armCall,
 		EndsPerTurn: 2, Workers: p.workers, Processors: 1 + (p.activity+p.visitors)%3, // not a choice: that would change the stored schedules
 	}
