@@ -106,9 +106,13 @@ func (h *locked) goOnWaiting(d direction, s *Slot, r callResult) {
 
 // mayRead gets a buffer for a pooled read that has timed out if a Native kernel has just
 // reported data for it, and reports whether it did: the read is made first, as in
-// tryOnceMore. With a layer, the kernel reports data for every read.
+// tryOnceMore. With a layer, the kernel reports data for every read. It gets none if run would not
+// perform it now: a close ends it as well, or it would wait for a connect.
 func (h *locked) mayRead(s *Slot, r callResult) bool {
-	if h.port.native == nil || r.verdict != progressed || r.n > 0 || s.kind != backend.Read && s.kind != backend.Receive {
+	switch {
+	case h.port.native == nil || r.verdict != progressed || r.n > 0 || s.kind != backend.Read && s.kind != backend.Receive:
+		return false
+	case h.state&connecting != 0 || h.doom(in) != nil:
 		return false
 	}
 	if s.hasBuffer() || s.flags&vectored != 0 {

@@ -269,3 +269,59 @@ func TestNativeWriteAbortedByAnother(t *testing.T) {
 	ends(t, p, second, 0, abortedFailure)
 	k.atRest(p)
 }
+
+// A pooled read that has timed out gets a buffer if the kernel has just reported data for it, but
+// none if no call would follow: the buffer would be lent, and the read in flight, until something
+// else runs the direction.
+func TestNativeTimedOutReadGetsNoBufferInVain(t *testing.T) {
+	t.Run("Close", func(t *testing.T) {
+		k, p, h, check := newTimedOut(t)
+		k.onAbandon = func(*begunOperation) { reportsData(k, p, h) }
+		h.Close()
+		k.onAbandon = nil
+		check()
+	})
+	t.Run("Connect", func(t *testing.T) {
+		k, p, h, check := newTimedOut(t)
+		p.Submit([]Operation{&operation{kind: backend.Connect, handle: h}}, false)
+		reportsData(k, p, h)
+		check()
+	})
+}
+
+// newTimedOut makes a pooled read that has timed out inside a kernel which was too busy to abandon
+// it. check is called when it has ended.
+func newTimedOut(t *testing.T) (k *nativeKernel, p *Port, h *Handle, check func()) {
+	k, p, _ = newNative(t)
+	h, _ = p.AddHandle(8, false, nil)
+	pool := p.NewPool(8, 1)
+	read := pooledRead(h, pool)
+	p.Submit([]Operation{read}, false)
+	p.SetDeadline(read, 5)
+	k.now, k.busy = 6, 1
+	p.record(TicketOf(&read.Record), toExpire)
+	st := p.lock()
+	listed := st.ready.pop()
+	st.unlockQuietly()
+	p.resume(listed)
+	if k.abandoned != 1 {
+		t.Fatal("it is not abandoned")
+	}
+	return k, p, h, func() {
+		t.Helper()
+		if n, phase := pool.Lent(), PhaseOf(&read.Record); n != 0 || phase != Done {
+			t.Errorf("%d buffers are lent, and the read is %v", n, phase)
+		}
+		k.atRest(p)
+		if read.failure != deadlineFailure {
+			t.Errorf("it ends with %+v", read.failure)
+		}
+	}
+}
+
+// reportsData ends the read of no bytes that is inside.
+func reportsData(k *nativeKernel, p *Port, h *Handle) {
+	k.end(h, in, 0, 0)
+	edgeOf(p, k.events[0])
+	k.events = nil
+}

@@ -59,6 +59,10 @@ var mutantsOfRing = []mutant{
 		{"append(s.unused, uint8(number))", "append(s.unused, uint8(number), uint8(number))"}}},
 	{"GroupGetsWhatIsLent", "pool.go", []edit{
 		{"\t\tk.made--\n\t\tk.provide(b)", "\t\tk.made--\n\t\tk.provide(b)\n\t\tk.count++\n\t\tk.made++\n\t\tb.next, k.free = k.free, b"}}},
+	{"ClosedReadTakesABuffer", "apply.go", []edit{
+		{" || h.doom(in) != nil", ""}}},
+	{"TimedOutReadWaitsForAConnect", "apply.go", []edit{
+		{"h.state&connecting != 0 || h.doom", "h.doom"}}},
 	{"CloseLeavesWritesInside", "close.go", []edit{
 		{"\tinside = l.abandon(out) || inside\n", ""}}},
 	{"ShutdownLeavesReadsInside", "close.go", []edit{
