@@ -72,6 +72,23 @@ func TestNativeEndBesideAnother(t *testing.T) {
 	k.atRest(p)
 }
 
+// A write that has sent a part, and then finds that nobody reads, has not succeeded. Nothing behind it
+// is sent.
+func TestNativeBrokenPipeBehindAPart(t *testing.T) {
+	k, p, h := newNative(t)
+	write, behind := newOperation(backend.Write, h, 8), newOperation(backend.CloseWrite, h, 0)
+	p.Submit([]Operation{write, behind}, false)
+	k.end(h, out, 3, syscall.EPIPE)
+	if got := p.Next(context.Background()); got != Operation(write) {
+		t.Fatalf("dequeued %v", got)
+	}
+	if n, f, _ := Outcome(&write.Record); n != 3 || f == nil || f.Errno != syscall.EPIPE {
+		t.Errorf("ended with %d and %+v", n, f)
+	}
+	endsLike(t, p, behind, abortedFailure)
+	k.atRest(p)
+}
+
 // endsLike checks that o is the next that ends, with no bytes and that failure or errno.
 func endsLike(t *testing.T, p *Port, o *operation, want *Failure) {
 	t.Helper()

@@ -30,7 +30,7 @@ type callResult struct {
 
 // isTransfer reports whether the call moved bytes and that ended the operation.
 func (r *callResult) isTransfer() bool {
-	return r.n > 0 && r.verdict <= endedAndExhausted && r.failure == nil
+	return r.n > 0 && r.verdict <= endedAndExhausted && r.failure == nil && !r.gone
 }
 
 // systemFailure returns the result of a call that ended its operation with an errno. The
