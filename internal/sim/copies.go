@@ -64,9 +64,10 @@ func (u *use) delist() {
 	}
 }
 
-// copiesBy reports whether u is a half of a copy that makes calls of that kind.
-func (u *use) copiesBy(kind backend.Kind) bool {
-	return u.kind == backend.CopyIn && kind == backend.Read || u.kind == backend.Copy && kind == backend.Write
+// callsBy reports whether u is a half of a copy, or a poll, that makes calls of that kind.
+func (u *use) callsBy(kind backend.Kind) bool {
+	return u.kind == backend.CopyIn && kind == backend.Read || u.kind == backend.Copy && kind == backend.Write ||
+		u.kind == backend.PollIn && kind == backend.Read && u.op.world.kernel.ring != nil // with a read of no bytes
 }
 
 // takes records that the half in of u has taken bytes.

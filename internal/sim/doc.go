@@ -44,7 +44,9 @@
 //   - When all sleep, an operation may be left that was to be abandoned, if the ring has not heard
 //     that: the engine asks once more after a while.
 //
-// Polls, layers, and control messages are not among these worlds.
+// A layer gives the ring a write or a part of it, and owes the rest or not (layers_ring.go). There are
+// no files in these worlds, since no kernel performs their operations, and no descriptors of another
+// owner.
 //
 // # Other worlds
 //

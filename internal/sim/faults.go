@@ -101,6 +101,7 @@ const (
 	endedInAbandon     // the event of an operation comes before that call returns
 	abandonNotHeard    // the ring is busy with it just now
 	endedAllTheSame    // an abandoned operation has a result
+	sentInPieces       // a write has sent a part, and goes on inside
 	countTooLow        // an abandoned write has moved bytes that its result does not count
 	acceptedAhead      // a Start returns a connection that was accepted before
 	endedByAcceptAhead // an accept ends in the call of AcceptAhead
@@ -136,14 +137,14 @@ func (f fault) on(s semantics) bool {
 	return true
 }
 
-// onRing reports whether a ring has such a fault. Its worlds have no files, polls
-// and layers, and none is busy.
+// onRing reports whether a ring has such a fault. Its worlds have no files, and none
+// is busy.
 func (f fault) onRing() bool {
 	switch f {
 	case spuriousEvent, duplicatedEvent, lateEdge, interruptedConnect, keptBusy, triedInVain:
 		return false
 	}
-	return f < functionPanics || f == copyLost || f == sameSocket || f >= endedInStart
+	return f < functionPanics || f == copyLost || f == sameSocket || f == owesBytes || f >= endedInStart
 }
 
 var faultNames = [faults]string{
@@ -169,7 +170,7 @@ var faultNames = [faults]string{
 	"extra Write event", "Write before Read", "EV_EOF with data left", "EV_EOF with fflags",
 	"EV_EOF of our half close", "EV_ERROR among events", "flags echoed", "woken by EVFILT_USER", "woken by a pipe", "pipe full",
 	"ended in Start", "ended before Start returns", "both directions ended in one event", "abandoned too late", "ended before Abandon returns", "abandon not heard",
-	"abandoned and ended all the same", "count of a write too low", "accepted ahead", "ended in AcceptAhead", "no group of buffers",
+	"abandoned and ended all the same", "write in pieces", "count of a write too low", "accepted ahead", "ended in AcceptAhead", "no group of buffers",
 	"empty group", "buffer selected", "buffer selected for nothing",
 }
 

@@ -18,6 +18,9 @@ type layer struct {
 	inside [2]bool
 	has    []byte // of a write from a file: what was given last
 	owed   []byte // taken from the write under way and not sent; if that ends, they are dropped
+	begun  []byte // what a ring is to send
+	lost   bool   // the ring has abandoned that, and does not tell what it has sent
+	torn   bool   // and so nobody knows
 	closed int
 }
 
@@ -85,16 +88,6 @@ func (l *layer) CloseWrite() error {
 		return errno
 	}
 	return nil
-}
-
-func (l *layer) Begin([]byte, bool) (data []byte, n int, err error) {
-	l.w.fail("Begin on a kernel of readiness")
-	return nil, 0, nil
-}
-
-func (l *layer) Ended(int, bool) (n int, owes bool) {
-	l.w.fail("Ended on a kernel of readiness")
-	return 0, false
 }
 
 func (l *layer) Close() {

@@ -63,6 +63,12 @@ var mutantsOfRing = []mutant{
 		{" || h.doom(in) != nil", ""}}},
 	{"TimedOutReadWaitsForAConnect", "apply.go", []edit{
 		{"h.state&connecting != 0 || h.doom", "h.doom"}}},
+	{"BrokenPipeBehindAPiece", "perform.go", []edit{
+		{" && !r.gone", ""}}},
+	{"UnknownCountTakenForNone", "layer.go", []edit{
+		{"layer.Ended(n, errno != 0 && class == backend.Again)", "layer.Ended(n, false)"}}},
+	{"CopyTakesOutOfTurn", "native.go", []edit{
+		{"if c := copyingOf(s.op); c.readable {", "if c := copyingOf(s.op); c != nil {"}}},
 	{"CloseLeavesWritesInside", "close.go", []edit{
 		{"\tinside = l.abandon(out) || inside\n", ""}}},
 	{"ShutdownLeavesReadsInside", "close.go", []edit{

@@ -1,18 +1,16 @@
 package sim
 
-import "github.com/completionport/completion/internal/backend"
-
 // ringPlan is how a ring behaves.
 type ringPlan struct {
 	once    bool // it reports a reset to one operation only
-	exact   bool // it knows that a write which was abandoned has moved nothing
+	exact   bool // it sends a write at once, and so knows that one which was abandoned has moved nothing
 	selects bool // it selects the buffers of pooled reads
 }
 
 // selectedPool is the smallest limit of a pool whose buffers are selected.
 const selectedPool = 32
 
-// addRing says how the ring behaves. A plan of a ring has no files, polls and layers.
+// addRing says how the ring behaves. A plan of a ring has no files.
 func (p *plan) addRing(c *choices) {
 	p.ring = ringPlan{once: c.pick(2) == 0, exact: c.pick(2) == 0, selects: c.pick(2) == 1}
 	for i := range p.pools {
@@ -42,7 +40,7 @@ func (p *plan) addRingMail(c *choices) {
 	}
 }
 
-// addRingCopies puts copies in the place of some reads, writes and posts.
+// addRingCopies puts copies and polls in the place of some reads, writes and posts.
 func (p *plan) addRingCopies(c *choices) {
 	more := max(1+c.pick(3)-p.streams, 0)
 	p.streams, p.descriptors = p.streams+more, p.descriptors+more
@@ -50,13 +48,11 @@ func (p *plan) addRingCopies(c *choices) {
 	for _, script := range p.actors {
 		for i := range script {
 			for j := range script[i].ops {
-				if o := &script[i].ops[j]; c.pick(3) > 0 {
-					o.copyOrPoll(c)
-					if o.kind == backend.PollIn || o.kind == backend.PollOut {
-						o.kind, o.to, o.watched = backend.Copy, c.pick(4), false
-					}
+				if c.pick(3) > 0 {
+					script[i].ops[j].copyOrPoll(c)
 				}
 			}
 		}
 	}
+	p.layered = c.pick(4)
 }

@@ -10,6 +10,7 @@ import (
 
 var (
 	_ backend.Native      = (*ring)(nil)
+	_ backend.Prober      = (*ring)(nil)
 	_ backend.ReportsOnce = (*onceRing)(nil)
 	_ backend.Selector    = (*selectingRing)(nil)
 )
@@ -41,6 +42,7 @@ type begun struct {
 	unheard   bool   // the last time it was not heard
 	ended     bool
 	told      bool // by an event, or by a call
+	sent      int  // bytes of a write that goes on
 	n         int
 	errno     syscall.Errno
 	number    int // of the buffer that it has taken, or -1
@@ -127,6 +129,10 @@ func (r *ring) Start(fd int, kind backend.Kind, data []byte, to *backend.Address
 		return n, errno, false
 	case kind == backend.Read && len(data) > 0:
 		r.w.checkRead(u, s, data)
+	case u.isPoll() && len(data) > 0:
+		r.w.fail("%v is to move something", u)
+	case kind == backend.PollOut:
+		r.w.checkAborted(u, s)
 	case kind == backend.Write:
 		r.w.checkWrite(u, s, data)
 		b.was = bytes.Clone(data)
@@ -233,6 +239,12 @@ func (w *world) mayEndEarly(u *use) bool {
 	return u.cancelTried || u.earliest <= w.kernel.now || w.closeTried || w.shutTried || u.op.conn.closeTried
 }
 
+// Probe is not called: a poll is started.
+func (r *ring) Probe(fd int, _ backend.Kind) bool {
+	r.w.fail("descriptor %d is probed", fd)
+	return false
+}
+
 func (r *ring) AcceptAhead(fd, n int) (ended bool) {
 	b := r.about(fd, backend.Accept, "accept ahead")
 	if b == nil {
@@ -262,7 +274,7 @@ func (r *ring) canEnd(b *begun) bool {
 		return s.phase != pending
 	case backend.Write:
 		return s.phase != pending && (s.phase != connected || s.gone || s.errno != 0 || s.shut || s.nobody || s.room(r.k.capacity) > 0)
-	case backend.Send:
+	case backend.Send, backend.PollOut:
 		return r.k.mask(s)&backend.Writable != 0
 	}
 	return r.k.mask(s)&backend.Readable != 0
@@ -282,6 +294,9 @@ func (r *ring) ripe() (list []*begun) {
 func (r *ring) endOne() {
 	list := r.ripe()
 	b := list[r.w.schedule.pick(len(list))]
+	if r.sendsAPiece(b) {
+		return
+	}
 	r.take(b)
 	r.end(b)
 	r.results = append(r.results, b)

@@ -24,6 +24,9 @@ func (r *ring) end(b *begun) {
 	if b.kind == backend.Read && b.errno == syscall.EPIPE {
 		b.use.sawEnd = true // a reset behind the end of the stream, which a Native kernel may report as that
 	}
+	if b.use.isPoll() && (b.errno == 0 || b.errno != errCanceled && b.errno != syscall.EINTR) {
+		b.use.ready = true // a call would not wait, be it since it would fail
+	}
 	if !r.plan.once && s.gone { // each operation is told
 		s.errno = s.why
 	}
@@ -41,7 +44,8 @@ func (r *ring) perform(b *begun) {
 		b.errno = r.k.outcome(s, b.use)
 	case b.kind == backend.Write:
 		r.checkUnchanged(b)
-		b.n, b.errno = r.k.send(s, part{b.use, b.data})
+		b.n, b.errno = r.k.send(s, part{b.use, b.data[b.sent:]})
+		b.n += b.sent
 	case b.message != nil:
 		b.n, b.errno = r.endMessage(b)
 	case b.group != nil:
@@ -97,12 +101,16 @@ func (r *ring) cutOff(b *begun) {
 		return
 	}
 	r.checkUnchanged(b)
+	b.n = b.sent
 	if r.plan.exact {
 		b.errno = r.k.refuse(s, u, syscall.EAGAIN)
 		return
 	}
 	if s.phase == connected && !s.shut && !s.gone && s.errno == 0 && !s.nobody && u.half == nil {
 		r.sendSome(b)
+	}
+	if s.layer != nil {
+		s.layer.lost = true
 	}
 	u.cut = true // the engine can't know that it has moved nothing
 	r.k.refuse(s, u, b.errno)
@@ -111,17 +119,35 @@ func (r *ring) cutOff(b *begun) {
 // sendSome moves a part of a write that is abandoned.
 func (r *ring) sendSome(b *begun) {
 	s, u := b.socket, b.use
-	n := r.w.schedule.pick(min(s.room(r.k.capacity), len(b.data)) + 1)
+	rest := b.data[b.sent:]
+	n := r.w.schedule.pick(min(s.room(r.k.capacity), len(rest)) + 1)
 	if n == 0 {
 		return
 	}
-	if r.w.schedule.pick(2) == 0 {
-		b.n = r.k.deliverParts(s, []part{{u, b.data}}, n)
+	if s.layer == nil && r.w.schedule.pick(2) == 0 {
+		b.n += r.k.deliverParts(s, []part{{u, rest}}, n)
 		return
 	}
 	r.w.fired[countTooLow]++
-	r.k.deliver(s, b.data[:n])
+	r.k.deliver(s, rest[:n])
 	s.untold += n
+}
+
+// sendsAPiece lets a ring that is not exact send a part of a write, which stays inside. It reports
+// whether it did.
+func (r *ring) sendsAPiece(b *begun) bool {
+	s, rest := b.socket, b.data[b.sent:]
+	if r.plan.exact || b.kind != backend.Write || b.abandoned || s.layer != nil || s.phase != connected || s.shut || s.gone || s.errno != 0 || s.nobody {
+		return false
+	}
+	most := min(s.room(r.k.capacity), len(rest)-1)
+	if most < 1 || r.w.schedule.pick(3) < 2 {
+		return false
+	}
+	r.checkUnchanged(b)
+	r.w.fired[sentInPieces]++
+	b.sent += r.k.deliverParts(s, []part{{b.use, rest}}, 1+r.w.schedule.pick(most))
+	return true
 }
 
 // harvest takes results out, as events.

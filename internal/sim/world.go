@@ -290,7 +290,7 @@ func (w *world) caller(s *socket, kind backend.Kind) *use {
 		}
 		found = u
 	}
-	if found == nil || found.kind != kind && !found.copiesBy(kind) {
+	if found == nil || found.kind != kind && !found.callsBy(kind) {
 		w.fail("a %v on socket %d, where no such operation is calling", kind, s.number)
 		return nil
 	}
