@@ -193,6 +193,11 @@ func (s *Scheduler) Drain(done func() bool) {
 	}
 	w := &Waiter{scheduler: s, want: AllEnds}
 	s.leader = w
+	if s.work.InFlight() == 0 {
+		// Nothing will end any more, and nobody hands the lead on: who waits for items does so in
+		// vain, and done may wait for what it does then.
+		s.WakeAll()
+	}
 	for !done() {
 		switch {
 		case len(s.pending) > 0:

@@ -69,6 +69,8 @@ var mutantsOfRing = []mutant{
 		{"layer.Ended(n, errno != 0 && class == backend.Again)", "layer.Ended(n, false)"}}},
 	{"CopyTakesOutOfTurn", "native.go", []edit{
 		{"if c := copyingOf(s.op); c.readable {", "if c := copyingOf(s.op); c != nil {"}}},
+	{"DrainLeavesWaitersAsleep", "scheduler/poll.go", []edit{
+		{"if s.work.InFlight() == 0 {\n\t\t// Nothing", "if s.work.InFlight() < 0 {\n\t\t// Nothing"}}},
 	{"CloseLeavesWritesInside", "close.go", []edit{
 		{"\tinside = l.abandon(out) || inside\n", ""}}},
 	{"ShutdownLeavesReadsInside", "close.go", []edit{
