@@ -144,7 +144,7 @@ func (h *locked) endDoomed(d direction) (more bool) {
 		} else {
 			h.complete(s, f)
 		}
-		if f == abortedFailure && h.state&broken == 0 { // that was the last to abort
+		if f == abortedFailure && h.state&(broken|failed) == 0 { // that was the last to abort
 			return false
 		}
 	}

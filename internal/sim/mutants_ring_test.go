@@ -71,6 +71,8 @@ var mutantsOfRing = []mutant{
 		{"if c := copyingOf(s.op); c.readable {", "if c := copyingOf(s.op); c != nil {"}}},
 	{"DrainLeavesWaitersAsleep", "scheduler/poll.go", []edit{
 		{"if s.work.InFlight() == 0 {\n\t\t// Nothing", "if s.work.InFlight() < 0 {\n\t\t// Nothing"}}},
+	{"AbortedConnectFailsOneRead", "complete.go", []edit{
+		{"h.state&(broken|failed) == 0 { // that", "h.state&broken == 0 { // that"}}},
 	{"CloseLeavesWritesInside", "close.go", []edit{
 		{"\tinside = l.abandon(out) || inside\n", ""}}},
 	{"ShutdownLeavesReadsInside", "close.go", []edit{
