@@ -146,7 +146,7 @@ func (h *locked) performable(d direction) *Slot {
 			}
 			continue
 		case d == in && h.state&connecting != 0:
-			return nil
+			return h.waitForConnect(s)
 		case (s.flags&vacant != 0 || s.kind == backend.Connect) && h.endUncalled(d, s):
 			continue
 		case s.isUnasked(h.port), s.kind == backend.CloseWrite && h.state&layered == 0: // needs no room: it never blocks
@@ -167,6 +167,15 @@ func (h *locked) performable(d direction) *Slot {
 		}
 		return s
 	}
+}
+
+// waitForConnect is called for the head s, which waits for a connect, and returns nil. A buffer that
+// is reserved for s goes to others meanwhile: the connect may take long.
+func (h *locked) waitForConnect(s *Slot) *Slot {
+	if h.latch[in]&wantsBuffer != 0 {
+		h.stopWaiting(s.record())
+	}
+	return nil
 }
 
 // endRefusedConnect completes a first connect that must not reach the kernel, and waits behind an

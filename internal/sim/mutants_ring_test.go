@@ -73,6 +73,8 @@ var mutantsOfRing = []mutant{
 		{"if s.work.InFlight() == 0 {\n\t\t// Nothing", "if s.work.InFlight() < 0 {\n\t\t// Nothing"}}},
 	{"AbortedConnectFailsOneRead", "complete.go", []edit{
 		{"h.state&(broken|failed) == 0 { // that", "h.state&broken == 0 { // that"}}},
+	{"BufferReservedDuringAConnect", "direction.go", []edit{
+		{"\t\th.stopWaiting(s.record())\n", ""}}},
 	{"CloseLeavesWritesInside", "close.go", []edit{
 		{"\tinside = l.abandon(out) || inside\n", ""}}},
 	{"ShutdownLeavesReadsInside", "close.go", []edit{
