@@ -201,7 +201,8 @@ func (w *world) fromConnect(u *use, code core.Code) bool {
 	if u.half != nil && u.moved == 0 && w.fromConnect(u.half, code) {
 		return true
 	}
-	if u.socket == nil || !u.socket.late || u.moved > 0 {
+	// What was inside a ring when a connect began may move bytes although the connect is abandoned.
+	if u.socket == nil || !u.socket.late || u.moved > 0 && w.kernel.ring == nil {
 		return false
 	}
 	for _, v := range u.socket.uses {
