@@ -76,7 +76,7 @@ var mutantsOfRing = []mutant{
 	{"BufferReservedDuringAConnect", "direction.go", []edit{
 		{"\t\th.stopWaiting(s.record())\n", ""}}},
 	{"CloseLeavesWritesInside", "close.go", []edit{
-		{"\tinside = l.abandon(out) || inside\n", ""}}},
+		{"l.abandon(out) || inside ||", "inside ||"}}},
 	{"ShutdownLeavesReadsInside", "close.go", []edit{
 		{"\tl.listInside(in)\n", ""}}},
 }
