@@ -151,13 +151,11 @@ func sendPart(fd int, messages []backend.Message) (int, syscall.Errno) {
 
 // ReadControl is ReadV with what accompanies the bytes.
 func (k *Kernel) ReadControl(fd int, parts [][]byte, c *backend.Control) (n int, errno syscall.Errno) {
-	for range readsAtMost {
-		n, errno = readControl(fd, parts, c)
-		if errno != unix.EAGAIN || !k.mayBeAtUrgent(fd) || !readable(fd) {
-			break
-		}
-	}
-	if errno == unix.ENOTSOCK {
+	n, errno = readControl(fd, parts, c)
+	switch {
+	case errno == unix.EAGAIN && k.mayBeAtUrgent(fd):
+		return readBehindUrgent(fd, func() (int, syscall.Errno) { return readControl(fd, parts, c) })
+	case errno == unix.ENOTSOCK:
 		return readStreamV(fd, parts)
 	}
 	return n, errno

@@ -2,7 +2,6 @@ package sys
 
 import (
 	"math"
-	"sync/atomic"
 	"syscall"
 	"unsafe"
 
@@ -14,55 +13,28 @@ import (
 // size that saves more time than it costs. Longer calls would hold up the scheduler.
 const rawLimit = 64 << 10
 
-// Read is recv(2).
-//
-// Where urgent data begins, TCP returns EAGAIN to a thread with a signal pending, even if
-// there is more to read, and Go's runtime sends signals all the time. So where urgent data
-// may have been, Read accepts EAGAIN only if poll(2) finds nothing to read, and otherwise
-// reads again. Each repetition takes another signal. The number of repetitions is limited,
-// in case a kernel has another reason for EAGAIN.
+// Read is recv(2), and as said at readBehindUrgent.
 func (k *Kernel) Read(fd int, p []byte) (n int, errno syscall.Errno) {
-	for range readsAtMost {
-		n, errno = read(fd, p)
-		if errno != unix.EAGAIN || !k.mayBeAtUrgent(fd) || !readable(fd) {
-			break
-		}
-	}
-	if errno == unix.ENOTSOCK {
+	n, errno = read(fd, p)
+	switch {
+	case errno == unix.EAGAIN && k.mayBeAtUrgent(fd):
+		return readBehindUrgent(fd, func() (int, syscall.Errno) { return read(fd, p) })
+	case errno == unix.ENOTSOCK:
 		return readStream(fd, p)
 	}
 	return n, errno
 }
 
-const readsAtMost = 1000
-
 // ReadV is Read, by recvmsg(2).
 func (k *Kernel) ReadV(fd int, parts [][]byte) (n int, errno syscall.Errno) {
-	for range readsAtMost {
-		n, errno = readV(fd, parts)
-		if errno != unix.EAGAIN || !k.mayBeAtUrgent(fd) || !readable(fd) {
-			break
-		}
-	}
-	if errno == unix.ENOTSOCK {
+	n, errno = readV(fd, parts)
+	switch {
+	case errno == unix.EAGAIN && k.mayBeAtUrgent(fd):
+		return readBehindUrgent(fd, func() (int, syscall.Errno) { return readV(fd, parts) })
+	case errno == unix.ENOTSOCK:
 		return readStreamV(fd, parts)
 	}
 	return n, errno
-}
-
-// mayBeAtUrgent reports whether a read may begin where urgent data was. For a shared socket
-// there may have been no event: another owner may have received the urgent byte with
-// MSG_OOB, and then EPOLLPRI is not reported any more.
-func (k *Kernel) mayBeAtUrgent(fd int) bool { return urgent.Load() || k.shared.has(fd) }
-
-// urgent is set once an event of any socket has reported urgent data.
-var urgent atomic.Bool
-
-// SawUrgent is called when an event reports urgent data, before the data is read.
-func SawUrgent() {
-	if !urgent.Load() {
-		urgent.Store(true)
-	}
 }
 
 // read is recv(2) with MSG_DONTWAIT: others that share the socket may have cleared

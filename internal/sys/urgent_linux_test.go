@@ -18,7 +18,7 @@ import (
 func TestReadAtUrgentDataUnderSignals(t *testing.T) {
 	reader, writer := pairOfTCP(t)
 	defer urgent.Store(urgent.Swap(true)) // as SawUrgent
-	readBehindUrgent(t, &Kernel{}, reader, writer, false)
+	everyReadBehindUrgent(t, &Kernel{}, reader, writer, false)
 }
 
 // Of an adopted socket no event may tell: who had it before has received the urgent
@@ -36,12 +36,12 @@ func TestReadOfAdoptedBehindUrgentData(t *testing.T) {
 	if !kernel.mayBeAtUrgent(reader) {
 		t.Error("its EAGAIN is believed")
 	}
-	readBehindUrgent(t, kernel, reader, descriptorOf(t, b), true)
+	everyReadBehindUrgent(t, kernel, reader, descriptorOf(t, b), true)
 }
 
-// readBehindUrgent sends urgent data, receives the urgent byte if take says so, and
+// everyReadBehindUrgent sends urgent data, receives the urgent byte if take says so, and
 // reads what is behind it.
-func readBehindUrgent(t *testing.T, kernel *Kernel, reader, writer int, take bool) {
+func everyReadBehindUrgent(t *testing.T, kernel *Kernel, reader, writer int, take bool) {
 	t.Helper()
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
