@@ -78,11 +78,7 @@ func TestMutantsOfNative(t *testing.T) {
 	if err != nil {
 		t.Skip("no go command: mutants can't be compiled")
 	}
-	list := mutantsOfNative
-	if !*allMutants {
-		list = list[:1]
-	}
-	for _, m := range list {
+	for _, m := range chosen(mutantsOfNative, mutantsOfNative[0]) {
 		source(t, m)
 		begin := time.Now()
 		how, caught := m.tryNative(t.Context(), goTool, t.TempDir())
@@ -105,7 +101,7 @@ func TestMutantsOfScheduler(t *testing.T) {
 	if err != nil {
 		t.Skip("no go command: mutants can't be compiled")
 	}
-	list := mutantsOfScheduler
+	list := slices.Clone(mutantsOfScheduler)
 	for _, m := range mutants {
 		if slices.Contains(caughtAlone, m.name) {
 			list = append(list, m)
@@ -114,10 +110,7 @@ func TestMutantsOfScheduler(t *testing.T) {
 	if len(list) != len(mutantsOfScheduler)+len(caughtAlone) {
 		t.Error("caughtAlone names a mutant that is not there")
 	}
-	if !*allMutants {
-		list = list[:1]
-	}
-	for _, m := range list {
+	for _, m := range chosen(list, list[0]) {
 		source(t, m)
 		how, caught := m.tryPackage(t.Context(), goTool, t.TempDir(), "../scheduler", "-test.run=^TestSchedules$", "-schedules=100000", "-test.timeout=5m")
 		if caught {

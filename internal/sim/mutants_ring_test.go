@@ -90,17 +90,8 @@ func TestMutantsOfRing(t *testing.T) {
 	if err != nil {
 		t.Skip("no go command: mutants can't be compiled")
 	}
-	list := mutantsOfRing
-	if !*allMutants {
-		list = list[:1]
-	}
-	for _, m := range mutantsOfRing {
-		if m.name == *oneMutant {
-			list = []mutant{m}
-		}
-	}
 	kept := readRegressions(t, nativeList)
-	for _, m := range list {
+	for _, m := range chosen(mutantsOfRing, mutantsOfRing[0]) {
 		source(t, m)
 		begin := time.Now()
 		how, caught := m.tryOn(t.Context(), goTool, t.TempDir(), kept, "Native")

@@ -71,6 +71,24 @@ func TestMutantsApply(t *testing.T) {
 	}
 }
 
+// chosen are those of a list that the flags ask for: one by its name, all, a third of all,
+// and otherwise few.
+func chosen(all []mutant, few ...mutant) []mutant {
+	switch {
+	case *oneMutant != "":
+		return slices.DeleteFunc(slices.Clone(all), func(m mutant) bool { return m.name != *oneMutant })
+	case !*allMutants:
+		return few
+	case *third == 0:
+		return all
+	}
+	var part []mutant
+	for i := *third - 1; i < len(all); i += 3 {
+		part = append(part, all[i])
+	}
+	return part
+}
+
 // TestMutants: every mutant is caught. Without -sim.mutants only a few are
 // tried.
 func TestMutants(t *testing.T) {
@@ -81,22 +99,7 @@ func TestMutants(t *testing.T) {
 	if err != nil {
 		t.Skip("no go command: mutants can't be compiled")
 	}
-	list := slices.Concat(mutants, mutantsOfKqueue)
-	if !*allMutants {
-		list = nil
-		for i := 0; i < len(mutants); i += len(mutants)/2 + 1 {
-			list = append(list, mutants[i])
-		}
-		list = append(list, mutantsOfKqueue[0])
-	}
-	if *oneMutant != "" {
-		list = nil
-		for _, m := range slices.Concat(mutants, mutantsOfKqueue) {
-			if m.name == *oneMutant {
-				list = append(list, m)
-			}
-		}
-	}
+	list := chosen(slices.Concat(mutants, mutantsOfKqueue), mutants[0], mutants[len(mutants)/2+1], mutantsOfKqueue[0])
 	kept := regressions(t)
 	var (
 		wg   sync.WaitGroup

@@ -20,6 +20,7 @@ var (
 	soak       = flag.Bool("sim.soak", false, "run until stopped, or a schedule fails (with -timeout 0)")
 	backendIs  = flag.String("sim.backend", "", "run schedules of this backend only: epoll or kqueue")
 	allMutants = flag.Bool("sim.mutants", false, "try all mutants, not only a few")
+	third      = flag.Int("sim.third", 0, "with -sim.mutants: try only the first, second or third third of them: 1, 2 or 3")
 	oneMutant  = flag.String("sim.try", "", "try the mutant of this name")
 	isMutant   = flag.Bool("sim.mutant", false, "only say whether a schedule fails, and how many it took")
 )
