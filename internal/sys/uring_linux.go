@@ -196,6 +196,9 @@ func setupUring(o UringOptions) (int, *uringParams, error) {
 	}
 }
 
+// registerProbe is IORING_REGISTER_PROBE.
+const registerProbe = 8
+
 // probe returns an error unless the kernel has all operations.
 func (u *Uring) probe() error {
 	const count = UringRecv + 1
@@ -209,7 +212,6 @@ func (u *Uring) probe() error {
 			_     uint32
 		}
 	}
-	const registerProbe = 8
 	_, _, errno := unix.Syscall6(unix.SYS_IO_URING_REGISTER, uintptr(u.FD), registerProbe, uintptr(unsafe.Pointer(&about)), count, 0, 0)
 	if errno != 0 {
 		return os.NewSyscallError("io_uring_register", errno)
@@ -257,6 +259,14 @@ func mapUring(fd int, at int64, size int) ([]byte, error) {
 	}
 	unix.Madvise(m, unix.MADV_DONTFORK)
 	return m, nil
+}
+
+// Settle returns when the kernel refers no more to the files of requests whose results are there.
+// It drops these references after it has stored the results, with the lock of the ring held
+// throughout. Settle takes and releases this lock: it is io_uring_register(2) with arguments that
+// fail behind it. Linux 5.11 drops the references without the lock.
+func (u *Uring) Settle() {
+	unix.Syscall6(unix.SYS_IO_URING_REGISTER, uintptr(u.FD), registerProbe, 0, 0, 0, 0)
 }
 
 // Enter is io_uring_enter(2): it submits up to so many entries.

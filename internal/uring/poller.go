@@ -45,7 +45,17 @@ func (p *Poller) Arm(fd int, generation uint32) syscall.Errno {
 }
 
 // Disarm removes the entry of fd. Nothing of fd is inside the kernel any more.
-func (p *Poller) Disarm(fd int) { p.sockets.Set(fd, nil) }
+//
+// A request refers to the socket until a little later than its result is there. A socket that
+// has an address must be closed for good when Close has returned, since the address may be
+// needed again at once. So Disarm waits until the kernel has let go of it, with a call. For
+// connections it does not: their end reaches the peer some microseconds later.
+func (p *Poller) Disarm(fd int) {
+	if p.sockets.Get(fd).hasAddress() {
+		p.queue.ring.Settle()
+	}
+	p.sockets.Set(fd, nil)
+}
 
 // SetTimeout sets the time until which the next waits may last.
 func (p *Poller) SetTimeout(until int64) {

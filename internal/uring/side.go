@@ -53,6 +53,17 @@ func (s *socket) side(kind backend.Kind) *side {
 	return out
 }
 
+// hasAddress reports whether the requests may have been those of a listener, of a datagram socket
+// or of a connect.
+func (s *socket) hasAddress() bool {
+	if s == nil {
+		return false
+	}
+	out := s.out.Load()
+	return s.in.count > 0 && s.in.kind != backend.Read ||
+		out != nil && out.count > 0 && out.kind != backend.Write
+}
+
 // A token has the descriptor in its lower half, and in the upper one a count, the direction
 // and what the result is of.
 const (
