@@ -56,7 +56,18 @@ func isPipeName(path string) bool {
 	machine, rest, found := strings.Cut(rest, `\`)
 	const pipe = `pipe\`
 	return ok && found && machine != "" && !strings.ContainsAny(rest, "/\x00") &&
-		len(rest) > len(pipe) && strings.EqualFold(rest[:len(pipe)], pipe)
+		len(rest) > len(pipe) && strings.EqualFold(rest[:len(pipe)], pipe) && !hasDots(rest)
+}
+
+// hasDots reports whether a part of a path has only dots, and perhaps spaces, which the system may
+// drop: \\.\pipe\..\C:\file is the path of a file.
+func hasDots(path string) bool {
+	for part := range strings.SplitSeq(path, `\`) {
+		if part != "" && strings.Trim(part, ". ") == "" {
+			return true
+		}
+	}
+	return false
 }
 
 func (c ListenConfig) listenPipe(port *Port, name string) (*Listener, error) {

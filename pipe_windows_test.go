@@ -138,7 +138,8 @@ func TestPipeUnsupported(t *testing.T) {
 
 func TestPipeNames(t *testing.T) {
 	p := openPort(t)
-	for _, name := range []string{"", `C:\x`, `\\.\pipe\`, `\\.\pip\x`, `\\pipe\x`, `\\.\pipe\a/b`, `pipe\x`, "\\\\.\\pipe\\a\x00"} {
+	for _, name := range []string{"", `C:\x`, `\\.\pipe\`, `\\.\pip\x`, `\\pipe\x`, `\\.\pipe\a/b`, `pipe\x`, "\\\\.\\pipe\\a\x00",
+		`\\.\pipe\.`, `\\.\pipe\..`, `\\.\pipe\a\.. `} {
 		_, err := p.Listen("pipe", name)
 		_, err2 := p.Dial(t.Context(), "pipe", name)
 		var bad *net.AddrError
@@ -149,6 +150,24 @@ func TestPipeNames(t *testing.T) {
 	_, err := p.Dial(t.Context(), "pipe", pipeName())
 	if !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("no such pipe: %v", err)
+	}
+}
+
+// The system drops dots from a path that begins as that of a pipe. A Dial opens no file.
+func TestPipeNameOfAFile(t *testing.T) {
+	p := openPort(t)
+	path, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{`\\.\pipe\..\` + path, `\\.\pipe\a\..\..\` + path} {
+		if _, err := os.Stat(name); err != nil {
+			t.Fatalf("it is not the path of a file: %v", err)
+		}
+		var bad *net.AddrError
+		if _, err := p.Dial(t.Context(), "pipe", name); !errors.As(err, &bad) {
+			t.Errorf("%q: %v", name, err)
+		}
 	}
 }
 
