@@ -180,6 +180,31 @@ func TestNativeReadAtIsNotTaken(t *testing.T) {
 	k.restsAfter(p, calls)
 }
 
+// What the kernel does not take does not wait for the work pool if it was cancelled in that call, or its
+// file was closed.
+func TestNativeReadAtIsNotTakenAndMustEnd(t *testing.T) {
+	for _, closes := range []bool{false, true} {
+		k, p, calls, h := newReading(t)
+		p.workPool.workers = p.workPool.limit // none has time
+		r, want := newReadAt(t, h), (*Failure)(nil)
+		r.toRead = func() (error, bool) {
+			if want = canceledFailure; closes {
+				want = fileClosedFailure
+				h.Close()
+			} else if !p.Cancel(r) {
+				t.Error("it can't be cancelled")
+			}
+			return nil, false
+		}
+		p.Submit([]Operation{r}, false)
+		if s := p.Stats(); s.Queued != 1 {
+			t.Fatalf("it waits: %+v", s)
+		}
+		r.ends(t, p, 0, want)
+		k.restsAfter(p, calls)
+	}
+}
+
 // The event may be served before the call has returned: then the goroutine in that call goes on,
 // and the file stays open until then, whoever closes it.
 func TestNativeReadAtEndsBeforeTheCallReturns(t *testing.T) {

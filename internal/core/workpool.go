@@ -119,9 +119,15 @@ func (h *locked) callInstead(s *Slot) {
 	handle.port.start(func() { handle.port.workPool.call(handle, s, Call{}) })
 }
 
-// leaveToPool makes s, which is Calling, wait for a goroutine again. It returns false.
-func (h *locked) leaveToPool(s *Slot) bool {
+// leaveToPool makes s, which is Calling, wait for a goroutine again, or completes it: an intent that
+// came during the call has not ended it. It reports whether it has ended.
+func (h *locked) leaveToPool(s *Slot) (hasEnded bool) {
 	h.users--
+	if i := h.intentOf(s); i != noIntent {
+		h.complete(s, i.failure())
+		h.offerNext()
+		return true
+	}
 	s.enter(Queued)
 	if s.flags&pooled != 0 {
 		// Others may wait for a buffer ahead of it by now.
@@ -143,17 +149,11 @@ func (h *locked) try(s *Slot) (hasEnded bool) {
 	if !ok {
 		h.counts.wouldBlocks++
 	}
-	switch i := h.intentOf(s); {
-	case ok:
+	if ok {
 		h.haveCalled(s, n, err, false)
-	case i != noIntent:
-		h.users--
-		h.complete(s, i.failure())
-		h.offerNext()
-	default:
-		return h.handOver(s) || h.leaveToPool(s)
+		return true
 	}
-	return true
+	return h.intentOf(s) == noIntent && h.handOver(s) || h.leaveToPool(s)
 }
 
 // offer gives d a turn if its head can begin. If the head waits for a buffer, its pool
