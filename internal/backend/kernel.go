@@ -31,7 +31,8 @@ type Splicer interface {
 	PaysToSplice(n int) bool
 	// SpliceIn moves up to n bytes to a pipe that is empty. It returns 0 bytes at the end of
 	// the stream, and EAGAIN if the socket has none. supported is false if it can't do so
-	// for this socket; then it has moved nothing.
+	// for this socket, or can't tell the end from urgent data; then it has moved nothing, and a
+	// read finds out.
 	SpliceIn(from int, p Pipe, n int) (moved int, errno Errno, supported bool)
 	// SpliceOut moves up to n bytes of the pipe, which has them.
 	SpliceOut(p Pipe, to, n int) (moved int, errno Errno)

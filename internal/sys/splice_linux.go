@@ -50,9 +50,14 @@ func (*Kernel) PaysToSplice(n int) bool { return n >= paysFrom }
 // SpliceIn is splice(2) to a pipe. EINVAL and similar errnos mean a kind of socket that the call
 // does not work for. A filter of system calls (seccomp(2), as containers and services have it)
 // refuses the call with ENOSYS or EPERM.
+//
+// It leaves the end of the stream to a read: where urgent data begins, splice(2) also returns 0 bytes
+// if the end has arrived behind it, and no event may have told CanSplice yet.
 func (*Kernel) SpliceIn(from int, p backend.Pipe, n int) (moved int, errno syscall.Errno, supported bool) {
 	moved, errno = splice(from, int(p.In), n)
 	switch errno {
+	case 0:
+		return moved, 0, moved > 0
 	case unix.EINVAL, unix.ENOSYS, unix.EOPNOTSUPP, unix.EPERM:
 		return 0, 0, false
 	}

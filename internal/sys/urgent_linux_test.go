@@ -39,6 +39,40 @@ func TestReadOfAdoptedBehindUrgentData(t *testing.T) {
 	everyReadBehindUrgent(t, kernel, reader, descriptorOf(t, b), true)
 }
 
+// Where urgent data begins, splice(2) takes the end of the stream for the place, if that has arrived.
+func TestSpliceAtUrgentData(t *testing.T) {
+	reader, writer := pairOfTCP(t)
+	defer urgent.Store(urgent.Swap(true)) // for Read
+	kernel := &Kernel{}
+	pipe, errno := kernel.OpenPipe()
+	if errno != 0 {
+		t.Fatal(errno)
+	}
+	defer kernel.ClosePipe(pipe)
+	send(t, writer, "abX", unix.MSG_OOB)
+	send(t, writer, "cd", 0)
+	if err := unix.Shutdown(writer, unix.SHUT_WR); err != nil {
+		t.Fatal(err)
+	}
+	err := ignoringEINTR(func() error {
+		_, err := unix.Poll([]unix.PollFd{{Fd: int32(reader), Events: unix.POLLRDHUP}}, -1)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n, errno, supported := kernel.SpliceIn(reader, pipe, 10); n != 2 || errno != 0 || !supported {
+		t.Fatalf("%d bytes before the urgent one, %v, %v", n, errno, supported)
+	}
+	if n, errno, supported := kernel.SpliceIn(reader, pipe, 10); supported {
+		t.Errorf("%d bytes at the urgent one, %v: it is no end", n, errno)
+	}
+	var b [16]byte
+	if n, errno := kernel.Read(reader, b[:]); n != 2 || errno != 0 {
+		t.Errorf("%d bytes behind the urgent one, %v", n, errno)
+	}
+}
+
 // everyReadBehindUrgent sends urgent data, receives the urgent byte if take says so, and
 // reads what is behind it.
 func everyReadBehindUrgent(t *testing.T, kernel *Kernel, reader, writer int, take bool) {
