@@ -13,7 +13,7 @@ var _ completion.Operation = (*Copy)(nil)
 // reads no byte before it is the first in both. Both sockets belong to the same port, and may
 // be the same socket.
 //
-// On Linux, 64 KiB or more go through a pipe, by splice(2), and not through the program. Less than
+// With epoll, 64 KiB or more go through a pipe, by splice(2), and not through the program. Less than
 // that, for which a read and a write are cheaper, goes through memory of the port, and so does
 // everything elsewhere, on a Memory, with TLS and for sockets that were adopted, in pieces of
 // 64 KiB. A Copy that waits for data has neither a pipe nor memory.
