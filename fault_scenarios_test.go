@@ -28,6 +28,7 @@ var faultScenarios = []faultScenario{
 	{"ReadToTheEnd", readToTheEnd},
 	{"FullRead", fullRead},
 	{"LateReads", lateReads},
+	{"SelectedReads", selectedReads},
 	{"WriteMuch", writeMuch},
 	{"HalfClose", halfClose},
 	{"Echo", echoBothEnds},
@@ -225,26 +226,6 @@ func fullRead(w *world) {
 	peer.CloseWrite()
 	if w.until(read, io.ErrUnexpectedEOF) {
 		w.holds(read.Buf, "cut")
-	}
-}
-
-// Two sockets share one buffer.
-func lateReads(w *world) {
-	pool := w.port.NewPool(64, 1)
-	w.pools = append(w.pools, pool)
-	var reads [2]*ops.Read
-	for i := range reads {
-		s, peer, ok := w.pair()
-		if !ok {
-			return
-		}
-		reads[i] = &ops.Read{From: s, Pool: pool}
-		w.submit(reads[i])
-		w.poll()
-		w.send(peer, "hello")
-	}
-	for _, read := range reads {
-		w.until(read, nil)
 	}
 }
 

@@ -75,6 +75,7 @@ func (s *saboteur) open() (*completion.Port, error) {
 	config := &completion.Config{Workers: workers}
 	if s.share > 0 {
 		defer sys.InjectFaults(fault.Wrap(s.choose))()
+		defer sys.InjectUringFaults(fault.OfRing(s.choose))()
 	}
 	return completion.Open(config)
 }
@@ -111,5 +112,8 @@ func (s *saboteur) choose(call fault.Call, fd int) *fault.Fault {
 // mayLose reports whether a call may lose its connection. A failed accept loses nothing:
 // the connection waits for the next accept.
 func (s *saboteur) mayLose(call fault.Call, fd int) bool {
-	return s.marked == nil || call == fault.Accept || fd >= 0 && fd < highest && call != fault.Arm && s.marked[fd].Load()
+	if call.IsOfRing() && fd < 0 {
+		return false // all connections of the port would be lost, or there would be no port
+	}
+	return s.marked == nil || call == fault.Accept || call == fault.RequestAccept || fd >= 0 && fd < highest && call != fault.Arm && s.marked[fd].Load()
 }

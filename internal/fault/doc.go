@@ -41,11 +41,30 @@ const (
 	FileStat
 	FileTruncate
 	FileClose
+	// The calls for an io_uring, and its requests: see OfRing.
+	RingSetup
+	RingMap
+	RingRegister
+	RingEvent
+	RingBuffers
+	RingSubmit
+	RingShort
+	RingWait
+	RequestPoll
+	RequestAccept
+	RequestCancel
+	RequestRead
+	RequestSend
+	RequestReceive
+	RequestSelect
 )
 
 var names = [...]string{"", "read", "write", "accept", "connect", "connected", "closewrite", "close", "arm", "wait", "receive", "send",
 	"sendfile", "openpipe", "splicein", "spliceout",
-	"file read", "file try", "file write", "file sync", "file stat", "file truncate", "file close"}
+	"file read", "file try", "file write", "file sync", "file stat", "file truncate", "file close",
+	"io_uring_setup", "mmap", "io_uring_register", "eventfd2", "buffers", "submit", "second request", "wait for a result",
+	"request to poll", "request to accept", "request to cancel", "request to read a file", "request to send",
+	"request to receive", "request to select"}
 
 // String returns the name of the call.
 func (c Call) String() string { return names[c] }

@@ -18,11 +18,11 @@ type calls interface {
 type kernel struct {
 	calls
 	choose Choose
-	poller *poller
+	poller *poller // nil if the kernel waits for readiness itself
 }
 
 // Wrap returns a function for sys.InjectFaults. choose decides for all ports that are
-// opened with it, except ports with a Native kernel, which makes other calls.
+// opened with it, except ports with a Native kernel, which makes other calls: see OfRing.
 func Wrap(choose Choose) func(backend.Poller, backend.Calls) (backend.Poller, backend.Calls) {
 	return func(p backend.Poller, k backend.Calls) (backend.Poller, backend.Calls) {
 		direct, ok := k.(calls)
@@ -51,7 +51,7 @@ func (k *kernel) meet(call Call, fd int, made func() syscall.Errno) (errno sysca
 			return errno, true
 		}
 	}
-	if f.How&Edge != 0 {
+	if f.How&Edge != 0 && k.poller != nil {
 		k.poller.owe(fd)
 	}
 	return f.Errno, true

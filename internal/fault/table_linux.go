@@ -120,4 +120,93 @@ var Table = []Fault{
 	{Arm, syscall.ENOSPC, Seen, 0, "the user's limit of registrations is reached"},
 
 	{Wait, syscall.EINTR, Unseen, 0, "a signal came; nothing was seen"},
+
+	{RingSetup, syscall.EINVAL, Unseen, 0, "a flag that this version of Linux does not know"},
+	{RingSetup, syscall.EMFILE, Seen, 0, "the process has no descriptor left"},
+	{RingSetup, syscall.ENFILE, Seen, 0, "the system has no descriptor left"},
+	{RingSetup, syscall.ENOMEM, Seen, 0, "the limit of locked memory is reached"},
+	{RingSetup, syscall.EPERM, Seen, 0, "a filter or a setting forbids it"},
+
+	{RingMap, syscall.ENOMEM, Seen, 0, "no memory for the mapping"},
+	{RingMap, syscall.EAGAIN, Seen, 0, "the limit of locked memory is reached"},
+
+	{RingRegister, syscall.ENOMEM, Seen, 0, "no memory for the registration"},
+
+	{RingEvent, syscall.EMFILE, Seen, 0, "the process has no descriptor left"},
+	{RingEvent, syscall.ENOMEM, Seen, 0, "no memory for the eventfd"},
+
+	{RingBuffers, syscall.ENOMEM, Unseen, 0, "no memory for the group: the reads wait for data"},
+	{RingBuffers, syscall.EINVAL, Unseen, 0, "this version of Linux has no groups: the reads wait for data"},
+
+	{RingSubmit, syscall.EINTR, Unseen, 0, "a signal came first"},
+	{RingSubmit, syscall.EAGAIN, Unseen, 0, "no memory for a request"},
+	{RingSubmit, syscall.EBUSY, Unseen, 0, "results must be taken first"},
+
+	{RingShort, syscall.EAGAIN, Unseen, 0, "no memory for a request behind the first"},
+
+	{RingWait, syscall.EINTR, Unseen, 0, "a signal came first"},
+	{RingWait, syscall.EAGAIN, Unseen, 0, "no memory for a request"},
+	{RingWait, syscall.EBUSY, Unseen, 0, "results must be taken first"},
+
+	{RequestPoll, syscall.ECANCELED, Unseen, 0, "the thread that submitted it has exited"},
+	{RequestPoll, syscall.EINTR, Unseen, 0, "a signal came first"},
+	{RequestPoll, syscall.ENOMEM, Seen, 0, "no memory to wait"},
+
+	{RequestAccept, syscall.ECANCELED, Unseen, 0, "the thread that submitted it has exited"},
+	{RequestAccept, syscall.EINTR, Unseen, 0, "a signal came first"},
+	{RequestAccept, syscall.EFAULT, Unseen, 0, "the thread that submitted it has exited"},
+	{RequestAccept, syscall.EAGAIN, Unseen, 0, "this version of Linux does not wait"},
+	{RequestAccept, syscall.ECONNABORTED, Unseen, 0, "the connection died in the backlog"},
+	{RequestAccept, syscall.EPROTO, Unseen, 0, "the connection died in the backlog"},
+	{RequestAccept, syscall.ENETDOWN, Unseen, 0, "an error of the connection's, shown here"},
+	{RequestAccept, syscall.EMFILE, Seen, 0, "the process has no descriptor left"},
+	{RequestAccept, syscall.ENFILE, Seen, 0, "the system has no descriptor left"},
+	{RequestAccept, syscall.ENOBUFS, Seen, 0, "no memory for a socket"},
+	{RequestAccept, syscall.ENOMEM, Seen, 0, "no memory for a socket"},
+	{RequestAccept, syscall.EPERM, Seen, 0, "a firewall refuses"},
+
+	{RequestCancel, syscall.ENOENT, Unseen, 0, "the operation was about to be tried again"},
+	{RequestCancel, syscall.EALREADY, Unseen, 0, "a thread of the kernel performs the operation"},
+
+	{RequestRead, syscall.ECANCELED, Unseen, 0, "the thread that submitted it has exited"},
+	{RequestRead, syscall.EINTR, Unseen, 0, "a signal came first"},
+	{RequestRead, syscall.EFAULT, Unseen, 0, "the thread that submitted it has exited"},
+	{RequestRead, syscall.EAGAIN, Unseen, 0, "the file system can't wait: the work pool reads"},
+	{RequestRead, syscall.EIO, Unseen, 0, "the disk failed; the call that may block is to say so"},
+	{RequestRead, syscall.ENOMEM, Unseen, 0, "no memory for the call: the work pool reads"},
+
+	{RequestSend, syscall.ECANCELED, Unseen, 0, "the thread that submitted it has exited"},
+	{RequestSend, syscall.EINTR, Unseen, 0, "a signal came first"},
+	{RequestSend, syscall.EFAULT, Unseen, 0, "the thread that submitted it has exited"},
+	{RequestSend, syscall.EAGAIN, Unseen, 0, "no room after all"},
+	{RequestSend, syscall.EPIPE, Seen, 0, "the write side is gone"},
+	{RequestSend, syscall.ECONNRESET, Seen, 0, "the peer sent a reset"},
+	{RequestSend, syscall.ETIMEDOUT, Seen, 0, "no answer to data or keep-alive"},
+	{RequestSend, syscall.EHOSTUNREACH, Seen, 0, "a router knows no way to the host"},
+	{RequestSend, syscall.ENETDOWN, Seen, 0, "the interface is down"},
+	{RequestSend, syscall.ENOBUFS, Seen, 0, "the interface's queue is full"},
+	{RequestSend, syscall.ENOMEM, Seen, 0, "no memory for the call"},
+	{RequestSend, syscall.EPERM, Seen, 0, "a firewall refuses"},
+
+	{RequestReceive, syscall.ECANCELED, Unseen, 0, "the thread that submitted it has exited"},
+	{RequestReceive, syscall.EINTR, Unseen, 0, "a signal came first"},
+	{RequestReceive, syscall.EFAULT, Unseen, 0, "the thread that submitted it has exited"},
+	{RequestReceive, syscall.EAGAIN, Unseen, 0, "nothing there after all"},
+	{RequestReceive, syscall.ECONNRESET, Seen, 0, "the peer sent a reset"},
+	{RequestReceive, syscall.ETIMEDOUT, Seen, 0, "no answer to data or keep-alive"},
+	{RequestReceive, syscall.EHOSTUNREACH, Seen, 0, "a router knows no way to the host"},
+	{RequestReceive, syscall.ENOMEM, Seen, 0, "no memory for the call"},
+	{RequestReceive, syscall.EIO, Seen, 0, "the device failed"},
+	{RequestReceive, syscall.ENOBUFS, Seen, 0, "no memory for the call"},
+
+	{RequestSelect, syscall.ECANCELED, Unseen, 0, "the thread that submitted it has exited"},
+	{RequestSelect, syscall.EINTR, Unseen, 0, "a signal came first"},
+	{RequestSelect, syscall.EFAULT, Unseen, 0, "the thread that submitted it has exited"},
+	{RequestSelect, syscall.EAGAIN, Unseen, 0, "nothing there after all"},
+	{RequestSelect, syscall.ECONNRESET, Seen, 0, "the peer sent a reset"},
+	{RequestSelect, syscall.ETIMEDOUT, Seen, 0, "no answer to data or keep-alive"},
+	{RequestSelect, syscall.EHOSTUNREACH, Seen, 0, "a router knows no way to the host"},
+	{RequestSelect, syscall.ENOMEM, Seen, 0, "no memory for the call"},
+	{RequestSelect, syscall.EIO, Seen, 0, "the device failed"},
+	{RequestSelect, syscall.ENOBUFS, Unseen, 0, "no buffer is in the group"},
 }

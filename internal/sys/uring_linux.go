@@ -132,6 +132,7 @@ type Uring struct {
 
 	sqFlags, cqFlags *atomic.Uint32
 	rings, entries   []byte // the mappings
+	failures         *uringFailures
 
 	// The arguments of Wait. They are not on the stack, which may move: the kernel finds limit
 	// by a number.
@@ -157,7 +158,7 @@ func OpenUring(o UringOptions) (*Uring, error) {
 	if err != nil {
 		return nil, err
 	}
-	u := &Uring{FD: fd}
+	u := &Uring{FD: fd, failures: newUringFailures()}
 	if err = u.probe(); err == nil && params.features&uringFeatures != uringFeatures {
 		err = uringIsOld
 	}
@@ -184,9 +185,9 @@ func setupUring(o UringOptions) (int, *uringParams, error) {
 	newest := []uint32{uringNoSQArray, uringCoopTaskRun | uringTaskRunFlag, uringSubmitAll}
 	for {
 		params := &uringParams{cqEntries: o.Results, flags: flags}
-		fd, _, errno := unix.Syscall(unix.SYS_IO_URING_SETUP, uintptr(o.Entries), uintptr(unsafe.Pointer(params)), 0)
+		fd, errno := callSetup(o.Entries, params)
 		if errno == 0 {
-			return int(fd), params, nil
+			return fd, params, nil
 		}
 		if errno != unix.EINVAL || len(newest) == 0 {
 			return -1, nil, os.NewSyscallError("io_uring_setup", errno)
@@ -198,6 +199,26 @@ func setupUring(o UringOptions) (int, *uringParams, error) {
 
 // registerProbe is IORING_REGISTER_PROBE.
 const registerProbe = 8
+
+func callSetup(entries uint32, params *uringParams) (int, syscall.Errno) {
+	if errno := newUringFailures().of("io_uring_setup"); errno != 0 {
+		return -1, errno
+	}
+	fd, _, errno := unix.Syscall(unix.SYS_IO_URING_SETUP, uintptr(entries), uintptr(unsafe.Pointer(params)), 0)
+	return int(fd), errno
+}
+
+// register is io_uring_register(2). name is what the faults of a ring call it.
+func (u *Uring) register(name string, code uintptr, about unsafe.Pointer, count uintptr) error {
+	errno := u.failures.of(name)
+	if errno == 0 {
+		_, _, errno = unix.Syscall6(unix.SYS_IO_URING_REGISTER, uintptr(u.FD), code, uintptr(about), count, 0, 0)
+	}
+	if errno != 0 {
+		return os.NewSyscallError("io_uring_register", errno)
+	}
+	return nil
+}
 
 // probe returns an error unless the kernel has all operations.
 func (u *Uring) probe() error {
@@ -212,9 +233,8 @@ func (u *Uring) probe() error {
 			_     uint32
 		}
 	}
-	_, _, errno := unix.Syscall6(unix.SYS_IO_URING_REGISTER, uintptr(u.FD), registerProbe, uintptr(unsafe.Pointer(&about)), count, 0, 0)
-	if errno != 0 {
-		return os.NewSyscallError("io_uring_register", errno)
+	if err := u.register("io_uring_register", registerProbe, unsafe.Pointer(&about), count); err != nil {
+		return err
 	}
 	for _, op := range []uint8{UringNop, UringPollAdd, UringAccept, UringAsyncCancel, UringRead, UringSend, UringRecv} {
 		if about.ops[op].flags&1 == 0 {
@@ -230,11 +250,11 @@ func (u *Uring) mapRings(params *uringParams) (err error) {
 	const entriesAt = 0x10000000
 	rings := max(int(params.sq.array)+4*int(params.sqEntries),
 		int(params.cq.cqes)+int(params.cqEntries)*int(unsafe.Sizeof(UringResult{})))
-	if u.rings, err = mapUring(u.FD, 0, rings); err != nil {
+	if u.rings, err = u.mapAt(0, rings); err != nil {
 		return err
 	}
 	size := int(params.sqEntries) * int(unsafe.Sizeof(UringEntry{}))
-	if u.entries, err = mapUring(u.FD, entriesAt, size); err != nil {
+	if u.entries, err = u.mapAt(entriesAt, size); err != nil {
 		return err
 	}
 	at := func(offset uint32) unsafe.Pointer { return unsafe.Pointer(&u.rings[offset]) }
@@ -252,8 +272,11 @@ func (u *Uring) mapRings(params *uringParams) (err error) {
 	return nil
 }
 
-func mapUring(fd int, at int64, size int) ([]byte, error) {
-	m, err := unix.Mmap(fd, at, size, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED|unix.MAP_POPULATE)
+func (u *Uring) mapAt(at int64, size int) ([]byte, error) {
+	if errno := u.failures.of("mmap"); errno != 0 {
+		return nil, os.NewSyscallError("mmap", errno)
+	}
+	m, err := unix.Mmap(u.FD, at, size, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED|unix.MAP_POPULATE)
 	if err != nil {
 		return nil, os.NewSyscallError("mmap", err)
 	}
@@ -269,8 +292,32 @@ func (u *Uring) Settle() {
 	unix.Syscall6(unix.SYS_IO_URING_REGISTER, uintptr(u.FD), registerProbe, 0, 0, 0, 0)
 }
 
+// Put stores a request at this tail of the SQ, which the caller then moves.
+func (u *Uring) Put(tail uint32, e *UringEntry) {
+	at := &u.Entries[tail&uint32(len(u.Entries)-1)]
+	*at = *e
+	if u.failures != nil {
+		u.failures.meet(at)
+	}
+}
+
+// Result returns the result at this head of the CQ.
+func (u *Uring) Result(head uint32) UringResult {
+	r := u.Results[head&uint32(len(u.Results)-1)]
+	if u.failures != nil {
+		r = u.failures.result(r)
+	}
+	return r
+}
+
 // Enter is io_uring_enter(2): it submits up to so many entries.
 func (u *Uring) Enter(submit uint32) syscall.Errno {
+	if u.failures != nil {
+		if errno := u.failures.of("submit"); errno != 0 {
+			return errno
+		}
+		submit = u.failures.shortened(submit)
+	}
 	_, _, errno := unix.Syscall6(unix.SYS_IO_URING_ENTER, uintptr(u.FD), uintptr(submit), 0, uringGetEvents, 0, 0)
 	return errno
 }
@@ -278,6 +325,14 @@ func (u *Uring) Enter(submit uint32) syscall.Errno {
 // Wait is Enter that also waits for a result, for so many nanoseconds, or without a limit if
 // they are negative. One goroutine at a time calls it.
 func (u *Uring) Wait(submit uint32, nanoseconds int64) syscall.Errno {
+	if u.failures != nil {
+		if errno := u.failures.of("wait"); errno != 0 {
+			return errno
+		}
+		if few := u.failures.shortened(submit); few < submit {
+			return u.Enter(few) // the kernel does not wait, either
+		}
+	}
 	u.wait.until = 0
 	if nanoseconds >= 0 {
 		u.limit.seconds, u.limit.nanoseconds = nanoseconds/1e9, nanoseconds%1e9
@@ -296,11 +351,7 @@ func (u *Uring) NeedsEnter() bool { return u.sqFlags.Load()&(uringOverflow|uring
 func (u *Uring) Signal(event int) error {
 	const registerEventFD = 4
 	fd := int32(event)
-	_, _, errno := unix.Syscall6(unix.SYS_IO_URING_REGISTER, uintptr(u.FD), registerEventFD, uintptr(unsafe.Pointer(&fd)), 1, 0, 0)
-	if errno != 0 {
-		return os.NewSyscallError("io_uring_register", errno)
-	}
-	return nil
+	return u.register("io_uring_register", registerEventFD, unsafe.Pointer(&fd), 1)
 }
 
 // SetSignal allows the kernel to write to the eventfd, or forbids it.
@@ -315,6 +366,9 @@ func (u *Uring) SetSignal(on bool) {
 // EventFD opens an eventfd that Go's own poller can watch. It is edge-triggered there, so
 // nobody reads it.
 func EventFD() (int, error) {
+	if errno := newUringFailures().of("eventfd2"); errno != 0 {
+		return -1, os.NewSyscallError("eventfd2", errno)
+	}
 	fd, err := unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
 	return fd, os.NewSyscallError("eventfd2", err)
 }
@@ -384,9 +438,8 @@ func (u *Uring) OpenBuffers(group uint16, n int) (*UringBuffers, error) {
 		_            [3]uint64
 	}{addr: uint64(uintptr(unsafe.Pointer(&b.ring[0]))), count: uint32(n), group: group}
 	const registerBuffers = 22
-	_, _, errno := unix.Syscall6(unix.SYS_IO_URING_REGISTER, uintptr(u.FD), registerBuffers, uintptr(unsafe.Pointer(&about)), 1, 0, 0)
-	if errno != 0 {
-		return nil, os.NewSyscallError("io_uring_register", errno)
+	if err := u.register("buffers", registerBuffers, unsafe.Pointer(&about), 1); err != nil {
+		return nil, err
 	}
 	return b, nil
 }

@@ -21,12 +21,15 @@ var (
 // Kernel performs the operations of one port. The other calls are those of sys.Kernel, which
 // do not wait.
 type Kernel struct {
-	sys.Kernel
+	calls
 	hidden
 	port *Poller
 }
 
-// hidden hides the methods that make sys.Kernel a backend.Direct: of two embedded types that
+// calls are those of sys.Kernel. Tests put faults in between.
+type calls = sys.UringCalls
+
+// hidden hides the methods that make calls a backend.Direct: of two embedded types that
 // have a method, neither one's is a method of the struct. It is nil.
 type hidden interface {
 	Accept(int) (int, syscall.Errno)
@@ -45,8 +48,8 @@ func (k *Kernel) Start(fd int, kind backend.Kind, data []byte, to *backend.Addre
 	switch {
 	case kind == backend.Connect:
 		if !d.connecting {
-			errno = k.Kernel.Connect(fd, *to)
-			if errno == 0 || k.Kernel.Classify(kind, errno) != backend.WouldBlock {
+			errno = k.calls.Connect(fd, *to)
+			if errno == 0 || k.calls.Classify(kind, errno) != backend.WouldBlock {
 				return 0, errno, false
 			}
 		}
@@ -62,12 +65,17 @@ func (k *Kernel) Start(fd int, kind backend.Kind, data []byte, to *backend.Addre
 	return 0, 0, true
 }
 
-// move makes the call of sys.Kernel for a stream that is no socket.
+// move makes the call of sys.Kernel for a stream that is no socket. A write that was interrupted by
+// a signal has moved nothing: EAGAIN says so to the engine.
 func (k *Kernel) move(fd int, kind backend.Kind, data []byte) (int, syscall.Errno) {
 	if kind == backend.Read {
 		return k.Read(fd, data)
 	}
-	return k.Kernel.Write(fd, data)
+	n, errno := k.calls.Write(fd, data)
+	if errno == syscall.EINTR {
+		errno = syscall.EAGAIN
+	}
+	return n, errno
 }
 
 // IsOver asks poll(2).
@@ -108,9 +116,9 @@ func (k *Kernel) StartMessage(fd int, kind backend.Kind, m *backend.Message) (n 
 // moveMessage makes the call of sys.Kernel for a datagram.
 func (k *Kernel) moveMessage(fd int, kind backend.Kind, m *backend.Message) (int, syscall.Errno) {
 	if kind == backend.Receive {
-		return k.Kernel.Receive(fd, unsafe.Slice(m, 1))
+		return k.calls.Receive(fd, unsafe.Slice(m, 1))
 	}
-	return k.Kernel.Send(fd, unsafe.Slice(m, 1))
+	return k.calls.Send(fd, unsafe.Slice(m, 1))
 }
 
 // Finish returns the result of an operation. What has waited for readiness is performed now.
@@ -131,13 +139,13 @@ func (k *Kernel) Finish(fd int, kind backend.Kind) (n int, errno syscall.Errno) 
 		return k.moveMessage(fd, d.kind, m)
 	case !d.waits:
 		if d.kind == backend.Accept {
-			k.Kernel.Accepted(fd, int(d.result))
+			k.calls.Accepted(fd, int(d.result))
 		}
 		return int(d.result), 0
 	case d.kind == backend.Accept:
-		return k.Kernel.Accept(fd)
+		return k.calls.Accept(fd)
 	case d.kind == backend.Connect:
-		errno = k.Kernel.Connected(fd)
+		errno = k.calls.Connected(fd)
 		if errno != 0 && d.asked { // the end of its listener may have come first
 			errno = syscall.ECANCELED
 		}
@@ -178,7 +186,7 @@ func (k *Kernel) Classify(kind backend.Kind, errno syscall.Errno) backend.Class 
 	if errno == syscall.ECANCELED {
 		return backend.Again
 	}
-	return k.Kernel.Classify(kind, errno)
+	return k.calls.Classify(kind, errno)
 }
 
 // Abandon puts a request to cancel the operation into the queue.
@@ -214,9 +222,9 @@ func (k *Kernel) needNotWait(d *side, fd int, kind backend.Kind) bool {
 	case kind == backend.Write || kind == backend.Send || kind == backend.PollOut:
 		return false
 	case kind == backend.Connect:
-		return k.Kernel.Probe(fd, backend.PollOut)
+		return k.calls.Probe(fd, backend.PollOut)
 	case d.waits && !d.peeks:
-		return k.Kernel.Probe(fd, backend.PollIn)
+		return k.calls.Probe(fd, backend.PollIn)
 	}
 	return sys.HasInput(fd)
 }

@@ -37,7 +37,7 @@ func open(entries, results uint32) (backend.Backend, error) {
 		return backend.Backend{}, err
 	}
 	openPorts.Store(p, nil)
-	return backend.Backend{Name: Name, Poller: p, Kernel: &Kernel{port: p}}, nil
+	return backend.Backend{Name: Name, Poller: p, Kernel: &Kernel{calls: sys.WithUringFaults(new(sys.Kernel)), port: p}}, nil
 }
 
 func newPoller(entries, results uint32) (*Poller, error) {

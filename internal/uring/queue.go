@@ -88,7 +88,7 @@ func (q *queue) insert(e *sys.UringEntry) {
 
 // store puts a request into the ring, which has room. q.mu is held.
 func (q *queue) store(e *sys.UringEntry) {
-	q.ring.Entries[q.tail&uint32(len(q.ring.Entries)-1)] = *e
+	q.ring.Put(q.tail, e)
 	q.tail++
 	q.ring.SQTail.Store(q.tail)
 }

@@ -130,9 +130,9 @@ const largest = 1 << 30
 // returns how many events there are.
 func (p *Poller) take() int {
 	ring := p.queue.ring
-	head, tail, mask := ring.CQHead.Load(), ring.CQTail.Load(), uint32(len(ring.Results)-1)
+	head, tail := ring.CQHead.Load(), ring.CQTail.Load()
 	for ; head != tail && p.n < len(p.events); head++ {
-		p.have(ring.Results[head&mask])
+		p.have(ring.Result(head))
 	}
 	ring.CQHead.Store(head)
 	return p.n
@@ -153,7 +153,7 @@ func (p *Poller) have(r sys.UringResult) {
 		return
 	}
 	s, d := p.sideOf(r.UserData)
-	if d == nil || p.revive(d, r) {
+	if d == nil || p.revive(d, &r) {
 		return
 	}
 	d.result, d.selected = r.Value, int16(r.Selected())
@@ -168,8 +168,8 @@ func (p *Poller) have(r sys.UringResult) {
 
 // revive puts a request into the queue once more that has ended since its thread has exited, and
 // reports whether it did so. Under the lock of the queue, it comes before a request to cancel it,
-// or after that was asked for.
-func (p *Poller) revive(d *side, r sys.UringResult) (revived bool) {
+// or after that was asked for: then the request was canceled, whatever has ended it.
+func (p *Poller) revive(d *side, r *sys.UringResult) (revived bool) {
 	lost := r.Value == -int32(syscall.ECANCELED) || r.Value == -int32(syscall.EFAULT) && !d.revived
 	if !lost {
 		return false
@@ -180,6 +180,8 @@ func (p *Poller) revive(d *side, r sys.UringResult) (revived bool) {
 		d.revived = r.Value == -int32(syscall.EFAULT)
 		e := d.entry(descriptor(r.UserData))
 		q.insert(&e)
+	} else {
+		r.Value = -int32(syscall.ECANCELED)
 	}
 	q.mu.Unlock()
 	return revived
