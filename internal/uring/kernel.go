@@ -84,7 +84,7 @@ func (k *Kernel) IsOver(fd int) bool { return sys.IsOver(fd) }
 // begin puts the request of d into the queue.
 func (k *Kernel) begin(s *socket, d *side, fd int, kind backend.Kind, data []byte) {
 	d.kind, d.data = kind, data
-	d.abandoned, d.revived, d.asked = false, false, false
+	d.abandoned, d.asked = false, false
 	if d.count += oneMore; d.count == 0 {
 		d.count = oneMore
 	}
@@ -223,10 +223,17 @@ func (k *Kernel) needNotWait(d *side, fd int, kind backend.Kind) bool {
 		return false
 	case kind == backend.Connect:
 		return k.calls.Probe(fd, backend.PollOut)
-	case d.waits && !d.peeks:
+	case k.port.waitsFor(d):
 		return k.calls.Probe(fd, backend.PollIn)
 	}
 	return sys.HasInput(fd)
+}
+
+// waitsFor reports whether the request of d waits for what poll(2) reports.
+func (p *Poller) waitsFor(d *side) bool {
+	p.queue.mu.Lock()
+	defer p.queue.mu.Unlock()
+	return d.waits && !d.peeks
 }
 
 // AcceptAhead does nothing: one accept of a listener is inside.

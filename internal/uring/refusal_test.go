@@ -237,3 +237,41 @@ func refused(t *testing.T) (fd int, at syscall.Sockaddr) {
 	syscall.GetsockoptInt(fd, syscall.SOL_SOCKET, syscall.SO_ERROR)
 	return fd, at
 }
+
+// A request that ends with EFAULT again and again, since its threads exit, becomes one for
+// readiness, which can't. One whose memory can't be used ends with EFAULT.
+func TestFault(t *testing.T) {
+	b, k := opened(t, entries, results)
+	p := b.Poller.(*Poller)
+	p.queue.timed.Store(true) // the timer does nothing here
+	unusable, err := unix.Mmap(-1, 0, 4096, unix.PROT_NONE, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Munmap(unusable)
+	for _, c := range []struct {
+		data  []byte
+		n     int
+		errno syscall.Errno
+	}{{make([]byte, 4), 4, 0}, {unusable, 0, syscall.EFAULT}} {
+		fd, other := pair(t, b)
+		k.Start(fd, backend.Read, c.data, nil)
+		for range 3 {
+			q := &p.queue
+			q.tail-- // it is not submitted
+			q.ring.SQTail.Store(q.tail)
+			p.begin(make([]backend.Event, 1))
+			p.have(sys.UringResult{UserData: p.sockets.Get(fd).in.token.Load(), Value: -int32(syscall.EFAULT)})
+			if p.n != 0 || q.waiting() != 1 {
+				t.Fatalf("%d events, %d requests", p.n, q.waiting())
+			}
+		}
+		if syscall.Sendto(other, []byte("data"), 0, nil) != nil {
+			t.Fatal("no send")
+		}
+		await(t, b, backend.Block, 1)
+		if n, errno := k.Finish(fd, backend.Read); n != c.n || errno != c.errno {
+			t.Errorf("%d, %v", n, errno)
+		}
+	}
+}

@@ -25,18 +25,19 @@ type side struct {
 	token atomic.Uint64 // of the request inside the kernel, 0 if there is none
 	count uint64        // of the requests so far, in the bits of a token
 	kind  backend.Kind
-	// abandoned is guarded by the lock of the queue: see Kernel.Abandon.
-	abandoned, revived bool
-	waits              bool // the request is for readiness
-	connecting         bool // connect(2) was called
-	asked              bool // Abandon was called, and may not have been heard
-	selects            bool // the request selects its buffer
-	peeks              bool // the request for readiness is a peek: see woken
-	group              uint16
-	selected           int16 // the number of the buffer, or -1
-	result             int32
-	data               []byte           // owned by the kernel
-	message            *backend.Message // which Finish moves
+	// These two are guarded by the lock of the queue while a request is inside: see
+	// Kernel.Abandon and Poller.revive.
+	abandoned  bool
+	waits      bool // the request is for readiness
+	connecting bool // connect(2) was called
+	asked      bool // Abandon was called, and may not have been heard
+	selects    bool // the request selects its buffer
+	peeks      bool // the request for readiness is a peek: see woken
+	group      uint16
+	selected   int16 // the number of the buffer, or -1
+	result     int32
+	data       []byte           // owned by the kernel
+	message    *backend.Message // which Finish moves
 }
 
 // side returns the side of an operation.
@@ -169,15 +170,20 @@ func (p *Poller) have(r sys.UringResult) {
 // revive puts a request into the queue once more that has ended since its thread has exited, and
 // reports whether it did so. Under the lock of the queue, it comes before a request to cancel it,
 // or after that was asked for: then the request was canceled, whatever has ended it.
+//
+// EFAULT may also say that the memory can't be used. So a request that ends with it becomes one for
+// readiness, and Finish makes a call, whose errno is right.
 func (p *Poller) revive(d *side, r *sys.UringResult) (revived bool) {
-	lost := r.Value == -int32(syscall.ECANCELED) || r.Value == -int32(syscall.EFAULT) && !d.revived
-	if !lost {
+	isFault := r.Value == -int32(syscall.EFAULT)
+	if r.Value != -int32(syscall.ECANCELED) && !isFault {
 		return false
 	}
 	q := &p.queue
 	q.mu.Lock()
 	if revived = !d.abandoned; revived {
-		d.revived = r.Value == -int32(syscall.EFAULT)
+		if isFault {
+			d.waits, d.selects = true, false
+		}
 		e := d.entry(descriptor(r.UserData))
 		q.insert(&e)
 	} else {

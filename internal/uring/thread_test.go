@@ -4,10 +4,12 @@ package uring
 
 import (
 	"runtime"
+	"sync/atomic"
 	"syscall"
 	"testing"
 
 	"github.com/completionport/completion/internal/backend"
+	"github.com/completionport/completion/internal/sys"
 )
 
 // pair returns two ends of a unix stream, both armed with the generation 1.
@@ -154,6 +156,30 @@ func TestAbandonBehindAThread(t *testing.T) {
 func TestSmallRing(t *testing.T) {
 	for _, how := range []backend.Waiting{backend.Look, backend.Park, backend.Block} {
 		smallRing(t, how)
+	}
+}
+
+// So it is if the kernel refuses every other time, and takes one request of many.
+func TestSmallRingThatRefuses(t *testing.T) {
+	for _, errno := range []syscall.Errno{syscall.EAGAIN, syscall.EBUSY, syscall.EINTR} {
+		var calls, refused atomic.Int32
+		undo := sys.InjectUringFaults(&sys.UringFaults{
+			Choose: func(call string, _ int) syscall.Errno {
+				if call != "submit" && call != "wait" && call != "second request" || calls.Add(1)%2 == 0 {
+					return 0
+				}
+				refused.Add(1)
+				return errno
+			},
+			Wrap: func(k sys.UringCalls) sys.UringCalls { return k },
+		})
+		for _, how := range []backend.Waiting{backend.Look, backend.Park, backend.Block} {
+			smallRing(t, how)
+		}
+		undo()
+		if refused.Load() == 0 {
+			t.Error("it never refuses")
+		}
 	}
 }
 
