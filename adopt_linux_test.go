@@ -116,13 +116,14 @@ type oldMultipath struct {
 
 func (k oldMultipath) SetNoDelay(int, bool) error { return k.errno }
 
-// A listener that can't have TCP_NODELAY is adopted, and what it accepts has it.
+// A listener that can't have TCP_NODELAY is adopted, and what it accepts has it. The kernel is one of
+// readiness, so that it can be wrapped.
 func TestAdoptListenerWithoutNoDelay(t *testing.T) {
 	for _, errno := range []syscall.Errno{syscall.EOPNOTSUPP, syscall.ENOPROTOOPT} {
 		undo := sys.InjectFaults(func(p backend.Poller, k backend.Calls) (backend.Poller, backend.Calls) {
 			return p, oldMultipath{k.(directCalls), errno}
 		})
-		p, err := completion.Open(nil)
+		p, err := completion.Open(&completion.Config{Backend: "epoll"})
 		undo()
 		if err != nil {
 			t.Fatal(err)

@@ -52,6 +52,7 @@ func TestFirstWorkingBackend(t *testing.T) {
 // What the system refuses to Open is an error as of any other call, also beside
 // those of other backends.
 func TestOpenFailsAsACall(t *testing.T) {
+	t.Setenv("COMPLETIONDEBUG", "") // which may name another backend than these
 	all := backends
 	defer func() { backends = all }()
 	backends = []opener{

@@ -18,6 +18,10 @@ func TestAllocationsOfPeers(t *testing.T) {
 	c, err := p.DialPacketTo(a.LocalAddrPort())
 	must(t, err)
 	to := b.LocalAddrPort()
+	opened := 1.0
+	if p.Backend() == "io_uring" {
+		opened = 2 // the backend keeps an entry, too
+	}
 	for name, want := range map[string]struct {
 		count float64
 		f     func()
@@ -25,7 +29,7 @@ func TestAllocationsOfPeers(t *testing.T) {
 		"ConnectTo":      {0, func() { must(t, c.ConnectTo(to)) }},
 		"LocalAddrPort":  {0, func() { c.LocalAddrPort() }},
 		"RemoteAddrPort": {0, func() { c.RemoteAddrPort() }},
-		"DialPacketTo": {1, func() {
+		"DialPacketTo": {opened, func() {
 			s, err := p.DialPacketTo(to)
 			must(t, err)
 			must(t, s.Close())

@@ -13,11 +13,11 @@ import (
 	"github.com/completionport/completion/ops"
 )
 
-// faultyPort opens a port on the system whose calls meet what choose returns.
+// faultyPort opens a port on epoll whose calls meet what choose returns.
 func faultyPort(t *testing.T, choose fault.Choose) *completion.Port {
 	t.Helper()
 	undo := sys.InjectFaults(fault.Wrap(choose))
-	p, err := completion.Open(nil)
+	p, err := completion.Open(&completion.Config{Backend: "epoll"})
 	undo()
 	if err != nil {
 		t.Fatal(err)

@@ -27,7 +27,7 @@ func TestTour(t *testing.T) {
 	}
 	rest := out.String()
 	for _, want := range []string{"submitted", "would block", "parked", "asleep", "awake", "ready", "returned 12 bytes", "completed", "dequeued", "how are you?", "completion port", "package net", "bench/"} {
-		if want == "would block" && runtime.GOOS == "windows" {
+		if want == "would block" && (runtime.GOOS == "windows" || strings.Contains(out.String(), "on io_uring,")) {
 			continue // the kernel waits by itself
 		}
 		_, after, found := strings.Cut(rest, want)
