@@ -39,7 +39,7 @@
 // that thread is interrupted when they come. If it has exited, the request ends with ECANCELED or
 // EFAULT, and has moved nothing. Threads of Go exit when a goroutine ends that was locked to one.
 // So an operation that ends in this way, and that nobody has abandoned, is put into the queue
-// once more, see Poller.revive.
+// once more, see Poller.revive. Behind EFAULT, it is a request for readiness, and then a call.
 //
 // # Memory
 //
