@@ -128,8 +128,8 @@ type Native interface {
 	Start(fd int, kind Kind, data []byte, to *Address) (n int, errno Errno, pending bool)
 	// StartMessage is Start for a Receive or a Send of one datagram, which ends with n 1 if
 	// it succeeds. The kernel owns the message until Finish has returned. A Receive without
-	// Data ends when there is a datagram or an error, and takes nothing: its only errno is
-	// one of the class Again.
+	// Data ends when there is a datagram or an error, and takes nothing: its errno is one of
+	// the class Again, or says that the system had no memory to wait with.
 	StartMessage(fd int, kind Kind, m *Message) (n int, errno Errno, pending bool)
 	// Finish returns the result of a pending operation whose event has arrived.
 	Finish(fd int, kind Kind) (n int, errno Errno)
