@@ -198,7 +198,9 @@ func (l *pipeListener) start() (n int, errno syscall.Errno, pending bool) {
 
 // finish returns the instance whose client came first. Another instance takes its place before
 // that, so that a client always finds one. If the system has none just now, the next start
-// tries again.
+// tries again. But the last instance stays, with its client, since nothing else keeps the name:
+// if the program then closed its connections, another program could make a pipe of that name,
+// and the next instance would be one of that pipe.
 func (l *pipeListener) finish() (int, syscall.Errno) {
 	l.mu.Lock()
 	if len(l.ended) == 0 {
@@ -208,9 +210,22 @@ func (l *pipeListener) finish() (int, syscall.Errno) {
 	i := l.ended[0]
 	l.ended = slices.Delete(l.ended, 0, 1)
 	l.mu.Unlock()
-	l.refill()
+	if errno := l.refill(); errno != 0 && l.keep(i) {
+		return -1, errno
+	}
 	l.port.sockets.Set(i.FD, &socket{pipe: &pipeEnd{at: l.at, associated: true}})
 	return i.FD, 0
+}
+
+// keep makes an instance the next for an accept again, if there is no other.
+func (l *pipeListener) keep(i *sys.PipeInstance) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.inside)+len(l.ended) > 0 {
+		return false
+	}
+	l.ended = append(l.ended, i)
+	return true
 }
 
 // take records the end of a wait, and reports whether the engine needs an event: because it
