@@ -8,7 +8,6 @@ import (
 	"maps"
 	"net"
 	"runtime"
-	"runtime/debug"
 	"strings"
 	"sync"
 	"syscall"
@@ -147,15 +146,7 @@ func TestDroppedPortIsNotCollected(t *testing.T) {
 	if n := iocp.OpenPorts(); n < ports {
 		t.Fatalf("%d of %d ports are kept", n, ports)
 	}
-	for range 3 {
-		runtime.GC()
-		debug.FreeOSMemory()
-	}
-	// Memory of the same sizes, which would be theirs if they were garbage.
-	var mine [][]byte
-	for range 2000 {
-		mine = append(mine, make([]byte, size), make([]byte, 256))
-	}
+	mine := collectAndAllocate(size)
 	for _, peer := range peers {
 		_, err := peer.Write(bytes.Repeat([]byte{0xff}, size))
 		must(t, err)

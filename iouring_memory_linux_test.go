@@ -93,15 +93,7 @@ func dropPorts(t *testing.T) {
 	for range ports {
 		peers = append(peers, dropPort(t, size)...)
 	}
-	for range 3 {
-		runtime.GC()
-		debug.FreeOSMemory()
-	}
-	// Memory of the same sizes, which would be theirs if they were garbage.
-	var mine [][]byte
-	for range 2000 {
-		mine = append(mine, make([]byte, size), make([]byte, 256))
-	}
+	mine := collectAndAllocate(size)
 	for _, peer := range peers {
 		n, err := syscall.Write(peer, bytes.Repeat([]byte{0xff}, size))
 		if n != size || err != nil {
