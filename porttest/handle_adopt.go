@@ -250,9 +250,15 @@ func unixFileGoesWithListener(e *env) {
 		} else {
 			is(e, ours.Close(), nil)
 			is(e, adopted.Close(), nil)
+			// An Accept inside the kernel keeps its listener open until it has ended.
+			e.outcome(e.next(p), net.ErrClosed)
+			e.outcome(e.next(p), net.ErrClosed)
 		}
 		for _, path := range paths {
 			gone(e, path)
+		}
+		if closePort {
+			e.outcome(e.next(p), net.ErrClosed)
 			e.outcome(e.next(p), net.ErrClosed)
 		}
 	}
