@@ -172,10 +172,13 @@ func TestDialContextEndsAfterRefusal(t *testing.T) {
 	p, err := completion.Open(nil)
 	must(t, err)
 	defer p.Close()
-	l, err := net.Listen("tcp4", "127.0.0.1:0")
-	must(t, err)
-	_, port, _ := net.SplitHostPort(l.Addr().String())
-	must(t, l.Close())
+	w := &world{T: t}
+	_, port, _ := net.SplitHostPort(w.refusingAddress().String())
+	defer func() {
+		for _, f := range w.closers {
+			must(t, f())
+		}
+	}()
 	over := make(chan struct{}) // ends what package net goes on with
 	half := &net.Resolver{PreferGo: true, Dial: func(context.Context, string, string) (net.Conn, error) {
 		select {

@@ -402,15 +402,22 @@ func acceptOnClosedListener(e *env) {
 	is(e, p.Await(e.ctx, a), net.ErrClosed)
 }
 
-func addressFreeWhenAcceptIsDequeued(e *env) {
-	p := e.port(nil)
+// listenAlone listens on a port that nobody else's connection takes when the listener is closed,
+// where all of 127.0.0.0/8 is local.
+func (e *env) listenAlone(p *completion.Port) *completion.Listener {
+	e.Helper()
 	host := "127.0.0.1"
 	if e.onSystem() && (runtime.GOOS == "linux" || runtime.GOOS == "windows") {
-		// Where all of 127.0.0.0/8 is local, nobody else's connection takes the port meanwhile.
 		host = "127.93.71.5"
 	}
 	l, err := p.Listen("tcp4", host+":0")
 	is(e, err, nil)
+	return l
+}
+
+func addressFreeWhenAcceptIsDequeued(e *env) {
+	p := e.port(nil)
+	l := e.listenAlone(p)
 	for range 100 {
 		addr := l.Addr().String()
 		a := &ops.Accept{On: l}

@@ -317,7 +317,7 @@ func closedHandleRefuses(e *env) {
 // there again.
 func closeHandleFreesAddressBeforeCompletion(e *env) {
 	p := e.port(nil)
-	l := e.listen(p, "tcp4")
+	l := e.listenAlone(p)
 	address := l.Addr().String()
 	for range 100 {
 		accepts := []completion.Operation{&ops.Accept{On: l}, &ops.Accept{On: l}}

@@ -84,10 +84,7 @@ func dialOfName(e *env) {
 
 func dialRefused(e *env) {
 	p := e.port(nil)
-	l, err := e.network.Listen("tcp4", "127.0.0.1:0")
-	is(e, err, nil)
-	address := l.Addr().String()
-	is(e, l.Close(), nil)
+	address := e.refusingAddress().String()
 	s, err := p.Dial(e.ctx, "tcp", address)
 	is(e, err, syscall.ECONNREFUSED)
 	equal(e, "no socket", s == nil, true)
@@ -207,9 +204,7 @@ func dialQueued(e *env) {
 
 func dialQueuedFails(e *env) {
 	p := e.port(nil)
-	l := e.listen(p, "tcp4")
-	address := l.Addr().String()
-	is(e, l.Close(), nil)
+	address := e.refusingAddress().String()
 	d := &ops.Dial{Network: "tcp", Address: address}
 	e.submit(p, d)
 	e.expect(p, d, syscall.ECONNREFUSED)
