@@ -220,7 +220,6 @@ func TestPipeBusy(t *testing.T) {
 	}
 }
 
-// An accept that is cancelled takes no client with it.
 // failPipes makes calls that make an instance of a pipe fail while none is set, until undo.
 func failPipes(none *atomic.Bool) (undo func()) {
 	before := sys.OnCall
@@ -271,6 +270,7 @@ func TestPipeWithoutInstances(t *testing.T) {
 	}
 }
 
+// An accept that is cancelled takes no client with it.
 func TestPipeCancelAccept(t *testing.T) {
 	p := openPort(t)
 	l, err := p.Listen("pipe", pipeName())
