@@ -310,15 +310,22 @@ func (u *Uring) Result(head uint32) UringResult {
 	return r
 }
 
-// Enter is io_uring_enter(2): it submits up to so many entries.
-func (u *Uring) Enter(submit uint32) syscall.Errno {
+// Enter is io_uring_enter(2): it submits up to so many entries, and does not wait. The call lasts
+// longer than 20 us, since it performs what can be performed at once. So Go's runtime would take the
+// processor away from a thread in an ordinary call, and start another thread with it. briefly says
+// that it is not to: nothing else runs on this processor, and no collection begins, meanwhile.
+func (u *Uring) Enter(submit uint32, briefly bool) (errno syscall.Errno) {
 	if u.failures != nil {
 		if errno := u.failures.of("submit"); errno != 0 {
 			return errno
 		}
 		submit = u.failures.shortened(submit)
 	}
-	_, _, errno := unix.Syscall6(unix.SYS_IO_URING_ENTER, uintptr(u.FD), uintptr(submit), 0, uringGetEvents, 0, 0)
+	if briefly {
+		_, _, errno = unix.RawSyscall6(unix.SYS_IO_URING_ENTER, uintptr(u.FD), uintptr(submit), 0, uringGetEvents, 0, 0)
+	} else {
+		_, _, errno = unix.Syscall6(unix.SYS_IO_URING_ENTER, uintptr(u.FD), uintptr(submit), 0, uringGetEvents, 0, 0)
+	}
 	return errno
 }
 
@@ -330,7 +337,7 @@ func (u *Uring) Wait(submit uint32, nanoseconds int64) syscall.Errno {
 			return errno
 		}
 		if few := u.failures.shortened(submit); few < submit {
-			return u.Enter(few) // the kernel does not wait, either
+			return u.Enter(few, false) // the kernel does not wait, either
 		}
 	}
 	u.wait.until = 0

@@ -33,6 +33,9 @@
 // not delay requests for long: they are submitted when there are many, and by a timer. See
 // queue.
 //
+// The call that submits performs what can be performed at once. Go's runtime does not know of it,
+// unless it moves much: otherwise it would give the processor to another thread each time.
+//
 // # Requests and threads
 //
 // The kernel performs a request in the thread that has submitted it: if there are no data yet,

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime"
 	"sync"
 	"syscall"
 	"time"
@@ -40,8 +41,11 @@ func open(entries, results uint32) (backend.Backend, error) {
 	return backend.Backend{Name: Name, Poller: p, Kernel: &Kernel{calls: sys.WithUringFaults(new(sys.Kernel)), port: p}}, nil
 }
 
+// newPoller opens a ring. If Go code runs on one processor only, no thread of it is interrupted for
+// results: as long as one runs, none could take them. Only a thread that computes in C may delay
+// what it has submitted, until the next tick of the clock. With more processors each thread could.
 func newPoller(entries, results uint32) (*Poller, error) {
-	ring, err := sys.OpenUring(sys.UringOptions{Entries: entries, Results: results, Cooperative: cooperative})
+	ring, err := sys.OpenUring(sys.UringOptions{Entries: entries, Results: results, Cooperative: runtime.GOMAXPROCS(0) == 1})
 	if err != nil {
 		return nil, explain(err)
 	}
@@ -53,9 +57,6 @@ func newPoller(entries, results uint32) (*Poller, error) {
 	}
 	return p, nil
 }
-
-// cooperative: see sys.UringOptions.
-var cooperative = false
 
 // watch opens the eventfd, and registers it with Go's poller and with the ring.
 func (p *Poller) watch() error {

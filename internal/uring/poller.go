@@ -108,7 +108,7 @@ func (p *Poller) begin(events []backend.Event) { p.events, p.n, p.wakes = events
 // kernel, a call moves them to the completion queue.
 func (p *Poller) look() {
 	if !p.queue.submit() || p.take() == 0 && p.queue.ring.NeedsEnter() {
-		p.queue.ring.Enter(0)
+		p.queue.ring.Enter(0, true)
 	}
 	p.take()
 }

@@ -5,6 +5,7 @@ package uring
 import (
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/completionport/completion/internal/sys"
@@ -13,7 +14,9 @@ import (
 const (
 	// many is how many requests are submitted before the leader does it: one call for so many
 	// costs little for each, and the others need not wait for the end of a long loop body.
-	many = 32
+	many = 128
+	// much is how many bytes sends may move in a call during which nothing else can run.
+	much = 256 << 10
 	// soon is the time after which a timer submits requests that nobody has submitted.
 	soon = time.Millisecond
 )
@@ -40,6 +43,9 @@ type queue struct {
 	tail    uint32           // of the ring
 	backlog []sys.UringEntry // in their order
 	left    atomic.Int32     // the length of backlog
+	sends   atomic.Int64     // bytes of the sends put into the ring since the last submission
+
+	submits atomic.Bool // a thread submits
 
 	timer   *time.Timer
 	timed   atomic.Bool   // the timer runs
@@ -89,6 +95,9 @@ func (q *queue) insert(e *sys.UringEntry) {
 // store puts a request into the ring, which has room. q.mu is held.
 func (q *queue) store(e *sys.UringEntry) {
 	q.ring.Put(q.tail, e)
+	if e.Op == sys.UringSend {
+		q.sends.Add(int64(e.Len))
+	}
 	q.tail++
 	q.ring.SQTail.Store(q.tail)
 }
@@ -99,7 +108,7 @@ func (q *queue) makeRoom() bool {
 	if len(q.backlog) == 0 && !q.isFull() {
 		return true
 	}
-	q.ring.Enter(q.waiting())
+	q.enter(q.waiting())
 	q.refill()
 	return len(q.backlog) == 0 && !q.isFull()
 }
@@ -138,13 +147,27 @@ func (q *queue) pending() uint32 {
 
 // submit submits what is there. If the kernel takes nothing now, it returns false: the next
 // leader or the timer tries again.
+//
+// One thread at a time submits, since the kernel would let a second one wait. What others have put
+// into the ring before they find submits set, this thread sees: it looks once more after it has
+// cleared submits.
 func (q *queue) submit() bool {
 	for n := q.pending(); n > 0; n = q.pending() {
-		if q.ring.Enter(n) != 0 {
+		if !q.submits.CompareAndSwap(false, true) {
+			return true
+		}
+		errno := q.enter(n)
+		q.submits.Store(false)
+		if errno != 0 {
 			return false
 		}
 	}
 	return true
+}
+
+// enter submits n requests of the ring.
+func (q *queue) enter(n uint32) syscall.Errno {
+	return q.ring.Enter(n, q.sends.Swap(0) <= much)
 }
 
 // submitOverdue is called by the timer. What was put into the ring before the timer was started
