@@ -15,8 +15,10 @@ const (
 	// many is how many requests are submitted before the leader does it: one call for so many
 	// costs little for each, and the others need not wait for the end of a long loop body.
 	many = 128
-	// much is how many bytes sends may move in a call during which nothing else can run.
-	much = 256 << 10
+	// much is how many bytes a call may move during which nothing else can run.
+	much = 512 << 10
+	// likely is how many bytes a receive that does not wait for data first finds at most, as a rule.
+	likely = 4 << 10
 	// soon is the time after which a timer submits requests that nobody has submitted.
 	soon = time.Millisecond
 )
@@ -43,9 +45,8 @@ type queue struct {
 	tail    uint32           // of the ring
 	backlog []sys.UringEntry // in their order
 	left    atomic.Int32     // the length of backlog
-	sends   atomic.Int64     // bytes of the sends put into the ring since the last submission
-
-	submits atomic.Bool // a thread submits
+	moves   atomic.Int64     // bytes that requests in the ring may move while they are submitted
+	inside  atomic.Int32     // threads in a call that submits
 
 	timer   *time.Timer
 	timed   atomic.Bool   // the timer runs
@@ -72,7 +73,7 @@ func (q *queue) put(e *sys.UringEntry) {
 func (q *queue) published() {
 	if q.sleeps.Load() || q.waiting() >= many {
 		q.submit()
-		if q.waiting() == 0 {
+		if q.isEmpty() {
 			return
 		}
 	}
@@ -95,8 +96,8 @@ func (q *queue) insert(e *sys.UringEntry) {
 // store puts a request into the ring, which has room. q.mu is held.
 func (q *queue) store(e *sys.UringEntry) {
 	q.ring.Put(q.tail, e)
-	if e.Op == sys.UringSend {
-		q.sends.Add(int64(e.Len))
+	if n := movedAtOnce(e); n > 0 {
+		q.moves.Add(n)
 	}
 	q.tail++
 	q.ring.SQTail.Store(q.tail)
@@ -145,29 +146,46 @@ func (q *queue) pending() uint32 {
 	return q.waiting()
 }
 
+// isEmpty reports whether no request waits to be submitted.
+func (q *queue) isEmpty() bool { return q.waiting() == 0 && q.left.Load() == 0 }
+
 // submit submits what is there. If the kernel takes nothing now, it returns false: the next
 // leader or the timer tries again.
-//
-// One thread at a time submits, since the kernel would let a second one wait. What others have put
-// into the ring before they find submits set, this thread sees: it looks once more after it has
-// cleared submits.
 func (q *queue) submit() bool {
 	for n := q.pending(); n > 0; n = q.pending() {
-		if !q.submits.CompareAndSwap(false, true) {
-			return true
-		}
-		errno := q.enter(n)
-		q.submits.Store(false)
-		if errno != 0 {
+		if q.enter(n) != 0 {
 			return false
 		}
 	}
 	return true
 }
 
-// enter submits n requests of the ring.
+// enter submits n requests of the ring. It keeps its processor meanwhile, unless they move much, or
+// another thread submits: it would have to wait for that one. A request that is put into
+// the ring behind n is counted here, and may be submitted by a later call, or by a leader: the
+// count is no more than a limit to what one call delays.
 func (q *queue) enter(n uint32) syscall.Errno {
-	return q.ring.Enter(n, q.sends.Swap(0) <= much)
+	moves := q.moves.Swap(0)
+	errno := q.ring.Enter(n, q.inside.Add(1) == 1 && moves <= much)
+	q.inside.Add(-1)
+	if errno != 0 {
+		q.moves.Add(moves) // they are still there
+	}
+	return errno
+}
+
+// movedAtOnce returns how many bytes a request may move in the call that submits it. A read of a file
+// may, in addition, wait there: not each file system of each kernel heeds that it is not to.
+func movedAtOnce(e *sys.UringEntry) int64 {
+	switch {
+	case e.Op == sys.UringSend:
+		return int64(e.Len)
+	case e.Op == sys.UringRead:
+		return much + 1
+	case e.Op == sys.UringRecv && e.Priority&sys.UringPollFirst == 0:
+		return min(int64(e.Len), likely)
+	}
+	return 0
 }
 
 // submitOverdue is called by the timer. What was put into the ring before the timer was started
@@ -184,7 +202,7 @@ func (q *queue) submitOverdue() {
 	}
 	// As in published: the request is in the ring before timed is looked at, and timed is
 	// cleared before this looks for requests.
-	if q.waiting() > 0 && q.timed.CompareAndSwap(false, true) {
+	if !q.isEmpty() && q.timed.CompareAndSwap(false, true) {
 		q.overdue.Store(q.ring.SQTail.Load())
 		q.timer.Reset(soon)
 	}

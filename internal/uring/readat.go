@@ -83,10 +83,7 @@ func (p *Poller) haveReadAt(result sys.UringResult) {
 	isFault := result.Value == -int32(syscall.EFAULT)
 	if result.Value == -int32(syscall.ECANCELED) || result.Value == -int32(syscall.EINTR) || isFault && !r.revived {
 		r.revived = isFault
-		q := &p.queue
-		q.mu.Lock()
-		q.insert(&r.entry)
-		q.mu.Unlock()
+		p.queue.put(&r.entry)
 		return
 	}
 	r.result = result.Value

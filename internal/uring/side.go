@@ -190,6 +190,9 @@ func (p *Poller) revive(d *side, r *sys.UringResult) (revived bool) {
 		r.Value = -int32(syscall.ECANCELED)
 	}
 	q.mu.Unlock()
+	if revived {
+		q.published() // the leader may be about to park
+	}
 	return revived
 }
 

@@ -134,6 +134,31 @@ func fillOnThread(t *testing.T, b backend.Backend, fd int) (sent int) {
 	return n
 }
 
+// A leader that is about to park submits what it puts into the queue once more: nobody else would.
+func TestThreadThatExitsBeforeAPark(t *testing.T) {
+	b, k := opened(t, entries, results)
+	fd, other := pair(t, b)
+	p := b.Poller.(*Poller)
+	onThread(t, func() {
+		k.Start(fd, backend.Read, make([]byte, 4), nil)
+		b.Poller.Wait(backend.Look, make([]backend.Event, 8))
+	})
+	if syscall.Sendto(other, []byte("data"), 0, nil) != nil {
+		t.Fatal("no send")
+	}
+	for p.queue.ring.CQHead.Load() == p.queue.ring.CQTail.Load() {
+		runtime.Gosched() // until the request ends with its thread
+	}
+	p.queue.sleeps.Store(true)
+	p.begin(make([]backend.Event, 8))
+	p.look()
+	p.queue.sleeps.Store(false)
+	if !p.queue.isEmpty() {
+		t.Error("the request waits to be submitted")
+	}
+	await(t, b, backend.Block, 1-p.n)
+}
+
 // A request whose thread has exited can be cancelled.
 func TestAbandonBehindAThread(t *testing.T) {
 	b, k := opened(t, entries, results)
