@@ -310,18 +310,20 @@ func (u *Uring) Result(head uint32) UringResult {
 	return r
 }
 
-// Enter is io_uring_enter(2): it submits up to so many entries, and does not wait. The call lasts
-// longer than 20 us, since it performs what can be performed at once. So Go's runtime would take the
-// processor away from a thread in an ordinary call, and start another thread with it. briefly says
-// that it is not to: nothing else runs on this processor, and no collection begins, meanwhile.
-func (u *Uring) Enter(submit uint32, briefly bool) (errno syscall.Errno) {
+// Enter is io_uring_enter(2): it submits up to so many entries, and does not wait for results.
+//
+// The call performs what can be performed at once, and may last for more than 20 us. From an ordinary
+// call of that length, Go's runtime takes the processor away, and the goroutine has to wait for one
+// afterwards. With raw set, the call keeps its processor: nothing else runs there meanwhile, and no
+// collection begins.
+func (u *Uring) Enter(submit uint32, raw bool) (errno syscall.Errno) {
 	if u.failures != nil {
 		if errno := u.failures.of("submit"); errno != 0 {
 			return errno
 		}
 		submit = u.failures.shortened(submit)
 	}
-	if briefly {
+	if raw {
 		_, _, errno = unix.RawSyscall6(unix.SYS_IO_URING_ENTER, uintptr(u.FD), uintptr(submit), 0, uringGetEvents, 0, 0)
 	} else {
 		_, _, errno = unix.Syscall6(unix.SYS_IO_URING_ENTER, uintptr(u.FD), uintptr(submit), 0, uringGetEvents, 0, 0)

@@ -33,8 +33,8 @@
 // not delay requests for long: they are submitted when there are many, and by a timer. See
 // queue.
 //
-// The call that submits performs what can be performed at once. Go's runtime does not know of it,
-// unless it moves much: otherwise it would give the processor to another thread each time.
+// The call that submits also performs what can be performed at once. It is a raw one, unless it moves
+// much: from an ordinary call that lasts so long, Go's runtime takes the processor away.
 //
 // # Requests and threads
 //

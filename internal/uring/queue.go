@@ -15,7 +15,7 @@ const (
 	// many is how many requests are submitted before the leader does it: one call for so many
 	// costs little for each, and the others need not wait for the end of a long loop body.
 	many = 128
-	// much is how many bytes a call may move during which nothing else can run.
+	// much is how many bytes a raw call moves at most, since nothing else runs on its processor.
 	much = 512 << 10
 	// likely is how many bytes a receive that does not wait for data first finds at most, as a rule.
 	likely = 4 << 10
@@ -160,10 +160,11 @@ func (q *queue) submit() bool {
 	return true
 }
 
-// enter submits n requests of the ring. It keeps its processor meanwhile, unless they move much, or
-// another thread submits: it would have to wait for that one. A request that is put into
-// the ring behind n is counted here, and may be submitted by a later call, or by a leader: the
-// count is no more than a limit to what one call delays.
+// enter submits n requests of the ring. The call is raw, unless the requests move much, or another
+// thread submits now: the kernel would let this one wait for it.
+//
+// moves limits how long a raw call lasts, and need not be exact: it may count a request that was put
+// there behind n, and that the next call submits.
 func (q *queue) enter(n uint32) syscall.Errno {
 	moves := q.moves.Swap(0)
 	errno := q.ring.Enter(n, q.inside.Add(1) == 1 && moves <= much)

@@ -134,6 +134,32 @@ func fillOnThread(t *testing.T, b backend.Backend, fd int) (sent int) {
 	return n
 }
 
+// A call that may move much, or wait, is not a raw one.
+func TestMovedAtOnce(t *testing.T) {
+	for _, c := range []struct {
+		e    sys.UringEntry
+		want int64
+	}{
+		{sys.UringEntry{Op: sys.UringSend, Len: 1 << 20}, 1 << 20},
+		{sys.UringEntry{Op: sys.UringRead, Len: 1}, much + 1},
+		{sys.UringEntry{Op: sys.UringRecv, Len: 64}, 64},
+		{sys.UringEntry{Op: sys.UringRecv, Len: 1 << 20}, likely},
+		{sys.UringEntry{Op: sys.UringRecv, Len: 1 << 20, Priority: sys.UringPollFirst}, 0},
+		{sys.UringEntry{Op: sys.UringPollAdd}, 0},
+	} {
+		if n := movedAtOnce(&c.e); n != c.want {
+			t.Errorf("operation %d of %d bytes: %d, want %d", c.e.Op, c.e.Len, n, c.want)
+		}
+	}
+	b, _ := opened(t, entries, results)
+	q := &b.Poller.(*Poller).queue
+	q.put(&sys.UringEntry{Op: sys.UringNop, FD: -1, UserData: ofCancel})
+	q.moves.Store(5)
+	if q.submit(); q.moves.Load() != 0 || q.inside.Load() != 0 {
+		t.Errorf("after a submission: %d bytes, %d threads inside", q.moves.Load(), q.inside.Load())
+	}
+}
+
 // A leader that is about to park submits what it puts into the queue once more: nobody else would.
 func TestThreadThatExitsBeforeAPark(t *testing.T) {
 	b, k := opened(t, entries, results)
