@@ -76,8 +76,9 @@ func (b *Buffer) Release() { b.core().Release() }
 // pool is garbage.
 //
 // On io_uring, the system selects the buffer of a read. Of a pool of at least 32 buffers, it
-// has up to a quarter more for that, at most 64. Lent does not count them before they hold
-// data. A read may get one of them while all others are lent.
+// has a few more for that, and one more after each read that found none: up to a quarter of
+// count, no more than 1,024, and no more than four of them have more than 4 MiB. Lent does not
+// count them before they hold data. A read may get one of them while all others are lent.
 //
 // Choose the number of buffers by the number of messages that the program works on at a
 // time, not by the number of connections. Peers that send and never read can hold every

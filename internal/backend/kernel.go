@@ -176,8 +176,9 @@ type Selector interface {
 	// tried: at the end of the stream, and perhaps without a buffer in g.
 	StartSelected(fd int, g BufferGroup)
 	// Selected returns the number of the buffer that the read which Finish has just finished has
-	// taken out of its group, or -1 if it has taken none.
-	Selected(fd int) (number int)
+	// taken out of its group, or -1 if it has taken none. lacked reports that the group had none
+	// for its data.
+	Selected(fd int) (number int, lacked bool)
 }
 
 // BufferGroup is a set of buffers of a Selector.

@@ -203,14 +203,17 @@ func (h *Handle) callFinish(s *Slot) callResult {
 // finishSelected returns the result of a pooled read that has had no buffer, with the one that it
 // has taken. The caller owns the direction; no lock is held.
 func (h *Handle) finishSelected(s *Slot, n int, errno backend.Errno) callResult {
-	number := -1
-	if h.port.selector != nil {
-		number = h.port.selector.Selected(int(h.fd))
+	if h.port.selector == nil {
+		return h.outcomeOf(s, n, errno)
+	}
+	pool := s.record().buffer.pool
+	number, lacked := h.port.selector.Selected(int(h.fd))
+	if lacked {
+		pool.lacked()
 	}
 	if number < 0 {
 		return h.outcomeOf(s, n, errno)
 	}
-	pool := s.record().buffer.pool
 	b := pool.selected(number)
 	r := callResult{}
 	if errno != 0 || n == 0 {

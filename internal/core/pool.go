@@ -60,7 +60,8 @@ type selection struct {
 	group backend.BufferGroup
 	// The lock of the pool guards these.
 	buffers []*Buffer // in the kernel, by number
-	unused  []uint8   // numbers that stand for none
+	width   int       // the numbers below it are used
+	unused  []uint16  // those of them that stand for no buffer
 }
 
 // NewPool makes a pool of at most limit buffers of size bytes.
@@ -303,7 +304,7 @@ func (k *stock) provideMore() {
 // together no more than the limit, unless the kernel had its buffers first.
 func (k *stock) provides() bool {
 	s := &k.pool.selection
-	in := len(s.buffers) - len(s.unused)
+	in := s.width - len(s.unused)
 	return len(s.unused) > 0 && k.first == nil && k.made-k.count+in < k.pool.limit
 }
 

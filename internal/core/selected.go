@@ -1,6 +1,10 @@
 package core
 
-import "github.com/completionport/completion/internal/backend"
+import (
+	"math/bits"
+
+	"github.com/completionport/completion/internal/backend"
+)
 
 // A Selector performs a pooled read as a whole: it gets a few buffers of the pool beforehand, and
 // the read takes one of them when there is data. So an idle read holds no buffer, as with any
@@ -12,9 +16,14 @@ import "github.com/completionport/completion/internal/backend"
 // buffers than its limit. If none is left in the kernel, reads wait for data alone, and then for
 // a buffer, as with any Native kernel.
 
-// mostProvided is the largest number of buffers of a pool in the kernel. What arrives between two
-// looks of a leader needs one buffer each.
-const mostProvided = 64
+// What arrives between two looks of a leader needs one buffer each, and who finds none needs calls.
+// So each read that finds none adds one to those in the kernel, within these limits. The kernel uses
+// its buffers in turn: those that are not needed would only be more memory that is not in the cache.
+const (
+	firstProvided = 4       // so many buffers of a pool are in the kernel at first
+	mostProvided  = 1024    // and so many at most
+	mostMemory    = 4 << 20 // which have so many bytes, if there are more than at first
+)
 
 // leastSelected is the smallest limit of a pool with buffers in the kernel.
 const leastSelected = 32
@@ -38,8 +47,9 @@ func (p *Pool) selects() bool {
 	}
 	state = refused
 	if p.port.selector != nil && p.limit >= leastSelected && p.size > 0 {
-		if g, ok := p.port.selector.OpenGroup(mostProvided); ok {
-			p.open(g)
+		n := p.largestGroup()
+		if g, ok := p.port.selector.OpenGroup(1 << bits.Len(uint(n-1))); ok {
+			p.open(g, n)
 			state = selects
 		}
 	}
@@ -47,18 +57,39 @@ func (p *Pool) selects() bool {
 	return state == selects
 }
 
-// open gives the first buffers to the kernel.
-func (p *Pool) open(g backend.BufferGroup) {
+// largestGroup is the largest number of buffers of the pool in the kernel.
+func (p *Pool) largestGroup() int {
+	return min(p.limit/4, mostProvided, max(mostMemory/p.size, firstProvided))
+}
+
+// open gives the first buffers to the kernel, which will have n at most.
+func (p *Pool) open(g backend.BufferGroup, n int) {
 	k := p.lock()
 	defer k.unlock()
-	n := min(mostProvided, p.limit/4)
 	p.selection.group = g
 	p.selection.buffers = make([]*Buffer, n)
-	p.selection.unused = make([]uint8, n)
-	for i := range p.selection.unused {
-		p.selection.unused[i] = uint8(i)
-	}
+	k.widen(firstProvided)
 	k.provideMore()
+}
+
+// widen lets the kernel have so many buffers more.
+func (k *stock) widen(n int) {
+	s := &k.pool.selection
+	for range n {
+		s.unused = append(s.unused, uint16(s.width))
+		s.width++
+	}
+}
+
+// lacked is called after a read has found no buffer in the kernel. If all of the limit is lent, more
+// of them would not help.
+func (p *Pool) lacked() {
+	k := p.lock()
+	defer k.unlock()
+	if s := &p.selection; s.width < len(s.buffers) && k.first == nil && k.available() > 0 {
+		k.widen(1)
+		k.provideMore()
+	}
 }
 
 // selected returns the buffer that a read has taken, which the port owns from here on.
@@ -68,9 +99,9 @@ func (p *Pool) selected(number int) *Buffer {
 	s := &p.selection
 	b := s.buffers[number]
 	s.buffers[number] = nil
-	s.unused = append(s.unused, uint8(number))
+	s.unused = append(s.unused, uint16(number))
 	k.made++
-	if len(s.unused) > len(s.buffers)/2 {
+	if len(s.unused) > s.width/2 {
 		k.provideMore()
 	}
 	b.n = 0

@@ -13,6 +13,7 @@ type selectKernel struct {
 	none     bool           // it has no groups
 	group    map[int][]byte // what it was given, by number
 	selected int            // what the next read has taken, -1 for nothing
+	lacked   bool           // the next read finds no buffer
 	started  int            // reads that select
 	provided int            // how often it was given a buffer
 }
@@ -36,7 +37,7 @@ func (k *selectKernel) StartSelected(fd int, g backend.BufferGroup) {
 	k.Start(fd, backend.Read, nil, nil)
 }
 
-func (k *selectKernel) Selected(int) int { return k.selected }
+func (k *selectKernel) Selected(int) (int, bool) { return k.selected, k.lacked }
 
 // gives ends the read of h with data in some buffer of the group.
 func (k *selectKernel) gives(h *Handle, data string) {
@@ -80,7 +81,7 @@ func TestSelectedRead(t *testing.T) {
 	for i := range 100 {
 		o := pooledRead(h, pool)
 		p.Submit([]Operation{o}, false)
-		if k.started != i+1 || len(k.group) != 10 || pool.Lent() != 0 {
+		if k.started != i+1 || len(k.group) != firstProvided || pool.Lent() != 0 {
 			t.Fatalf("%d reads, %d buffers in the kernel, %d lent", k.started, len(k.group), pool.Lent())
 		}
 		k.gives(h, "abc")
@@ -90,7 +91,7 @@ func TestSelectedRead(t *testing.T) {
 		}
 		o.got.Release()
 	}
-	if k.provided != 110 || pool.guarded.count != 0 {
+	if k.provided != 100+firstProvided || pool.guarded.count != 0 {
 		t.Errorf("given %d buffers, and %d in the pool", k.provided, pool.guarded.count)
 	}
 	k.atRest(p)
@@ -113,14 +114,14 @@ func TestSelectedBeyondTheLimit(t *testing.T) {
 	}
 	k.gives(h, "abc")
 	delivers(t, p, o, "abc")
-	if pool.Lent() != 41 || len(k.group) != 9 {
+	if pool.Lent() != 41 || len(k.group) != firstProvided-1 {
 		t.Errorf("%d lent, %d in the kernel", pool.Lent(), len(k.group))
 	}
 	o.got.Release()
 	for _, b := range taken {
 		b.Release()
 	}
-	if s := &pool.guarded; pool.Lent() != 0 || len(k.group) != 10 || s.made+len(k.group) > 50 {
+	if s := &pool.guarded; pool.Lent() != 0 || len(k.group) != firstProvided || s.made+len(k.group) > 44 {
 		t.Errorf("%d lent, %d made, %d in the kernel", pool.Lent(), s.made, len(k.group))
 	}
 	k.atRest(p)
@@ -142,6 +143,70 @@ func TestSelectedLacks(t *testing.T) {
 	delivers(t, p, o, "abc")
 	o.got.Release()
 	k.atRest(p)
+}
+
+// Each read that finds no buffer in the kernel adds one there, up to a quarter of the limit, and
+// none while all of the limit is lent.
+func TestSelectedGrows(t *testing.T) {
+	k, p, h := newSelect(t)
+	pool := p.NewPool(8, 40)
+	k.onRead = func(p []byte) (int, syscall.Errno) { return copy(p, "abc"), 0 }
+	lack := func() {
+		t.Helper()
+		k.lacked = true
+		o := pooledRead(h, pool)
+		p.Submit([]Operation{o}, false)
+		k.end(h, in, 0, 0)
+		delivers(t, p, o, "abc")
+		o.got.Release()
+	}
+	for want := firstProvided + 1; want <= 12; want++ {
+		if lack(); len(k.group) != min(want, 10) {
+			t.Fatalf("%d buffers in the kernel, want %d", len(k.group), want)
+		}
+	}
+	if k.provided != 10 {
+		t.Errorf("given %d buffers", k.provided)
+	}
+	k.atRest(p)
+}
+
+// While all of the limit is lent, a read that finds no buffer adds none.
+func TestSelectedGrowsWithinTheLimit(t *testing.T) {
+	k, p, h := newSelect(t)
+	pool := p.NewPool(8, 40)
+	o := pooledRead(h, pool)
+	p.Submit([]Operation{o}, false)
+	taken := []*Buffer{}
+	for b := pool.Take(); b != nil; b = pool.Take() {
+		taken = append(taken, b)
+	}
+	k.lacked = true
+	k.end(h, in, 0, 0) // waits for a buffer
+	look(p)
+	if len(k.group) != firstProvided || k.provided != firstProvided {
+		t.Errorf("%d buffers in the kernel", len(k.group))
+	}
+	k.onRead = func(p []byte) (int, syscall.Errno) { return copy(p, "abc"), 0 }
+	for _, b := range taken {
+		b.Release()
+	}
+	delivers(t, p, o, "abc")
+	o.got.Release()
+	k.atRest(p)
+}
+
+// A pool has a quarter of its limit in the kernel at most, and no more than so many bytes.
+func TestLargestGroup(t *testing.T) {
+	for _, c := range []struct{ size, limit, want int }{
+		{4096, 32, 8}, {4096, 35, 8}, {4096, 4096, 1024}, {4096, 1 << 20, 1024},
+		{65536, 4096, 64}, {8 << 20, 4096, firstProvided}, {8 << 20, 1 << 20, firstProvided},
+	} {
+		pool := &Pool{size: c.size, limit: c.limit}
+		if got := pool.largestGroup(); got != c.want {
+			t.Errorf("%d of %d bytes: %d, want %d", c.limit, c.size, got, c.want)
+		}
+	}
 }
 
 // A buffer that comes with an errno, or with nothing, goes back.

@@ -56,7 +56,9 @@ var mutantsOfRing = []mutant{
 	{"SelectedForNothingLost", "native.go", []edit{
 		{"if r.buffer != nil {", "if r.buffer != nil && r.n > 0 {"}}},
 	{"NumberUsedTwice", "selected.go", []edit{
-		{"append(s.unused, uint8(number))", "append(s.unused, uint8(number), uint8(number))"}}},
+		{"append(s.unused, uint16(number))", "append(s.unused, uint16(number), uint16(number))"}}},
+	{"NumberTakenTwice", "selected.go", []edit{
+		{"\t\ts.width++\n", ""}}},
 	{"GroupGetsWhatIsLent", "pool.go", []edit{
 		{"\t\tk.made--\n\t\tk.provide(b)", "\t\tk.made--\n\t\tk.provide(b)\n\t\tk.count++\n\t\tk.made++\n\t\tb.next, k.free = k.free, b"}}},
 	{"ClosedReadTakesABuffer", "apply.go", []edit{

@@ -45,7 +45,8 @@ type begun struct {
 	sent      int  // bytes of a write that goes on
 	n         int
 	errno     syscall.Errno
-	number    int // of the buffer that it has taken, or -1
+	number    int  // of the buffer that it has taken, or -1
+	lacked    bool // it found none
 }
 
 // newKernel returns the kernel that the engine gets: with the methods that the plan says.
@@ -199,7 +200,7 @@ func (r *ring) Finish(fd int, kind backend.Kind) (n int, errno syscall.Errno) {
 		r.w.fail("the result of %v is asked for, and no event has told of its end", b.use)
 	}
 	b.socket.begun[sideOf(kind)] = nil
-	b.socket.selected = b.number
+	b.socket.selected, b.socket.lacked = b.number, b.lacked
 	r.w.trace("%v: result %d, errno %d", b.use, b.n, b.errno)
 	return b.n, b.errno
 }

@@ -16,7 +16,9 @@ func (r selectingRing) Provide(g backend.BufferGroup, number int, memory []byte)
 func (r selectingRing) StartSelected(fd int, g backend.BufferGroup) {
 	selecting{r.ring}.StartSelected(fd, g)
 }
-func (r selectingRing) Selected(fd int) int { return selecting{r.ring}.Selected(fd) }
+func (r selectingRing) Selected(fd int) (number int, lacked bool) {
+	return selecting{r.ring}.Selected(fd)
+}
 
 // selecting has the methods of a selectingRing alone.
 type selecting struct{ of *ring }
@@ -64,14 +66,14 @@ func (x selecting) StartSelected(fd int, g backend.BufferGroup) {
 }
 
 // Selected is called after Finish.
-func (x selecting) Selected(fd int) int {
+func (x selecting) Selected(fd int) (number int, lacked bool) {
 	s := x.of.k.socketOf(fd, "selected")
 	if s == nil {
-		return -1
+		return -1, false
 	}
-	number := s.selected
-	s.selected = -1
-	return number
+	number, lacked = s.selected, s.lacked
+	s.selected, s.lacked = -1, false
+	return number, lacked
 }
 
 // take takes a buffer out of the group.
@@ -108,6 +110,7 @@ func (r *ring) selectOne(b *begun) {
 	}
 	number := g.take(r.w)
 	if number < 0 {
+		b.lacked = true
 		return
 	}
 	memory := g.memory[number]

@@ -65,6 +65,7 @@ type socket struct {
 	early    []*socket     // accepted ahead
 	ahead    int           // how many more it may accept ahead
 	selected int           // of the last read: the number of the buffer that it has taken, or -1
+	lacked   bool          // and that it found none
 	why      syscall.Errno // of a reset
 	untold   int           // bytes that writes have sent and do not tell of
 

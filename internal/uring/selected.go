@@ -58,10 +58,10 @@ func (d *side) haveSelected(s *socket) (n int, errno syscall.Errno) {
 }
 
 // Selected returns what the result of the request says.
-func (k *Kernel) Selected(fd int) (number int) {
+func (k *Kernel) Selected(fd int) (number int, lacked bool) {
 	d := &k.port.sockets.Get(fd).in
 	if !d.selects {
-		return -1
+		return -1, false
 	}
-	return int(d.selected)
+	return int(d.selected), d.result == -int32(syscall.ENOBUFS)
 }
