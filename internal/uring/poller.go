@@ -131,6 +131,8 @@ func (p *Poller) block() (timedOut bool) {
 func (p *Poller) waitFor(left int64) {
 	q := &p.queue
 	q.sleeps.Store(true) // before the look for requests: see queue
+	q.stopTimer()
+	defer q.timeRest()
 	n := q.pending()
 	if q.left.Load() == 0 || q.submit() {
 		errno := q.ring.Wait(n, left)
@@ -170,6 +172,7 @@ func (p *Poller) attempt(uintptr) (over bool) {
 		if p.look(); p.n == 0 {
 			p.setAsleep(true)
 			if p.look(); p.n == 0 {
+				p.rest()
 				return false
 			}
 		}
@@ -179,6 +182,14 @@ func (p *Poller) attempt(uintptr) (over bool) {
 			return true
 		}
 		p.n = 0
+	}
+}
+
+// rest stops the timer of a queue that is empty.
+func (p *Poller) rest() {
+	if p.queue.isEmpty() {
+		p.queue.stopTimer()
+		p.queue.timeRest()
 	}
 }
 

@@ -32,7 +32,8 @@ const (
 //     waits. put looks at sleeps after the request is in the ring. So the leader sees the
 //     request, or put sees that the leader sleeps, and submits.
 //   - Without a leader that sleeps, one comes soon: when the loop body that has put the request
-//     there has returned. In case it does not, put starts a timer, unless it runs.
+//     there has returned. In case it does not, put starts a timer, unless it runs. The leader
+//     stops it before it sleeps.
 //   - If the kernel has no memory for a request, or must get rid of results first, what is left
 //     is submitted by the next leader or by the timer.
 //   - If the ring is full, it is submitted at once. What still finds no room waits in backlog,
@@ -77,9 +78,32 @@ func (q *queue) published() {
 			return
 		}
 	}
+	q.startTimer()
+}
+
+// startTimer starts the timer, unless it runs.
+func (q *queue) startTimer() {
 	if q.timed.CompareAndSwap(false, true) {
 		q.overdue.Store(q.ring.SQTail.Load())
 		q.timer.Reset(soon)
+	}
+}
+
+// stopTimer is called by a leader that has set sleeps, and calls timeRest later. With a timer, Go
+// would sleep until a moment, and a virtual machine pays much for setting the clock for each sleep.
+func (q *queue) stopTimer() {
+	if q.timed.Load() {
+		q.timer.Stop()
+		q.timed.Store(false)
+	}
+}
+
+// timeRest starts the timer if there are requests. Who has put one there, and could not submit it,
+// may have found that the timer ran: the request was in the ring before that look at timed, and
+// timed is cleared before this look for requests.
+func (q *queue) timeRest() {
+	if !q.isEmpty() {
+		q.startTimer()
 	}
 }
 
@@ -201,12 +225,7 @@ func (q *queue) submitOverdue() {
 	if int32(q.ring.SQHead.Load()-q.overdue.Load()) < 0 || q.left.Load() > 0 {
 		q.submit()
 	}
-	// As in published: the request is in the ring before timed is looked at, and timed is
-	// cleared before this looks for requests.
-	if !q.isEmpty() && q.timed.CompareAndSwap(false, true) {
-		q.overdue.Store(q.ring.SQTail.Load())
-		q.timer.Reset(soon)
-	}
+	q.timeRest()
 }
 
 // close closes the ring.

@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/completionport/completion/internal/backend"
 	"github.com/completionport/completion/internal/sys"
@@ -290,6 +291,31 @@ func TestTimerSubmits(t *testing.T) {
 		t.Errorf("read %d, %v", n, err)
 	}
 	await(t, b, backend.Block, 1)
+}
+
+// A leader that sleeps has submitted what was there, and no timer runs. For what comes then and is
+// not submitted, one does.
+func TestSleepStopsTheTimer(t *testing.T) {
+	for _, how := range []backend.Waiting{backend.Park, backend.Block} {
+		b, k := opened(t, entries, results)
+		q := &b.Poller.(*Poller).queue
+		one, other := pair(t, b)
+		k.Start(one, backend.Read, make([]byte, 1), nil)
+		q.timer.Reset(time.Hour)
+		b.Poller.SetTimeout(b.Kernel.Now() + 10e6)
+		if n, _ := b.Poller.Wait(how, make([]backend.Event, 8)); n != 0 || q.timed.Load() || !q.isEmpty() {
+			t.Errorf("%d events, timer %v, empty %v", n, q.timed.Load(), q.isEmpty())
+		}
+		q.stopTimer()
+		q.mu.Lock()
+		q.insert(&sys.UringEntry{Op: sys.UringNop, FD: -1, UserData: tokenOfWake})
+		q.mu.Unlock()
+		if q.timeRest(); !q.timed.Load() {
+			t.Error("no timer for a request that nobody submits")
+		}
+		syscall.Write(other, []byte("x"))
+		await(t, b, how, 1)
+	}
 }
 
 // An operation is not cancelled if it can be performed: its thread was only too busy.
