@@ -9,7 +9,8 @@
 // Accepts, and reads and writes of sockets, are requests of these kinds. All else waits with a
 // request for readiness (IORING_OP_POLL_ADD, once), and then a call of sys.Kernel is made that
 // does not wait: connects, datagrams, and streams that are no sockets. A descriptor counts as a
-// socket until a request ends with ENOTSOCK. A read of no bytes is a request for readiness.
+// socket, in each direction, until a request ends with ENOTSOCK. A read of no bytes is a request for
+// readiness.
 //
 // A pooled read of a large pool is a request that selects its buffer when there are data, from a
 // ring of buffers that the kernel has of that pool (IORING_REGISTER_PBUF_RING, Linux 5.19). If the
@@ -21,9 +22,9 @@
 // # Which operation a result belongs to
 //
 // The number that a result carries (user_data) is its token: the descriptor, the direction, and
-// a count. A side, which is one direction of a descriptor, has the token of the request that is
-// inside the kernel, and no two requests of a side have the same. So a request to cancel an
-// operation never hits the one behind it.
+// a count. A side, which is one direction of a descriptor, has the count of the request that is
+// inside the kernel, and 2^30 requests of a side in succession have different ones. So a request to
+// cancel an operation never hits the one behind it.
 //
 // # When requests are submitted
 //

@@ -42,26 +42,30 @@ type hidden interface {
 func (k *Kernel) Start(fd int, kind backend.Kind, data []byte, to *backend.Address) (n int, errno syscall.Errno, pending bool) {
 	s := k.port.sockets.Get(fd)
 	d := s.side(kind)
-	d.selects = false
-	d.waits = kind == backend.PollIn || kind == backend.PollOut || kind == backend.Read && len(data) == 0 ||
-		kind == backend.Accept && s.isStream.Load()
+	how := flags(0)
+	if kind == backend.PollIn || kind == backend.PollOut || kind == backend.Read && len(data) == 0 ||
+		kind == backend.Accept && d.has(isStream) {
+		how = waits
+	}
 	switch {
 	case kind == backend.Connect:
-		if !d.connecting {
+		if !d.has(connecting) {
 			errno = k.calls.Connect(fd, *to)
 			if errno == 0 || k.calls.Classify(kind, errno) != backend.WouldBlock {
 				return 0, errno, false
 			}
 		}
-		d.connecting, d.waits = true, true
-	case !d.waits && s.isStream.Load():
+		how = waits
+		d.flags |= connecting
+	case how != waits && d.has(isStream):
 		n, errno = k.move(fd, kind, data)
 		if errno != syscall.EAGAIN {
 			return n, errno, false
 		}
-		d.waits = true
+		how = waits
 	}
-	k.begin(s, d, fd, kind, data)
+	d.lend(data)
+	k.begin(s, d, fd, kind, how)
 	return 0, 0, true
 }
 
@@ -81,19 +85,10 @@ func (k *Kernel) move(fd int, kind backend.Kind, data []byte) (int, syscall.Errn
 // IsOver asks poll(2).
 func (k *Kernel) IsOver(fd int) bool { return sys.IsOver(fd) }
 
-// begin puts the request of d into the queue.
-func (k *Kernel) begin(s *socket, d *side, fd int, kind backend.Kind, data []byte) {
-	d.kind, d.data = kind, data
-	d.abandoned, d.asked = false, false
-	if d.count += oneMore; d.count == 0 {
-		d.count = oneMore
-	}
-	token := d.count | uint64(uint32(fd))
-	if d != &s.in {
-		token |= isOut
-	}
-	d.token.Store(token)
-	e := d.entry(fd)
+// begin puts the request of d into the queue, whose memory is in place. how is waits, selects or 0.
+func (k *Kernel) begin(s *socket, d *side, fd int, kind backend.Kind, how flags) {
+	d.kind, d.flags = kind, d.flags&lasting|how
+	e := d.entry(s.token(d, d.count.Add(1), fd))
 	k.port.queue.put(&e)
 }
 
@@ -108,8 +103,8 @@ func (k *Kernel) StartMessage(fd int, kind backend.Kind, m *backend.Message) (n 
 	}
 	s := k.port.sockets.Get(fd)
 	d := s.side(kind)
-	d.waits, d.selects, d.message = true, false, m
-	k.begin(s, d, fd, kind, nil)
+	d.memory, d.extent = unsafe.Pointer(m), 0
+	k.begin(s, d, fd, kind, waits)
 	return 0, 0, true
 }
 
@@ -123,21 +118,21 @@ func (k *Kernel) moveMessage(fd int, kind backend.Kind, m *backend.Message) (int
 
 // Finish returns the result of an operation. What has waited for readiness is performed now.
 func (k *Kernel) Finish(fd int, kind backend.Kind) (n int, errno syscall.Errno) {
-	s := k.port.sockets.Get(fd)
-	d := s.side(kind)
-	data, m := d.data, d.message
-	d.data, d.message = nil, nil
-	if d.selects {
-		return d.haveSelected(s)
+	d := k.port.sockets.Get(fd).side(kind)
+	if d.has(selects) {
+		return d.haveSelected()
 	}
+	memory := d.memory
+	d.memory = nil
 	d.woken()
-	if d.result < 0 {
-		return 0, s.failed(d, syscall.Errno(-d.result))
-	}
 	switch {
-	case m != nil && (d.kind == backend.Send || len(m.Data) > 0):
-		return k.moveMessage(fd, d.kind, m)
-	case !d.waits:
+	case d.result < 0:
+		return 0, d.failed(syscall.Errno(-d.result))
+	case d.isMessage():
+		if m := (*backend.Message)(memory); d.kind == backend.Send || len(m.Data) > 0 {
+			return k.moveMessage(fd, d.kind, m)
+		}
+	case !d.has(waits):
 		if d.kind == backend.Accept {
 			k.calls.Accepted(fd, int(d.result))
 		}
@@ -146,12 +141,12 @@ func (k *Kernel) Finish(fd int, kind backend.Kind) (n int, errno syscall.Errno) 
 		return k.calls.Accept(fd)
 	case d.kind == backend.Connect:
 		errno = k.calls.Connected(fd)
-		if errno != 0 && d.asked { // the end of its listener may have come first
+		if errno != 0 && d.has(asked) { // the end of its listener may have come first
 			errno = syscall.ECANCELED
 		}
 		return 0, errno
-	case len(data) > 0:
-		return k.move(fd, d.kind, data)
+	case d.extent > 0:
+		return k.move(fd, d.kind, unsafe.Slice((*byte)(memory), d.extent))
 	}
 	return 0, 0
 }
@@ -161,7 +156,11 @@ func (k *Kernel) Finish(fd int, kind backend.Kind) (n int, errno syscall.Errno) 
 // again and again without a pause. Such a receive waits with a request that peeks, once. This
 // costs a thread of the kernel.
 func (d *side) woken() {
-	d.peeks = !d.peeks && d.kind == backend.Receive && d.result > 0 && sys.IsOnlyError(d.result)
+	again := !d.has(peeks) && d.kind == backend.Receive && d.result > 0 && sys.IsOnlyError(d.result)
+	d.flags &^= peeks
+	if again {
+		d.flags |= peeks
+	}
 }
 
 // failed returns the errno of an operation that has moved nothing. A write that was abandoned
@@ -170,10 +169,10 @@ func (d *side) woken() {
 // At least up to Linux 5.17, an accept of a listener that is non-blocking does not wait: without a
 // connection, it ends with EAGAIN. From then on, accepts of this listener wait for readiness, and
 // Finish makes the call. Otherwise they would begin and end again and again.
-func (s *socket) failed(d *side, errno syscall.Errno) syscall.Errno {
+func (d *side) failed(errno syscall.Errno) syscall.Errno {
 	switch {
-	case (errno == syscall.ENOTSOCK || errno == syscall.EAGAIN && d.kind == backend.Accept) && !s.isStream.Load():
-		s.isStream.Store(true)
+	case (errno == syscall.ENOTSOCK || errno == syscall.EAGAIN && d.kind == backend.Accept) && !d.has(isStream):
+		d.flags |= isStream
 		return syscall.EAGAIN // the engine starts it again
 	case (errno == syscall.ECANCELED || errno == syscall.EINTR) && (d.kind == backend.Write || d.kind == backend.PollOut):
 		return syscall.EAGAIN
@@ -194,17 +193,21 @@ func (k *Kernel) Classify(kind backend.Kind, errno syscall.Errno) backend.Class 
 // What has arrived before a deadline counts. The thread that has submitted the request performs
 // it, and may not have run since. A request that need not wait any more ends soon by itself.
 func (k *Kernel) Abandon(fd int, kind backend.Kind) (heard bool) {
-	d := k.port.sockets.Get(fd).side(kind)
-	d.asked = true
-	if k.needNotWait(d, fd, kind) {
-		return false
-	}
+	s := k.port.sockets.Get(fd)
+	d := s.side(kind)
 	q := &k.port.queue
 	q.mu.Lock()
-	token := d.token.Load()
-	if heard = token != 0; heard {
-		d.abandoned = true // and revive does not put the operation behind the request
-		e := cancel(token)
+	d.flags |= asked
+	forPoll := d.has(waits) && !d.has(peeks)
+	q.mu.Unlock()
+	if k.needNotWait(fd, kind, forPoll) {
+		return false
+	}
+	q.mu.Lock()
+	count := d.count.Load()
+	if heard = isInside(count); heard {
+		d.flags |= abandoned // and revive does not put the operation behind the request
+		e := cancel(s.token(d, count, fd))
 		q.insert(&e)
 	}
 	q.mu.Unlock()
@@ -216,24 +219,18 @@ func (k *Kernel) Abandon(fd int, kind backend.Kind) (heard bool) {
 
 // needNotWait reports whether an operation that brings something can be performed now. While the
 // error queue of a socket has something, poll(2) reports an error (POLLERR), but a read goes on
-// waiting: it has to be cancelled. A request for readiness ends.
-func (k *Kernel) needNotWait(d *side, fd int, kind backend.Kind) bool {
+// waiting: it has to be cancelled. A request for readiness ends: it is forPoll, which says that it
+// waits for what poll(2) reports.
+func (k *Kernel) needNotWait(fd int, kind backend.Kind, forPoll bool) bool {
 	switch {
 	case kind == backend.Write || kind == backend.Send || kind == backend.PollOut:
 		return false
 	case kind == backend.Connect:
 		return k.calls.Probe(fd, backend.PollOut)
-	case k.port.waitsFor(d):
+	case forPoll:
 		return k.calls.Probe(fd, backend.PollIn)
 	}
 	return sys.HasInput(fd)
-}
-
-// waitsFor reports whether the request of d waits for what poll(2) reports.
-func (p *Poller) waitsFor(d *side) bool {
-	p.queue.mu.Lock()
-	defer p.queue.mu.Unlock()
-	return d.waits && !d.peeks
 }
 
 // AcceptAhead does nothing: one accept of a listener is inside.

@@ -40,7 +40,7 @@ type Poller struct {
 
 // Arm makes an entry for fd. It makes no call.
 func (p *Poller) Arm(fd int, generation uint32) syscall.Errno {
-	p.sockets.Set(fd, &socket{generation: generation})
+	p.sockets.Set(fd, newSocket(generation))
 	return 0
 }
 

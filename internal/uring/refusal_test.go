@@ -16,15 +16,9 @@ import (
 func imitate(t *testing.T, b backend.Backend, errno syscall.Errno) {
 	t.Helper()
 	p := b.Poller.(*Poller)
-	q := &p.queue
-	if q.waiting() != 1 {
-		t.Fatalf("%d requests wait", q.waiting())
-	}
-	q.tail--
-	e := q.ring.Entries[q.tail&uint32(len(q.ring.Entries)-1)]
-	q.ring.SQTail.Store(q.tail)
+	token := takeBack(t, p)
 	p.begin(make([]backend.Event, 1))
-	if p.have(sys.UringResult{UserData: e.UserData, Value: -int32(errno)}); p.n != 1 {
+	if p.have(sys.UringResult{UserData: token, Value: -int32(errno)}); p.n != 1 {
 		t.Fatal("no event")
 	}
 }
@@ -45,7 +39,7 @@ func TestAcceptThatDoesNotWait(t *testing.T) {
 		t.Fatal(errno)
 	}
 	// No version of Linux that lets an accept wait shows otherwise what the request was.
-	if s := b.Poller.(*Poller).sockets.Get(listener); !s.in.waits {
+	if s := b.Poller.(*Poller).sockets.Get(listener); !s.in.has(waits) {
 		t.Error("the accept was a request again")
 	}
 	if n, _ := b.Poller.Wait(backend.Look, make([]backend.Event, 8)); n != 0 {
@@ -68,9 +62,9 @@ func TestMissedCancel(t *testing.T) {
 		k.Start(fd, backend.Read, make([]byte, 1), nil)
 		b.Poller.Wait(backend.Look, make([]backend.Event, 8))
 		p := b.Poller.(*Poller)
-		d := p.sockets.Get(fd).side(backend.Read)
-		d.abandoned = true // and the request has this result:
-		p.have(sys.UringResult{UserData: d.token.Load() | ofCancel, Value: -int32(errno)})
+		s := p.sockets.Get(fd)
+		s.in.flags |= abandoned // and the request has this result:
+		p.have(sys.UringResult{UserData: s.token(&s.in, s.in.count.Load(), fd) | ofCancel, Value: -int32(errno)})
 		await(t, b, backend.Block, 1)
 		if n, errno := k.Finish(fd, backend.Read); n != 0 || k.Classify(backend.Read, errno) != backend.Again {
 			t.Errorf("abandoned: %d, %v", n, errno)
@@ -257,13 +251,11 @@ func TestFault(t *testing.T) {
 		fd, other := pair(t, b)
 		k.Start(fd, backend.Read, c.data, nil)
 		for range 3 {
-			q := &p.queue
-			q.tail-- // it is not submitted
-			q.ring.SQTail.Store(q.tail)
+			token := takeBack(t, p) // it is not submitted
 			p.begin(make([]backend.Event, 1))
-			p.have(sys.UringResult{UserData: p.sockets.Get(fd).in.token.Load(), Value: -int32(syscall.EFAULT)})
-			if p.n != 0 || q.waiting() != 1 {
-				t.Fatalf("%d events, %d requests", p.n, q.waiting())
+			p.have(sys.UringResult{UserData: token, Value: -int32(syscall.EFAULT)})
+			if p.n != 0 || p.queue.waiting() != 1 {
+				t.Fatalf("%d events, %d requests", p.n, p.queue.waiting())
 			}
 		}
 		if syscall.Sendto(other, []byte("data"), 0, nil) != nil {

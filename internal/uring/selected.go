@@ -40,28 +40,32 @@ func (k *Kernel) Provide(g backend.BufferGroup, number int, memory []byte) {
 func (k *Kernel) StartSelected(fd int, g backend.BufferGroup) {
 	s := k.port.sockets.Get(fd)
 	d := &s.in
-	d.waits = s.isStream.Load()
-	d.selects, d.group = !d.waits, uint16(g)
-	k.begin(s, d, fd, backend.Read, nil)
+	if d.has(isStream) {
+		d.lend(nil)
+		k.begin(s, d, fd, backend.Read, waits)
+		return
+	}
+	d.extent = ^int32(g)
+	k.begin(s, d, fd, backend.Read, selects)
 }
 
 // haveSelected returns the result of a request that selects its buffer. If there was none, there
 // are data: without data it would go on waiting.
-func (d *side) haveSelected(s *socket) (n int, errno syscall.Errno) {
+func (d *side) haveSelected() (n int, errno syscall.Errno) {
 	switch {
 	case d.result >= 0:
 		return int(d.result), 0
 	case d.result == -int32(syscall.ENOBUFS):
 		return 0, 0
 	}
-	return 0, s.failed(d, syscall.Errno(-d.result))
+	return 0, d.failed(syscall.Errno(-d.result))
 }
 
 // Selected returns what the result of the request says.
 func (k *Kernel) Selected(fd int) (number int, lacked bool) {
 	d := &k.port.sockets.Get(fd).in
-	if !d.selects {
+	if !d.has(selects) {
 		return -1, false
 	}
-	return int(d.selected), d.result == -int32(syscall.ENOBUFS)
+	return int(max(d.extent, -1)), d.result == -int32(syscall.ENOBUFS)
 }

@@ -11,34 +11,41 @@ import (
 	"github.com/completionport/completion/internal/sys"
 )
 
-// socket is the state of one descriptor.
-type socket struct {
-	generation uint32
-	isStream   atomic.Bool // it is no socket, or a listener whose accepts do not wait: see failed
-	in         side
-	out        atomic.Pointer[side] // made when first needed: many sockets only read
-}
+// socket is the state of one descriptor. It takes 48 bytes, since an idle connection has one.
+type socket struct{ in, out side }
 
 // side is one direction of a descriptor. The engine makes one call about it at a time. While a
 // request is inside the kernel, the leader looks at it, too.
 type side struct {
-	token atomic.Uint64 // of the request inside the kernel, 0 if there is none
-	count uint64        // of the requests so far, in the bits of a token
-	kind  backend.Kind
-	// These two are guarded by the lock of the queue while a request is inside: see
-	// Kernel.Abandon and Poller.revive.
-	abandoned  bool
-	waits      bool // the request is for readiness
-	connecting bool // connect(2) was called
-	asked      bool // Abandon was called, and may not have been heard
-	selects    bool // the request selects its buffer
-	peeks      bool // the request for readiness is a peek: see woken
-	group      uint16
-	selected   int16 // the number of the buffer, or -1
-	result     int32
-	data       []byte           // owned by the kernel
-	message    *backend.Message // which Finish moves
+	memory unsafe.Pointer // owned by the kernel: the bytes, or the *backend.Message that Finish moves
+	// count is of beginnings and ends: it is odd while a request is inside the kernel.
+	count atomic.Uint32
+	// extent is how many bytes memory has. A request that selects its buffer has none: then it is
+	// the complement of the group, and from its result on the number of the buffer, if it got one.
+	extent int32
+	result int32
+	kind   backend.Kind // of the last request, 0 if there was none
+	flags  flags
+	half   uint16 // of the generation: see socket.generation
 }
+
+// flags belong to one side. While a request is inside, the lock of the queue guards all of them,
+// since revive and Abandon change some. At other times only the engine's call uses them.
+type flags uint8
+
+const (
+	abandoned  flags = 1 << iota // see Kernel.Abandon and Poller.revive
+	asked                        // Abandon was called, and may not have been heard
+	waits                        // the request is for readiness
+	selects                      // the request selects its buffer
+	peeks                        // the next requests for readiness are peeks: see woken
+	isStream                     // it is no socket, or a listener whose accepts do not wait: see failed
+	connecting                   // connect(2) was called
+
+	lasting = peeks | isStream | connecting // they outlive a request
+)
+
+func (d *side) has(f flags) bool { return d.flags&f != 0 }
 
 // side returns the side of an operation.
 func (s *socket) side(kind backend.Kind) *side {
@@ -46,37 +53,47 @@ func (s *socket) side(kind backend.Kind) *side {
 	case backend.Accept, backend.Read, backend.Receive, backend.PollIn:
 		return &s.in
 	}
-	out := s.out.Load()
-	if out == nil {
-		out = new(side)
-		s.out.Store(out)
-	}
-	return out
+	return &s.out
 }
+
+// newSocket returns the state of a descriptor that was armed with this generation.
+func newSocket(generation uint32) *socket {
+	return &socket{in: side{half: uint16(generation)}, out: side{half: uint16(generation >> 16)}}
+}
+
+// generation puts its halves together. Each side has room for one, and the socket has none.
+func (s *socket) generation() uint32 { return uint32(s.in.half) | uint32(s.out.half)<<16 }
 
 // hasAddress reports whether the requests may have been those of a listener, of a datagram socket
 // or of a connect.
 func (s *socket) hasAddress() bool {
-	if s == nil {
-		return false
-	}
-	out := s.out.Load()
-	return s.in.count > 0 && s.in.kind != backend.Read ||
-		out != nil && out.count > 0 && out.kind != backend.Write
+	return s != nil && (s.in.kind != 0 && s.in.kind != backend.Read || s.out.kind != 0 && s.out.kind != backend.Write)
 }
 
-// A token has the descriptor in its lower half, and in the upper one a count, the direction
-// and what the result is of.
+// A token has the descriptor in its lower half, and in the upper one the count without its lowest
+// bit, the direction and what the result is of.
 const (
 	ofFile      = 1 << 31 // no descriptor has this bit: the lower half is the number of a ReadAt
 	ofCancel    = 1 << 32 // the result is of a request to cancel the operation
 	isOut       = 1 << 33
-	oneMore     = 1 << 34
+	countShift  = 34 // the count loses its highest bit
 	tokenOfWake = 1<<64 - 1
 )
 
+// token returns the token of the request of d that has this count.
+func (s *socket) token(d *side, count uint32, fd int) uint64 {
+	token := uint64(count>>1)<<countShift | uint64(uint32(fd))
+	if d == &s.out {
+		token |= isOut
+	}
+	return token
+}
+
 // descriptor returns the descriptor of a token.
 func descriptor(token uint64) int { return int(uint32(token)) }
+
+// isInside reports whether count is that of a request that is inside the kernel.
+func isInside(count uint32) bool { return count&1 != 0 }
 
 // sideOf returns the side of a token, and its socket: nil if nothing with this token is inside
 // the kernel.
@@ -87,36 +104,49 @@ func (p *Poller) sideOf(token uint64) (*socket, *side) {
 	}
 	d := &s.in
 	if token&isOut != 0 {
-		d = s.out.Load()
+		d = &s.out
 	}
-	if d == nil || d.token.Load() != token {
+	count := d.count.Load()
+	if !isInside(count) || uint64(count>>1)<<countShift != token>>countShift<<countShift {
 		return nil, nil
 	}
 	return s, d
 }
 
-// entry returns the request of d, which has all that belongs to it.
-func (d *side) entry(fd int) sys.UringEntry {
-	e := sys.UringEntry{FD: int32(fd), UserData: d.token.Load()}
+// lend gives data to the kernel. A request moves no more than largest of it.
+func (d *side) lend(data []byte) {
+	d.memory, d.extent = nil, int32(min(len(data), largest))
+	if len(data) > 0 {
+		d.memory = unsafe.Pointer(unsafe.SliceData(data))
+	}
+}
+
+// isMessage reports whether the memory of d is a *backend.Message.
+func (d *side) isMessage() bool { return d.kind == backend.Receive || d.kind == backend.Send }
+
+// entry returns the request of d with that token, which has all that belongs to it.
+func (d *side) entry(token uint64) sys.UringEntry {
+	e := sys.UringEntry{FD: int32(descriptor(token)), UserData: token}
 	switch {
-	case d.waits && d.peeks:
+	case d.has(selects):
+		e.Op, e.Flags, e.Buffer, e.Priority = sys.UringRecv, sys.UringSelect, uint16(^d.extent), sys.UringPollFirst
+		return e
+	case d.has(waits) && d.has(peeks):
 		e.Op, e.OpFlags = sys.UringRecv, sys.UringPeek
 		e.Addr, e.Len = uint64(uintptr(unsafe.Pointer(&peeked))), 1
-	case d.waits && e.UserData&isOut != 0:
+	case d.has(waits) && token&isOut != 0:
 		e.Op, e.OpFlags = sys.UringPollAdd, sys.UringPollOut
-	case d.waits:
+	case d.has(waits):
 		e.Op, e.OpFlags = sys.UringPollAdd, sys.UringPollIn
 	case d.kind == backend.Accept:
 		e.Op, e.OpFlags = sys.UringAccept, sys.UringAcceptFlags
-	case d.selects:
-		e.Op, e.Flags, e.Buffer, e.Priority = sys.UringRecv, sys.UringSelect, d.group, sys.UringPollFirst
 	case d.kind == backend.Read:
 		e.Op = sys.UringRecv
 	default:
 		e.Op, e.OpFlags = sys.UringSend, sys.UringSendFlags
 	}
-	if len(d.data) > 0 && !d.waits {
-		e.Addr, e.Len = uint64(uintptr(unsafe.Pointer(unsafe.SliceData(d.data)))), uint32(min(len(d.data), largest))
+	if d.extent > 0 && !d.has(waits) {
+		e.Addr, e.Len = uint64(uintptr(d.memory)), uint32(d.extent)
 	}
 	return e
 }
@@ -157,13 +187,16 @@ func (p *Poller) have(r sys.UringResult) {
 	if d == nil || p.revive(d, &r) {
 		return
 	}
-	d.result, d.selected = r.Value, int16(r.Selected())
-	d.token.Store(0)
+	d.result = r.Value
+	if number := r.Selected(); number >= 0 {
+		d.extent = int32(number)
+	}
+	d.count.Add(1)
 	ended := backend.EndedIn
 	if r.UserData&isOut != 0 {
 		ended = backend.EndedOut
 	}
-	p.events[p.n] = backend.Event{FD: descriptor(r.UserData), Generation: s.generation, Ready: ended}
+	p.events[p.n] = backend.Event{FD: descriptor(r.UserData), Generation: s.generation(), Ready: ended}
 	p.n++
 }
 
@@ -180,11 +213,11 @@ func (p *Poller) revive(d *side, r *sys.UringResult) (revived bool) {
 	}
 	q := &p.queue
 	q.mu.Lock()
-	if revived = !d.abandoned; revived {
+	if revived = !d.has(abandoned); revived {
 		if isFault {
-			d.waits, d.selects = true, false
+			d.flags = d.flags&^selects | waits
 		}
-		e := d.entry(descriptor(r.UserData))
+		e := d.entry(r.UserData)
 		q.insert(&e)
 	} else {
 		r.Value = -int32(syscall.ECANCELED)

@@ -1,0 +1,143 @@
+//go:build linux
+
+package uring
+
+import (
+	"path/filepath"
+	"syscall"
+	"testing"
+	"unsafe"
+
+	"github.com/completionport/completion/internal/backend"
+	"github.com/completionport/completion/internal/sys"
+)
+
+// An idle connection holds one socket: its size is a promise.
+func TestSize(t *testing.T) {
+	if unsafe.Sizeof(uintptr(0)) != 8 {
+		t.Skip("the size is that of 64-bit systems")
+	}
+	if n := unsafe.Sizeof(socket{}); n != 48 {
+		t.Errorf("a socket has %d bytes, want 48", n)
+	}
+}
+
+// No two requests in succession have one token, also where the count begins again, in a token or
+// in a side. An event has the whole generation.
+func TestTokens(t *testing.T) {
+	const generation = 0xfedc_1234
+	b, k := opened(t, entries, results)
+	p := b.Poller.(*Poller)
+	p.queue.timed.Store(true) // the timer does nothing here
+	fd, _ := pair(t, b)
+	p.Arm(fd, generation)
+	for _, kind := range []backend.Kind{backend.Read, backend.Write} {
+		for _, count := range []uint32{0, 1<<31 - 2, 1<<32 - 2} {
+			d := p.sockets.Get(fd).side(kind)
+			d.count.Store(count)
+			for past := uint64(0); d.count.Load()-count < 6; {
+				k.Start(fd, kind, make([]byte, 4), nil)
+				token := takeBack(t, p)
+				if s, is := p.sideOf(token); s != p.sockets.Get(fd) || is != d || descriptor(token) != fd {
+					t.Fatalf("count %x: token %x is not found", count, token)
+				}
+				if _, is := p.sideOf(past); is != nil || token&(ofCancel|ofFile) != 0 {
+					t.Errorf("count %x: token %x behind %x", count, token, past)
+				}
+				past = token
+				p.begin(make([]backend.Event, 1))
+				p.have(sys.UringResult{UserData: token, Value: 3})
+				if p.n != 1 || p.events[0].FD != fd || p.events[0].Generation != generation {
+					t.Errorf("count %x: %d events, %+v", count, p.n, p.events[0])
+				}
+				if n, errno := k.Finish(fd, kind); n != 3 || errno != 0 {
+					t.Errorf("count %x: %d, %v", count, n, errno)
+				}
+			}
+		}
+	}
+}
+
+// takeBack takes the request that was put last out of the ring, and returns its token.
+func takeBack(t *testing.T, p *Poller) uint64 {
+	t.Helper()
+	q := &p.queue
+	if q.waiting() != 1 {
+		t.Fatalf("%d requests wait", q.waiting())
+	}
+	q.tail--
+	q.ring.SQTail.Store(q.tail)
+	return q.ring.Entries[q.tail&uint32(len(q.ring.Entries)-1)].UserData
+}
+
+// Each direction of a stream that is no socket finds that out by itself, also if both do so at a
+// time.
+func TestStreamWithBothDirectionsInside(t *testing.T) {
+	b, k := opened(t, entries, results)
+	path := filepath.Join(t.TempDir(), "fifo")
+	if err := syscall.Mkfifo(path, 0o600); err != nil {
+		t.Skip(err)
+	}
+	fd, err := syscall.Open(path, syscall.O_RDWR|syscall.O_NONBLOCK|syscall.O_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { syscall.Close(fd) })
+	b.Poller.Arm(fd, 1)
+	buffer := make([]byte, 4)
+	k.Start(fd, backend.Read, buffer, nil)
+	k.Start(fd, backend.Write, []byte("data"), nil)
+	await(t, b, backend.Block, 2)
+	for _, kind := range []backend.Kind{backend.Read, backend.Write} {
+		if n, errno := k.Finish(fd, kind); n != 0 || k.Classify(kind, errno) != backend.WouldBlock {
+			t.Errorf("%v: %d, %v", kind, n, errno)
+		}
+	}
+	if _, errno, isPending := k.Start(fd, backend.Read, buffer, nil); !isPending {
+		t.Fatal(errno)
+	}
+	if n, errno, isPending := k.Start(fd, backend.Write, []byte("data"), nil); n != 4 || errno != 0 || isPending {
+		t.Errorf("written %d, %v, pending %v", n, errno, isPending)
+	}
+	await(t, b, backend.Block, 1)
+	if n, errno := k.Finish(fd, backend.Read); n != 4 || errno != 0 || string(buffer) != "data" {
+		t.Errorf("read %d, %v, %q", n, errno, buffer)
+	}
+}
+
+// A read selects from the group that it was told. The second of the three groups has no buffer.
+func TestSelectsFromItsGroup(t *testing.T) {
+	b, _ := opened(t, entries, results)
+	k := b.Kernel.(*Kernel)
+	fd, other := pair(t, b)
+	for i, want := range []int{2, -1, 3} {
+		g, ok := k.OpenGroup(4)
+		if !ok {
+			t.Skip("the kernel has no groups")
+		}
+		buffer, n := make([]byte, 8), 0
+		if want >= 0 {
+			k.Provide(g, want, buffer)
+			n = 1
+		}
+		k.StartSelected(fd, g)
+		syscall.Sendto(other, []byte{byte('a' + i)}, 0, nil)
+		await(t, b, backend.Block, 1)
+		got, errno := k.Finish(fd, backend.Read)
+		if number, lacked := k.Selected(fd); got != n || errno != 0 || number != want || lacked != (want < 0) {
+			t.Errorf("group %d: read %d, %v; buffer %d, lacked %v", g, got, errno, number, lacked)
+		}
+		if want < 0 {
+			syscall.Read(fd, buffer)
+		}
+		if buffer[0] != byte('a'+i) {
+			t.Errorf("group %d: %q", g, buffer)
+		}
+	}
+	k.Start(fd, backend.Read, make([]byte, 1), nil)
+	syscall.Sendto(other, []byte("x"), 0, nil)
+	await(t, b, backend.Block, 1)
+	if number, lacked := k.Selected(fd); number != -1 || lacked {
+		t.Errorf("a read that selects nothing: buffer %d, lacked %v", number, lacked)
+	}
+}
