@@ -57,8 +57,8 @@ func (a *await) serveStore(port *completion.Port, conn *completion.Socket) {
 	}
 }
 
-// receivedStore is worker.received for a key-value server.
-func (w *worker) receivedStore(c *queueConn) {
+// receivedStore is received for a key-value server.
+func (w *worker) receivedStore(c *storeConn) {
 	if c.Err() != nil {
 		c.From.Close()
 		return
@@ -68,7 +68,7 @@ func (w *worker) receivedStore(c *queueConn) {
 		c.rest = append(c.rest, in...)
 		in = c.rest
 	}
-	r := w.newReply(c)
+	r := w.newReply(c, c.From)
 	if r.own == nil {
 		r.own = completion.Own(make([]byte, w.buffer))
 	}

@@ -35,8 +35,9 @@ type worker struct {
 	buffer int
 }
 
-// queueConn is a connection: its read, which is delivered as a queueConn.
-type queueConn struct {
+// storeConn is a connection of a key-value server: its read, which is delivered as a storeConn. A
+// connection of an echo server is an ops.Read, and nothing else.
+type storeConn struct {
 	ops.Read
 	rest []byte // the bytes of an incomplete request
 }
@@ -45,8 +46,8 @@ type queueConn struct {
 // connections, so they are kept for the next message.
 type reply struct {
 	ops.Write
-	to   *queueConn
-	own  *completion.Buffer // for answers, nil for an echo
+	read completion.Operation // of the connection, submitted when the write has ended
+	own  *completion.Buffer   // for answers, nil for an echo
 	next *reply
 }
 
@@ -107,8 +108,10 @@ func (w *worker) run() {
 		switch op := op.(type) {
 		case *ops.Accept:
 			w.accepted(op)
-		case *queueConn:
+		case *ops.Read:
 			w.received(op)
+		case *storeConn:
+			w.receivedStore(op)
 		case *reply:
 			w.sent(op)
 		}
@@ -120,8 +123,11 @@ func (w *worker) accepted(a *ops.Accept) {
 		acceptFailed(err)
 		return
 	}
-	c := &queueConn{Read: ops.Read{From: a.Conn, Pool: w.pool}}
-	w.port.Submit(c)
+	if w.store == nil {
+		w.port.Submit(&ops.Read{From: a.Conn, Pool: w.pool})
+	} else {
+		w.port.Submit(&storeConn{Read: ops.Read{From: a.Conn, Pool: w.pool}})
+	}
 	w.port.Submit(a)
 }
 
@@ -133,48 +139,44 @@ func acceptFailed(err error) {
 	}
 }
 
-func (w *worker) received(c *queueConn) {
-	if w.store != nil {
-		w.receivedStore(c)
-		return
-	}
+func (w *worker) received(c *ops.Read) {
 	if c.Err() != nil {
 		c.From.Close()
 		return
 	}
 	w.work.do()
-	r := w.newReply(c)
+	r := w.newReply(c, c.From)
 	r.Buf, c.Buf = c.Buf, nil
 	w.port.Submit(r)
 }
 
-// newReply returns a reply to c that is not in use.
-func (w *worker) newReply(c *queueConn) *reply {
+// newReply returns a reply that is not in use, for a read of this socket.
+func (w *worker) newReply(read completion.Operation, to *completion.Socket) *reply {
 	r := w.free
 	if r == nil {
 		r = new(reply)
 	} else {
 		w.free = r.next
 	}
-	r.to, r.To = c, c.From
+	r.read, r.To = read, to
 	return r
 }
 
 // keep keeps a reply for its next use.
 func (w *worker) keep(r *reply) {
-	r.to, r.To, r.Buf = nil, nil, nil
+	r.read, r.To, r.Buf = nil, nil, nil
 	r.next, w.free = w.free, r
 }
 
 func (w *worker) sent(r *reply) {
-	c, err := r.to, r.Err()
+	read, from, err := r.read, r.To, r.Err()
 	if r.Buf != r.own {
 		r.Buf.Release()
 	}
 	w.keep(r)
 	if err != nil {
-		c.From.Close()
+		from.Close()
 		return
 	}
-	w.port.Submit(c)
+	w.port.Submit(read)
 }
