@@ -26,6 +26,9 @@ import "github.com/completionport/completion/internal/uring"
 // and so it has EAGAIN. An operation that ends with ECANCELED since its thread has exited is started
 // again: see package uring.
 //
+// If io_uring_enter(2) fails for good, every operation ends with its errno, and backend.Mortal says
+// so: see package uring. None ends before the kernel has let go of its memory.
+//
 // ReadAts of files are IORING_OP_READ, each with a number of its own. All else of files blocks, and
 // the work pool performs it.
 //

@@ -202,6 +202,15 @@ type FileReader interface {
 	FinishReadAt(number int) (owner any, n int, errno Errno)
 }
 
+// Mortal is a Native kernel whose operations may all begin to fail: what performs them has ended.
+type Mortal interface {
+	Native
+	// Ended returns the call of the system that has failed for good, with its errno, which is 0 as
+	// long as none has. What needs the kernel ends with this errno from then on, also what was
+	// inside, and Classify returns Failed for it.
+	Ended() (call string, errno Errno)
+}
+
 // Class is what an errno means to the engine.
 type Class uint8
 

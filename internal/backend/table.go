@@ -49,6 +49,15 @@ func (t *Table[T]) Set(fd int, v *T) {
 	entry.Store(v)
 }
 
+// End returns a number that is above every descriptor that was set before.
+func (t *Table[T]) End() int {
+	chunks := t.chunks.Load()
+	if chunks == nil {
+		return 0
+	}
+	return len(*chunks) * perChunk << t.Shift
+}
+
 // All calls yield with each entry until it returns false. An entry that is set or
 // removed meanwhile may be among them or not. yield may call the table's methods.
 func (t *Table[T]) All(yield func(*T) bool) {

@@ -32,6 +32,9 @@ func TestTable(t *testing.T) {
 					t.Errorf("%d is at %d", *got, fd+1<<shift)
 				}
 			}
+			if end := table.End(); end != 11*perChunk<<shift {
+				t.Errorf("the end is %d", end)
+			}
 			if got := entries(&table); len(got) != len(numbers) {
 				t.Errorf("%d entries: %v", len(got), got)
 			}

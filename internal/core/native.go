@@ -133,7 +133,7 @@ func (h *Handle) outcomeOfErrno(s *Slot, n int, errno backend.Errno) callResult 
 	case backend.BrokenPipe:
 		return callResult{verdict: ended, gone: true, n: n}
 	}
-	if s.isPoll() { // a read would not wait, either: it would fail
+	if s.isPoll() && h.port.endedBy(errno) == "" { // a read would not wait, either: it would fail
 		return callResult{verdict: moved}
 	}
 	r := h.systemFailure(s, errno)

@@ -36,7 +36,7 @@ func (r *callResult) isTransfer() bool {
 // systemFailure returns the result of a call that ended its operation with an errno. The
 // caller owns the direction, which keeps the descriptor open, and no lock is held.
 func (h *Handle) systemFailure(s *Slot, errno backend.Errno) callResult {
-	f := &Failure{Code: System, Kind: s.kind, Errno: errno, Handle: h}
+	f := &Failure{Code: System, Kind: s.kind, Call: h.port.endedBy(errno), Errno: errno, Handle: h}
 	if s.kind == backend.Connect && h.port.explain != nil {
 		// The error is made now. The operations that wait for the connect share it, and
 		// some end in a later turn, when the program owns the Connect and its address.
@@ -45,6 +45,17 @@ func (h *Handle) systemFailure(s *Slot, errno backend.Errno) callResult {
 		f.Target = nil
 	}
 	return callResult{verdict: ended, fatal: h.port.kernel.Classify(s.kind, errno) == backend.Fatal, failure: f}
+}
+
+// endedBy returns the call that has failed with this errno if a Mortal kernel has ended with it, and
+// "" for an errno of an operation's own call.
+func (p *Port) endedBy(errno backend.Errno) string {
+	if p.mortal != nil {
+		if call, of := p.mortal.Ended(); of == errno {
+			return call
+		}
+	}
+	return ""
 }
 
 func (h *Handle) read(s *Slot) callResult {

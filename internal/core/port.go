@@ -62,6 +62,7 @@ type settings struct {
 	reportsOnce  backend.ReportsOnce // the kernel, if it is one, else nil
 	selector     backend.Selector    // the kernel, if it is one, else nil
 	fileReader   backend.FileReader  // the kernel, if it is one, else nil
+	mortal       backend.Mortal      // the kernel, if it is one, else nil
 	probes       bool                // the kernel is a backend.Prober
 	maxInFlight  int
 	checkBuffers bool
@@ -146,6 +147,7 @@ func (o *Options) settings() settings {
 	s.reportsOnce, _ = o.Kernel.(backend.ReportsOnce)
 	s.selector, _ = o.Kernel.(backend.Selector)
 	s.fileReader, _ = o.Kernel.(backend.FileReader)
+	s.mortal, _ = o.Kernel.(backend.Mortal)
 	if s.native, _ = o.Kernel.(backend.Native); s.native == nil && s.direct == nil {
 		panic("completion: a kernel that performs no operations")
 	}

@@ -61,7 +61,7 @@ func (h *Handle) sourceSent(s *Slot, n int, errno backend.Errno) callResult {
 	if again {
 		return callResult{verdict: progressed}
 	}
-	if r.failure != nil {
+	if r.failure != nil && r.failure.Call == "" {
 		r.failure.Call = "sendfile"
 	}
 	return r

@@ -47,7 +47,7 @@ func (f *uringFailures) shortened(n uint32) uint32 {
 func (f *uringFailures) meet(e *UringEntry) {
 	name := uringNames[e.Op]
 	switch {
-	case e.Op == UringNop:
+	case e.Op == UringNop, e.Flags&uringFixedFile != 0: // those of the poller itself
 		return
 	case e.Flags&UringSelect != 0:
 		name = "select"

@@ -133,6 +133,8 @@ type Uring struct {
 	sqFlags, cqFlags *atomic.Uint32
 	rings, entries   []byte // the mappings
 	failures         *uringFailures
+	end              int  // the read end of a pipe: see OpenEnd
+	isForeign        bool // FD is not ours any more: see Bury
 
 	// The arguments of Wait. They are not on the stack, which may move: the kernel finds limit
 	// by a number.
@@ -389,7 +391,9 @@ func (u *Uring) Close() {
 			unix.Munmap(m)
 		}
 	}
-	unix.Close(u.FD)
+	if !u.isForeign {
+		unix.Close(u.FD)
+	}
 }
 
 // IsOver reports whether both directions of a stream are over.

@@ -50,6 +50,10 @@
 // The kernel writes to Go memory after Start has returned. A side keeps it reachable, and the
 // set of open ports keeps the side, even if the program drops its port.
 //
+// # The end of a ring
+//
+// If io_uring_enter(2) fails for good, all operations end with its errno: see ended.go.
+//
 // # Two ways to wait
 //
 // Block: a leader waits in io_uring_enter(2), which also submits. A request that does nothing

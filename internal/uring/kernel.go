@@ -50,8 +50,10 @@ func (k *Kernel) Start(fd int, kind backend.Kind, data []byte, to *backend.Addre
 	switch {
 	case kind == backend.Connect:
 		if !d.has(connecting) {
-			errno = k.calls.Connect(fd, *to)
-			if errno == 0 || k.calls.Classify(kind, errno) != backend.WouldBlock {
+			if errno = k.port.queue.ended(); errno == 0 {
+				errno = k.calls.Connect(fd, *to)
+			}
+			if errno == 0 || k.Classify(kind, errno) != backend.WouldBlock {
 				return 0, errno, false
 			}
 		}
@@ -75,7 +77,7 @@ func (k *Kernel) move(fd int, kind backend.Kind, data []byte) (int, syscall.Errn
 	if kind == backend.Read {
 		return k.Read(fd, data)
 	}
-	n, errno := k.calls.Write(fd, data)
+	n, errno := k.Write(fd, data)
 	if errno == syscall.EINTR {
 		errno = syscall.EAGAIN
 	}
@@ -111,9 +113,9 @@ func (k *Kernel) StartMessage(fd int, kind backend.Kind, m *backend.Message) (n 
 // moveMessage makes the call of sys.Kernel for a datagram.
 func (k *Kernel) moveMessage(fd int, kind backend.Kind, m *backend.Message) (int, syscall.Errno) {
 	if kind == backend.Receive {
-		return k.calls.Receive(fd, unsafe.Slice(m, 1))
+		return k.Receive(fd, unsafe.Slice(m, 1))
 	}
-	return k.calls.Send(fd, unsafe.Slice(m, 1))
+	return k.Send(fd, unsafe.Slice(m, 1))
 }
 
 // Finish returns the result of an operation. What has waited for readiness is performed now.
@@ -180,10 +182,13 @@ func (d *side) failed(errno syscall.Errno) syscall.Errno {
 	return errno
 }
 
-// Classify adds the errno of requests that were cancelled.
+// Classify adds the errno of requests that were cancelled, and the one with which the ring has ended.
 func (k *Kernel) Classify(kind backend.Kind, errno syscall.Errno) backend.Class {
-	if errno == syscall.ECANCELED {
+	switch errno {
+	case syscall.ECANCELED:
 		return backend.Again
+	case k.port.queue.ended():
+		return backend.Failed
 	}
 	return k.calls.Classify(kind, errno)
 }

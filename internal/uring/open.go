@@ -51,9 +51,15 @@ func newPoller(entries, results uint32) (*Poller, error) {
 	}
 	p := &Poller{until: backend.Never, queue: queue{ring: ring}}
 	p.queue.prepare()
+	p.queue.wake = p.wakeParked
 	if err = p.watch(); err != nil {
 		ring.Close()
 		return nil, err
+	}
+	if err = p.openEnd(); err != nil {
+		p.file.Close()
+		ring.Close()
+		return nil, explain(err)
 	}
 	return p, nil
 }
@@ -64,7 +70,7 @@ func (p *Poller) watch() error {
 	if err != nil {
 		return err
 	}
-	p.file = os.NewFile(uintptr(fd), "io_uring")
+	p.file, p.eventFD = os.NewFile(uintptr(fd), "io_uring"), fd
 	p.raw, err = p.file.SyscallConn()
 	if err == nil {
 		// Fails if Go's poller does not accept the descriptor.

@@ -21,6 +21,7 @@ type Poller struct {
 	sockets backend.Table[socket]
 	readAts readAts
 	file    *os.File // an eventfd, which Go's poller watches for a leader that parks
+	eventFD int      // its number
 	raw     syscall.RawConn
 	wait    func(uintptr) bool // attempt, bound once
 	woken   atomic.Bool        // a request that wakes is in the ring, or its result
@@ -30,7 +31,8 @@ type Poller struct {
 		of   [mostGroups]*sys.UringBuffers
 	}
 
-	// Only the leader uses these.
+	// Only the leader uses these, but for a field of end.
+	end    end
 	until  int64
 	events []backend.Event
 	n      int
@@ -71,8 +73,8 @@ func (p *Poller) SetTimeout(until int64) {
 // package epoll does. For one that blocks, the result of a request that does nothing ends the
 // wait. One such request is enough for all that wake before it is found.
 func (p *Poller) Wake(how backend.Waiting) {
-	if how != backend.Block {
-		p.file.SetReadDeadline(sys.Time(1))
+	if how != backend.Block || p.queue.ended() != 0 {
+		p.wakeParked()
 		return
 	}
 	p.queue.closing.RLock()
@@ -85,11 +87,11 @@ func (p *Poller) Wake(how backend.Waiting) {
 // Wait takes results. Unless how is Look, it waits for the first. It may return without an
 // event, after a result that does not concern the engine.
 func (p *Poller) Wait(how backend.Waiting, events []backend.Event) (n int, timedOut bool) {
-	switch how {
-	case backend.Look:
+	switch {
+	case how == backend.Look:
 		p.begin(events)
 		p.look()
-	case backend.Block:
+	case how == backend.Block && p.queue.ended() == 0:
 		p.begin(events)
 		timedOut = p.block()
 	default:
@@ -107,8 +109,12 @@ func (p *Poller) begin(events []backend.Event) { p.events, p.n, p.wakes = events
 // look submits what is there, and takes the results that are there. If results wait in the
 // kernel, a call moves them to the completion queue.
 func (p *Poller) look() {
+	if p.queue.ended() != 0 {
+		p.lookEnded()
+		return
+	}
 	if !p.queue.submit() || p.take() == 0 && p.queue.ring.NeedsEnter() {
-		p.queue.ring.Enter(0, true)
+		p.queue.judge(p.queue.ring.Enter(0, true))
 	}
 	p.take()
 }
@@ -137,13 +143,15 @@ func (p *Poller) waitFor(left int64) {
 	if q.left.Load() == 0 || q.submit() {
 		errno := q.ring.Wait(n, left)
 		q.sleeps.Store(false)
-		if errno != syscall.EAGAIN && errno != syscall.EBUSY {
+		if q.judge(errno); errno != syscall.EAGAIN && errno != syscall.EBUSY && errno != syscall.ENOMEM {
 			p.take()
 			return
 		}
 	}
 	q.sleeps.Store(false)
-	q.ring.Wait(0, int64(min(uint64(left), uint64(soon))))
+	if q.ended() == 0 {
+		q.judge(q.ring.Wait(0, int64(min(uint64(left), uint64(soon)))))
+	}
 	p.take()
 }
 
@@ -204,5 +212,6 @@ func (p *Poller) setAsleep(asleep bool) {
 func (p *Poller) Close() error {
 	openPorts.Delete(p)
 	p.queue.close()
+	p.closeEnd()
 	return p.file.Close()
 }

@@ -49,6 +49,11 @@ type queue struct {
 	moves   atomic.Int64     // bytes that requests in the ring may move while they are submitted
 	inside  atomic.Int32     // threads in a call that submits
 
+	// See ended.go.
+	errno  atomic.Uint32 // why the ring has ended
+	isDead bool          // it is closed, and requests go to backlog
+	wake   func()        // wakes a leader that parks
+
 	timer   *time.Timer
 	timed   atomic.Bool   // the timer runs
 	overdue atomic.Uint32 // the tail when it was started
@@ -130,6 +135,9 @@ func (q *queue) store(e *sys.UringEntry) {
 // makeRoom reports whether the ring has room for one more request, and submits a full one for
 // that. q.mu is held.
 func (q *queue) makeRoom() bool {
+	if q.isDead {
+		return false
+	}
 	if len(q.backlog) == 0 && !q.isFull() {
 		return true
 	}
@@ -150,7 +158,7 @@ func (q *queue) waiting() uint32 {
 // refill moves requests from backlog to the ring. q.mu is held.
 func (q *queue) refill() {
 	n := 0
-	for n < len(q.backlog) && !q.isFull() {
+	for n < len(q.backlog) && !q.isFull() && !q.isDead {
 		q.store(&q.backlog[n])
 		n++
 	}
@@ -174,12 +182,15 @@ func (q *queue) pending() uint32 {
 func (q *queue) isEmpty() bool { return q.waiting() == 0 && q.left.Load() == 0 }
 
 // submit submits what is there. If the kernel takes nothing now, it returns false: the next
-// leader or the timer tries again.
+// leader or the timer tries again. If the ring has ended, it wakes the leader instead.
 func (q *queue) submit() bool {
 	for n := q.pending(); n > 0; n = q.pending() {
 		if q.enter(n) != 0 {
 			return false
 		}
+	}
+	if q.ended() != 0 {
+		q.wake()
 	}
 	return true
 }
@@ -195,6 +206,7 @@ func (q *queue) enter(n uint32) syscall.Errno {
 	q.inside.Add(-1)
 	if errno != 0 {
 		q.moves.Add(moves) // they are still there
+		q.judge(errno)
 	}
 	return errno
 }
@@ -222,6 +234,10 @@ func (q *queue) submitOverdue() {
 		return
 	}
 	q.timed.Store(false)
+	if q.ended() != 0 {
+		q.wake()
+		return
+	}
 	if int32(q.ring.SQHead.Load()-q.overdue.Load()) < 0 || q.left.Load() > 0 {
 		q.submit()
 	}

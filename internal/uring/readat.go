@@ -20,6 +20,7 @@ const mostReadAts = 256
 type readAts struct {
 	mu     sync.Mutex
 	unused []uint16 // numbers
+	isOver bool     // the ring has ended: it takes none any more
 	all    atomic.Pointer[[mostReadAts]readAt]
 }
 
@@ -37,6 +38,9 @@ type readAt struct {
 func (a *readAts) take() (number uint16, ok bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	if a.isOver {
+		return 0, false
+	}
 	if a.all.Load() == nil {
 		a.all.Store(new([mostReadAts]readAt))
 		a.unused = make([]uint16, mostReadAts)
@@ -81,7 +85,8 @@ func (p *Poller) haveReadAt(result sys.UringResult) {
 		return
 	}
 	isFault := result.Value == -int32(syscall.EFAULT)
-	if result.Value == -int32(syscall.ECANCELED) || result.Value == -int32(syscall.EINTR) || isFault && !r.revived {
+	isAgain := result.Value == -int32(syscall.ECANCELED) || result.Value == -int32(syscall.EINTR) || isFault && !r.revived
+	if isAgain && p.queue.ended() == 0 {
 		r.revived = isFault
 		p.queue.put(&r.entry)
 		return

@@ -78,6 +78,8 @@ const (
 	isOut       = 1 << 33
 	countShift  = 34 // the count loses its highest bit
 	tokenOfWake = 1<<64 - 1
+	// The request of the ring's own whose end wakes a leader: see ended.go.
+	tokenOfAlarm = tokenOfWake - 1
 )
 
 // token returns the token of the request of d that has this count.
@@ -111,6 +113,16 @@ func (p *Poller) sideOf(token uint64) (*socket, *side) {
 		return nil, nil
 	}
 	return s, d
+}
+
+// haveOwn has the result of a request that is no operation's.
+func (p *Poller) haveOwn(r sys.UringResult) {
+	if r.UserData == tokenOfWake {
+		p.woken.Store(false)
+		p.wakes = true
+	} else if p.queue.ended() == 0 && r.Value == -int32(syscall.ECANCELED) { // its thread has exited
+		p.queue.put(&alarm)
+	}
 }
 
 // lend gives data to the kernel. A request moves no more than largest of it.
@@ -172,9 +184,8 @@ func (p *Poller) take() int {
 // have makes an event of a result.
 func (p *Poller) have(r sys.UringResult) {
 	switch {
-	case r.UserData == tokenOfWake:
-		p.woken.Store(false)
-		p.wakes = true
+	case r.UserData >= tokenOfAlarm:
+		p.haveOwn(r)
 		return
 	case r.UserData&ofCancel != 0:
 		p.canceled(r)
@@ -213,13 +224,17 @@ func (p *Poller) revive(d *side, r *sys.UringResult) (revived bool) {
 	}
 	q := &p.queue
 	q.mu.Lock()
-	if revived = !d.has(abandoned); revived {
+	errno := q.ended()
+	switch revived = !d.has(abandoned) && errno == 0; {
+	case revived:
 		if isFault {
 			d.flags = d.flags&^selects | waits
 		}
 		e := d.entry(r.UserData)
 		q.insert(&e)
-	} else {
+	case errno != 0: // it was canceled since the ring has ended
+		r.Value = -int32(errno)
+	default:
 		r.Value = -int32(syscall.ECANCELED)
 	}
 	q.mu.Unlock()

@@ -213,7 +213,7 @@ func TestSmallRing(t *testing.T) {
 
 // So it is if the kernel refuses every other time, and takes one request of many.
 func TestSmallRingThatRefuses(t *testing.T) {
-	for _, errno := range []syscall.Errno{syscall.EAGAIN, syscall.EBUSY, syscall.EINTR} {
+	for _, errno := range []syscall.Errno{syscall.EAGAIN, syscall.EBUSY, syscall.EINTR, syscall.ENOMEM} {
 		var calls, refused atomic.Int32
 		undo := sys.InjectUringFaults(&sys.UringFaults{
 			Choose: func(call string, _ int) syscall.Errno {
