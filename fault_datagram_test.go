@@ -39,6 +39,9 @@ func (w *world) again(op completion.Operation, inFlight bool, failed func()) {
 		if failed != nil {
 			failed()
 		}
+		if w.lasts() {
+			panic(over)
+		}
 	}
 }
 

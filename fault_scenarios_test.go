@@ -95,7 +95,7 @@ func acceptFromBacklog(w *world) {
 		case w.fault.Call == fault.Arm: // it took the connection with it
 			accepted++
 		}
-		if w.Failed() {
+		if w.Failed() || w.lasts() {
 			return
 		}
 	}

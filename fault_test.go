@@ -95,12 +95,12 @@ func failEveryCall(t *testing.T, s faultScenario, faults []*fault.Fault, fired m
 func run(t *testing.T, s faultScenario, f *fault.Fault, k int) (came bool) {
 	t.Helper()
 	w := &world{T: t, fault: f, left: k, outstanding: make(map[completion.Operation]bool)}
-	watchdog := time.AfterFunc(5*time.Minute, func() { w.dump(s) })
+	watchdog := time.AfterFunc(5*time.Second, func() { w.dump(s) })
 	defer watchdog.Stop()
 	descriptors := countOpen()
 	if w.open() {
 		undo := sys.InjectFileFaults(fault.ChooseOfFiles(w.choose))
-		s.run(w)
+		w.perform(s)
 		undo()
 		w.finish()
 	}
@@ -205,6 +205,44 @@ func (w *world) right(err, want error) bool {
 	return false
 }
 
+// over ends a scenario in which nothing can succeed any more.
+var over = errors.New("the scenario is over")
+
+func (w *world) perform(s faultScenario) {
+	defer func() {
+		if r := recover(); r != nil && r != over {
+			panic(r)
+		}
+	}()
+	s.run(w)
+}
+
+// lasts reports whether the fault has come, and all later operations fail as well.
+func (w *world) lasts() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.came && w.fault.How&fault.Lasts != 0
+}
+
+// meetLasting checks that one more operation meets a fault that lasts, unless the port is closed.
+func (w *world) meetLasting() {
+	w.Helper()
+	if !w.lasts() {
+		return
+	}
+	l, err := w.port.Listen("tcp4", "127.0.0.1:0")
+	if errors.Is(err, net.ErrClosed) {
+		return
+	}
+	if err != nil {
+		w.Fatal(err)
+	}
+	op := &ops.Accept{On: l}
+	if w.submit(op); !w.until(op, w.fault.Errno) {
+		w.Errorf("an accept ends with %v", op.Err())
+	}
+}
+
 // submit gives operations to the port, which must take them.
 func (w *world) submit(operations ...completion.Operation) {
 	w.Helper()
@@ -282,6 +320,7 @@ func (w *world) poll() {
 // that nothing is left.
 func (w *world) finish() {
 	w.Helper()
+	w.meetLasting()
 	if err := w.port.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
 		w.Errorf("close: %v", err)
 	}
@@ -307,9 +346,14 @@ func (w *world) finish() {
 			w.Errorf("%d buffers are still lent", n)
 		}
 	}
-	if w.came && w.fault.Effect == fault.Seen && !w.seen {
+	if w.came && w.fault.Effect == fault.Seen && !w.seen && w.fault.How&fault.Lasts == 0 {
 		w.Errorf("nobody was told of the fault")
 	}
+	w.atRest()
+}
+
+func (w *world) atRest() {
+	w.Helper()
 	s := w.port.Stats()
 	if s.Submitted != s.Completed || s.InFlight != 0 || s.Queued != 0 || s.Handles != 0 || s.Waiting != 0 || s.Leading {
 		w.Errorf("at rest: %+v", s)

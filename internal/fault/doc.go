@@ -46,6 +46,7 @@ const (
 	RingMap
 	RingRegister
 	RingEvent
+	RingPipe
 	RingBuffers
 	RingSubmit
 	RingShort
@@ -62,7 +63,7 @@ const (
 var names = [...]string{"", "read", "write", "accept", "connect", "connected", "closewrite", "close", "arm", "wait", "receive", "send",
 	"sendfile", "openpipe", "splicein", "spliceout",
 	"file read", "file try", "file write", "file sync", "file stat", "file truncate", "file close",
-	"io_uring_setup", "mmap", "io_uring_register", "eventfd2", "buffers", "submit", "second request", "wait for a result",
+	"io_uring_setup", "mmap", "io_uring_register", "eventfd2", "pipe2", "buffers", "submit", "second request", "wait for a result",
 	"request to poll", "request to accept", "request to cancel", "request to read a file", "request to send",
 	"request to receive", "request to select"}
 
@@ -96,6 +97,8 @@ const (
 	Edge How = 1 << iota
 	// Made: the call is made as well, and if it really fails, its errno is returned.
 	Made
+	// Lasts: all later operations of the port fail, too. The ring of its io_uring has ended.
+	Lasts
 )
 
 // Choose returns the fault of a call that is about to be made, nil for none. fd is -1 for

@@ -12,6 +12,7 @@ var _ sys.UringCalls = (*below)(nil)
 // ofRing are the names that package sys has for the calls and the requests of an io_uring.
 var ofRing = map[string]Call{
 	"io_uring_setup": RingSetup, "mmap": RingMap, "io_uring_register": RingRegister, "eventfd2": RingEvent,
+	"pipe2":   RingPipe,
 	"buffers": RingBuffers, "submit": RingSubmit, "second request": RingShort, "wait": RingWait,
 	"poll": RequestPoll, "accept": RequestAccept, "cancel": RequestCancel, "read": RequestRead,
 	"send": RequestSend, "receive": RequestReceive, "select": RequestSelect,

@@ -135,18 +135,24 @@ var Table = []Fault{
 	{RingEvent, syscall.EMFILE, Seen, 0, "the process has no descriptor left"},
 	{RingEvent, syscall.ENOMEM, Seen, 0, "no memory for the eventfd"},
 
+	{RingPipe, syscall.EMFILE, Seen, 0, "the process has no descriptor left"},
+
 	{RingBuffers, syscall.ENOMEM, Unseen, 0, "no memory for the group: the reads wait for data"},
 	{RingBuffers, syscall.EINVAL, Unseen, 0, "this version of Linux has no groups: the reads wait for data"},
 
 	{RingSubmit, syscall.EINTR, Unseen, 0, "a signal came first"},
 	{RingSubmit, syscall.EAGAIN, Unseen, 0, "no memory for a request"},
+	{RingSubmit, syscall.ENOMEM, Unseen, 0, "no memory for the first request of a thread"},
 	{RingSubmit, syscall.EBUSY, Unseen, 0, "results must be taken first"},
+	{RingSubmit, syscall.EPERM, Seen, Lasts, "a filter forbids it from now on: the ring has ended"},
 
 	{RingShort, syscall.EAGAIN, Unseen, 0, "no memory for a request behind the first"},
 
 	{RingWait, syscall.EINTR, Unseen, 0, "a signal came first"},
 	{RingWait, syscall.EAGAIN, Unseen, 0, "no memory for a request"},
+	{RingWait, syscall.ENOMEM, Unseen, 0, "no memory for the first request of a thread"},
 	{RingWait, syscall.EBUSY, Unseen, 0, "results must be taken first"},
+	{RingWait, syscall.ENOSYS, Seen, Lasts, "a filter forbids it from now on: the ring has ended"},
 
 	{RequestPoll, syscall.ECANCELED, Unseen, 0, "the thread that submitted it has exited"},
 	{RequestPoll, syscall.EINTR, Unseen, 0, "a signal came first"},
