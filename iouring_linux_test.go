@@ -38,7 +38,7 @@ func TestIOUringForbidden(t *testing.T) {
 		}
 		return
 	}
-	forbidIOUring(t)
+	forbid(t, unix.SYS_IO_URING_SETUP)
 	p, err := completion.Open(nil)
 	must(t, err)
 	if p.Backend() != "epoll" {
@@ -60,8 +60,8 @@ func TestIOUringForbidden(t *testing.T) {
 	}
 }
 
-// forbidIOUring makes io_uring_setup(2) fail with EPERM in all threads of this process.
-func forbidIOUring(t *testing.T) {
+// forbid makes system calls fail with EPERM in all threads of this process.
+func forbid(t *testing.T, numbers ...uint32) {
 	t.Helper()
 	const (
 		loadNumber = unix.BPF_LD | unix.BPF_W | unix.BPF_ABS // of the call: the first field
@@ -72,12 +72,12 @@ func forbidIOUring(t *testing.T) {
 		setFilter  = 1          // SECCOMP_SET_MODE_FILTER
 		allThreads = 1          // SECCOMP_FILTER_FLAG_TSYNC
 	)
-	filter := []unix.SockFilter{
-		{Code: loadNumber},
-		{Code: jumpIf, Jf: 1, K: unix.SYS_IO_URING_SETUP},
-		{Code: result, K: refuse | uint32(unix.EPERM)},
-		{Code: result, K: allow},
+	filter := []unix.SockFilter{{Code: loadNumber}}
+	for _, number := range numbers {
+		filter = append(filter, unix.SockFilter{Code: jumpIf, Jf: 1, K: number},
+			unix.SockFilter{Code: result, K: refuse | uint32(unix.EPERM)})
 	}
+	filter = append(filter, unix.SockFilter{Code: result, K: allow})
 	program := &unix.SockFprog{Len: uint16(len(filter)), Filter: &filter[0]}
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
