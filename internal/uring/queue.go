@@ -178,8 +178,9 @@ func (q *queue) pending() uint32 {
 	return q.waiting()
 }
 
-// isEmpty reports whether no request waits to be submitted.
-func (q *queue) isEmpty() bool { return q.waiting() == 0 && q.left.Load() == 0 }
+// isEmpty reports whether no request waits to be submitted. backlog comes first: what refill moves
+// meanwhile is in the ring before left says that it has left backlog.
+func (q *queue) isEmpty() bool { return q.left.Load() == 0 && q.waiting() == 0 }
 
 // submit submits what is there. If the kernel takes nothing now, it returns false: the next
 // leader or the timer tries again. If the ring has ended, it wakes the leader instead.

@@ -318,6 +318,35 @@ func TestSleepStopsTheTimer(t *testing.T) {
 	}
 }
 
+// A queue is not empty while its requests move from the backlog to the ring: who believes so would
+// start no timer for them.
+func TestNotEmptyDuringARefill(t *testing.T) {
+	b, _ := opened(t, entries, results)
+	q := &b.Poller.(*Poller).queue
+	for range 20_000 {
+		q.backlog = append(q.backlog[:0], sys.UringEntry{Op: sys.UringNop, FD: -1, UserData: tokenOfWake})
+		q.left.Store(1)
+		moved := make(chan struct{})
+		go func() { q.refill(); close(moved) }()
+		for !isClosed(moved) {
+			if q.isEmpty() {
+				t.Fatal("empty during a refill")
+			}
+		}
+		q.tail-- // as if it had never been there
+		q.ring.SQTail.Store(q.tail)
+	}
+}
+
+func isClosed(c chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
+	}
+}
+
 // An operation is not cancelled if it can be performed: its thread was only too busy.
 func TestAbandonOfWhatCanBePerformed(t *testing.T) {
 	b, k := opened(t, entries, results)
