@@ -20,6 +20,16 @@ func AcceptedAhead(p *Port, l *Listener) (ended, inside int) {
 // MarkedSockets is how many descriptors a port has in its table.
 func MarkedSockets(p *Port) int { return iocp.Sockets(p.kernel) }
 
+// CancelPipeInstances cancels the waits of all instances of a pipe, and returns how many.
+func CancelPipeInstances(p *Port, l *Listener) int {
+	fd, ok := l.core().Acquire()
+	if !ok {
+		return 0
+	}
+	defer l.core().Release()
+	return iocp.CancelPipeInstances(p.kernel, fd)
+}
+
 // HasEnded tells whether an operation of a handle that is inside the kernel, a write or
 // another, has ended, though its packet is still in the port. Ports must be strict.
 func HasEnded(h *core.Handle, isWrite bool) bool {

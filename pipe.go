@@ -20,7 +20,12 @@ import (
 // Both ends are streams, and the operations of a Socket work on them. CloseWrite, SetNoDelay,
 // SetKeepAlive, SetReadBuffer, SetWriteBuffer and SetResetOnClose end with errors that match
 // errors.ErrUnsupported. Bytes that were written before a Close can still be read. A Write to a
-// pipe whose other end is closed ends with EPIPE.
+// pipe whose other end is closed ends with EPIPE, and its N is a lower bound, as that of a Write
+// that is cancelled.
+//
+// A Listener keeps the name until it is closed. A Dial that finds no room among the clients that
+// wait to be accepted waits, too. After the Listener is closed, its connections keep the name:
+// nobody can make the pipe anew until they are closed, and until then a Dial waits.
 //
 // A Dial of a pipe of another machine, \\machine\pipe\name, can't be cancelled while the system
 // opens it. A server can't act in the name of its client. A pipe that Listen has made can be

@@ -15,7 +15,6 @@ import (
 	"time"
 
 	"github.com/completionport/completion"
-	"github.com/completionport/completion/internal/sys"
 	"github.com/completionport/completion/ops"
 	"golang.org/x/sys/windows"
 )
@@ -217,56 +216,6 @@ func TestPipeBusy(t *testing.T) {
 	}
 	if err := <-dialed; err != nil {
 		t.Error(err)
-	}
-}
-
-// failPipes makes calls that make an instance of a pipe fail while none is set, until undo.
-func failPipes(none *atomic.Bool) (undo func()) {
-	before := sys.OnCall
-	sys.OnCall = func(name string) syscall.Errno {
-		if name == "CreateNamedPipe" && none.Load() {
-			return windows.ERROR_NO_SYSTEM_RESOURCES
-		}
-		if before != nil {
-			return before(name)
-		}
-		return 0
-	}
-	return func() { sys.OnCall = before }
-}
-
-// The last instance of a pipe keeps its name: without another one, its client is not accepted
-// yet, and an accept ends with the error.
-func TestPipeWithoutInstances(t *testing.T) {
-	var none atomic.Bool
-	defer failPipes(&none)()
-	p := openPort(t)
-	defer p.Close()
-	l, err := completion.ListenConfig{Backlog: 2}.Listen(p, "pipe", pipeName())
-	if err != nil {
-		t.Fatal(err)
-	}
-	none.Store(true)
-	for range 2 {
-		client, err := p.Dial(t.Context(), "pipe", l.Addr().String())
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer client.Close()
-	}
-	first, last := &ops.Accept{On: l}, &ops.Accept{On: l}
-	if err := p.Await(t.Context(), first); err != nil {
-		t.Fatal(err)
-	}
-	first.Conn.Close()
-	for range 2 {
-		if err := p.Await(t.Context(), last); !errors.Is(err, windows.ERROR_NO_SYSTEM_RESOURCES) {
-			t.Fatalf("an accept of the last instance: %v", err)
-		}
-	}
-	none.Store(false)
-	if err := p.Await(t.Context(), last); err != nil {
-		t.Errorf("an accept when there are instances again: %v", err)
 	}
 }
 

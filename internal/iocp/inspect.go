@@ -36,3 +36,16 @@ func Sockets(k backend.Kernel) (n int) {
 	}
 	return n
 }
+
+// CancelPipeInstances cancels the waits of all instances of a pipe, and returns how many.
+func CancelPipeInstances(k backend.Kernel, fd int) (n int) {
+	l := k.(*Kernel).port.sockets.Get(fd).pipes
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, i := range l.inside {
+		if i.Cancel() {
+			n++
+		}
+	}
+	return n
+}

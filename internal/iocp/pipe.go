@@ -3,6 +3,7 @@
 package iocp
 
 import (
+	"cmp"
 	"net"
 	"os"
 	"slices"
@@ -32,6 +33,11 @@ type pipeEnd struct {
 // So an accept that is abandoned leaves the kernel as it is. A packet without an OVERLAPPED
 // reports its end.
 //
+// A pipe has its name as long as there is an instance. Those that wait may fail, and those that
+// have clients belong to the program. So one more, reserved, keeps the name until the listener is
+// closed: no other program can make a pipe of that name, and a client that finds no instance
+// waits for one.
+//
 // The engine makes one call about a listener's accepts at a time, but a packet may be dequeued
 // at any time.
 type pipeListener struct {
@@ -42,26 +48,48 @@ type pipeListener struct {
 	// generation is set before the first instance waits.
 	generation uint32
 
-	mu      sync.Mutex
-	first   *sys.PipeInstance   // until Arm
-	inside  []*sys.PipeInstance // they wait
-	ended   []*sys.PipeInstance // they have clients, in the order in which these came
-	waiting bool                // an accept is pending for the engine, without an event so far
+	mu       sync.Mutex
+	reserved *sys.PipeInstance   // keeps the name
+	early    []*sys.PipeInstance // they got clients before one was reserved; until Arm
+	inside   []*sys.PipeInstance // they wait
+	ended    []*sys.PipeInstance // they have clients, in the order in which these came
+	waiting  bool                // an accept is pending for the engine, without an event so far
+	failure  syscall.Errno       // why no instance is left that waits, when an accept was told so
 }
 
-// ListenPipe makes the first instance of a pipe, and leaves a mark for Arm.
+// ListenPipe makes the instance that keeps the name, and leaves a mark for Arm.
 func (k *Kernel) ListenPipe(at net.Addr, instances int) (int, error) {
-	first, errno := sys.NewPipeInstance(at.String(), true)
-	if errno != 0 {
-		return -1, os.NewSyscallError("CreateNamedPipe", errno)
+	l := &pipeListener{at: at, port: k.port, want: instances}
+	err := l.reserve()
+	if err == nil {
+		l.fd, err = sys.NewPipeListener()
 	}
-	fd, err := sys.NewPipeListener()
 	if err != nil {
-		sys.ClosePipe(first.FD)
+		l.close()
 		return -1, err
 	}
-	k.port.sockets.Set(fd, &socket{pipes: &pipeListener{at: at, port: k.port, fd: fd, want: instances, first: first}})
-	return fd, nil
+	k.port.sockets.Set(l.fd, &socket{pipes: l})
+	return l.fd, nil
+}
+
+// reserve makes the first instance of the pipe, and another one for each client that gets it
+// before this call does. The one that this call gets has had its client, and gets no other.
+func (l *pipeListener) reserve() error {
+	for {
+		i, errno := sys.NewPipeInstance(l.at.String(), len(l.early) == 0)
+		if errno != 0 {
+			return os.NewSyscallError("CreateNamedPipe", errno)
+		}
+		client, busy, err := sys.OpenPipe(l.at.String())
+		if err == nil {
+			l.reserved = i
+			sys.ClosePipe(client)
+			return nil
+		}
+		if l.early = append(l.early, i); !busy {
+			return err
+		}
+	}
 }
 
 // OpenPipe opens the client's end, and leaves a mark for Arm.
@@ -114,14 +142,19 @@ func listenerOf(s *socket) *pipeListener {
 	return nil
 }
 
-// begin makes the first instance wait, and makes the others.
+// begin makes the instances wait.
 func (l *pipeListener) begin() syscall.Errno {
 	l.mu.Lock()
-	first := l.first
-	l.first = nil
+	early := l.early
+	l.early = nil
 	l.mu.Unlock()
-	if errno := l.await(first); errno != 0 {
-		return errno
+	for at, i := range early {
+		if errno := l.await(i); errno != 0 {
+			for _, i := range early[at+1:] {
+				l.discard(i)
+			}
+			return errno
+		}
 	}
 	return l.refill()
 }
@@ -183,6 +216,7 @@ func (l *pipeListener) discard(i *sys.PipeInstance) {
 func (l *pipeListener) start() (n int, errno syscall.Errno, pending bool) {
 	errno = l.refill()
 	l.mu.Lock()
+	l.failure = 0
 	l.waiting = len(l.ended) == 0 && len(l.inside) > 0
 	pending = l.waiting
 	l.mu.Unlock()
@@ -197,35 +231,22 @@ func (l *pipeListener) start() (n int, errno syscall.Errno, pending bool) {
 }
 
 // finish returns the instance whose client came first. Another instance takes its place before
-// that, so that a client always finds one. If the system has none just now, the next start
-// tries again. But the last instance stays, with its client, since nothing else keeps the name:
-// if the program then closed its connections, another program could make a pipe of that name,
-// and the next instance would be one of that pipe.
+// that. If the system has none just now, the next start tries again. If no instance has a client,
+// the error is that of the last one which has failed: an accept that was abandoned, and instances
+// that were cancelled, leave none.
 func (l *pipeListener) finish() (int, syscall.Errno) {
 	l.mu.Lock()
 	if len(l.ended) == 0 {
+		errno := cmp.Or(l.failure, sys.Aborted)
 		l.mu.Unlock()
-		return -1, sys.Aborted
+		return -1, errno
 	}
 	i := l.ended[0]
 	l.ended = slices.Delete(l.ended, 0, 1)
 	l.mu.Unlock()
-	if errno := l.refill(); errno != 0 && l.keep(i) {
-		return -1, errno
-	}
+	l.refill()
 	l.port.sockets.Set(i.FD, &socket{pipe: &pipeEnd{at: l.at, associated: true}})
 	return i.FD, 0
-}
-
-// keep makes an instance the next for an accept again, if there is no other.
-func (l *pipeListener) keep(i *sys.PipeInstance) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if len(l.inside)+len(l.ended) > 0 {
-		return false
-	}
-	l.ended = append(l.ended, i)
-	return true
 }
 
 // take records the end of a wait, and reports whether the engine needs an event: because it
@@ -247,8 +268,9 @@ func (l *pipeListener) take(p *Poller, packet *sys.Packet) (tell bool) {
 	if errno == 0 {
 		l.ended = append(l.ended, i)
 	}
-	tell = l.waiting && (len(l.ended) > 0 || len(l.inside) == 0)
-	l.waiting = l.waiting && !tell
+	if tell = l.waiting && (len(l.ended) > 0 || len(l.inside) == 0); tell {
+		l.waiting, l.failure = false, errno
+	}
 	l.mu.Unlock()
 	if errno != 0 {
 		l.discard(i)
@@ -272,12 +294,12 @@ func (l *pipeListener) abandon() (heard bool) {
 // packets of the others come later.
 func (l *pipeListener) close() {
 	l.mu.Lock()
-	inside, all := l.inside, append(slices.Clone(l.inside), l.ended...)
-	if l.first != nil {
-		all = append(all, l.first)
+	inside, all := l.inside, slices.Concat(l.inside, l.ended, l.early)
+	if l.reserved != nil {
+		all = append(all, l.reserved)
 	}
 	addOrphans(&l.port.orphans, inside) // before they leave this queue: a packet is always found
-	l.first, l.inside, l.ended = nil, nil, nil
+	l.reserved, l.early, l.inside, l.ended = nil, nil, nil, nil
 	l.mu.Unlock()
 	for _, i := range inside {
 		i.Cancel()
