@@ -1,9 +1,11 @@
 package completion_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
+	"net"
 	"os"
 	"sync/atomic"
 	"syscall"
@@ -16,10 +18,10 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// failPipes makes calls that make an instance of a pipe fail while none is set, until undo.
-func failPipes(none *atomic.Bool) (undo func()) {
+// failPipes makes calls of that name fail while none is set, until undo.
+func failPipes(call string, none *atomic.Bool) (undo func()) {
 	return beforeCalls(func(name string) syscall.Errno {
-		if name == "CreateNamedPipe" && none.Load() {
+		if name == call && none.Load() {
 			return windows.ERROR_NO_SYSTEM_RESOURCES
 		}
 		return 0
@@ -58,7 +60,7 @@ func dialFor(t *testing.T, p *completion.Port, l *completion.Listener) error {
 // waits.
 func TestPipeWithoutInstances(t *testing.T) {
 	var none atomic.Bool
-	defer failPipes(&none)()
+	defer failPipes("CreateNamedPipe", &none)()
 	p := openPort(t)
 	defer p.Close()
 	l, err := completion.ListenConfig{Backlog: 2}.Listen(p, "pipe", pipeName())
@@ -103,69 +105,40 @@ func acceptsAgain(t *testing.T, p *completion.Port, l *completion.Listener) {
 	accept.Conn.Close()
 }
 
-// If the instances that wait for clients fail, an accept ends with the error if the system makes
-// no more. The name stays.
+// If the waits of the instances fail, an accept ends with the error if they can't begin again. No
+// client is lost that has got one of the instances meanwhile.
 func TestPipeInstancesFail(t *testing.T) {
 	var none atomic.Bool
-	defer failPipes(&none)()
+	defer failPipes("ConnectNamedPipe", &none)()
 	p := openPort(t)
 	defer p.Close()
 	l, err := completion.ListenConfig{Backlog: 3}.Listen(p, "pipe", pipeName())
 	if err != nil {
 		t.Fatal(err)
 	}
-	accept := &ops.Accept{On: l}
-	if err := p.Start(accept); err != nil {
-		t.Fatal(err)
-	}
-	none.Store(true)
-	if n := completion.CancelPipeInstances(p, l); n != 3 {
-		t.Fatalf("%d instances waited", n)
-	}
-	if err := p.Wait(t.Context(), accept); !errors.Is(err, windows.ERROR_NO_SYSTEM_RESOURCES) {
-		t.Fatalf("an accept without an instance: %v", err)
-	}
-	if err := dialFor(t, p, l); !errors.Is(err, os.ErrDeadlineExceeded) {
-		t.Fatalf("a dial without an instance: %v", err)
-	}
-	none.Store(false)
-	acceptsAgain(t, p, l)
-}
-
-// If the instances that wait for clients fail, a pending accept makes new ones.
-func TestPipeInstancesAgain(t *testing.T) {
-	made := make(chan bool, 8)
-	defer beforeCalls(func(call string) syscall.Errno {
-		if call == "CreateNamedPipe" {
-			made <- true
+	for _, fails := range []bool{true, false} {
+		accept := &ops.Accept{On: l}
+		if err := p.Start(accept); err != nil {
+			t.Fatal(err)
 		}
-		return 0
-	})()
-	p := openPort(t)
-	defer p.Close()
-	l, err := completion.ListenConfig{Backlog: 3}.Listen(p, "pipe", pipeName())
-	if err != nil {
-		t.Fatal(err)
+		none.Store(fails)
+		if n := completion.CancelPipeInstances(p, l); n != 3 {
+			t.Fatalf("%d instances waited", n)
+		}
+		client, err := os.OpenFile(l.Addr().String(), os.O_RDWR, 0)
+		must(t, err)
+		err = p.Wait(t.Context(), accept)
+		if fails {
+			if !errors.Is(err, windows.ERROR_NO_SYSTEM_RESOURCES) {
+				t.Fatalf("an accept without an instance: %v", err)
+			}
+			none.Store(false)
+			err = p.Await(t.Context(), accept)
+		}
+		must(t, err)
+		saysHello(t, p, client, accept.Conn)
+		accept.Conn.Close()
 	}
-	accept := &ops.Accept{On: l}
-	if err := p.Start(accept); err != nil {
-		t.Fatal(err)
-	}
-	for range 4 { // one keeps the name
-		<-made
-	}
-	if n := completion.CancelPipeInstances(p, l); n != 3 {
-		t.Fatalf("%d instances waited", n)
-	}
-	dialed := make(chan error, 1)
-	go func() {
-		<-made // the others are closed
-		dialed <- dialAndClose(t.Context(), p, l)
-	}()
-	if err := errors.Join(p.Wait(t.Context(), accept), <-dialed); err != nil {
-		t.Fatal(err)
-	}
-	accept.Conn.Close()
 }
 
 // A client that comes as soon as there is a pipe is accepted, and so is the next one.
@@ -216,4 +189,73 @@ func saysHello(t *testing.T, p *completion.Port, client *os.File, server *comple
 	if err := p.Await(t.Context(), read); err != io.EOF {
 		t.Errorf("read: %v", err)
 	}
+}
+
+// While calls fail that make instances, or make them wait, and waits are cancelled, each client
+// gets its answer.
+func TestPipeNoClientIsLost(t *testing.T) {
+	var calls atomic.Int32
+	defer beforeCalls(func(call string) syscall.Errno {
+		if call == "CreateNamedPipe" || call == "ConnectNamedPipe" {
+			if n := calls.Add(1); n > 20 && n%3 == 0 {
+				return windows.ERROR_NO_SYSTEM_RESOURCES
+			}
+		}
+		return 0
+	})()
+	p := openPort(t)
+	defer p.Close()
+	l, err := completion.ListenConfig{Backlog: 2}.Listen(p, "pipe", pipeName())
+	if err != nil {
+		t.Fatal(err)
+	}
+	server, clients := make(chan error), make(chan error)
+	go func() { server <- echoOnce(p, l) }()
+	for range 3 {
+		go func() {
+			var err error
+			for range 50 {
+				err = cmp.Or(err, askOnce(t.Context(), p, l.Addr().String()))
+				completion.CancelPipeInstances(p, l)
+			}
+			clients <- err
+		}()
+	}
+	err = errors.Join(<-clients, <-clients, <-clients)
+	l.Close()
+	if err := errors.Join(err, <-server); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// echoOnce accepts clients until the listener is closed, and answers each once.
+func echoOnce(p *completion.Port, l *completion.Listener) error {
+	for {
+		accept := &ops.Accept{On: l}
+		switch err := p.Await(context.Background(), accept); {
+		case err == net.ErrClosed:
+			return nil
+		case errors.Is(err, windows.ERROR_NO_SYSTEM_RESOURCES):
+			continue
+		case err != nil:
+			return err
+		}
+		b := completion.Own(make([]byte, 1))
+		err := p.Await(context.Background(), &ops.Read{From: accept.Conn, Buf: b})
+		if err = cmp.Or(err, p.Await(context.Background(), &ops.Write{To: accept.Conn, Buf: b}), accept.Conn.Close()); err != nil {
+			return err
+		}
+	}
+}
+
+// askOnce sends a byte to a pipe and waits for the answer.
+func askOnce(ctx context.Context, p *completion.Port, name string) error {
+	s, err := p.Dial(ctx, "pipe", name)
+	if err != nil {
+		return err
+	}
+	b := completion.Own([]byte("x"))
+	err = p.Await(ctx, &ops.Write{To: s, Buf: b})
+	err = cmp.Or(err, p.Await(ctx, &ops.Read{From: s, Buf: b}))
+	return cmp.Or(err, s.Close())
 }

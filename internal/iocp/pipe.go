@@ -33,10 +33,10 @@ type pipeEnd struct {
 // So an accept that is abandoned leaves the kernel as it is. A packet without an OVERLAPPED
 // reports its end.
 //
-// A pipe has its name as long as there is an instance. Those that wait may fail, and those that
-// have clients belong to the program. So one more, reserved, keeps the name until the listener is
-// closed: no other program can make a pipe of that name, and a client that finds no instance
-// waits for one.
+// A pipe has its name as long as there is an instance. Those that have clients belong to the
+// program, and the system may make no others. So one more, reserved, keeps the name until the
+// listener is closed: no other program can make a pipe of that name, and a client that finds no
+// instance waits for one.
 //
 // The engine makes one call about a listener's accepts at a time, but a packet may be dequeued
 // at any time.
@@ -50,11 +50,11 @@ type pipeListener struct {
 
 	mu       sync.Mutex
 	reserved *sys.PipeInstance   // keeps the name
-	early    []*sys.PipeInstance // they got clients before one was reserved; until Arm
+	idle     []*sys.PipeInstance // they are to wait, and may have clients: their wait has failed, or see reserve
 	inside   []*sys.PipeInstance // they wait
 	ended    []*sys.PipeInstance // they have clients, in the order in which these came
 	waiting  bool                // an accept is pending for the engine, without an event so far
-	failure  syscall.Errno       // why no instance is left that waits, when an accept was told so
+	failure  syscall.Errno       // why an instance has failed, when an accept was told so
 }
 
 // ListenPipe makes the instance that keeps the name, and leaves a mark for Arm.
@@ -76,7 +76,7 @@ func (k *Kernel) ListenPipe(at net.Addr, instances int) (int, error) {
 // before this call does. The one that this call gets has had its client, and gets no other.
 func (l *pipeListener) reserve() error {
 	for {
-		i, errno := sys.NewPipeInstance(l.at.String(), len(l.early) == 0)
+		i, errno := sys.NewPipeInstance(l.at.String(), len(l.idle) == 0)
 		if errno != 0 {
 			return os.NewSyscallError("CreateNamedPipe", errno)
 		}
@@ -86,7 +86,7 @@ func (l *pipeListener) reserve() error {
 			sys.ClosePipe(client)
 			return nil
 		}
-		if l.early = append(l.early, i); !busy {
+		if l.idle = append(l.idle, i); !busy {
 			return err
 		}
 	}
@@ -119,7 +119,7 @@ func (p *Poller) armPipe(fd int, entry, mark *socket) syscall.Errno {
 	if l := mark.pipes; l != nil {
 		l.generation = entry.generation
 		p.sockets.Set(fd, entry)
-		return l.begin()
+		return l.refill()
 	}
 	if !mark.pipe.associated {
 		if _, errno := p.port.Associate(fd, false); errno != 0 {
@@ -142,50 +142,40 @@ func listenerOf(s *socket) *pipeListener {
 	return nil
 }
 
-// begin makes the instances wait.
-func (l *pipeListener) begin() syscall.Errno {
-	l.mu.Lock()
-	early := l.early
-	l.early = nil
-	l.mu.Unlock()
-	for at, i := range early {
-		if errno := l.await(i); errno != 0 {
-			for _, i := range early[at+1:] {
-				l.discard(i)
-			}
-			return errno
-		}
-	}
-	return l.refill()
-}
-
-// refill makes instances until as many as wanted wait or have clients.
-func (l *pipeListener) refill() syscall.Errno {
-	for {
+// refill makes instances wait until as many as wanted wait or have clients. A client may have got
+// one that is idle, so that one comes before a new one.
+func (l *pipeListener) refill() (errno syscall.Errno) {
+	for errno == 0 {
+		var i *sys.PipeInstance
 		l.mu.Lock()
-		n := len(l.inside) + len(l.ended)
+		full := len(l.inside)+len(l.ended) >= l.want
+		if !full && len(l.idle) > 0 {
+			i = l.idle[0]
+			l.idle = slices.Delete(l.idle, 0, 1)
+		}
 		l.mu.Unlock()
-		if n >= l.want {
+		if full {
 			return 0
 		}
-		i, errno := sys.NewPipeInstance(l.at.String(), false)
+		if i == nil {
+			i, errno = sys.NewPipeInstance(l.at.String(), false)
+		}
 		if errno == 0 {
 			errno = l.await(i)
 		}
-		if errno != 0 {
-			return errno
-		}
 	}
+	return errno
 }
 
 // await makes an instance wait for a client. It is in the list before the call, since its
 // packet may be dequeued before the call returns. No accept of the engine is pending.
-func (l *pipeListener) await(i *sys.PipeInstance) syscall.Errno {
-	l.port.sockets.Set(i.FD, &socket{pipe: &pipeEnd{at: l.at, associated: true, listener: l}})
-	_, errno := l.port.port.Associate(i.FD, false)
-	if errno != 0 {
-		l.discard(i)
-		return errno
+func (l *pipeListener) await(i *sys.PipeInstance) (errno syscall.Errno) {
+	if l.port.sockets.Get(i.FD) == nil {
+		l.port.sockets.Set(i.FD, &socket{pipe: &pipeEnd{at: l.at, associated: true, listener: l}})
+		if _, errno = l.port.port.Associate(i.FD, false); errno != 0 {
+			l.discard(i)
+			return errno
+		}
 	}
 	l.mu.Lock()
 	l.inside = append(l.inside, i)
@@ -196,14 +186,18 @@ func (l *pipeListener) await(i *sys.PipeInstance) syscall.Errno {
 	}
 	l.mu.Lock()
 	l.inside = slices.DeleteFunc(l.inside, func(b *sys.PipeInstance) bool { return b == i })
+	l.hasWaited(i, errno)
+	l.mu.Unlock()
+	return errno
+}
+
+// hasWaited takes back an instance whose wait has ended. mu is held.
+func (l *pipeListener) hasWaited(i *sys.PipeInstance, errno syscall.Errno) {
 	if errno == 0 {
 		l.ended = append(l.ended, i)
+	} else {
+		l.idle = append(l.idle, i)
 	}
-	l.mu.Unlock()
-	if errno != 0 {
-		l.discard(i)
-	}
-	return errno
 }
 
 // discard closes an instance, which gives up its number.
@@ -212,14 +206,18 @@ func (l *pipeListener) discard(i *sys.PipeInstance) {
 	sys.ClosePipe(i.FD)
 }
 
-// start returns an instance that has a client, or leaves the accept pending.
+// start returns an instance that has a client, or leaves the accept pending. If the system lets an
+// idle instance not wait, which may have a client, that is an error.
 func (l *pipeListener) start() (n int, errno syscall.Errno, pending bool) {
-	errno = l.refill()
-	l.mu.Lock()
-	l.failure = 0
-	l.waiting = len(l.ended) == 0 && len(l.inside) > 0
-	pending = l.waiting
-	l.mu.Unlock()
+	for again := true; again; {
+		errno = l.refill()
+		l.mu.Lock()
+		again = errno == 0 && len(l.inside)+len(l.ended) < l.want // a wait has failed meanwhile
+		l.failure = 0
+		l.waiting = !again && len(l.ended) == 0 && len(l.inside) > 0 && (errno == 0 || len(l.idle) == 0)
+		pending = l.waiting
+		l.mu.Unlock()
+	}
 	if pending {
 		return 0, 0, true
 	}
@@ -232,8 +230,8 @@ func (l *pipeListener) start() (n int, errno syscall.Errno, pending bool) {
 
 // finish returns the instance whose client came first. Another instance takes its place before
 // that. If the system has none just now, the next start tries again. If no instance has a client,
-// the error is that of the last one which has failed: an accept that was abandoned, and instances
-// that were cancelled, leave none.
+// the error is that of one which has failed. If there is none, because the accept was abandoned or
+// an instance cancelled, the accept begins again.
 func (l *pipeListener) finish() (int, syscall.Errno) {
 	l.mu.Lock()
 	if len(l.ended) == 0 {
@@ -249,8 +247,9 @@ func (l *pipeListener) finish() (int, syscall.Errno) {
 	return i.FD, 0
 }
 
-// take records the end of a wait, and reports whether the engine needs an event: because it
-// waits for an accept, and either there is a client or no instance is left that waits.
+// take records the end of a wait, and reports whether the engine needs an event, because it waits
+// for an accept. It does also if the wait has failed: a client may have got the instance meanwhile,
+// and the next start makes it wait again.
 func (l *pipeListener) take(p *Poller, packet *sys.Packet) (tell bool) {
 	if packet.Overlapped == 0 {
 		return true // of abandon
@@ -265,16 +264,11 @@ func (l *pipeListener) take(p *Poller, packet *sys.Packet) (tell bool) {
 	i := l.inside[at]
 	l.inside = slices.Delete(l.inside, at, at+1)
 	errno := i.Result()
-	if errno == 0 {
-		l.ended = append(l.ended, i)
-	}
-	if tell = l.waiting && (len(l.ended) > 0 || len(l.inside) == 0); tell {
+	l.hasWaited(i, errno)
+	if tell = l.waiting && (errno != 0 || len(l.ended) > 0); tell {
 		l.waiting, l.failure = false, errno
 	}
 	l.mu.Unlock()
-	if errno != 0 {
-		l.discard(i)
-	}
 	return tell
 }
 
@@ -294,12 +288,12 @@ func (l *pipeListener) abandon() (heard bool) {
 // packets of the others come later.
 func (l *pipeListener) close() {
 	l.mu.Lock()
-	inside, all := l.inside, slices.Concat(l.inside, l.ended, l.early)
+	inside, all := l.inside, slices.Concat(l.inside, l.ended, l.idle)
 	if l.reserved != nil {
 		all = append(all, l.reserved)
 	}
 	addOrphans(&l.port.orphans, inside) // before they leave this queue: a packet is always found
-	l.reserved, l.early, l.inside, l.ended = nil, nil, nil, nil
+	l.reserved, l.idle, l.inside, l.ended = nil, nil, nil, nil
 	l.mu.Unlock()
 	for _, i := range inside {
 		i.Cancel()
