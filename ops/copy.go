@@ -16,7 +16,8 @@ var _ completion.Operation = (*Copy)(nil)
 // With epoll, 64 KiB or more go through a pipe, by splice(2), and not through the program. Less than
 // that, for which a read and a write are cheaper, goes through memory of the port, and so does
 // everything elsewhere, on a Memory, with TLS and for sockets that were adopted, in pieces of
-// 64 KiB. A Copy that waits for data has neither a pipe nor memory.
+// 64 KiB. A Copy that waits for data has neither a pipe nor memory. If To breaks during a call of
+// splice(2), a program that collects SIGPIPE (package os/signal) may receive it.
 //
 // N is the number of bytes that were sent to To, also if the Copy ends with an error. At the end
 // of the stream of From, the Copy ends with success, or with io.ErrUnexpectedEOF if it has not

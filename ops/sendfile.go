@@ -25,6 +25,9 @@ var _ completion.Operation = (*SendFile)(nil)
 // come from the disk, up to 256 KiB in one call. If the port must not wait for a slow disk, use
 // ReadAt and Write.
 //
+// On Linux, a program that collects SIGPIPE (package os/signal) may receive it if the connection
+// breaks during a call of sendfile(2).
+//
 // An error of the file is the error of the operation. It matches fs.ErrClosed if the file was
 // closed, and syscall.EBADF if the file is not open for reading.
 type SendFile struct {

@@ -8,7 +8,8 @@ import (
 
 // whyBroken returns the errno of a socket that is broken. Other than a send, sendfile(2) and
 // splice(2) have no flag against SIGPIPE, which a program with its own handler would see, so a
-// send of no bytes comes first. A socket that breaks between the two calls raises the signal.
+// send of no bytes comes first. A socket that breaks later raises the signal: between the two calls,
+// or when the first bytes of the second one are answered by a reset.
 func whyBroken(fd int) syscall.Errno {
 	_, errno := (*Kernel)(nil).Write(fd, nil)
 	return errno
