@@ -40,7 +40,7 @@ func (w *world) again(op completion.Operation, inFlight bool, failed func()) {
 			failed()
 		}
 		if w.lasts() {
-			panic(over)
+			panic(errOver)
 		}
 	}
 }

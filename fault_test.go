@@ -205,12 +205,12 @@ func (w *world) right(err, want error) bool {
 	return false
 }
 
-// over ends a scenario in which nothing can succeed any more.
-var over = errors.New("the scenario is over")
+// errOver ends a scenario in which nothing can succeed any more.
+var errOver = errors.New("the scenario is over")
 
 func (w *world) perform(s faultScenario) {
 	defer func() {
-		if r := recover(); r != nil && r != over {
+		if r := recover(); r != nil && r != errOver {
 			panic(r)
 		}
 	}()

@@ -59,7 +59,7 @@ func (p *Pool) selects() bool {
 
 // largestGroup is the largest number of buffers of the pool in the kernel.
 func (p *Pool) largestGroup() int {
-	return min(p.limit/4, mostProvided, max(mostMemory/p.size, firstProvided))
+	return min(p.limit/4, mostProvided, max(mostMemory/(p.size+p.align-1), firstProvided))
 }
 
 // open gives the first buffers to the kernel, which will have n at most.

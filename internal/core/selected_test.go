@@ -198,11 +198,11 @@ func TestSelectedGrowsWithinTheLimit(t *testing.T) {
 
 // A pool has a quarter of its limit in the kernel at most, and no more than so many bytes.
 func TestLargestGroup(t *testing.T) {
-	for _, c := range []struct{ size, limit, want int }{
-		{4096, 32, 8}, {4096, 35, 8}, {4096, 4096, 1024}, {4096, 1 << 20, 1024},
-		{65536, 4096, 64}, {8 << 20, 4096, firstProvided}, {8 << 20, 1 << 20, firstProvided},
+	for _, c := range []struct{ size, align, limit, want int }{
+		{4096, 1, 32, 8}, {4096, 1, 35, 8}, {4096, 1, 4096, 1024}, {4096, 1, 1 << 20, 1024},
+		{65536, 1, 4096, 64}, {512, 1 << 20, 4096, firstProvided}, {8 << 20, 1, 4096, firstProvided}, {8 << 20, 1, 1 << 20, firstProvided},
 	} {
-		pool := &Pool{size: c.size, limit: c.limit}
+		pool := &Pool{size: c.size, align: c.align, limit: c.limit}
 		if got := pool.largestGroup(); got != c.want {
 			t.Errorf("%d of %d bytes: %d, want %d", c.limit, c.size, got, c.want)
 		}
