@@ -95,7 +95,7 @@ func failEveryCall(t *testing.T, s faultScenario, faults []*fault.Fault, fired m
 func run(t *testing.T, s faultScenario, f *fault.Fault, k int) (came bool) {
 	t.Helper()
 	w := &world{T: t, fault: f, left: k, outstanding: make(map[completion.Operation]bool)}
-	watchdog := time.AfterFunc(5*time.Second, func() { w.dump(s) })
+	watchdog := time.AfterFunc(5*time.Minute, func() { w.dump(s) })
 	defer watchdog.Stop()
 	descriptors := countOpen()
 	if w.open() {
@@ -376,17 +376,29 @@ func (w *world) pair() (s *completion.Socket, peer *net.TCPConn, ok bool) {
 	if err != nil {
 		w.Fatal(err)
 	}
-	other, err := l.Accept()
-	if err != nil {
-		w.Fatal(err)
-	}
-	w.closers = append(w.closers, other.Close)
+	other := w.acceptFrom(l, c)
 	s, err = w.port.AdoptConn(c)
 	if !w.right(err, nil) {
 		c.Close()
 		return nil, nil, false
 	}
 	return s, other.(*net.TCPConn), true
+}
+
+// acceptFrom accepts c. A test of another process may try a port that was free a moment ago, and be
+// here first.
+func (w *world) acceptFrom(l net.Listener, c net.Conn) net.Conn {
+	w.Helper()
+	for {
+		other, err := l.Accept()
+		if err != nil {
+			w.Fatal(err)
+		}
+		w.closers = append(w.closers, other.Close)
+		if other.RemoteAddr().String() == c.LocalAddr().String() {
+			return other
+		}
+	}
 }
 
 // peerListener is one of package net.
