@@ -105,10 +105,7 @@ func TestSelectedBeyondTheLimit(t *testing.T) {
 	pool := p.NewPool(8, 40)
 	o := pooledRead(h, pool)
 	p.Submit([]Operation{o}, false)
-	taken := []*Buffer{}
-	for b := pool.Take(); b != nil; b = pool.Take() {
-		taken = append(taken, b)
-	}
+	taken := takeAll(pool)
 	if len(taken) != 40 {
 		t.Fatalf("took %d", len(taken))
 	}
@@ -118,9 +115,7 @@ func TestSelectedBeyondTheLimit(t *testing.T) {
 		t.Errorf("%d lent, %d in the kernel", pool.Lent(), len(k.group))
 	}
 	o.got.Release()
-	for _, b := range taken {
-		b.Release()
-	}
+	releaseAll(taken)
 	if s := &pool.guarded; pool.Lent() != 0 || len(k.group) != firstProvided || s.made+len(k.group) > 44 {
 		t.Errorf("%d lent, %d made, %d in the kernel", pool.Lent(), s.made, len(k.group))
 	}
@@ -177,10 +172,7 @@ func TestSelectedGrowsWithinTheLimit(t *testing.T) {
 	pool := p.NewPool(8, 40)
 	o := pooledRead(h, pool)
 	p.Submit([]Operation{o}, false)
-	taken := []*Buffer{}
-	for b := pool.Take(); b != nil; b = pool.Take() {
-		taken = append(taken, b)
-	}
+	taken := takeAll(pool)
 	k.lacked = true
 	k.end(h, in, 0, 0) // waits for a buffer
 	look(p)
@@ -188,9 +180,7 @@ func TestSelectedGrowsWithinTheLimit(t *testing.T) {
 		t.Errorf("%d buffers in the kernel", len(k.group))
 	}
 	k.onRead = func(p []byte) (int, syscall.Errno) { return copy(p, "abc"), 0 }
-	for _, b := range taken {
-		b.Release()
-	}
+	releaseAll(taken)
 	delivers(t, p, o, "abc")
 	o.got.Release()
 	k.atRest(p)
