@@ -88,9 +88,14 @@ func (k *Kernel) move(fd int, kind backend.Kind, data []byte) (int, syscall.Errn
 func (k *Kernel) IsOver(fd int) bool { return sys.IsOver(fd) }
 
 // begin puts the request of d into the queue, whose memory is in place. how is waits, selects or 0.
+//
+// The new count comes after the last look at d: the leader, which may have the result at once,
+// looks at d and changes it when it has seen this count.
 func (k *Kernel) begin(s *socket, d *side, fd int, kind backend.Kind, how flags) {
 	d.kind, d.flags = kind, d.flags&lasting|how
-	e := d.entry(s.token(d, d.count.Add(1), fd))
+	count := d.count.Load() + 1
+	e := d.entry(s.token(d, count, fd))
+	d.count.Store(count)
 	k.port.queue.put(&e)
 }
 

@@ -4,6 +4,8 @@ package uring
 
 import (
 	"path/filepath"
+	"runtime"
+	"sync"
 	"syscall"
 	"testing"
 	"unsafe"
@@ -139,5 +141,37 @@ func TestSelectsFromItsGroup(t *testing.T) {
 	await(t, b, backend.Block, 1)
 	if number, lacked := k.Selected(fd); number != -1 || lacked {
 		t.Errorf("a read that selects nothing: buffer %d, lacked %v", number, lacked)
+	}
+}
+
+// Who begins a read has looked at the side for the last time when the leader may have the result.
+// Nothing but the count orders the two: the race detector shows if it does not.
+func TestResultIsHadByAnother(t *testing.T) {
+	b, _ := opened(t, entries, results)
+	k, p := b.Kernel.(*Kernel), b.Poller.(*Poller)
+	p.queue.timed.Store(true) // the timer does nothing here
+	fd, other := pair(t, b)
+	g, ok := k.OpenGroup(4)
+	if !ok {
+		t.Skip("the kernel has no groups")
+	}
+	k.Provide(g, 2, make([]byte, 8))
+	syscall.Sendto(other, []byte("data"), 0, nil)
+	var begun sync.WaitGroup
+	begun.Go(func() {
+		k.StartSelected(fd, g)
+		p.queue.submit()
+	})
+	ring := p.queue.ring
+	for ring.CQHead.Load() == ring.CQTail.Load() { // the kernel stores the tail: no lock is between
+		runtime.Gosched()
+	}
+	p.begin(make([]backend.Event, 1))
+	if n := p.take(); n != 1 {
+		t.Errorf("%d events", n)
+	}
+	begun.Wait()
+	if n, errno := k.Finish(fd, backend.Read); n != 4 || errno != 0 {
+		t.Errorf("read %d, %v", n, errno)
 	}
 }
