@@ -10,6 +10,7 @@ import (
 	"slices"
 	"sync"
 	"syscall"
+	"time"
 
 	"github.com/completionport/completion"
 	"github.com/completionport/completion/ops"
@@ -98,7 +99,7 @@ func lifeOfARead(w io.Writer) error {
 	fmt.Fprintf(w, "The life of one read on %s, as the port reports it to an Observer:\n\n", port.Backend())
 	for _, e := range d.from(first) {
 		if told := tell(e); told != "" {
-			fmt.Fprintf(w, "  %9.1f µs  %-10s %s\n", float64(e.Time-begin)/1000, e.Step, told)
+			fmt.Fprintf(w, "  %9.1f µs  %-10s %s\n", micros(e.Time.Sub(begin)), e.Step, told)
 		}
 	}
 	fmt.Fprintf(w, "\n  and the program has %q.\n", read.Buf.Bytes())
@@ -131,9 +132,9 @@ func tell(e completion.Event) string {
 		return "the port owns the read and its buffer now"
 	case completion.StepCalled:
 		if errors.Is(e.Err, syscall.EAGAIN) {
-			return fmt.Sprintf("the read would block (a call of %v)", e.Took)
+			return fmt.Sprintf("the read would block (a call of %.1f µs)", micros(e.Took))
 		}
-		return fmt.Sprintf("the read returned %d bytes (a call of %v)", e.N, e.Took)
+		return fmt.Sprintf("the read returned %d bytes (a call of %.1f µs)", e.N, micros(e.Took))
 	case completion.StepParked:
 		return "it waits in its queue, and holds no goroutine"
 	case completion.StepAsleep:
@@ -149,3 +150,5 @@ func tell(e completion.Event) string {
 	}
 	return ""
 }
+
+func micros(d time.Duration) float64 { return float64(d) / float64(time.Microsecond) }

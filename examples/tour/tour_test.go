@@ -36,6 +36,9 @@ func TestTour(t *testing.T) {
 		}
 		rest = after
 	}
+	if strings.Contains(out.String(), "ns)") {
+		t.Errorf("times in two units:\n%s", &out)
+	}
 	for line := range strings.Lines(out.String()) {
 		if n := len([]rune(strings.TrimRight(line, "\n"))); n > 80 {
 			t.Errorf("%d columns: %s", n, line)
