@@ -66,7 +66,7 @@ func (o *Op) Err() error {
 func (o *Op) outcome() (int64, *core.Failure) {
 	n, f, ok := core.Outcome(&o.record)
 	if !ok {
-		panic("completion: the operation is in flight: it belongs to the port until it is delivered")
+		panic("completion: the operation belongs to the port until it is delivered")
 	}
 	return n, f
 }

@@ -124,8 +124,8 @@ func Example_bufferInFlight() {
 	mistake(func() { port.Submit(read) })
 	// Output:
 	// panic: completion: the buffer belongs to the port until its operation is delivered
-	// panic: completion: the operation is in flight: it belongs to the port until it is delivered
-	// panic: completion: the operation is in flight: it belongs to the port until it is delivered
+	// panic: completion: the operation belongs to the port until it is delivered
+	// panic: completion: the operation belongs to the port until it is delivered
 }
 
 func Example_keptBytes() {

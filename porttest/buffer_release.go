@@ -81,7 +81,7 @@ func readReleaseInFlightPanics(e *env) {
 	pool := e.pool(p, 8, 1)
 	r := &ops.Read{From: s, Pool: pool}
 	e.submit(p, r)
-	submitSentence(e, panics(e, r.Release), "in flight")
+	submitSentence(e, panics(e, r.Release), "belongs to the port")
 	c.send("data")
 	e.expect(p, r, nil)
 	// Its buffer is in flight, and stays with both.

@@ -195,8 +195,8 @@ func packetMistakes(e *env) {
 	r := &ops.ReadFrom{From: s, Buf: own(1)}
 	e.submit(p, r)
 	bufferRefuses(e, r.Buf, "port")
-	submitSentence(e, panics(e, func() { r.N() }), "in flight")
-	submitSentence(e, panics(e, func() { p.Submit(r) }), "in flight")
+	submitSentence(e, panics(e, func() { r.N() }), "belongs to the port")
+	submitSentence(e, panics(e, func() { p.Submit(r) }), "belongs to the port")
 	p.Cancel(r)
 	e.expect(p, r, completion.ErrCanceled)
 }

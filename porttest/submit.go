@@ -270,7 +270,7 @@ func outcomeInFlightPanics(e *env) {
 		func() { r.N() }, func() { r.Err() },
 		func() { started.N() }, func() { started.Err() },
 	} {
-		submitSentence(e, panics(e, f), "in flight")
+		submitSentence(e, panics(e, f), "belongs to the port")
 	}
 	equal(e, "cancelled", p.Cancel(r), true)
 	panics(e, func() { r.Err() }) // ended, but not delivered

@@ -167,7 +167,7 @@ func operationInFlightPanics(e *env) {
 	s, c := e.pair(p)
 	r := &ops.Read{From: s, Buf: own(1)}
 	e.submit(p, r)
-	submitRefused(e, p, "in flight", r)
+	submitRefused(e, p, "belongs to the port", r)
 	c.send("x") // that use goes on undisturbed
 	e.expect(p, r, nil)
 	equal(e, "bytes", string(r.Buf.Bytes()), "x")
@@ -177,10 +177,10 @@ func operationNotHandedOutPanics(e *env) {
 	p := e.port(nil)
 	queued, started := new(ops.Post), new(ops.Post)
 	e.start(p, started)
-	submitRefused(e, p, "in flight", started)
+	submitRefused(e, p, "belongs to the port", started)
 	is(e, p.Wait(e.ctx, started), nil)
 	e.submit(p, queued)
-	submitSentence(e, panics(e, func() { p.Submit(queued) }), "in flight")
+	submitSentence(e, panics(e, func() { p.Submit(queued) }), "belongs to the port")
 	equal(e, "queued", p.Stats().Queued, 1)
 	e.expect(p, queued, nil)
 }
@@ -189,7 +189,7 @@ func operationOfAnotherPortInFlightPanics(e *env) {
 	p, other := e.port(nil), e.port(nil)
 	op := &ops.Timer{After: time.Hour}
 	e.submit(other, op)
-	submitRefused(e, p, "in flight", op)
+	submitRefused(e, p, "belongs to the port", op)
 	equal(e, "cancelled", other.Cancel(op), true)
 	e.expect(other, op, completion.ErrCanceled)
 }
@@ -197,7 +197,7 @@ func operationOfAnotherPortInFlightPanics(e *env) {
 func operationTwiceInBatchPanics(e *env) {
 	p := e.port(nil)
 	op := new(ops.Post)
-	submitRefused(e, p, "in flight", op, op)
+	submitRefused(e, p, "belongs to the port", op, op)
 	e.submit(p, op)
 	e.expect(p, op, nil)
 }

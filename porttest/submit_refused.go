@@ -79,8 +79,8 @@ func refusedWhileShuttingDown(e *env) {
 	e.outcome(post, net.ErrClosed)
 	refusals(e, p, post)
 	// The write is still on its way: it is the port's, whatever the port accepts.
-	submitSentence(e, panics(e, func() { p.Submit(stuck) }), "in flight")
-	submitSentence(e, panics(e, func() { stuck.N() }), "in flight")
+	submitSentence(e, panics(e, func() { p.Submit(stuck) }), "belongs to the port")
+	submitSentence(e, panics(e, func() { stuck.N() }), "belongs to the port")
 	received := make(chan string, 1)
 	go func() { received <- c.receive(stuckBytes) }()
 	e.expect(p, stuck, nil)
@@ -138,9 +138,9 @@ func refusedInFlightPanics(e *env) {
 	e.submit(p, timer)
 	is(e, p.Close(), nil)
 	for _, op := range []completion.Operation{queued, started, timer} {
-		submitSentence(e, panics(e, func() { p.Submit(op) }), "in flight")
-		submitSentence(e, panics(e, func() { p.Submit(mine, op) }), "in flight")
-		submitSentence(e, panics(e, func() { p.Await(e.ctx, op) }), "in flight")
+		submitSentence(e, panics(e, func() { p.Submit(op) }), "belongs to the port")
+		submitSentence(e, panics(e, func() { p.Submit(mine, op) }), "belongs to the port")
+		submitSentence(e, panics(e, func() { p.Await(e.ctx, op) }), "belongs to the port")
 		e.outcome(mine, nil)
 	}
 	e.expect(p, queued, nil)
@@ -163,7 +163,7 @@ func refusedTwiceInBatchPanics(e *env) {
 	p := e.port(nil)
 	is(e, p.Close(), nil)
 	post := newPost(nil)
-	submitSentence(e, panics(e, func() { p.Submit(post, post) }), "in flight")
+	submitSentence(e, panics(e, func() { p.Submit(post, post) }), "belongs to the port")
 	e.outcome(post, nil)
 	refusals(e, p, post)
 }

@@ -270,7 +270,7 @@ func readUntilMistakesPanic(e *env) {
 	r.Buf = own(8) // nothing is kept
 	e.start(p, r)
 	for _, use := range []func(){func() { r.Rest() }, func() { r.Skip(0) }} {
-		submitSentence(e, panics(e, use), "in flight")
+		submitSentence(e, panics(e, use), "belongs to the port")
 	}
 	peer.send("c\n")
 	is(e, p.Wait(e.ctx, r), nil)

@@ -185,5 +185,5 @@ func PhaseOf(r *Record) Phase {
 
 const (
 	nilOperation      = "completion: nil operation"
-	operationInFlight = "completion: the operation is in flight: it belongs to the port until it is delivered"
+	operationInFlight = "completion: the operation belongs to the port until it is delivered"
 )
