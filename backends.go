@@ -3,6 +3,7 @@ package completion
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/completionport/completion/internal/backend"
 	"github.com/completionport/completion/internal/core"
@@ -36,9 +37,21 @@ func openBackend(name string) (backend.Backend, error) {
 	case failures != nil:
 		return backend.Backend{}, errors.Join(failures...)
 	case name != "":
-		return backend.Backend{}, fmt.Errorf("completion: backend %q: %w", name, errors.ErrUnsupported)
+		return backend.Backend{}, fmt.Errorf("completion: no backend %q: this system has %s: %w", name, backendNames(), errors.ErrUnsupported)
 	}
 	return backend.Backend{}, fmt.Errorf("completion: no backend for this system: %w", errors.ErrUnsupported)
+}
+
+// backendNames returns the names that openBackend knows, for an error.
+func backendNames() string {
+	if len(backends) == 0 {
+		return "none"
+	}
+	var names []string
+	for _, b := range backends {
+		names = append(names, b.name)
+	}
+	return strings.Join(names, ", ")
 }
 
 // kernel is the kernel of any backend.

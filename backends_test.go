@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net"
 	"os"
+	"strings"
 	"syscall"
 	"testing"
 
@@ -29,7 +30,8 @@ func TestOpenWithoutBackend(t *testing.T) {
 }
 
 // The first backend that works is taken; one that fails is no reason to give
-// up, and if all fail, Open says why for each.
+// up, and if all fail, Open says why for each. A name that does not exist is answered with
+// those that do.
 func TestFirstWorkingBackend(t *testing.T) {
 	all := backends
 	defer func() { backends = all }()
@@ -42,6 +44,9 @@ func TestFirstWorkingBackend(t *testing.T) {
 	}
 	if _, err := openBackend("broken"); !errors.Is(err, refused) {
 		t.Errorf("by name: %v", err)
+	}
+	if _, err := openBackend("workin"); err == nil || !strings.Contains(err.Error(), "broken, working") {
+		t.Errorf("a name that is not there: %v", err)
 	}
 	backends = []opener{broken}
 	if _, err := openBackend(""); !errors.Is(err, refused) {
