@@ -10,7 +10,7 @@ import (
 )
 
 // parser parses the text of a zone: one record a line, or in parentheses on several lines,
-// $ORIGIN and $TTL, and comments behind a semicolon. There are no escapes.
+// $ORIGIN and $TTL, and comments behind a semicolon. An escape is an error.
 type parser struct {
 	zone
 	origin []byte // of names without a dot at their end
@@ -159,6 +159,9 @@ func texts(words []string) (data []byte, err error) {
 	for _, w := range words {
 		if w = strings.TrimPrefix(w, `"`); len(w) > 255 {
 			return nil, fmt.Errorf("a string has %d bytes, and may have 255", len(w))
+		}
+		if strings.Contains(w, `\`) {
+			return nil, fmt.Errorf("%q has a \\, and there are no escapes", w)
 		}
 		data = append(append(data, byte(len(w))), w...)
 	}

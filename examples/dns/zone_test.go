@@ -55,6 +55,7 @@ var mistakes = []struct{ text, says string }{
 	{head + strings.Repeat("a", 64) + " 1 A 192.0.2.1", "no name"},
 	{head + strings.Repeat("abc.", 63) + "a 1 A 192.0.2.1", "too long"},
 	{head + "a 1 TXT " + strings.Repeat("a", 256), "256 bytes"},
+	{head + `a 1 TXT "a \"b\""`, "no escapes"},
 	{head + "a 1 TXT \"a\nb\"", "a quote has no end"},
 	{head + "a 1 TXT ( a", "a ( has no )"},
 	{head + "a 1 TXT a )", "there is a ) without"},
