@@ -106,9 +106,9 @@ func (p *Port) AdoptListener(listener net.Listener) (*Listener, error) {
 
 // AdoptPacketConn takes over a datagram socket of package net, as AdoptConn takes over a
 // connection: a *net.UDPConn or a *net.UnixConn of "unixgram", with a peer or without one.
-// Datagrams that have arrived are not lost. For any other, AdoptPacketConn returns an error that
-// matches errors.ErrUnsupported, as for systems where AdoptConn does. A port on a Memory adopts
-// what Memory.ListenPacket has returned.
+// Datagrams that have arrived are not lost. For any other, and on a system where
+// AdoptConn does so, AdoptPacketConn returns an error that matches errors.ErrUnsupported. A port
+// on a Memory adopts what Memory.ListenPacket has returned.
 //
 // The file of a unix socket stays when the PacketSocket is closed, as package net leaves it.
 func (p *Port) AdoptPacketConn(conn net.PacketConn) (*PacketSocket, error) {

@@ -11,7 +11,7 @@ import (
 )
 
 // File is a file of a port, for ops.ReadAt, ops.WriteAt and the other operations of files.
-// It belongs to that port for its whole life. It comes from Port.OpenFile, from an
+// It belongs to that port until it is closed or detached. It comes from Port.OpenFile, from an
 // ops.OpenFile, or from Port.AdoptFile. A File that the program drops stays open until its
 // port is closed.
 //

@@ -14,8 +14,10 @@ import (
 var _ syscall.Conn = (*PacketSocket)(nil)
 
 // PacketSocket is a datagram socket of a port: UDP over IPv4 or IPv6, or unix. It belongs
-// to that port for its whole life. It comes from Port.ListenPacket, PacketConfig.Listen or
-// Port.DialPacket. Package ops has the operations on it, such as ReadFrom and WriteTo.
+// to that port until it is closed or detached. It comes from Port.ListenPacket or
+// PacketConfig.Listen, with a peer from Port.DialPacket, Port.DialPacketTo or
+// Dialer.DialPacket, or from Port.AdoptPacketConn. Package ops has the operations on it, such
+// as ReadFrom and WriteTo.
 //
 // No error ends a PacketSocket: each is the outcome of one operation. A datagram socket has
 // no end of the stream, and no direction of it breaks.
@@ -215,8 +217,8 @@ func resolvePacket(network, address string) (net.Addr, backend.Address, error) {
 // already are still received. It makes one system call, which does not wait. to is a
 // *net.UDPAddr or a *net.UnixAddr; for any other, Connect returns EAFNOSUPPORT.
 //
-// If a connected UDP socket sends to a port without a socket, a later operation ends with
-// ECONNREFUSED. The system chooses whether that is the next ReadFrom or the next WriteTo.
+// If a connected UDP socket sends to an address at which there is no socket, a later operation
+// ends with ECONNREFUSED. The system chooses whether that is the next ReadFrom or the next WriteTo.
 func (s *PacketSocket) Connect(to net.Addr) error {
 	address := backend.AddressOf(to)
 	if udp, ok := to.(*net.UDPAddr); ok && udp != nil {

@@ -111,8 +111,8 @@ func (c *PacketConn) receive(p []byte) (int, netip.AddrPort, string, error) {
 }
 
 // WriteTo sends a datagram to a *net.UDPAddr or a *net.UnixAddr. For any other, and for a
-// port that is none, it returns EINVAL, and on a connected socket net.ErrWriteToConnected. As
-// in package net, a *net.UDPAddr without an IP means this machine.
+// Port that is not between 0 and 65535, it returns EINVAL, and on a connected socket
+// net.ErrWriteToConnected. As in package net, a *net.UDPAddr without an IP means this machine.
 func (c *PacketConn) WriteTo(p []byte, addr net.Addr) (int, error) {
 	switch addr := addr.(type) {
 	case *net.UDPAddr:
