@@ -79,7 +79,7 @@ func Example_refusedDatagram() {
 	defer port.Close()
 	client, err := port.DialPacketTo(server.LocalAddrPort())
 	check(err)
-	server.Close() // nobody has the port any more
+	server.Close() // no socket has the address any more
 	write := &ops.WriteTo{To: client, Buf: completion.Own([]byte("hello"))}
 	fmt.Println(port.Await(context.Background(), write)) // it was sent
 	read := &ops.ReadFrom{From: client, Buf: completion.Own(make([]byte, 512))}
