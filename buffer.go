@@ -76,10 +76,10 @@ func (b *Buffer) Release() { b.core().Release() }
 // pool is garbage.
 //
 // On io_uring, the system selects the buffer of a read, for the first 16 pools of a port that have
-// at least 32 buffers. It has four buffers of the pool for that, and one more after each read that
-// found none: up to a quarter of count, 1,024 and 4 MiB. Lent does not count them before they hold
-// data. A read may get one of them while all others are lent. The system keeps them until the port
-// is closed.
+// at least 32 buffers. For that it has four buffers in addition to count, and one more after each
+// read that found none. It has at most a quarter of count, 1,024 buffers, or 4 MiB, whichever is the
+// least. Lent does not count them before they hold data. A read may get one of them while all others
+// are lent. The system keeps them until the port is closed.
 //
 // Choose the number of buffers by the number of messages that the program works on at a
 // time, not by the number of connections. Peers that send and never read can hold every

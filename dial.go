@@ -55,8 +55,8 @@ type Dialer struct {
 //
 // If ctx ends, Dial ends with an error that matches the error of ctx. Any error is a
 // *net.OpError with the operation "dial". If several addresses were tried, it matches
-// the errors of all of them. A Dial whose connect reached its own socket, which the
-// system does on rare occasions if nothing listens on a local port, tries again.
+// the errors of all of them. If nothing listens at an address of this machine, the system
+// connects a socket to itself on rare occasions: Dial then tries again.
 //
 // Dial ends with its connects, and leaves none of its goroutines behind. At most 16 Dials
 // of the process look names up at the same time, others wait. If ctx ends during a lookup,

@@ -229,8 +229,8 @@
 //
 // Closing a handle ends its operations with net.ErrClosed. When the last of them has
 // ended, the descriptor is returned to the system. Closing a port closes its handles, one
-// after another. An operation whose peer is a socket of the same port ends with net.ErrClosed,
-// too, and not with io.EOF or a reset, if that peer is closed before it.
+// after another. If the peer of an operation is a socket of the same port, and is closed first,
+// the operation still ends with net.ErrClosed, and not with io.EOF or a reset.
 // Operations that are complete can still be dequeued. Shutdown performs the queued
 // writes before it closes the port.
 //

@@ -32,8 +32,8 @@ type seeker = core.Seeker
 // Other operations do not see what is kept. They read what is behind it in the stream: a Read, a
 // Copy, a handshake of package iotls, and whoever gets the socket from Detach.
 //
-// Other memory while bytes are kept is a mistake: Submit panics. Another socket in From
-// begins anew, and drops them.
+// While bytes are kept, a Submit with other memory in Buf is a mistake, and panics. A Submit with
+// another socket in From drops them, and begins anew.
 //
 // There is no ReadUntil with a Pool: a connection would hold a buffer from its first byte on,
 // also while it waits.
