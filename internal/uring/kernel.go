@@ -42,6 +42,9 @@ type hidden interface {
 func (k *Kernel) Start(fd int, kind backend.Kind, data []byte, to *backend.Address) (n int, errno syscall.Errno, pending bool) {
 	s := k.port.sockets.Get(fd)
 	d := s.side(kind)
+	if kind == backend.PollIn {
+		d.flags &^= peeks // which would take the error that the program is to find
+	}
 	how := flags(0)
 	if kind == backend.PollIn || kind == backend.PollOut || kind == backend.Read && len(data) == 0 ||
 		kind == backend.Accept && d.has(isStream) {
@@ -127,7 +130,7 @@ func (k *Kernel) moveMessage(fd int, kind backend.Kind, m *backend.Message) (int
 func (k *Kernel) Finish(fd int, kind backend.Kind) (n int, errno syscall.Errno) {
 	d := k.port.sockets.Get(fd).side(kind)
 	if d.has(selects) {
-		return d.haveSelected()
+		return d.haveSelected(fd)
 	}
 	memory := d.memory
 	d.memory = nil
@@ -158,12 +161,13 @@ func (k *Kernel) Finish(fd int, kind backend.Kind) (n int, errno syscall.Errno) 
 	return 0, 0
 }
 
-// woken decides how the next receive of a datagram waits. As long as the error queue of a socket
-// has something, a request for readiness ends at once, and a receive finds nothing: it would wait
-// again and again without a pause. Such a receive waits with a request that peeks, once. This
-// costs a thread of the kernel.
+// woken decides how the next read, or receive of a datagram, waits. As long as the error queue of a
+// socket has something, a request for readiness ends at once, and a read finds nothing: it would
+// wait again and again without a pause. So it waits with a request that peeks, once. This costs a
+// thread of the kernel.
 func (d *side) woken() {
-	again := !d.has(peeks) && d.kind == backend.Receive && d.result > 0 && sys.IsOnlyError(d.result)
+	again := d.has(waits) && !d.has(peeks|isStream) && d.result > 0 && sys.IsOnlyError(d.result) &&
+		(d.kind == backend.Read || d.kind == backend.Receive)
 	d.flags &^= peeks
 	if again {
 		d.flags |= peeks

@@ -91,7 +91,7 @@ func TestAbandonOfAWaitForRoom(t *testing.T) {
 // A read is cancelled although the error queue of its socket has something.
 func TestAbandonBesideTheErrorQueue(t *testing.T) {
 	b, k := opened(t, entries, results)
-	fd := withErrorQueue(t, b)
+	fd, _ := withErrorQueue(t, b)
 	k.Start(fd, backend.Read, make([]byte, 4), nil)
 	if !k.Abandon(fd, backend.Read) {
 		t.Fatal("not heard")
@@ -102,10 +102,10 @@ func TestAbandonBesideTheErrorQueue(t *testing.T) {
 	}
 }
 
-// withErrorQueue returns a connected socket whose error queue has the time of a send.
-func withErrorQueue(t *testing.T, b backend.Backend) (fd int) {
+// withErrorQueue returns a connected socket whose error queue has the time of a send, and its peer.
+func withErrorQueue(t *testing.T, b backend.Backend) (one, other int) {
 	t.Helper()
-	one, other := connected(t)
+	one, other = connected(t)
 	b.Poller.Arm(one, 1)
 	const times = unix.SOF_TIMESTAMPING_TX_SOFTWARE | unix.SOF_TIMESTAMPING_SOFTWARE
 	if err := unix.SetsockoptInt(one, unix.SOL_SOCKET, unix.SO_TIMESTAMPING, times); err != nil {
@@ -121,7 +121,7 @@ func withErrorQueue(t *testing.T, b backend.Backend) (fd int) {
 	if _, err := unix.Poll(ask, 0); err != nil || ask[0].Revents != unix.POLLERR {
 		t.Skipf("the error queue is empty: %v, %x", err, ask[0].Revents)
 	}
-	return one
+	return one, other
 }
 
 // connected returns two ends of a TCP connection, which block.
@@ -200,6 +200,74 @@ func TestReceiveBesideTheErrorQueue(t *testing.T) {
 	}
 	if n, errno, pending := k.StartMessage(fd, backend.Receive, m); n != 1 || errno != 0 || pending {
 		t.Errorf("received %d, %v", n, errno)
+	}
+}
+
+// So it is with a read that waits for data alone, and with one that selects its buffer, of which
+// there is none.
+func TestReadBesideTheErrorQueue(t *testing.T) {
+	for _, isSelecting := range []bool{false, true} {
+		b, k := opened(t, entries, results)
+		fd, other := withErrorQueue(t, b)
+		start := func() { k.Start(fd, backend.Read, nil, nil) }
+		if g, ok := k.(backend.Selector).OpenGroup(4); ok && isSelecting {
+			start = func() { k.(backend.Selector).StartSelected(fd, g) }
+		}
+		if ends := endsWithoutData(t, b, fd, start); ends != 1 {
+			t.Errorf("selecting %v: ends %d times, want once", isSelecting, ends)
+		}
+		if !k.Abandon(fd, backend.Read) {
+			t.Error("not heard")
+		}
+		await(t, b, backend.Block, 1)
+		if n, errno := k.Finish(fd, backend.Read); n != 0 || k.Classify(backend.Read, errno) != backend.Again {
+			t.Errorf("abandoned: %d, %v", n, errno)
+		}
+		endsWithoutData(t, b, fd, start)
+		if err := syscall.Sendto(other, []byte("data"), 0, nil); err != nil {
+			t.Fatal(err)
+		}
+		await(t, b, backend.Block, 1)
+		if n, errno := k.Finish(fd, backend.Read); n != 0 || errno != 0 {
+			t.Errorf("with data: %d, %v", n, errno)
+		}
+		if n, errno := k.Read(fd, make([]byte, 8)); n != 4 || errno != 0 {
+			t.Errorf("read %d, %v", n, errno)
+		}
+	}
+}
+
+// endsWithoutData starts a read until it waits, but ten times at most, and returns how often it has
+// ended.
+func endsWithoutData(t *testing.T, b backend.Backend, fd int, start func()) (ends int) {
+	t.Helper()
+	k := b.Kernel.(backend.Native)
+	for start(); ends < 10; start() {
+		if n, _ := b.Poller.Wait(backend.Look, make([]backend.Event, 8)); n == 0 {
+			break
+		}
+		ends++
+		if n, errno := k.Finish(fd, backend.Read); n != 0 || errno != 0 && k.Classify(backend.Read, errno) != backend.WouldBlock {
+			t.Fatalf("%d, %v", n, errno)
+		}
+	}
+	return ends
+}
+
+// A poll does not peek: that would take the error that the program is to find.
+func TestPollDoesNotPeek(t *testing.T) {
+	b, k := opened(t, entries, results)
+	fd, _ := withErrorQueue(t, b)
+	d := &b.Poller.(*Poller).sockets.Get(fd).in
+	k.Start(fd, backend.Read, nil, nil)
+	await(t, b, backend.Block, 1)
+	if k.Finish(fd, backend.Read); !d.has(peeks) {
+		t.Error("the next read does not peek")
+	}
+	k.Start(fd, backend.PollIn, nil, nil)
+	await(t, b, backend.Block, 1)
+	if n, errno := k.Finish(fd, backend.PollIn); n != 0 || errno != 0 || d.has(peeks) {
+		t.Errorf("%d, %v, peeks %v", n, errno, d.has(peeks))
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"syscall"
 
 	"github.com/completionport/completion/internal/backend"
+	"github.com/completionport/completion/internal/sys"
 )
 
 // mostGroups is the largest number of groups of one port: each has its buffers until the port is
@@ -36,11 +37,11 @@ func (k *Kernel) Provide(g backend.BufferGroup, number int, memory []byte) {
 }
 
 // StartSelected is IORING_OP_RECV that first waits for data, and then selects its buffer. A stream
-// that is no socket waits for readiness.
+// that is no socket waits for readiness, and so does a read that is to peek: see woken.
 func (k *Kernel) StartSelected(fd int, g backend.BufferGroup) {
 	s := k.port.sockets.Get(fd)
 	d := &s.in
-	if d.has(isStream) {
+	if d.has(isStream | peeks) {
 		d.lend(nil)
 		k.begin(s, d, fd, backend.Read, waits)
 		return
@@ -50,11 +51,15 @@ func (k *Kernel) StartSelected(fd int, g backend.BufferGroup) {
 }
 
 // haveSelected returns the result of a request that selects its buffer. If there was none, there
-// are data: without data it would go on waiting.
-func (d *side) haveSelected() (n int, errno syscall.Errno) {
+// are data: without data it would go on waiting. But it has waited for errors, too, and if the error
+// queue of the socket has something, the next one finds no buffer at once: then it peeks.
+func (d *side) haveSelected(fd int) (n int, errno syscall.Errno) {
 	switch {
 	case d.result >= 0:
 		return int(d.result), 0
+	case d.result == -int32(syscall.ENOBUFS) && !sys.HasInput(fd):
+		d.flags |= peeks
+		return 0, syscall.EAGAIN // the engine starts it again
 	case d.result == -int32(syscall.ENOBUFS):
 		return 0, 0
 	}
