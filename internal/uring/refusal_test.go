@@ -335,3 +335,32 @@ func TestFault(t *testing.T) {
 		}
 	}
 }
+
+// Linux 5.19 says which buffer a request has taken also if it fails: that one goes back to its pool.
+func TestFailureWithABuffer(t *testing.T) {
+	for _, failed := range []syscall.Errno{syscall.EFAULT, syscall.ECANCELED, syscall.EINTR} {
+		b, k := opened(t, entries, results)
+		p, selector := b.Poller.(*Poller), k.(backend.Selector)
+		p.queue.timed.Store(true) // the timer does nothing here
+		fd, _ := pair(t, b)
+		g, ok := selector.OpenGroup(4)
+		if !ok {
+			t.Skip("the kernel has no groups")
+		}
+		selector.Provide(g, 2, make([]byte, 8))
+		selector.StartSelected(fd, g)
+		token := takeBack(t, p)
+		p.begin(make([]backend.Event, 1))
+		p.have(sys.UringResult{UserData: token, Value: -int32(failed), Flags: 2<<16 | 1})
+		if p.n != 1 {
+			t.Errorf("%v: %d events", failed, p.n)
+			continue
+		}
+		if n, errno := k.Finish(fd, backend.Read); n != 0 || k.Classify(backend.Read, errno) != backend.Again {
+			t.Errorf("%v: %d, %v", failed, n, errno)
+		}
+		if number, lacked := selector.Selected(fd); number != 2 || lacked {
+			t.Errorf("%v: buffer %d, lacked %v", failed, number, lacked)
+		}
+	}
+}

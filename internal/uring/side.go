@@ -217,9 +217,16 @@ func (p *Poller) have(r sys.UringResult) {
 //
 // EFAULT may also say that the memory can't be used. So a request that ends with it becomes one for
 // readiness, and Finish makes a call, whose errno is right.
+//
+// A request that has selected a buffer is over, since the next one would select another: the engine
+// gives that back, and starts the operation again.
 func (p *Poller) revive(d *side, r *sys.UringResult) (revived bool) {
 	isFault := r.Value == -int32(syscall.EFAULT)
-	if r.Value != -int32(syscall.ECANCELED) && !isFault {
+	switch {
+	case r.Value != -int32(syscall.ECANCELED) && !isFault:
+		return false
+	case r.Selected() >= 0:
+		r.Value = -int32(syscall.ECANCELED)
 		return false
 	}
 	q := &p.queue
