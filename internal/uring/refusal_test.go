@@ -364,3 +364,11 @@ func TestFailureWithABuffer(t *testing.T) {
 		}
 	}
 }
+
+// A request that selects its buffer says how much it reads. From Linux 6.0 on, it need not.
+func TestSelectReadsSomething(t *testing.T) {
+	d := side{flags: selects, extent: ^3}
+	if e := d.entry(0); e.Buffer != 3 || e.Len == 0 || e.Addr != 0 {
+		t.Errorf("group %d, %d bytes at %x", e.Buffer, e.Len, e.Addr)
+	}
+}

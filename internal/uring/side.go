@@ -142,6 +142,7 @@ func (d *side) entry(token uint64) sys.UringEntry {
 	switch {
 	case d.has(selects):
 		e.Op, e.Flags, e.Buffer, e.Priority = sys.UringRecv, sys.UringSelect, uint16(^d.extent), sys.UringPollFirst
+		e.Len = largest // or as much as the buffer has: Linux 5.19 takes 0 for no bytes
 		return e
 	case d.has(waits) && d.has(peeks):
 		e.Op, e.OpFlags = sys.UringRecv, sys.UringPeek
