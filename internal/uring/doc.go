@@ -23,8 +23,8 @@
 //
 // The number that a result carries (user_data) is its token: the descriptor, the direction, and
 // a count. A side, which is one direction of a descriptor, has the count of the request that is
-// inside the kernel, and 2^30 requests of a side in succession have different ones. So a request to
-// cancel an operation never hits the one behind it.
+// inside the kernel, and 2^30 requests of a side in succession have different ones. The counts of the
+// next owner of a descriptor begin elsewhere. So a request to cancel an operation hits no later one.
 //
 // # When requests are submitted
 //

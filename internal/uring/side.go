@@ -56,9 +56,15 @@ func (s *socket) side(kind backend.Kind) *side {
 	return &s.out
 }
 
-// newSocket returns the state of a descriptor that was armed with this generation.
+// newSocket returns the state of a descriptor that was armed with this generation. Its counts begin
+// far from those of the descriptor's former owner: the result of a request to cancel an operation of
+// that one may come as late as now.
 func newSocket(generation uint32) *socket {
-	return &socket{in: side{half: uint16(generation)}, out: side{half: uint16(generation >> 16)}}
+	s := &socket{in: side{half: uint16(generation)}, out: side{half: uint16(generation >> 16)}}
+	first := generation * 0x9e37_79b1 << 1 // even: nothing is inside
+	s.in.count.Store(first)
+	s.out.count.Store(first)
+	return s
 }
 
 // generation puts its halves together. Each side has room for one, and the socket has none.

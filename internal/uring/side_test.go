@@ -60,6 +60,34 @@ func TestTokens(t *testing.T) {
 	}
 }
 
+// The result of a request to cancel may come when the descriptor has another owner. It said that
+// nothing was found, and so the request is made once more if its operation is still inside: what the
+// new owner has there is another.
+func TestCancelOfAFormerOwner(t *testing.T) {
+	b, k := opened(t, entries, results)
+	p := b.Poller.(*Poller)
+	p.queue.timed.Store(true) // the timer does nothing here
+	fd, _ := pair(t, b)
+	past := map[uint64]bool{}
+	for generation := range uint32(100) {
+		p.Disarm(fd)
+		p.Arm(fd, generation)
+		for _, kind := range []backend.Kind{backend.Read, backend.Write, backend.Read} {
+			k.Start(fd, kind, make([]byte, 4), nil)
+			for token := range past {
+				p.have(sys.UringResult{UserData: token | ofCancel, Value: -int32(syscall.ENOENT)})
+			}
+			token := takeBack(t, p)
+			past[token] = true
+			p.begin(make([]backend.Event, 1))
+			p.have(sys.UringResult{UserData: token, Value: 4})
+			if n, errno := k.Finish(fd, kind); n != 4 || errno != 0 {
+				t.Fatalf("%v: %d, %v", kind, n, errno)
+			}
+		}
+	}
+}
+
 // takeBack takes the request that was put last out of the ring, and returns its token.
 func takeBack(t *testing.T, p *Poller) uint64 {
 	t.Helper()
