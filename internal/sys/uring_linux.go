@@ -69,6 +69,11 @@ const (
 	UringPollFirst = 1 << 0 // IORING_RECVSEND_POLL_FIRST
 )
 
+// UringDropped is the errno with which io_uring_enter(2) says that a result was dropped: the CQ was
+// full, and the kernel had no memory to keep it elsewhere. It says so from Linux 5.19 on, once, and
+// only to who waits.
+const UringDropped = unix.EBADR
+
 // The flags of IORING_OP_POLL_ADD.
 var (
 	UringPollIn  = uringPoll(binary.NativeEndian, unix.POLLIN)
@@ -121,14 +126,15 @@ type uringParams struct {
 	cq                              struct{ head, tail, mask, entries, overflow, cqes, flags, _, _, _ uint32 }
 }
 
-// Uring is an io_uring and its two rings, which are mapped. The kernel writes SQHead, CQTail
-// and the flags of the SQ, the program all else.
+// Uring is an io_uring and its two rings, which are mapped. The kernel writes SQHead, CQTail,
+// CQDropped and the flags of the SQ, the program all else.
 type Uring struct {
 	FD             int
 	SQHead, SQTail *atomic.Uint32
 	CQHead, CQTail *atomic.Uint32
-	Entries        []UringEntry  // the SQ
-	Results        []UringResult // the CQ
+	CQDropped      *atomic.Uint32 // how many results the kernel has dropped: see UringDropped
+	Entries        []UringEntry   // the SQ
+	Results        []UringResult  // the CQ
 
 	sqFlags, cqFlags *atomic.Uint32
 	rings, entries   []byte // the mappings
@@ -262,6 +268,7 @@ func (u *Uring) mapRings(params *uringParams) (err error) {
 	at := func(offset uint32) unsafe.Pointer { return unsafe.Pointer(&u.rings[offset]) }
 	u.SQHead, u.SQTail = (*atomic.Uint32)(at(params.sq.head)), (*atomic.Uint32)(at(params.sq.tail))
 	u.CQHead, u.CQTail = (*atomic.Uint32)(at(params.cq.head)), (*atomic.Uint32)(at(params.cq.tail))
+	u.CQDropped = (*atomic.Uint32)(at(params.cq.overflow))
 	u.sqFlags, u.cqFlags = (*atomic.Uint32)(at(params.sq.flags)), (*atomic.Uint32)(at(params.cq.flags))
 	u.Entries = unsafe.Slice((*UringEntry)(unsafe.Pointer(&u.entries[0])), params.sqEntries)
 	u.Results = unsafe.Slice((*UringResult)(at(params.cq.cqes)), params.cqEntries)

@@ -160,6 +160,18 @@ func TestEnd(t *testing.T) {
 	}
 }
 
+// A result that the kernel has dropped ends the ring, since its operation would never end. Linux
+// below 5.19 tells nobody, and later ones not a leader that parks.
+func TestEndBehindADroppedResult(t *testing.T) {
+	for _, how := range []backend.Waiting{backend.Look, backend.Park, backend.Block} {
+		b, _ := opened(t, entries, results)
+		i := inside(t, b)
+		b.Poller.Wait(backend.Look, make([]backend.Event, 8))
+		b.Poller.(*Poller).queue.ring.CQDropped.Store(1) // as the kernel does
+		i.end(how, syscall.EBADR)
+	}
+}
+
 func endRing(t *testing.T, errno syscall.Errno, how backend.Waiting, calls ...string) {
 	fails := failing(t, calls...)
 	before := ofRings(t)

@@ -177,7 +177,7 @@ var peeked byte
 const largest = 1 << 30
 
 // take takes results out of the completion queue as long as there is room for events, and
-// returns how many events there are.
+// returns how many events there are. If a result was dropped, nobody knows whose: the ring ends.
 func (p *Poller) take() int {
 	ring := p.queue.ring
 	head, tail := ring.CQHead.Load(), ring.CQTail.Load()
@@ -185,6 +185,9 @@ func (p *Poller) take() int {
 		p.have(ring.Result(head))
 	}
 	ring.CQHead.Store(head)
+	if p.n == 0 && ring.CQDropped.Load() != 0 {
+		p.queue.judge(sys.UringDropped)
+	}
 	return p.n
 }
 
