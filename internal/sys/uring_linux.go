@@ -365,6 +365,9 @@ func (u *Uring) Wait(submit uint32, nanoseconds int64) syscall.Errno {
 // that takes them out.
 func (u *Uring) NeedsEnter() bool { return u.sqFlags.Load()&(uringOverflow|uringTaskRun) != 0 }
 
+// HasMore reports whether results wait in the kernel for room in the CQ. Enter moves them there.
+func (u *Uring) HasMore() bool { return u.sqFlags.Load()&uringOverflow != 0 }
+
 // Signal makes an eventfd count the results from now on, if SetSignal allows it.
 func (u *Uring) Signal(event int) error {
 	const registerEventFD = 4

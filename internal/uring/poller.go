@@ -116,7 +116,12 @@ func (p *Poller) look() {
 	if !p.queue.submit() || p.take() == 0 && p.queue.ring.NeedsEnter() {
 		p.queue.judge(p.queue.ring.Enter(0, true))
 	}
-	p.take()
+	for p.take() == 0 && p.queue.ring.HasMore() { // all that were there are nobody's
+		if errno := p.queue.ring.Enter(0, true); errno != 0 {
+			p.queue.judge(errno)
+			return
+		}
+	}
 }
 
 // block waits in the system, in the call that submits what is there. If there are results, it

@@ -211,6 +211,24 @@ func TestSmallRing(t *testing.T) {
 	}
 }
 
+// A look finds what has ended, however many results before it are nobody's: those for which the ring
+// has no room cause no edge of the eventfd, and a leader that parks would not learn of them.
+func TestLookBehindManyResults(t *testing.T) {
+	b, k := opened(t, 8, 8)
+	p := b.Poller.(*Poller)
+	for range 100 {
+		p.queue.put(&sys.UringEntry{Op: sys.UringNop, FD: -1, UserData: ofCancel})
+	}
+	fd, other := pair(t, b)
+	if syscall.Sendto(other, []byte("data"), 0, nil) != nil {
+		t.Fatal("no send")
+	}
+	k.Start(fd, backend.Read, make([]byte, 4), nil)
+	if n, _ := b.Poller.Wait(backend.Look, make([]backend.Event, 8)); n != 1 {
+		t.Errorf("%d events, want 1", n)
+	}
+}
+
 // So it is if the kernel refuses every other time, and takes one request of many.
 func TestSmallRingThatRefuses(t *testing.T) {
 	for _, errno := range []syscall.Errno{syscall.EAGAIN, syscall.EBUSY, syscall.EINTR, syscall.ENOMEM} {
