@@ -172,34 +172,100 @@ func TestSelectsFromItsGroup(t *testing.T) {
 	}
 }
 
-// Who begins a read has looked at the side for the last time when the leader may have the result.
-// Nothing but the count orders the two: the race detector shows if it does not.
+// Who begins an operation has looked at its state for the last time when the leader may have the
+// result. Nothing but the count orders the two: the race detector shows if it does not.
 func TestResultIsHadByAnother(t *testing.T) {
-	b, _ := opened(t, entries, results)
-	k, p := b.Kernel.(*Kernel), b.Poller.(*Poller)
+	b, k := opened(t, entries, results)
+	p := b.Poller.(*Poller)
 	p.queue.timed.Store(true) // the timer does nothing here
 	fd, other := pair(t, b)
-	g, ok := k.OpenGroup(4)
+	syscall.Sendto(other, []byte("data"), 0, nil)
+	listener, at := listening(t, 0)
+	connectTo(t, at)
+	p.Arm(listener, 1)
+	for kind, c := range map[backend.Kind]struct {
+		fd   int
+		data []byte
+	}{
+		backend.Read: {fd, make([]byte, 2)}, backend.PollIn: {fd, nil}, backend.Write: {fd, []byte("data")},
+		backend.PollOut: {fd, nil}, backend.Accept: {listener, nil}, backend.Receive: {fd, nil},
+	} {
+		hadByAnother(t, p, func() {
+			if kind == backend.Receive {
+				k.StartMessage(c.fd, kind, new(backend.Message))
+			} else {
+				k.Start(c.fd, kind, c.data, nil)
+			}
+		}, nil)
+		n, errno := k.Finish(c.fd, kind)
+		if kind == backend.Accept {
+			syscall.Close(n)
+			n = 0
+		}
+		if n != len(c.data) || errno != 0 {
+			t.Errorf("%v: %d, %v", kind, n, errno)
+		}
+	}
+}
+
+func TestSelectedIsHadByAnother(t *testing.T) {
+	b, k := opened(t, entries, results)
+	p, selector := b.Poller.(*Poller), k.(backend.Selector)
+	p.queue.timed.Store(true) // the timer does nothing here
+	fd, other := pair(t, b)
+	g, ok := selector.OpenGroup(4)
 	if !ok {
 		t.Skip("the kernel has no groups")
 	}
-	k.Provide(g, 2, make([]byte, 8))
+	selector.Provide(g, 2, make([]byte, 8))
 	syscall.Sendto(other, []byte("data"), 0, nil)
+	hadByAnother(t, p, func() { selector.StartSelected(fd, g) }, nil)
+	if n, errno := k.Finish(fd, backend.Read); n != 4 || errno != 0 {
+		t.Errorf("read %d, %v", n, errno)
+	}
+}
+
+// The number of a ReadAt, and its state, may be another's before the call that began it returns.
+func TestReadAtIsHadByAnother(t *testing.T) {
+	b, k := opened(t, entries, results)
+	p, reader := b.Poller.(*Poller), k.(backend.FileReader)
+	p.queue.timed.Store(true) // the timer does nothing here
+	fd, _ := content(t, 10)
+	finish := func(number int) {
+		if owner, n, errno := reader.FinishReadAt(number); owner != t || n != 5 || errno != 0 {
+			t.Errorf("%v, %d, %v", owner, n, errno)
+		}
+	}
+	start := func() { reader.StartReadAt(fd, make([]byte, 8), 5, t) }
+	hadByAnother(t, p, start, func(number int) {
+		finish(number)
+		start()
+	})
+	for number := range await(t, b, backend.Block, 1) {
+		finish(number)
+	}
+}
+
+// hadByAnother begins an operation, and has its result in another goroutine as soon as it is there.
+// meanwhile gets the number in its event.
+func hadByAnother(t *testing.T, p *Poller, begin func(), meanwhile func(number int)) {
+	t.Helper()
 	var begun sync.WaitGroup
 	begun.Go(func() {
-		k.StartSelected(fd, g)
+		begin()
 		p.queue.submit()
 	})
 	ring := p.queue.ring
 	for ring.CQHead.Load() == ring.CQTail.Load() { // the kernel stores the tail: no lock is between
 		runtime.Gosched()
 	}
-	p.begin(make([]backend.Event, 1))
+	events := make([]backend.Event, 1)
+	p.begin(events)
 	if n := p.take(); n != 1 {
 		t.Errorf("%d events", n)
 	}
-	begun.Wait()
-	if n, errno := k.Finish(fd, backend.Read); n != 4 || errno != 0 {
-		t.Errorf("read %d, %v", n, errno)
+	if meanwhile != nil {
+		meanwhile(events[0].FD)
 	}
+	begun.Wait()
 }
