@@ -116,8 +116,9 @@ type Native interface {
 	// Start begins an Accept, a Connect (to an address), a Read or a Write. A read of no
 	// bytes ends when there is data or the end of the stream, and takes nothing. If the kernel
 	// is a Prober, a FileSender or a Messenger, it also begins a PollOut, which ends when there
-	// is room, or when a write would fail. Finish is told the kind of the operation for
-	// which the engine waits.
+	// is room, or when a write would fail. A Prober also begins a PollIn: a read of no bytes that
+	// takes no error, either. Finish and Abandon are told the kind of the operation for
+	// which the engine waits, which is a Read for a PollIn.
 	//
 	// If the operation is pending, an event reports its end, possibly before Start has
 	// returned, and Finish returns its result. Otherwise it has ended with n and errno:

@@ -33,7 +33,7 @@ func (h *Handle) start(s *Slot) callResult {
 		if r, over := h.startPooled(s); over {
 			return r
 		}
-	case backend.CloseWrite, backend.Receive, backend.Send, backend.CopyIn, backend.Copy:
+	case backend.CloseWrite, backend.Receive, backend.Send, backend.CopyIn, backend.Copy, backend.PollIn:
 		return h.startOther(s)
 	}
 	kind := s.nativeKind()
@@ -372,7 +372,12 @@ func (h *Handle) startIn(s *Slot) callResult {
 		c.readable = false
 		return h.takeIn(s)
 	}
-	n, errno, isPending := h.port.native.Start(int(h.fd), backend.Read, nil, nil)
+	return h.startWait(s, backend.Read)
+}
+
+// startWait begins a wait for data, which moves nothing.
+func (h *Handle) startWait(s *Slot, kind backend.Kind) callResult {
+	n, errno, isPending := h.port.native.Start(int(h.fd), kind, nil, nil)
 	if isPending {
 		return callResult{verdict: begunInKernel}
 	}
@@ -402,6 +407,11 @@ func (h *Handle) startOther(s *Slot) callResult {
 		return h.startIn(s)
 	case backend.Copy:
 		return h.startOut(s)
+	case backend.PollIn:
+		if h.port.probes {
+			return h.startWait(s, backend.PollIn)
+		}
+		return h.startWait(s, backend.Read)
 	}
 	return h.startMessage(s)
 }

@@ -37,6 +37,8 @@ var mutantsOfRing = []mutant{
 		{"h.apply(d, s, h.finish(s))", "r := h.finish(s)\n\t\tif h.intentOf(s) != noIntent {\n\t\t\tr = callResult{verdict: wouldBlock}\n\t\t}\n\t\th.apply(d, s, r)"}}},
 	{"NotRunBehindAnEnd", "serve.go", []edit{
 		{"h.apply(d, s, h.finish(s))\n\t\th.run(d)", "h.apply(d, s, h.finish(s))"}}},
+	{"PollForInputStartedAsARead", "native.go", []edit{
+		{"return h.startWait(s, backend.PollIn)", "return h.startWait(s, backend.Read)"}}},
 	{"StaleEndTaken", "serve.go", []edit{
 		{"handle == nil || handle.generation != e.Generation", "handle == nil"}}},
 	{"BeganThoughReady", "native.go", []edit{

@@ -116,9 +116,16 @@ func (r *ring) about(fd int, kind backend.Kind, call string) *begun {
 }
 
 func (r *ring) Start(fd int, kind backend.Kind, data []byte, to *backend.Address) (n int, errno syscall.Errno, pending bool) {
+	isPoll := kind == backend.PollIn
+	if isPoll {
+		kind = backend.Read
+	}
 	s, u := r.k.call(fd, kind)
 	if u == nil {
 		return 0, syscall.EBADF, false
+	}
+	if isPoll != (u.kind == backend.PollIn) {
+		r.w.fail("%v is started as a poll: %v", u, isPoll)
 	}
 	b := &begun{use: u, socket: s, kind: kind, data: data, number: -1}
 	switch {

@@ -266,7 +266,7 @@ func TestPollDoesNotPeek(t *testing.T) {
 	}
 	k.Start(fd, backend.PollIn, nil, nil)
 	await(t, b, backend.Block, 1)
-	if n, errno := k.Finish(fd, backend.PollIn); n != 0 || errno != 0 || d.has(peeks) {
+	if n, errno := k.Finish(fd, backend.Read); n != 0 || errno != 0 || d.has(peeks) {
 		t.Errorf("%d, %v, peeks %v", n, errno, d.has(peeks))
 	}
 }
