@@ -8,7 +8,7 @@ import (
 // uringNames are the names of requests, for UringFaults. A receive that selects its buffer has
 // another one.
 var uringNames = [...]string{
-	UringPollAdd: "poll", UringAccept: "accept", UringAsyncCancel: "cancel",
+	UringPollAdd: "poll", UringTimeout: "poll", UringAccept: "accept", UringAsyncCancel: "cancel",
 	UringRead: "read", UringSend: "send", UringRecv: "receive",
 }
 

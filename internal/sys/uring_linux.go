@@ -48,6 +48,7 @@ func (r UringResult) Selected() int {
 const (
 	UringNop         = 0  // IORING_OP_NOP
 	UringPollAdd     = 6  // IORING_OP_POLL_ADD
+	UringTimeout     = 11 // IORING_OP_TIMEOUT
 	UringAccept      = 13 // IORING_OP_ACCEPT
 	UringAsyncCancel = 14 // IORING_OP_ASYNC_CANCEL
 	UringRead        = 22 // IORING_OP_READ
@@ -244,7 +245,7 @@ func (u *Uring) probe() error {
 	if err := u.register("io_uring_register", registerProbe, unsafe.Pointer(&about), count); err != nil {
 		return err
 	}
-	for _, op := range []uint8{UringNop, UringPollAdd, UringAccept, UringAsyncCancel, UringRead, UringSend, UringRecv} {
+	for _, op := range []uint8{UringNop, UringPollAdd, UringTimeout, UringAccept, UringAsyncCancel, UringRead, UringSend, UringRecv} {
 		if about.ops[op].flags&1 == 0 {
 			return uringIsOld
 		}
@@ -412,10 +413,10 @@ func IsOver(fd int) bool { return pollNow(fd, 0)&unix.POLLHUP != 0 }
 // HasInput reports whether a socket has data or a connection, or its end. An error alone is none.
 func HasInput(fd int) bool { return pollNow(fd, unix.POLLIN)&(unix.POLLIN|unix.POLLHUP) != 0 }
 
-// IsOnlyError reports whether the result of an IORING_OP_POLL_ADD for input has an error, and no
-// input.
+// IsOnlyError reports whether the result of an IORING_OP_POLL_ADD has an error, and neither input
+// nor room.
 func IsOnlyError(events int32) bool {
-	return events&(unix.POLLERR|unix.POLLIN|unix.POLLHUP) == unix.POLLERR
+	return events&(unix.POLLERR|unix.POLLIN|unix.POLLOUT|unix.POLLHUP) == unix.POLLERR
 }
 
 // pollNow is poll(2) without waiting.

@@ -134,7 +134,7 @@ func (k *Kernel) Finish(fd int, kind backend.Kind) (n int, errno syscall.Errno) 
 	}
 	memory := d.memory
 	d.memory = nil
-	d.woken()
+	d.woken(kind)
 	switch {
 	case d.result < 0:
 		return 0, d.failed(syscall.Errno(-d.result))
@@ -161,13 +161,17 @@ func (k *Kernel) Finish(fd int, kind backend.Kind) (n int, errno syscall.Errno) 
 	return 0, 0
 }
 
-// woken decides how the next read, or receive of a datagram, waits. As long as the error queue of a
-// socket has something, a request for readiness ends at once, and a read finds nothing: it would
-// wait again and again without a pause. So it waits with a request that peeks, once. This costs a
-// thread of the kernel.
-func (d *side) woken() {
+// woken decides how the next operation of d waits. As long as the error queue of a socket has
+// something, a request for readiness ends at once, and a call finds nothing: the operation would wait
+// again and again without a pause. So it waits in another way, once. A read, or a receive of a
+// datagram, waits with a request that peeks, which costs a thread of the kernel. What sends waits for
+// some time: nothing else tells of room. kind is that of the operation.
+func (d *side) woken(kind backend.Kind) {
+	if d.has(peeks) && d.result == -int32(syscall.ETIME) { // this time is over
+		d.result = 0
+	}
 	again := d.has(waits) && !d.has(peeks|isStream) && d.result > 0 && sys.IsOnlyError(d.result) &&
-		(d.kind == backend.Read || d.kind == backend.Receive)
+		d.kind != backend.Accept && d.kind != backend.PollIn && kind != backend.PollOut // a poll of the program ends
 	d.flags &^= peeks
 	if again {
 		d.flags |= peeks

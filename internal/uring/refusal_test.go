@@ -254,6 +254,67 @@ func endsWithoutData(t *testing.T, b backend.Backend, fd int, start func()) (end
 	return ends
 }
 
+// What waits for room beside a non-empty error queue pauses every other time.
+func TestRoomBesideTheErrorQueue(t *testing.T) {
+	b, k := opened(t, entries, results)
+	fd := withoutRoom(t, b)
+	for range 3 {
+		for _, op := range []uint8{sys.UringPollAdd, sys.UringTimeout} {
+			awaitRoom(t, b, fd, op)
+			await(t, b, backend.Block, 1)
+			if n, errno := k.Finish(fd, backend.Write); n != 0 || errno != 0 {
+				t.Errorf("%d, %v", n, errno)
+			}
+		}
+	}
+	for range 3 {
+		awaitRoom(t, b, fd, sys.UringPollAdd)
+		await(t, b, backend.Block, 1)
+		if n, errno := k.Finish(fd, backend.PollOut); n != 0 || errno != 0 {
+			t.Errorf("a poll: %d, %v", n, errno)
+		}
+	}
+}
+
+// Such a pause can be cancelled.
+func TestAbandonOfAPause(t *testing.T) {
+	b, k := opened(t, entries, results)
+	fd := withoutRoom(t, b)
+	awaitRoom(t, b, fd, sys.UringPollAdd)
+	await(t, b, backend.Block, 1)
+	k.Finish(fd, backend.Write)
+	defer func(p [2]int64) { pause = p }(pause)
+	pause[0] = 3600
+	awaitRoom(t, b, fd, sys.UringTimeout)
+	b.Poller.Wait(backend.Look, make([]backend.Event, 8))
+	if !k.Abandon(fd, backend.Write) {
+		t.Error("not heard")
+	}
+	await(t, b, backend.Block, 1)
+	if n, errno := k.Finish(fd, backend.Write); n != 0 || k.Classify(backend.Write, errno) != backend.WouldBlock {
+		t.Errorf("abandoned: %d, %v", n, errno)
+	}
+}
+
+// withoutRoom returns a socket that has no room, and something in its error queue.
+func withoutRoom(t *testing.T, b backend.Backend) (fd int) {
+	t.Helper()
+	fd, _ = withErrorQueue(t, b)
+	for syscall.Sendto(fd, make([]byte, 1<<16), syscall.MSG_DONTWAIT, nil) == nil {
+	}
+	return fd
+}
+
+// awaitRoom begins a wait for room, which is a request of this kind.
+func awaitRoom(t *testing.T, b backend.Backend, fd int, op uint8) {
+	t.Helper()
+	b.Kernel.(backend.Native).Start(fd, backend.PollOut, nil, nil)
+	q := &b.Poller.(*Poller).queue
+	if e := q.ring.Entries[(q.tail-1)&uint32(len(q.ring.Entries)-1)]; e.Op != op {
+		t.Errorf("request %d, want %d", e.Op, op)
+	}
+}
+
 // A poll does not peek: that would take the error that the program is to find.
 func TestPollDoesNotPeek(t *testing.T) {
 	b, k := opened(t, entries, results)

@@ -38,7 +38,7 @@ const (
 	asked                        // Abandon was called, and may not have been heard
 	waits                        // the request is for readiness
 	selects                      // the request selects its buffer
-	peeks                        // the next requests for readiness are peeks: see woken
+	peeks                        // the next requests for readiness are peeks, or for a pause: see woken
 	isStream                     // it is no socket, or a listener whose accepts do not wait: see failed
 	connecting                   // connect(2) was called
 
@@ -150,6 +150,8 @@ func (d *side) entry(token uint64) sys.UringEntry {
 		e.Op, e.Flags, e.Buffer, e.Priority = sys.UringRecv, sys.UringSelect, uint16(^d.extent), sys.UringPollFirst
 		e.Len = largest // or as much as the buffer has: Linux 5.19 takes 0 for no bytes
 		return e
+	case d.has(waits) && d.has(peeks) && token&isOut != 0:
+		e.Op, e.FD, e.Addr, e.Len = sys.UringTimeout, -1, uint64(uintptr(unsafe.Pointer(&pause))), 1
 	case d.has(waits) && d.has(peeks):
 		e.Op, e.OpFlags = sys.UringRecv, sys.UringPeek
 		e.Addr, e.Len = uint64(uintptr(unsafe.Pointer(&peeked))), 1
@@ -172,6 +174,9 @@ func (d *side) entry(token uint64) sys.UringEntry {
 
 // peeked is written by requests that peek, and read by nobody.
 var peeked byte
+
+// pause is how long a request for a pause lasts: seconds and nanoseconds.
+var pause = [2]int64{0, 5e6}
 
 // largest is the largest number of bytes that one request moves.
 const largest = 1 << 30
