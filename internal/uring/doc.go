@@ -10,7 +10,8 @@
 // request for readiness (IORING_OP_POLL_ADD, once), and then a call of sys.Kernel is made that
 // does not wait: connects, datagrams, and streams that are no sockets. A descriptor counts as a
 // socket, in each direction, until a request ends with ENOTSOCK. A read of no bytes is a request for
-// readiness.
+// readiness. Where something in the error queue of the socket ends such requests at once, the next
+// one peeks, or is for a pause: see side.woken.
 //
 // A pooled read of a large pool is a request that selects its buffer when there are data, from a
 // ring of buffers that the kernel has of that pool (IORING_REGISTER_PBUF_RING, Linux 5.19). If the

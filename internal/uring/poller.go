@@ -51,7 +51,8 @@ func (p *Poller) Arm(fd int, generation uint32) syscall.Errno {
 // A request refers to the socket until a little later than its result is there. A socket that
 // has an address must be closed for good when Close has returned, since the address may be
 // needed again at once. So Disarm waits until the kernel has let go of it, with a call. For
-// connections it does not: their end reaches the peer some microseconds later.
+// connections it does not: their end reaches the peer some microseconds later. For a request that a
+// thread of the kernel has performed, as a peek beside an error queue, nothing can wait.
 func (p *Poller) Disarm(fd int) {
 	if p.sockets.Get(fd).hasAddress() {
 		p.queue.ring.Settle()

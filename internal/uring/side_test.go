@@ -225,6 +225,26 @@ func TestSelectedIsHadByAnother(t *testing.T) {
 	}
 }
 
+// Who asks for the end of an operation may do so while another has its result.
+func TestResultBesideAnAbandon(t *testing.T) {
+	for range 20 {
+		b, k := opened(t, entries, results)
+		p := b.Poller.(*Poller)
+		p.queue.timed.Store(true) // the timer does nothing here, and nobody submits what Abandon asks for
+		fd, other := pair(t, b)
+		k.Start(fd, backend.Read, make([]byte, 4), nil)
+		p.queue.submit()
+		var asked sync.WaitGroup
+		asked.Go(func() { k.Abandon(fd, backend.Read) })
+		syscall.Sendto(other, []byte("data"), 0, nil)
+		haveOne(t, p)
+		asked.Wait()
+		if n, errno := k.Finish(fd, backend.Read); n != 4 || errno != 0 {
+			t.Errorf("read %d, %v", n, errno)
+		}
+	}
+}
+
 // The number of a ReadAt, and its state, may be another's before the call that began it returns.
 func TestReadAtIsHadByAnother(t *testing.T) {
 	b, k := opened(t, entries, results)
@@ -255,6 +275,16 @@ func hadByAnother(t *testing.T, p *Poller, begin func(), meanwhile func(number i
 		begin()
 		p.queue.submit()
 	})
+	number := haveOne(t, p)
+	if meanwhile != nil {
+		meanwhile(number)
+	}
+	begun.Wait()
+}
+
+// haveOne takes a result as soon as it is there, and returns the number in its event.
+func haveOne(t *testing.T, p *Poller) (number int) {
+	t.Helper()
 	ring := p.queue.ring
 	for ring.CQHead.Load() == ring.CQTail.Load() { // the kernel stores the tail: no lock is between
 		runtime.Gosched()
@@ -264,8 +294,5 @@ func hadByAnother(t *testing.T, p *Poller, begin func(), meanwhile func(number i
 	if n := p.take(); n != 1 {
 		t.Errorf("%d events", n)
 	}
-	if meanwhile != nil {
-		meanwhile(events[0].FD)
-	}
-	begun.Wait()
+	return events[0].FD
 }
