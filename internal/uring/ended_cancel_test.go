@@ -1,0 +1,43 @@
+//go:build linux
+
+package uring
+
+import (
+	"runtime"
+	"syscall"
+	"testing"
+
+	"github.com/completionport/completion/internal/backend"
+	"golang.org/x/sys/unix"
+)
+
+// keep keeps the ring until the test ends, whoever closes it.
+func keep(t *testing.T, b backend.Backend) {
+	t.Helper()
+	keeper, err := unix.FcntlInt(uintptr(b.Poller.(*Poller).queue.ring.FD), unix.F_DUPFD_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { unix.Close(keeper) })
+}
+
+// The leader cancels what is inside before it closes the ring. So all of it ends at once, and takes
+// nothing any more, although something else keeps the ring open here.
+func TestEndCancelsAll(t *testing.T) {
+	runtime.LockOSThread() // the results are there when this thread leaves the call
+	defer runtime.UnlockOSThread()
+	fails := failing(t, "submit", "wait")
+	b, _ := opened(t, entries, results)
+	q := &b.Poller.(*Poller).queue
+	const registerSyncCancel = 24
+	if _, _, errno := unix.Syscall6(unix.SYS_IO_URING_REGISTER, uintptr(q.ring.FD), registerSyncCancel, 1, 1, 0, 0); errno == unix.EINVAL {
+		t.Skip("the kernel has no IORING_REGISTER_SYNC_CANCEL")
+	}
+	q.timed.Store(true) // the timer does nothing here
+	i := inside(t, b)
+	b.Poller.Wait(backend.Look, make([]backend.Event, 8))
+	keep(t, b)
+	fails.Store(uint32(syscall.EPERM))
+	q.judge(syscall.EPERM)
+	i.end(backend.Look, syscall.EPERM)
+}
