@@ -276,8 +276,9 @@
 //   - If the system does not let a port use its io_uring any more, since a seccomp filter was
 //     installed after Open, what needs the io_uring ends with an error whose SyscallError names
 //     io_uring_enter, as soon as the port finds out: all operations of sockets, those in flight
-//     included. They may have moved bytes that are not in N, so their connections are of no use
-//     to others. Timers, files and what else needs no socket go on. The port can be closed.
+//     included, unless a cancel, a deadline or a close ends them. They may have moved bytes that
+//     are not in N, so their connections are of no use to others. Timers, files and what else
+//     needs no socket go on. The port can be closed.
 //
 // The error of an operation on a file is a *fs.PathError. It matches the system's errno and the
 // values of package io/fs, such as fs.ErrNotExist. It has no method Temporary: for a lack of

@@ -19,7 +19,7 @@ import (
 )
 
 // ending is the environment variable of a process in which io_uring is forbidden after a port was
-// opened: how its loop waits, and which calls are forbidden.
+// opened: how its loop waits, and which calls are forbidden. With close, the port is closed then.
 const ending = "COMPLETION_TEST_IO_URING_ENDS"
 
 // If io_uring_enter(2) is forbidden after a port was opened, all operations that need it end with an
@@ -32,7 +32,7 @@ func TestIOUringForbiddenLater(t *testing.T) {
 		forbiddenLater(t, calls)
 		return
 	}
-	for _, how := range []string{"park enter", "block enter", "park all", "block all"} {
+	for _, how := range []string{"park enter", "block enter", "park all", "block all", "park close", "block close"} {
 		t.Run(how, func(t *testing.T) {
 			child := exec.Command(os.Args[0], "-test.run", "^TestIOUringForbiddenLater$", "-test.v", "-test.timeout", "5m")
 			child.Env = append(os.Environ(), ending+"="+how, "COMPLETIONDEBUG=")
@@ -72,23 +72,47 @@ func forbiddenLater(t *testing.T, calls string) {
 	}()
 	hour := &ops.Timer{After: time.Hour}
 	inside, awaited := e.begin(hour)
-	if forbid(t, unix.SYS_IO_URING_ENTER); calls == "all" {
+	switch forbid(t, unix.SYS_IO_URING_ENTER); calls {
+	case "all":
 		forbid(t, unix.SYS_IO_URING_REGISTER, unix.SYS_IO_URING_SETUP)
+	case "close":
+		e.close(len(inside)+1, awaited)
+		return
 	}
+	e.goOn(inside, hour, awaited)
+}
 
+// goOn checks what is left of the port, and closes it.
+func (e *ender) goOn(inside []completion.Operation, hour completion.Operation, awaited chan error) {
+	p := e.port
 	later := e.all()
-	must(t, p.Submit(later...)) // the first call for the ring finds out
+	must(e.T, p.Submit(later...)) // the first call for the ring finds out
 	e.allEnd(append(inside, later...))
 	later = append(e.all(), e.quick()...)
-	must(t, p.Submit(later...))
+	must(e.T, p.Submit(later...))
 	e.allEnd(later)
 	e.ended(awaited, <-awaited)
 	e.goesOn()
-	must(t, p.Close())
+	must(e.T, p.Close())
 	for op := range e.delivered {
-		if op != completion.Operation(hour) || !errors.Is(op.Err(), net.ErrClosed) {
-			t.Errorf("%T ends with %v", op, op.Err())
+		if op != hour || !errors.Is(op.Err(), net.ErrClosed) {
+			e.Errorf("%T ends with %v", op, op.Err())
 		}
+	}
+}
+
+// close closes the port, which finds out. So many operations are delivered, and all that were inside
+// are closed.
+func (e *ender) close(count int, awaited chan error) {
+	must(e.T, e.port.Close())
+	for op := range e.delivered {
+		count--
+		if !errors.Is(op.Err(), net.ErrClosed) {
+			e.Errorf("%T ends with %v", op, op.Err())
+		}
+	}
+	if err := <-awaited; !errors.Is(err, net.ErrClosed) || count != 0 {
+		e.Errorf("the read ends with %v, and %d are missing", err, count)
 	}
 }
 

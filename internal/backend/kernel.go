@@ -208,7 +208,7 @@ type Mortal interface {
 	Native
 	// Ended returns the call of the system that has failed for good, with its errno, which is 0 as
 	// long as none has. What needs the kernel ends with this errno from then on, also what was
-	// inside, and Classify returns Failed for it.
+	// inside, be it abandoned or not, and Classify returns Failed for it.
 	Ended() (call string, errno Errno)
 }
 

@@ -16,12 +16,7 @@ func (h *locked) apply(d direction, s *Slot, r callResult) {
 		h.errno = uint16(r.failure.Errno)
 	}
 	h.decideOther(d)
-	if r.mayBePeer(s) && h.port.closing.Load() {
-		r.gone, r.failure = false, closedFailure
-		if s.intent != noIntent {
-			r.failure = s.intent.failure()
-		}
-	}
+	h.overrule(s, &r)
 	if r.cut || r.gone {
 		h.findCause(d, s, &r)
 	}
@@ -36,6 +31,25 @@ func (h *locked) apply(d direction, s *Slot, r callResult) {
 		s.enter(Queued)
 		h.goOnWaiting(d, s, r)
 	}
+}
+
+// overrule changes the failure of s if it was told to end, or is about to be, and the kernel can't tell
+// that from what it has found. A Mortal kernel that has ended can't be asked to end s any more.
+func (h *locked) overrule(s *Slot, r *callResult) {
+	if r.mayBePeer(s) && h.port.closing.Load() {
+		r.gone, r.failure = false, closedFailure
+		if s.intent != noIntent {
+			r.failure = s.intent.failure()
+		}
+	}
+	if i := h.intentOf(s); i != noIntent && h.isEndOfKernel(r.failure) {
+		r.failure = i.failure()
+	}
+}
+
+// isEndOfKernel reports whether f is the failure of an operation whose Mortal kernel has ended.
+func (h *locked) isEndOfKernel(f *Failure) bool {
+	return f != nil && f.Code == System && h.port.endedBy(f.Errno) != ""
 }
 
 // add counts n more bytes, which the program of a Copy can see already now.

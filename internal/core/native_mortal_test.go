@@ -48,3 +48,30 @@ func TestEndOfANativeKernel(t *testing.T) {
 		}
 	}
 }
+
+// What was told to end before the kernel has ended ends for that reason, although the kernel can't be
+// asked any more. The writes of a Shutdown were not told.
+func TestEndOfWhatIsToldToEnd(t *testing.T) {
+	for _, c := range endings {
+		for _, kind := range []backend.Kind{backend.Read, backend.Write, backend.Accept, backend.PollIn} {
+			if c.name == "Shutdown" && kind == backend.Write {
+				continue
+			}
+			t.Run(c.name, func(t *testing.T) {
+				native, _, _ := newNative(t)
+				k := &mortalKernel{nativeKernel: native}
+				p := NewPort(Options{Kernel: k, Poller: nativePoller{native}})
+				h := native.handle(p, 8)
+				native.onAbandon = func(b *begunOperation) {
+					k.errno = syscall.EPERM
+					native.end(native.handles[8], b.key.d, 0, k.errno)
+				}
+				o := newOperation(kind, h, 8)
+				p.Submit([]Operation{o}, false)
+				c.do(native, p, h, o)
+				ends(t, p, o, 0, c.want)
+				native.atRest(p)
+			})
+		}
+	}
+}
