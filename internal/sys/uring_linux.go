@@ -175,7 +175,7 @@ func OpenUring(o UringOptions) (*Uring, error) {
 		err = u.mapRings(params)
 	}
 	if err != nil {
-		u.Close()
+		u.Close(0)
 		return nil, err
 	}
 	return u, nil
@@ -395,14 +395,14 @@ func EventFD() (int, error) {
 	return fd, os.NewSyscallError("eventfd2", err)
 }
 
-// Close ends the mappings and closes the descriptor.
-func (u *Uring) Close() {
+// Close ends the mappings and closes the descriptor. errno is why the io_uring has ended, 0 if it has not.
+func (u *Uring) Close(errno syscall.Errno) {
 	for _, m := range [][]byte{u.rings, u.entries} {
 		if m != nil {
 			unix.Munmap(m)
 		}
 	}
-	if !u.isForeign {
+	if !u.isForeign && !uringIsForeign(errno) {
 		unix.Close(u.FD)
 	}
 }

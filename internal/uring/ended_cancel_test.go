@@ -3,6 +3,8 @@
 package uring
 
 import (
+	"fmt"
+	"os"
 	"runtime"
 	"syscall"
 	"testing"
@@ -40,4 +42,24 @@ func TestEndCancelsAll(t *testing.T) {
 	fails.Store(uint32(syscall.EPERM))
 	q.judge(syscall.EPERM)
 	i.end(backend.Look, syscall.EPERM)
+}
+
+// A port that is closed before a leader has looked leaves the descriptor of another owner open, too.
+func TestCloseOfAnotherOwner(t *testing.T) {
+	b, err := open(entries, results)
+	if err != nil {
+		t.Skip(err)
+	}
+	q := &b.Poller.(*Poller).queue
+	fd := q.ring.FD
+	unix.Close(takeRing(t, b))
+	b.Poller.Wake(backend.Block)
+	q.submit()
+	if q.ended() == 0 {
+		t.Error("the ring has not ended")
+	}
+	b.Poller.Close()
+	if name, _ := os.Readlink(fmt.Sprintf("/proc/self/fd/%d", fd)); name != os.DevNull {
+		t.Errorf("the descriptor is %q", name)
+	}
 }

@@ -53,12 +53,12 @@ func newPoller(entries, results uint32) (*Poller, error) {
 	p.queue.prepare()
 	p.queue.wake = p.wakeParked
 	if err = p.watch(); err != nil {
-		ring.Close()
+		ring.Close(0)
 		return nil, err
 	}
 	if err = p.openEnd(); err != nil {
 		p.file.Close()
-		ring.Close()
+		ring.Close(0)
 		return nil, explain(err)
 	}
 	return p, nil

@@ -250,6 +250,6 @@ func (q *queue) close() {
 	q.closing.Lock()
 	q.closed = true
 	q.timer.Stop()
-	q.ring.Close()
+	q.ring.Close(q.ended())
 	q.closing.Unlock()
 }
