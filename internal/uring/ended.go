@@ -19,10 +19,10 @@ import (
 //     a result, which needs no call for the ring: see sys.UringAlarm.
 //   - The leader cancels all requests, as far as the system lets it, takes the results that are
 //     there, and closes the ring. From here on, requests go to the backlog.
-//   - The system ends the requests. Until it has let go of the ring, it may write to the memory of an
-//     operation, and so none ends. A goroutine waits for that: see sys.Uring.OpenEnd. This takes
+//   - The system ends the requests. Until it has let go of the ring, it may write to the memory of those
+//     inside, and so none of these ends. A goroutine waits for that: see sys.Uring.OpenEnd. This takes
 //     some milliseconds. But a read of a device is not canceled, and lasts as long as it does.
-//   - The leader ends what was inside, and then whatever comes to the backlog.
+//   - The leader ends what was inside. What comes to the backlog it ends at any time.
 //
 // What a request has done is not known if its result came too late for the second step. Its receive
 // may have taken data, its send may have sent some, and the connection of its accept stays open
@@ -97,9 +97,7 @@ func (p *Poller) lookEnded() {
 		}
 		p.bury()
 	}
-	if p.end.isOver.Load() {
-		p.endLost()
-	}
+	p.endLost()
 }
 
 // bury closes the ring, of which all results are taken. One that wakes, or the request for it, may
@@ -134,12 +132,13 @@ func (p *Poller) awaitEnd() {
 	p.wakeParked()
 }
 
-// endLost ends operations whose requests are lost, as far as there is room for events.
+// endLost ends operations whose requests are lost, as far as there is room for events: those in the
+// backlog, which the kernel has never had, and those inside if the kernel has let go of them.
 func (p *Poller) endLost() {
 	e := &p.end
-	if !e.isSwept {
+	if !e.isSwept && e.isOver.Load() {
 		e.isSwept = true
-		e.lost = p.inside()
+		e.lost = append(e.lost, p.inside()...)
 	}
 	q := &p.queue
 	q.mu.Lock()

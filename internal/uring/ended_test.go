@@ -251,7 +251,7 @@ func TestEndOfAnotherOwner(t *testing.T) {
 	}
 }
 
-// No operation ends as long as the kernel may write to its memory: here something else keeps the ring
+// No operation ends as long as the kernel may write to its memory, but those that it has never had: here something else keeps the ring
 // open, and a read takes data although its result is lost.
 func TestEndWaitsForTheKernel(t *testing.T) {
 	b, k := opened(t, entries, results)
@@ -267,6 +267,7 @@ func TestEndWaitsForTheKernel(t *testing.T) {
 			t.Errorf("%d events", n)
 		}
 	}
+	endsAtOnce(t, b, k, syscall.EOPNOTSUPP)
 	if err := syscall.Sendto(peer, []byte("data"), 0, nil); err != nil {
 		t.Fatal(err)
 	}
@@ -280,6 +281,19 @@ func TestEndWaitsForTheKernel(t *testing.T) {
 	await(t, b, backend.Block, 2)
 	if n, errno := k.Finish(fd, backend.Read); n != 0 || errno != syscall.EOPNOTSUPP || string(buffer[:4]) != "data" {
 		t.Errorf("%d, %v, %q", n, errno, buffer)
+	}
+}
+
+// endsAtOnce checks that a read that begins now ends with errno in a look: the kernel never has it.
+func endsAtOnce(t *testing.T, b backend.Backend, k backend.Native, errno syscall.Errno) {
+	t.Helper()
+	fd, _ := pair(t, b)
+	k.Start(fd, backend.Read, make([]byte, 8), nil)
+	if of := await(t, b, backend.Look, 1); of[fd] != 1 {
+		t.Errorf("events: %v", of)
+	}
+	if n, got := k.Finish(fd, backend.Read); n != 0 || got != errno {
+		t.Errorf("%d, %v", n, got)
 	}
 }
 
