@@ -70,7 +70,8 @@ func (q *queue) judge(errno syscall.Errno) {
 // wakeParked wakes a leader that parks, or the next one.
 func (p *Poller) wakeParked() { p.file.SetReadDeadline(sys.Time(1)) }
 
-// openEnd prepares the ring for its end, and submits its own request.
+// openEnd prepares the ring for its end, and submits its own request. If the kernel does not take it
+// now, it is the first that a leader submits before it blocks.
 func (p *Poller) openEnd() (err error) {
 	if p.end.file, err = p.queue.ring.OpenEnd(); err != nil {
 		return err

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/completionport/completion/internal/backend"
+	"github.com/completionport/completion/internal/sys"
 	"golang.org/x/sys/unix"
 )
 
@@ -62,4 +63,37 @@ func TestCloseOfAnotherOwner(t *testing.T) {
 	if name, _ := os.Readlink(fmt.Sprintf("/proc/self/fd/%d", fd)); name != os.DevNull {
 		t.Errorf("the descriptor is %q", name)
 	}
+}
+
+// If the kernel does not take the request of the ring's own when the ring is opened, the leader that
+// blocks submits it: it is woken all the same.
+func TestAlarmLaterThanOpen(t *testing.T) {
+	for _, errno := range []syscall.Errno{syscall.EAGAIN, syscall.EBUSY, syscall.ENOMEM} {
+		t.Run("", func(t *testing.T) { alarmLater(t, errno) })
+	}
+}
+
+func alarmLater(t *testing.T, errno syscall.Errno) {
+	fails := failing(t, "submit")
+	fails.Store(uint32(errno))
+	b, _ := opened(t, entries, results)
+	q := &b.Poller.(*Poller).queue
+	if q.waiting() != 1 {
+		t.Errorf("%d requests wait to be submitted", q.waiting())
+	}
+	fails.Store(0)
+	done := make(chan bool)
+	go func() {
+		defer close(done)
+		for !q.sleeps.Load() || q.waiting() != 0 { // the call that waits has it
+			runtime.Gosched()
+		}
+		fails.Store(uint32(syscall.EPERM))
+		q.put(&sys.UringEntry{Op: sys.UringNop, FD: -1, UserData: tokenOfWake})
+	}()
+	for q.ended() == 0 {
+		b.Poller.SetTimeout(backend.Never)
+		b.Poller.Wait(backend.Block, make([]backend.Event, 8))
+	}
+	<-done
 }
