@@ -187,6 +187,7 @@ func (e *ender) quick() []completion.Operation {
 		&ops.WriteV{To: e.conn(), Bufs: []*completion.Buffer{x(), x()}},
 		&ops.WriteTo{To: e.packets, Buf: x(), Addr: e.packets.LocalAddr().(*net.UDPAddr).AddrPort()},
 		&ops.Poll{On: e.conn(), Write: true},
+		&ops.CloseWrite{On: e.conn()},
 	}
 }
 

@@ -258,6 +258,15 @@ func (k *Kernel) WriteControl(fd int, parts [][]byte, c *backend.Control) (int, 
 	return k.calls.WriteControl(fd, parts, c)
 }
 
+// CloseWrite is that of sys.Kernel. Behind a write of which a part may have been sent, the end of the
+// stream would hide that.
+func (k *Kernel) CloseWrite(fd int) syscall.Errno {
+	if errno := k.port.queue.ended(); errno != 0 {
+		return errno
+	}
+	return k.calls.CloseWrite(fd)
+}
+
 // SendFile is that of sys.Kernel.
 func (k *Kernel) SendFile(fd int, file uintptr, at int64, n int) (moved int, errno syscall.Errno, supported bool) {
 	if errno := k.port.queue.ended(); errno != 0 {
