@@ -97,3 +97,29 @@ func alarmLater(t *testing.T, errno syscall.Errno) {
 	}
 	<-done
 }
+
+// A leader that was told to block before the ring has ended does not, although it has taken the result
+// that should wake it. It may be on a thread without a filter: only submissions fail here.
+func TestEndBeforeABlock(t *testing.T) {
+	runtime.LockOSThread() // the result is there when this thread leaves a call
+	defer runtime.UnlockOSThread()
+	fails := failing(t, "submit")
+	b, k := opened(t, entries, results)
+	p := b.Poller.(*Poller)
+	p.queue.timed.Store(true) // the timer does nothing here
+	fd, _ := pair(t, b)
+	k.Start(fd, backend.Read, make([]byte, 8), nil)
+	b.Poller.Wait(backend.Look, make([]backend.Event, 8))
+	fails.Store(uint32(syscall.EPERM))
+	limit := b.Kernel.Now() + 60e9
+	p.SetTimeout(limit)
+	p.queue.judge(syscall.EPERM)
+	p.begin(make([]backend.Event, 8))
+	if p.block(); b.Kernel.Now() >= limit {
+		t.Error("the leader has slept")
+	}
+	await(t, b, backend.Block, 1-p.n)
+	if n, errno := k.Finish(fd, backend.Read); n != 0 || errno != syscall.EPERM {
+		t.Errorf("%d, %v", n, errno)
+	}
+}

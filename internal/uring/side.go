@@ -123,10 +123,13 @@ func (p *Poller) sideOf(token uint64) (*socket, *side) {
 
 // haveOwn has the result of a request that is no operation's.
 func (p *Poller) haveOwn(r sys.UringResult) {
-	if r.UserData == tokenOfWake {
+	switch {
+	case r.UserData == tokenOfWake:
 		p.woken.Store(false)
 		p.wakes = true
-	} else if p.queue.ended() == 0 && r.Value == -int32(syscall.ECANCELED) { // its thread has exited
+	case p.queue.ended() != 0:
+		p.wakes = true // a leader that was told to block has taken the result that would wake it
+	case r.Value == -int32(syscall.ECANCELED): // its thread has exited
 		p.queue.put(&alarm)
 	}
 }
