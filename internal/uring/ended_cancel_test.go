@@ -123,3 +123,59 @@ func TestEndBeforeABlock(t *testing.T) {
 		t.Errorf("%d, %v", n, errno)
 	}
 }
+
+// A small ring, whose results wait in the kernel for room, and a backlog: each operation ends once,
+// and the results that had room are known.
+func TestEndOfSmallRing(t *testing.T) {
+	for _, how := range []backend.Waiting{backend.Look, backend.Park, backend.Block} {
+		t.Run("", func(t *testing.T) { endSmallRing(t, how) })
+	}
+}
+
+func endSmallRing(t *testing.T, how backend.Waiting) {
+	const count = 100
+	fails := failing(t, "submit", "wait")
+	b, k := opened(t, 8, 8)
+	q := &b.Poller.(*Poller).queue
+	q.timed.Store(true) // the timer does nothing here
+	buffers := map[int][]byte{}
+	read := func() (peer int) {
+		fd, peer := pair(t, b)
+		buffers[fd] = make([]byte, 8)
+		k.Start(fd, backend.Read, buffers[fd], nil)
+		return peer
+	}
+	for range count {
+		peer := read()
+		q.submit()
+		syscall.Sendto(peer, []byte("data"), 0, nil)
+	}
+	overflows := q.ring.NeedsEnter()
+	fails.Store(uint32(syscall.EPERM))
+	for range count {
+		read()
+	}
+	if !overflows || q.left.Load() == 0 {
+		t.Errorf("results wait: %v; %d requests are in the backlog", overflows, q.left.Load())
+	}
+	haveEnded(t, k, await(t, b, how, 2*count), buffers)
+}
+
+// haveEnded checks that each read has ended once, with data or EPERM, and some with data.
+func haveEnded(t *testing.T, k backend.Native, events map[int]int, buffers map[int][]byte) {
+	t.Helper()
+	told := 0
+	for fd, buffer := range buffers {
+		n, errno := k.Finish(fd, backend.Read)
+		isRead := n == 4 && errno == 0 && string(buffer[:4]) == "data"
+		if events[fd] != 1 || !isRead && (n != 0 || errno != syscall.EPERM) {
+			t.Errorf("%d events, %d, %v, %q", events[fd], n, errno, buffer)
+		}
+		if isRead {
+			told++
+		}
+	}
+	if told < 8 {
+		t.Errorf("%d results are known", told)
+	}
+}
