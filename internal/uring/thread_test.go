@@ -340,7 +340,7 @@ func TestSleepStopsTheTimer(t *testing.T) {
 // start no timer for them.
 func TestNotEmptyDuringARefill(t *testing.T) {
 	b, _ := opened(t, entries, results)
-	q := &b.Poller.(*Poller).queue
+	q, alone := &b.Poller.(*Poller).queue, runtime.GOMAXPROCS(0) == 1
 	for range 20_000 {
 		q.backlog = append(q.backlog[:0], sys.UringEntry{Op: sys.UringNop, FD: -1, UserData: tokenOfWake})
 		q.left.Store(1)
@@ -349,6 +349,9 @@ func TestNotEmptyDuringARefill(t *testing.T) {
 		for !isClosed(moved) {
 			if q.isEmpty() {
 				t.Fatal("empty during a refill")
+			}
+			if alone { // the other goroutine would have to wait
+				runtime.Gosched()
 			}
 		}
 		q.tail-- // as if it had never been there
