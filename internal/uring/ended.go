@@ -199,7 +199,11 @@ func (k *Kernel) Read(fd int, p []byte) (int, syscall.Errno) {
 	if errno := k.port.queue.ended(); errno != 0 {
 		return 0, errno
 	}
-	return k.calls.Read(fd, p)
+	n, errno := k.calls.Read(fd, p)
+	if s := k.port.sockets.Get(fd); errno == syscall.EAGAIN && s != nil && s.in.hasLacked() {
+		s.in.hadNoData()
+	}
+	return n, errno
 }
 
 // Write is that of sys.Kernel.

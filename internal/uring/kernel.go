@@ -130,7 +130,7 @@ func (k *Kernel) moveMessage(fd int, kind backend.Kind, m *backend.Message) (int
 func (k *Kernel) Finish(fd int, kind backend.Kind) (n int, errno syscall.Errno) {
 	d := k.port.sockets.Get(fd).side(kind)
 	if d.has(selects) {
-		return d.haveSelected(fd)
+		return d.haveSelected()
 	}
 	memory := d.memory
 	d.memory = nil

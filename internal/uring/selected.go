@@ -6,7 +6,6 @@ import (
 	"syscall"
 
 	"github.com/completionport/completion/internal/backend"
-	"github.com/completionport/completion/internal/sys"
 )
 
 // mostGroups is the largest number of groups of one port: each has its buffers until the port is
@@ -51,20 +50,23 @@ func (k *Kernel) StartSelected(fd int, g backend.BufferGroup) {
 }
 
 // haveSelected returns the result of a request that selects its buffer. If there was none, there
-// are data: without data it would go on waiting. But it has waited for errors, too, and if the error
-// queue of the socket has something, the next one finds no buffer at once: then it peeks.
-func (d *side) haveSelected(fd int) (n int, errno syscall.Errno) {
+// are data, as a rule: without data it would go on waiting. The engine makes a call for them.
+func (d *side) haveSelected() (n int, errno syscall.Errno) {
 	switch {
 	case d.result >= 0:
 		return int(d.result), 0
-	case d.result == -int32(syscall.ENOBUFS) && !sys.HasInput(fd):
-		d.flags |= peeks
-		return 0, syscall.EAGAIN // the engine starts it again
-	case d.result == -int32(syscall.ENOBUFS):
+	case d.hasLacked():
 		return 0, 0
 	}
 	return 0, d.failed(syscall.Errno(-d.result))
 }
+
+// hasLacked reports whether the last request has found no buffer.
+func (d *side) hasLacked() bool { return d.has(selects) && d.result == -int32(syscall.ENOBUFS) }
+
+// hadNoData is called when a read has found no data behind hasLacked: what has ended its wait is the
+// error queue of the socket, and the next one would end at once, too. So that one peeks: see woken.
+func (d *side) hadNoData() { d.flags |= peeks }
 
 // Selected returns what the result of the request says.
 func (k *Kernel) Selected(fd int) (number int, lacked bool) {
@@ -72,5 +74,5 @@ func (k *Kernel) Selected(fd int) (number int, lacked bool) {
 	if !d.has(selects) {
 		return -1, false
 	}
-	return int(max(d.extent, -1)), d.result == -int32(syscall.ENOBUFS)
+	return int(max(d.extent, -1)), d.hasLacked()
 }
