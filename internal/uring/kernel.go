@@ -169,6 +169,9 @@ func (k *Kernel) Finish(fd int, kind backend.Kind) (n int, errno syscall.Errno) 
 func (d *side) woken(kind backend.Kind) {
 	if d.has(peeks) && d.result == -int32(syscall.ETIME) { // this time is over
 		d.result = 0
+		if kind == backend.PollOut {
+			d.result = -int32(syscall.EAGAIN) // there need be no room: the engine starts it again
+		}
 	}
 	again := d.has(waits) && !d.has(peeks|isStream) && d.result > 0 && sys.IsOnlyError(d.result) &&
 		d.kind != backend.Accept && d.kind != backend.PollIn && kind != backend.PollOut // a poll of the program ends

@@ -300,6 +300,28 @@ func TestAbandonOfAPause(t *testing.T) {
 	}
 }
 
+// A poll of the program that pauses, since a write before it has found something in the error queue,
+// does not end when its time is over: there need be no room.
+func TestPollBehindAPause(t *testing.T) {
+	b, k := opened(t, entries, results)
+	fd := withoutRoom(t, b)
+	awaitRoom(t, b, fd, sys.UringPollAdd)
+	await(t, b, backend.Block, 1)
+	k.Finish(fd, backend.Write)
+	for err := error(nil); err == nil; {
+		_, _, _, _, err = unix.Recvmsg(fd, nil, make([]byte, 256), unix.MSG_ERRQUEUE|unix.MSG_DONTWAIT)
+	}
+	awaitRoom(t, b, fd, sys.UringTimeout)
+	await(t, b, backend.Block, 1)
+	if _, errno := k.Finish(fd, backend.PollOut); errno != syscall.EAGAIN {
+		t.Errorf("a poll without room: %v", errno)
+	}
+	awaitRoom(t, b, fd, sys.UringPollAdd)
+	if n, _ := b.Poller.Wait(backend.Look, make([]backend.Event, 8)); n != 0 {
+		t.Error("the next one ends without room")
+	}
+}
+
 // withoutRoom returns a socket that has no room, and something in its error queue.
 func withoutRoom(t *testing.T, b backend.Backend) (fd int) {
 	t.Helper()
