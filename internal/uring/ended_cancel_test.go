@@ -45,6 +45,29 @@ func TestEndCancelsAll(t *testing.T) {
 	i.end(backend.Look, syscall.EPERM)
 }
 
+// A ring may end with an errno that is also a result of requests to cancel: then the request that was
+// in the backlog has this result, and is not made again and again until the kernel lets go of the ring.
+func TestEndWithTheErrnoOfACancel(t *testing.T) {
+	for _, errno := range []syscall.Errno{syscall.ENOENT, syscall.EALREADY} {
+		b, k := opened(t, entries, results)
+		p := b.Poller.(*Poller)
+		p.queue.timed.Store(true) // the timer does nothing here
+		fd, _ := pair(t, b)
+		k.Start(fd, backend.Read, make([]byte, 8), nil)
+		p.queue.judge(errno)
+		p.queue.isDead = true // and the kernel has not let go of it
+		if !k.Abandon(fd, backend.Read) {
+			t.Error("not heard")
+		}
+		p.begin(make([]backend.Event, 8))
+		if p.endLost(); p.n != 0 || p.queue.left.Load() != 0 {
+			t.Errorf("%d events, and %d requests in the backlog", p.n, p.queue.left.Load())
+		}
+		p.queue.isDead = false
+		await(t, b, backend.Look, 1)
+	}
+}
+
 // A port that is closed before a leader has looked leaves the descriptor of another owner open, too.
 func TestCloseOfAnotherOwner(t *testing.T) {
 	b, err := open(entries, results)

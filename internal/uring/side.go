@@ -273,9 +273,10 @@ func (p *Poller) revive(d *side, r *sys.UringResult) (revived bool) {
 // was being performed by a thread of the kernel (EALREADY), and if it was not found, but is still
 // inside (ENOENT). Its result may come behind this one. But the system also finds no operation
 // that was woken and has not been tried again yet: if that finds nothing to do, it goes on waiting.
+// A ring that has ended takes no request.
 func (p *Poller) canceled(r sys.UringResult) {
 	missed := r.Value == -int32(syscall.EALREADY) || r.Value == -int32(syscall.ENOENT)
-	if _, d := p.sideOf(r.UserData &^ ofCancel); d != nil && missed {
+	if _, d := p.sideOf(r.UserData &^ ofCancel); d != nil && missed && p.queue.ended() == 0 {
 		e := cancel(r.UserData &^ ofCancel)
 		p.queue.put(&e)
 	}
