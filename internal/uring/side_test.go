@@ -12,6 +12,7 @@ import (
 
 	"github.com/completionport/completion/internal/backend"
 	"github.com/completionport/completion/internal/sys"
+	"golang.org/x/sys/unix"
 )
 
 // An idle connection holds one socket: its size is a promise.
@@ -169,6 +170,38 @@ func TestSelectsFromItsGroup(t *testing.T) {
 	await(t, b, backend.Block, 1)
 	if number, lacked := k.Selected(fd); number != -1 || lacked {
 		t.Errorf("a read that selects nothing: buffer %d, lacked %v", number, lacked)
+	}
+}
+
+// The next request of a side peeks, or is for a pause, only if the error queue of a socket alone has
+// ended this one, and an operation that is to go on waiting would begin again.
+func TestWoken(t *testing.T) {
+	const err, in, room = unix.POLLERR, unix.POLLIN, unix.POLLOUT
+	for _, c := range []struct {
+		request, operation backend.Kind
+		flags              flags
+		result             int32
+		peeks              bool
+	}{
+		{backend.Read, backend.Read, waits, err, true},
+		{backend.Read, backend.Read, waits, err | in, false},
+		{backend.Read, backend.Read, 0, err, false}, // so many bytes
+		{backend.Read, backend.Read, waits | peeks, 1, false},
+		{backend.Read, backend.Read, waits | isStream, err, false},
+		{backend.Receive, backend.Receive, waits, err, true},
+		{backend.PollIn, backend.Read, waits, err, false},
+		{backend.Accept, backend.Accept, waits, err, false},
+		{backend.Send, backend.Send, waits, err, true},
+		{backend.PollOut, backend.Write, waits, err, true},
+		{backend.PollOut, backend.Write, waits, err | room, false},
+		{backend.PollOut, backend.Write, waits, err | unix.POLLHUP, false},
+		{backend.PollOut, backend.Write, waits | isStream, err, false},
+		{backend.PollOut, backend.PollOut, waits, err, false},
+	} {
+		d := side{kind: c.request, flags: c.flags, result: c.result}
+		if d.woken(c.operation); d.has(peeks) != c.peeks {
+			t.Errorf("%+v: peeks %v", c, d.has(peeks))
+		}
 	}
 }
 
