@@ -251,8 +251,8 @@ func TestEndOfAnotherOwner(t *testing.T) {
 	}
 }
 
-// No operation ends as long as the kernel may write to its memory, but those that it has never had: here something else keeps the ring
-// open, and a read takes data although its result is lost.
+// No operation that the kernel has had ends as long as it may write to its memory: here something else
+// keeps the ring open, and a read takes data although its result is lost. One that it has never had ends.
 func TestEndWaitsForTheKernel(t *testing.T) {
 	b, k := opened(t, entries, results)
 	fd, peer := pair(t, b)
