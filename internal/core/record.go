@@ -127,7 +127,7 @@ func recordOf(op Operation) (rec *Record) {
 // submit one operation, the exchange fails for one of them, as in state.claim.
 func (r *Record) claim(was, mark *Slot) {
 	if !r.slot.CompareAndSwap(was, mark) {
-		panic(operationInFlight)
+		panic(operationOfThePort)
 	}
 }
 
@@ -184,6 +184,6 @@ func PhaseOf(r *Record) Phase {
 }
 
 const (
-	nilOperation      = "completion: nil operation"
-	operationInFlight = "completion: the operation belongs to the port until it is delivered"
+	nilOperation       = "completion: nil operation"
+	operationOfThePort = "completion: the operation belongs to the port until it is delivered"
 )

@@ -116,7 +116,7 @@ func (st *state) claimAll(b *batch) {
 // outcome.
 func (st *state) claim(op Operation, rec *Record, was *Slot, b *batch, slotless bool) {
 	if was != nil && was != &waited {
-		panic(operationInFlight)
+		panic(operationOfThePort)
 	}
 	req := st.describe(op)
 	// Nothing is written to a post without a slot, so that there is nothing to undo.
@@ -143,7 +143,7 @@ func (st *state) claim(op Operation, rec *Record, was *Slot, b *batch, slotless 
 	if !rec.slot.CompareAndSwap(was, s) {
 		st.giveBackBuffer(s)
 		st.slots.put(s)
-		panic(operationInFlight)
+		panic(operationOfThePort)
 	}
 }
 
@@ -395,7 +395,7 @@ func (st *state) refuse(ops []Operation) {
 		rec := recordOf(op)
 		was := rec.slot.Load()
 		if was != nil && was != &waited {
-			panic(operationInFlight)
+			panic(operationOfThePort)
 		}
 		rec.claim(was, queuedMark(was)) // until refuse returns
 		claimed++
