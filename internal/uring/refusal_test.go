@@ -79,11 +79,18 @@ func TestAbandonOfAWaitForRoom(t *testing.T) {
 	for syscall.Sendto(fd, make([]byte, 1<<16), syscall.MSG_DONTWAIT, nil) == nil {
 	}
 	k.Start(fd, backend.PollOut, nil, nil)
-	if !k.Abandon(fd, backend.Write) {
-		t.Error("not heard")
+	endsAbandoned(t, b, fd, backend.Write, backend.WouldBlock)
+}
+
+// endsAbandoned abandons an operation, which ends with an errno of this class, and has moved nothing.
+func endsAbandoned(t *testing.T, b backend.Backend, fd int, kind backend.Kind, want backend.Class) {
+	t.Helper()
+	k := b.Kernel.(backend.Native)
+	if !k.Abandon(fd, kind) {
+		t.Fatal("not heard")
 	}
 	await(t, b, backend.Block, 1)
-	if n, errno := k.Finish(fd, backend.Write); n != 0 || k.Classify(backend.Write, errno) != backend.WouldBlock {
+	if n, errno := k.Finish(fd, kind); n != 0 || k.Classify(kind, errno) != want {
 		t.Errorf("abandoned: %d, %v", n, errno)
 	}
 }
@@ -93,13 +100,7 @@ func TestAbandonBesideTheErrorQueue(t *testing.T) {
 	b, k := opened(t, entries, results)
 	fd, _ := withErrorQueue(t, b)
 	k.Start(fd, backend.Read, make([]byte, 4), nil)
-	if !k.Abandon(fd, backend.Read) {
-		t.Fatal("not heard")
-	}
-	await(t, b, backend.Block, 1)
-	if n, errno := k.Finish(fd, backend.Read); n != 0 || k.Classify(backend.Read, errno) != backend.Again {
-		t.Errorf("abandoned: %d, %v", n, errno)
-	}
+	endsAbandoned(t, b, fd, backend.Read, backend.Again)
 }
 
 // withErrorQueue returns a connected socket whose error queue has the time of a send, and its peer.
@@ -188,13 +189,7 @@ func TestReceiveBesideTheErrorQueue(t *testing.T) {
 	if ends != 1 {
 		t.Errorf("ends %d times, want once", ends)
 	}
-	if !k.Abandon(fd, backend.Receive) {
-		t.Error("not heard")
-	}
-	await(t, b, backend.Block, 1)
-	if n, errno := k.Finish(fd, backend.Receive); n != 0 || k.Classify(backend.Receive, errno) != backend.Again {
-		t.Errorf("abandoned: %d, %v", n, errno)
-	}
+	endsAbandoned(t, b, fd, backend.Receive, backend.Again)
 	if err := syscall.Sendto(fd, []byte("data"), 0, at); err != nil {
 		t.Fatal(err)
 	}
@@ -216,13 +211,7 @@ func TestReadBesideTheErrorQueue(t *testing.T) {
 		if ends := endsWithoutData(t, b, fd, start); ends != 1 {
 			t.Errorf("selecting %v: ends %d times, want once", isSelecting, ends)
 		}
-		if !k.Abandon(fd, backend.Read) {
-			t.Error("not heard")
-		}
-		await(t, b, backend.Block, 1)
-		if n, errno := k.Finish(fd, backend.Read); n != 0 || k.Classify(backend.Read, errno) != backend.Again {
-			t.Errorf("abandoned: %d, %v", n, errno)
-		}
+		endsAbandoned(t, b, fd, backend.Read, backend.Again)
 		endsWithoutData(t, b, fd, start)
 		if err := syscall.Sendto(other, []byte("data"), 0, nil); err != nil {
 			t.Fatal(err)
@@ -291,13 +280,7 @@ func TestAbandonOfAPause(t *testing.T) {
 	pause[0] = 3600
 	awaitRoom(t, b, fd, sys.UringTimeout)
 	b.Poller.Wait(backend.Look, make([]backend.Event, 8))
-	if !k.Abandon(fd, backend.Write) {
-		t.Error("not heard")
-	}
-	await(t, b, backend.Block, 1)
-	if n, errno := k.Finish(fd, backend.Write); n != 0 || k.Classify(backend.Write, errno) != backend.WouldBlock {
-		t.Errorf("abandoned: %d, %v", n, errno)
-	}
+	endsAbandoned(t, b, fd, backend.Write, backend.WouldBlock)
 }
 
 // A poll of the program that pauses, since a write before it has found something in the error queue,
@@ -430,12 +413,7 @@ func TestFailureWithABuffer(t *testing.T) {
 		p, selector := b.Poller.(*Poller), k.(backend.Selector)
 		p.queue.timed.Store(true) // the timer does nothing here
 		fd, _ := pair(t, b)
-		g, ok := selector.OpenGroup(4)
-		if !ok {
-			t.Skip("the kernel has no groups")
-		}
-		selector.Provide(g, 2, make([]byte, 8))
-		selector.StartSelected(fd, g)
+		selector.StartSelected(fd, groupWith(t, selector, 2))
 		token := takeBack(t, p)
 		p.begin(make([]backend.Event, 1))
 		p.have(sys.UringResult{UserData: token, Value: -int32(failed), Flags: 2<<16 | 1})

@@ -241,16 +241,23 @@ func TestResultIsHadByAnother(t *testing.T) {
 	}
 }
 
+// groupWith returns a group that has one buffer, with this number.
+func groupWith(t *testing.T, k backend.Selector, number int) backend.BufferGroup {
+	t.Helper()
+	g, ok := k.OpenGroup(4)
+	if !ok {
+		t.Skip("the kernel has no groups")
+	}
+	k.Provide(g, number, make([]byte, 8))
+	return g
+}
+
 func TestSelectedIsHadByAnother(t *testing.T) {
 	b, k := opened(t, entries, results)
 	p, selector := b.Poller.(*Poller), k.(backend.Selector)
 	p.queue.timed.Store(true) // the timer does nothing here
 	fd, other := pair(t, b)
-	g, ok := selector.OpenGroup(4)
-	if !ok {
-		t.Skip("the kernel has no groups")
-	}
-	selector.Provide(g, 2, make([]byte, 8))
+	g := groupWith(t, selector, 2)
 	syscall.Sendto(other, []byte("data"), 0, nil)
 	hadByAnother(t, p, func() { selector.StartSelected(fd, g) }, nil)
 	if n, errno := k.Finish(fd, backend.Read); n != 4 || errno != 0 {

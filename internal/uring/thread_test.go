@@ -194,13 +194,7 @@ func TestAbandonBehindAThread(t *testing.T) {
 		k.Start(fd, backend.Read, make([]byte, 4), nil)
 		b.Poller.Wait(backend.Look, make([]backend.Event, 8))
 	})
-	if !k.Abandon(fd, backend.Read) {
-		t.Error("not heard")
-	}
-	await(t, b, backend.Block, 1)
-	if n, errno := k.Finish(fd, backend.Read); n != 0 || k.Classify(backend.Read, errno) != backend.Again {
-		t.Errorf("abandoned: %d, %v", n, errno)
-	}
+	endsAbandoned(t, b, fd, backend.Read, backend.Again)
 }
 
 // With a ring of 8 entries, more requests than it has room for are submitted, and more results
